@@ -1,0 +1,77 @@
+#pragma once
+
+#include "finpost/result.hpp"
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+struct sockaddr;
+
+namespace finpost {
+
+/// An IPv4 or IPv6 address with a port: what a socket is bound or connected to.
+///
+/// A small value that needs no Asio header. An IPv4-mapped IPv6 address is kept as IPv4.
+class socket_address {
+public:
+    /// `0.0.0.0:0`.
+    socket_address() noexcept;
+
+    /// Copies a `sockaddr_in` or `sockaddr_in6`; any other family gives the default value.
+    socket_address(const sockaddr* address, std::size_t size) noexcept;
+
+    const sockaddr* data() const noexcept;
+    std::size_t size() const noexcept;
+
+    bool is_v6() const noexcept;
+    std::uint16_t port() const noexcept;
+    void port(std::uint16_t value) noexcept;
+    bool is_loopback() const noexcept;
+
+    /// "127.0.0.1" or "2001:db8::1", without brackets; a scope is left out.
+    std::string host() const;
+
+    friend bool operator==(const socket_address& a, const socket_address& b) noexcept;
+
+private:
+    alignas(8) std::array<unsigned char, 28> storage_; // a sockaddr_in6 at the most
+};
+
+/// "127.0.0.1:5000" or "[2001:db8::1]:5000".
+std::string to_string(const socket_address& address);
+
+/// A host (name or address) and a port as a person writes them.
+struct host_port {
+    std::string host; ///< without brackets
+    std::uint16_t port = 0;
+    friend bool operator==(const host_port&, const host_port&) = default;
+};
+
+/// Reads `HOST:PORT`, `A.B.C.D:PORT` or `[IPv6]:PORT`. The port is decimal, 0 to 65535.
+/// An IPv6 address without brackets is an error that says so.
+parsed<host_port> parse_host_port(std::string_view text);
+
+/// Reads an address to bind or connect to: a literal IPv4 or IPv6 address with a port, no name.
+parsed<socket_address> parse_socket_address(std::string_view text);
+
+/// Where an HTTP service is: a URL taken apart (RFC 3986, RFC 9110 §4.2).
+struct http_url {
+    std::string scheme;     ///< "http" or "https"
+    std::string host;       ///< name or address, without brackets
+    std::uint16_t port = 0; ///< 80 or 443 where the URL has none
+    std::string target;     ///< path and query, at least "/"; what the request line carries
+    std::string authority;  ///< what the Host field carries: host, and the port unless it is the default
+    friend bool operator==(const http_url&, const http_url&) = default;
+};
+
+/// Reads an absolute `http://` or `https://` URL. A user name, a password, a fragment, an empty host,
+/// port 0 and any control character are errors.
+parsed<http_url> parse_http_url(std::string_view text);
+
+/// The URL as text, normalised: "http://127.0.0.1:3000/upload".
+std::string to_string(const http_url& url);
+
+} // namespace finpost

@@ -1,0 +1,59 @@
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <initializer_list>
+#include <memory>
+#include <span>
+#include <string_view>
+#include <variant>
+
+namespace finpost {
+
+enum class log_level { trace, debug, info, warning, error, off };
+
+std::string_view to_string(log_level level) noexcept;
+bool from_string(std::string_view word, log_level& level) noexcept;
+
+/// One named value of a log record. It borrows its text: a sink that keeps it copies it.
+struct log_field {
+    std::string_view name;
+    std::variant<std::string_view, std::int64_t, double, bool> value;
+
+    log_field(std::string_view n, std::string_view v) : name(n), value(v) {}
+    log_field(std::string_view n, const char* v) : name(n), value(std::string_view(v)) {}
+    log_field(std::string_view n, std::int64_t v) : name(n), value(v) {}
+    log_field(std::string_view n, double v) : name(n), value(v) {}
+    log_field(std::string_view n, bool v) : name(n), value(v) {}
+};
+
+/// Where the library writes its log: a level and a function. The default logger writes nothing.
+///
+/// The function is called from any thread that runs the gateway, several at once; it must not throw
+/// and should not block. Text in fields may come from a peer: a sink escapes what is not printable.
+/// Copies share the function.
+class logger {
+public:
+    using sink = std::function<void(log_level level, std::string_view event,
+                                    std::span<const log_field> fields)>;
+
+    /// Writes nothing.
+    logger() noexcept = default;
+
+    /// Passes records at `threshold` and above to `write`.
+    logger(log_level threshold, sink write);
+
+    bool enabled(log_level level) const noexcept { return level >= threshold_ && write_; }
+
+    /// `event` says what happened in one or two fixed words ("ready", "exchange"); values are fields.
+    void operator()(log_level level, std::string_view event,
+                    std::initializer_list<log_field> fields = {}) const;
+    void operator()(log_level level, std::string_view event,
+                    std::span<const log_field> fields) const;
+
+private:
+    log_level threshold_ = log_level::off;
+    std::shared_ptr<const sink> write_;
+};
+
+} // namespace finpost

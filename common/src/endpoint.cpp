@@ -1,0 +1,237 @@
+#include "finpost/endpoint.hpp"
+
+#include "quoted.hpp"
+
+#include <boost/url/parse.hpp>
+#include <boost/url/url_view.hpp>
+
+#include <algorithm>
+#include <charconv>
+#include <cstddef>
+#include <cstring>
+#include <optional>
+
+#include <arpa/inet.h>
+#include <netinet/in.h>
+#include <sys/socket.h>
+
+namespace finpost {
+
+namespace {
+
+// The storage is read and written as a whole: no pointer to a structure that does not live there.
+template <class Structure>
+Structure read_as(const void* from) noexcept {
+    Structure out{};
+    std::memcpy(&out, from, sizeof out);
+    return out;
+}
+
+constexpr std::size_t longest_host = 253; // RFC 1035 §2.3.4, as text
+
+bool is_host_name(std::string_view text) {
+    return !text.empty() && text.size() <= longest_host &&
+           std::all_of(text.begin(), text.end(), [](char c) {
+               return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
+                      c == '-' || c == '.' || c == '_';
+           });
+}
+
+bool is_v6_literal(const std::string& host) {
+    in6_addr unused{};
+    return inet_pton(AF_INET6, host.c_str(), &unused) == 1;
+}
+
+std::optional<std::uint16_t> read_port(std::string_view text) {
+    std::uint16_t port = 0;
+    const char* const end = text.data() + text.size();
+    const auto [stop, ec] = std::from_chars(text.data(), end, port);
+    if (ec != std::errc{} || stop != end) return std::nullopt;
+    return port;
+}
+
+std::optional<socket_address> literal_address(const std::string& host, std::uint16_t port) {
+    sockaddr_in v4{};
+    if (inet_pton(AF_INET, host.c_str(), &v4.sin_addr) == 1) {
+        v4.sin_family = AF_INET;
+        v4.sin_port = htons(port);
+        return socket_address(reinterpret_cast<const sockaddr*>(&v4), sizeof v4);
+    }
+    sockaddr_in6 v6{};
+    if (inet_pton(AF_INET6, host.c_str(), &v6.sin6_addr) == 1) {
+        v6.sin6_family = AF_INET6;
+        v6.sin6_port = htons(port);
+        return socket_address(reinterpret_cast<const sockaddr*>(&v6), sizeof v6);
+    }
+    return std::nullopt;
+}
+
+bool is_printable(std::string_view text) {
+    return std::all_of(text.begin(), text.end(), [](char c) { return c > ' ' && c <= '~'; });
+}
+
+std::string with_brackets(const std::string& host) {
+    return host.find(':') == host.npos ? host : '[' + host + ']';
+}
+
+} // namespace
+
+socket_address::socket_address() noexcept : storage_{} {
+    sockaddr_in any{};
+    any.sin_family = AF_INET;
+    std::memcpy(storage_.data(), &any, sizeof any);
+}
+
+socket_address::socket_address(const sockaddr* address, std::size_t size) noexcept
+    : socket_address() {
+    sa_family_t family = AF_UNSPEC;
+    if (size >= sizeof(sockaddr_in)) family = address->sa_family;
+    if (family == AF_INET) {
+        std::memcpy(storage_.data(), address, sizeof(sockaddr_in));
+    } else if (family == AF_INET6 && size >= sizeof(sockaddr_in6)) {
+        const auto v6 = read_as<sockaddr_in6>(address);
+        if (!IN6_IS_ADDR_V4MAPPED(&v6.sin6_addr)) {
+            std::memcpy(storage_.data(), &v6, sizeof v6);
+            return;
+        }
+        sockaddr_in v4{};
+        v4.sin_family = AF_INET;
+        v4.sin_port = v6.sin6_port;
+        std::memcpy(&v4.sin_addr, v6.sin6_addr.s6_addr + 12, 4);
+        std::memcpy(storage_.data(), &v4, sizeof v4);
+    }
+}
+
+const sockaddr* socket_address::data() const noexcept {
+    return reinterpret_cast<const sockaddr*>(storage_.data());
+}
+
+std::size_t socket_address::size() const noexcept {
+    return is_v6() ? sizeof(sockaddr_in6) : sizeof(sockaddr_in);
+}
+
+bool socket_address::is_v6() const noexcept {
+    return read_as<sockaddr_in>(storage_.data()).sin_family == AF_INET6;
+}
+
+// sin_port and sin6_port lie at the same place.
+std::uint16_t socket_address::port() const noexcept {
+    return ntohs(read_as<sockaddr_in>(storage_.data()).sin_port);
+}
+
+void socket_address::port(std::uint16_t value) noexcept {
+    static_assert(offsetof(sockaddr_in, sin_port) == offsetof(sockaddr_in6, sin6_port));
+    const in_port_t wire = htons(value);
+    std::memcpy(storage_.data() + offsetof(sockaddr_in, sin_port), &wire, sizeof wire);
+}
+
+bool socket_address::is_loopback() const noexcept {
+    if (is_v6()) {
+        const auto v6 = read_as<sockaddr_in6>(storage_.data());
+        return IN6_IS_ADDR_LOOPBACK(&v6.sin6_addr);
+    }
+    return (ntohl(read_as<sockaddr_in>(storage_.data()).sin_addr.s_addr) >> 24) == 127;
+}
+
+std::string socket_address::host() const {
+    std::array<char, INET6_ADDRSTRLEN> text{};
+    if (is_v6()) {
+        const auto v6 = read_as<sockaddr_in6>(storage_.data());
+        inet_ntop(AF_INET6, &v6.sin6_addr, text.data(), text.size());
+    } else {
+        const auto v4 = read_as<sockaddr_in>(storage_.data());
+        inet_ntop(AF_INET, &v4.sin_addr, text.data(), text.size());
+    }
+    return text.data();
+}
+
+bool operator==(const socket_address& a, const socket_address& b) noexcept {
+    if (a.is_v6() != b.is_v6() || a.port() != b.port()) return false;
+    if (a.is_v6()) {
+        const auto x = read_as<sockaddr_in6>(a.storage_.data());
+        const auto y = read_as<sockaddr_in6>(b.storage_.data());
+        return IN6_ARE_ADDR_EQUAL(&x.sin6_addr, &y.sin6_addr) &&
+               x.sin6_scope_id == y.sin6_scope_id;
+    }
+    return read_as<sockaddr_in>(a.storage_.data()).sin_addr.s_addr ==
+           read_as<sockaddr_in>(b.storage_.data()).sin_addr.s_addr;
+}
+
+std::string to_string(const socket_address& address) {
+    return with_brackets(address.host()) + ':' + std::to_string(address.port());
+}
+
+parsed<host_port> parse_host_port(std::string_view text) {
+    constexpr std::string_view expected = ": expected HOST:PORT or [IPv6]:PORT";
+    const auto wrong = [&](std::string_view what) {
+        return parse_error{quoted(text) + ' ' + std::string(what) + std::string(expected)};
+    };
+    const std::size_t colon = text.rfind(':');
+    if (colon == text.npos) return wrong("has no port");
+    std::string_view host = text.substr(0, colon);
+    const bool bracketed = host.size() >= 2 && host.front() == '[' && host.back() == ']';
+    if (bracketed) host = host.substr(1, host.size() - 2);
+    else if (host.find(':') != host.npos)
+        return wrong("has an IPv6 address without brackets, or more than one port");
+    const std::string name(host);
+    if (bracketed ? !is_v6_literal(name) : !is_host_name(host))
+        return wrong(host.empty() ? "has no host" : "has no valid host");
+    const auto port = read_port(text.substr(colon + 1));
+    if (!port) return wrong("has no valid port (0 to 65535)");
+    return host_port{name, *port};
+}
+
+parsed<socket_address> parse_socket_address(std::string_view text) {
+    const auto read = parse_host_port(text);
+    if (!read) return read.error();
+    const auto address = literal_address(read->host, read->port);
+    if (!address) {
+        return parse_error{quoted(text) + " has a name for its host: expected an IPv4 address or an "
+                                          "IPv6 address in brackets"};
+    }
+    return *address;
+}
+
+parsed<http_url> parse_http_url(std::string_view text) {
+    const auto wrong = [&](std::string_view what) {
+        return parse_error{quoted(text) + ' ' + std::string(what) +
+                           ": expected http://HOST[:PORT][/PATH][?QUERY]"};
+    };
+    if (!is_printable(text)) return wrong("has a character that no URL may have");
+    const auto view = boost::urls::parse_uri(text);
+    if (!view) return wrong("is not an absolute URL");
+    http_url url;
+    url.scheme = std::string(view->scheme());
+    std::transform(url.scheme.begin(), url.scheme.end(), url.scheme.begin(),
+                   [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c; });
+    if (url.scheme != "http" && url.scheme != "https")
+        return wrong("has a scheme other than http and https");
+    if (view->has_userinfo()) return wrong("has a user name or password, which are not sent");
+    if (view->has_fragment()) return wrong("has a fragment, which no server sees");
+    if (!view->has_authority() || view->encoded_host().empty()) return wrong("has no host");
+    const auto type = view->host_type();
+    url.host = std::string(view->host_address());
+    const bool v6 = type == boost::urls::host_type::ipv6;
+    if (type == boost::urls::host_type::ipvfuture || (!v6 && !is_host_name(url.host)))
+        return wrong("has no valid host");
+    url.port = url.scheme == "http" ? 80 : 443;
+    const bool has_port = view->has_port() && !view->port().empty();
+    if (has_port) {
+        const auto port = read_port(std::string(view->port()));
+        if (!port || *port == 0) return wrong("has no valid port (1 to 65535)");
+        url.port = *port;
+    }
+    url.authority = with_brackets(url.host);
+    if (url.port != (url.scheme == "http" ? 80 : 443))
+        url.authority += ':' + std::to_string(url.port);
+    url.target = std::string(view->encoded_path());
+    if (url.target.empty()) url.target = "/";
+    if (view->has_query()) url.target += '?' + std::string(view->encoded_query());
+    return url;
+}
+
+std::string to_string(const http_url& url) {
+    return url.scheme + "://" + url.authority + url.target;
+}
+
+} // namespace finpost

@@ -1,0 +1,45 @@
+#include "finpost/logger.hpp"
+
+#include <array>
+#include <cstddef>
+#include <utility>
+
+namespace finpost {
+
+namespace {
+
+constexpr std::array<std::string_view, 6> words{"trace",   "debug", "info",
+                                                "warning", "error", "off"};
+
+} // namespace
+
+std::string_view to_string(log_level level) noexcept {
+    const auto index = static_cast<std::size_t>(level);
+    return index < words.size() ? words[index] : words.back();
+}
+
+bool from_string(std::string_view word, log_level& level) noexcept {
+    for (std::size_t i = 0; i < words.size(); ++i) {
+        if (words[i] != word) continue;
+        level = static_cast<log_level>(i);
+        return true;
+    }
+    return false;
+}
+
+// An empty function is the same as none, so that `enabled` stays the only test.
+logger::logger(log_level threshold, sink write)
+    : threshold_(threshold),
+      write_(write ? std::make_shared<const sink>(std::move(write)) : nullptr) {}
+
+void logger::operator()(log_level level, std::string_view event,
+                        std::initializer_list<log_field> fields) const {
+    (*this)(level, event, std::span<const log_field>(fields.begin(), fields.size()));
+}
+
+void logger::operator()(log_level level, std::string_view event,
+                        std::span<const log_field> fields) const {
+    if (enabled(level)) (*write_)(level, event, fields);
+}
+
+} // namespace finpost

@@ -1,0 +1,25 @@
+#include "quoted.hpp"
+
+#include <array>
+#include <cstddef>
+#include <cstdio>
+
+namespace finpost {
+
+std::string quoted(std::string_view text) {
+    constexpr std::size_t most = 60;
+    std::string out = "\"";
+    for (const char c : text.substr(0, most)) {
+        const auto byte = static_cast<unsigned char>(c);
+        if (byte >= 0x20 && byte < 0x7f) {
+            out += c;
+        } else {
+            std::array<char, 5> hex{};
+            std::snprintf(hex.data(), hex.size(), "\\x%02x", byte);
+            out += hex.data();
+        }
+    }
+    return out + (text.size() > most ? "...\"" : "\"");
+}
+
+} // namespace finpost

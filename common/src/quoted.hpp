@@ -1,0 +1,11 @@
+#pragma once
+
+#include <string>
+#include <string_view>
+
+namespace finpost {
+
+/// What a person wrote, in quotes and fit for one line of a message: shortened, nothing unprintable.
+std::string quoted(std::string_view text);
+
+} // namespace finpost
