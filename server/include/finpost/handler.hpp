@@ -1,0 +1,87 @@
+#pragma once
+
+#include "finpost/endpoint.hpp"
+#include "finpost/error.hpp"
+#include "finpost/payload.hpp"
+#include "finpost/request_id.hpp"
+
+#include <boost/asio/awaitable.hpp>
+
+#include <functional>
+#include <string>
+#include <utility>
+
+namespace finpost {
+
+class watchdog;
+
+/// One payload, complete and decoded, and where it came from. Movable.
+class request {
+public:
+    request(payload body, socket_address peer, socket_address local, request_id id, watchdog& dog)
+        : body_(std::move(body)), peer_(peer), local_(local), id_(id), dog_(&dog) {}
+
+    const payload& body() const noexcept { return body_; }
+    payload& body() noexcept { return body_; }
+
+    /// The client's address, and the address it connected to.
+    const socket_address& peer() const noexcept { return peer_; }
+    const socket_address& local() const noexcept { return local_; }
+
+    /// The same in the refusal line, the log and the HTTP request.
+    const request_id& id() const noexcept { return id_; }
+
+    /// The exchange's time limit and cancellation. A handler that waits for anything names what cancels
+    /// it (`watchdog::guard`) and says how long it may take (`watchdog::watch`); one that does neither
+    /// delays the gateway's drain until it returns by itself. Valid until the handler returns.
+    watchdog& dog() const noexcept { return *dog_; }
+
+private:
+    payload body_;
+    socket_address peer_;
+    socket_address local_;
+    request_id id_;
+    watchdog* dog_;
+};
+
+/// What a client gets: bytes (none is a valid answer), or a refusal with its reason. Movable.
+class reply {
+public:
+    /// The answer; `bytes` are encoded as the gateway's configuration says.
+    explicit reply(payload bytes) : bytes_(std::move(bytes)) {}
+
+    /// No answer, and why.
+    explicit reply(reason why) : refused_(true), why_(why) {}
+
+    bool refused() const noexcept { return refused_; }
+    /// Meaningful when `refused()`.
+    reason why() const noexcept { return why_; }
+
+    const payload& bytes() const noexcept { return bytes_; }
+    payload& bytes() noexcept { return bytes_; }
+
+    /// For the access log: which endpoint was asked and the HTTP status it gave (0: none).
+    reply& from(std::string endpoint, int status) {
+        upstream_ = std::move(endpoint);
+        status_ = status;
+        return *this;
+    }
+    const std::string& upstream() const noexcept { return upstream_; }
+    int status() const noexcept { return status_; }
+
+private:
+    payload bytes_;
+    bool refused_ = false;
+    reason why_ = reason::internal;
+    int status_ = 0;
+    std::string upstream_;
+};
+
+/// Turns a request into a reply: the seam between the TCP side and whatever answers.
+///
+/// It runs on the session's strand and may be called for many sessions at once, from several threads
+/// when the executor has them. Buffers it makes for the reply can be taken from the gateway's budget
+/// (`payload(request.body().budget())`). An exception becomes the refusal `internal`.
+using handler = std::function<boost::asio::awaitable<reply>(request)>;
+
+} // namespace finpost

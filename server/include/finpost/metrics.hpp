@@ -1,0 +1,90 @@
+#pragma once
+
+#include "finpost/error.hpp"
+
+#include <array>
+#include <atomic>
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+
+namespace finpost {
+
+/// A number that only grows. Thread safe.
+class counter {
+public:
+    // Release and acquire, so that who sees a session's end has also seen its beginning.
+    void add(std::uint64_t n = 1) noexcept { value_.fetch_add(n, std::memory_order_release); }
+    std::uint64_t value() const noexcept { return value_.load(std::memory_order_acquire); }
+
+private:
+    std::atomic<std::uint64_t> value_{0};
+};
+
+/// A number that goes up and down. Thread safe.
+class gauge {
+public:
+    /// Adds `n`, which may be negative, and returns the new value.
+    std::int64_t add(std::int64_t n) noexcept {
+        return value_.fetch_add(n, std::memory_order_relaxed) + n;
+    }
+    std::int64_t value() const noexcept { return value_.load(std::memory_order_relaxed); }
+
+private:
+    std::atomic<std::int64_t> value_{0};
+};
+
+/// How long things took, in fixed buckets. Thread safe.
+class histogram {
+public:
+    /// Upper bounds in seconds; one bucket more counts what is above the last.
+    static constexpr std::array<double, 14> bounds{0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05,
+                                                   0.1,    0.25,  0.5,    1.0,   2.5,  10.0,  30.0};
+
+    void record(std::chrono::nanoseconds took) noexcept;
+
+    struct snapshot {
+        std::array<std::uint64_t, bounds.size() + 1> buckets; ///< not cumulative
+        double sum_seconds;
+    };
+    snapshot read() const noexcept;
+
+private:
+    std::array<counter, bounds.size() + 1> buckets_;
+    counter sum_nanoseconds_;
+};
+
+/// What a gateway and its upstream count. The owner keeps it alive as long as both.
+///
+/// Always true: accepted = replied + refused + aborted + probes + in flight. `read_sessions` gives a
+/// view in which it holds even while the numbers move.
+struct metrics {
+    counter accepted; ///< connections
+    counter replied;  ///< the complete reply was written
+    std::array<counter, all_reasons.size()> refused; ///< in the order of `all_reasons`
+    counter aborted;  ///< reset by the client, or the reply could not be written
+    counter probes;   ///< ended without a byte
+
+    counter payload_bytes; ///< received, before decoding
+    counter reply_bytes;   ///< written as replies, after encoding
+    gauge buffered_bytes;  ///< held by payloads and replies now
+    counter client_gone;   ///< the client had reset before its reply was written
+    counter accept_errors; ///< failed accepts, resources missing
+
+    histogram exchange_seconds; ///< from accept to the end
+    histogram upstream_seconds; ///< in the handler
+
+    gauge upstream_busy;       ///< upstream connections that carry an exchange
+    gauge upstream_idle;       ///< upstream connections kept for the next
+    counter upstream_retries;  ///< requests sent again because a kept connection had been closed
+
+    counter& refused_for(reason why) noexcept { return refused[static_cast<std::size_t>(why) - 1]; }
+
+    struct sessions {
+        std::uint64_t accepted, replied, refused, aborted, probes, active;
+    };
+    /// `active` is what is in flight; the identity above holds in what is returned.
+    sessions read_sessions() const noexcept;
+};
+
+} // namespace finpost

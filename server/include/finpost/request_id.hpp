@@ -1,0 +1,28 @@
+#pragma once
+
+#include <array>
+#include <chrono>
+#include <cstdint>
+#include <string_view>
+
+namespace finpost {
+
+/// The identifier of one exchange: a UUID version 7 (RFC 9562 §5.7), so identifiers sort by time.
+class request_id {
+public:
+    /// A new identifier: the wall clock's milliseconds and 74 random bits. Thread safe.
+    static request_id generate();
+
+    /// The identifier made of a time and random bits: what `generate` does, for tests.
+    request_id(std::chrono::milliseconds since_epoch, std::uint64_t random_a, std::uint64_t random_b);
+
+    /// "0190163d-8694-739b-aea5-966c26f8ad91"; valid as long as the object.
+    std::string_view text() const noexcept { return {text_.data(), text_.size()}; }
+
+    friend bool operator==(const request_id&, const request_id&) = default;
+
+private:
+    std::array<char, 36> text_;
+};
+
+} // namespace finpost

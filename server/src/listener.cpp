@@ -1,0 +1,200 @@
+#include "listener.hpp"
+
+#include "policy/wait_queue.hpp"
+#include "reply.hpp"
+
+#include "finpost/metrics.hpp"
+
+#include <boost/asio/as_tuple.hpp>
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/ip/v6_only.hpp>
+#include <boost/asio/post.hpp>
+#include <boost/asio/use_awaitable.hpp>
+#include <boost/system/system_error.hpp>
+
+#include <cerrno>
+#include <cstring>
+#include <exception>
+#include <utility>
+
+#include <fcntl.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+namespace asio = boost::asio;
+using asio::ip::tcp;
+
+namespace finpost {
+
+namespace {
+
+constexpr int backlog = 4096;
+constexpr int batch = 32; // accepts after one readiness, before other events have their turn
+constexpr std::chrono::milliseconds back_off{100};
+
+int open_spare() noexcept { return ::open("/dev/null", O_RDONLY | O_CLOEXEC); }
+
+socket_address bound_address(int fd) {
+    sockaddr_storage storage{};
+    socklen_t size = sizeof storage;
+    ::getsockname(fd, reinterpret_cast<sockaddr*>(&storage), &size);
+    return {reinterpret_cast<const sockaddr*>(&storage), size};
+}
+
+void listen_on(tcp::acceptor& acceptor, const socket_address& address) {
+    try {
+        tcp::endpoint endpoint;
+        endpoint.resize(address.size());
+        std::memcpy(endpoint.data(), address.data(), address.size());
+        acceptor.open(endpoint.protocol());
+        acceptor.set_option(tcp::acceptor::reuse_address(true));
+        // So that 0.0.0.0:5000 and [::]:5000 can stand side by side.
+        if (address.is_v6()) acceptor.set_option(asio::ip::v6_only(true));
+        acceptor.bind(endpoint);
+        acceptor.listen(backlog);
+        acceptor.non_blocking(true);
+    } catch (const boost::system::system_error& failed) {
+        throw boost::system::system_error(failed.code(), "cannot listen on " + to_string(address));
+    }
+}
+
+// What a session leaves behind when it ends: nothing, or a bug to report.
+struct report_end {
+    std::shared_ptr<const session_context> context;
+    void operator()(std::exception_ptr failed) const {
+        if (!failed) return;
+        try {
+            std::rethrow_exception(failed);
+        } catch (const std::exception& bug) {
+            context->log(log_level::error, "session failed", {{"what", bug.what()}});
+        }
+    }
+};
+
+} // namespace
+
+listener::listener(asio::any_io_executor executor, std::shared_ptr<const session_context> context,
+                   admission& admits, const socket_address& address)
+    : executor_(executor), strand_(asio::make_strand(executor)), context_(std::move(context)),
+      admission_(admits), acceptor_(strand_), spare_fd_(open_spare()) {
+    listen_on(acceptor_, address);
+    address_ = bound_address(acceptor_.native_handle());
+    const std::string host = address_.host();
+    wildcard_ = host == "0.0.0.0" || host == "::";
+}
+
+listener::~listener() { if (spare_fd_ >= 0) ::close(spare_fd_); }
+
+void listener::start() {
+    // The coroutine's `this` is kept alive by the completion handler.
+    asio::co_spawn(strand_, run(), [self = shared_from_this()](std::exception_ptr failed) {
+        report_end{self->context_}(failed);
+    });
+}
+
+void listener::close() noexcept {
+    // Refuses new connections at once, from whatever thread this is; the rest happens on the strand.
+    ::shutdown(acceptor_.native_handle(), SHUT_RD);
+    asio::post(strand_, [self = shared_from_this()] {
+        self->dog_.stop(reason::draining);
+        error_code ignored;
+        self->acceptor_.close(ignored);
+    });
+}
+
+asio::awaitable<void> listener::run() {
+    const watchdog::guard cancel(dog_, [this] { error_code ec; acceptor_.cancel(ec); });
+    while (!dog_.error()) {
+        co_await wait_for_permit();
+        co_await pause();
+        if (dog_.error()) break;
+        auto [ec] = co_await acceptor_.async_wait(tcp::acceptor::wait_read,
+                                                  asio::as_tuple(asio::use_awaitable));
+        if (!ec && !dog_.error()) accept_some();
+    }
+    permit_.reset();
+}
+
+asio::awaitable<void> listener::wait_for_permit() {
+    while (!permit_ && !dog_.error()) {
+        permit_ = admission_.try_admit();
+        if (permit_) break;
+        auto turn = admission_.join_unless_free(strand_);
+        if (!turn) continue;
+        co_await turn->wait(dog_);
+        admission_.leave(turn);
+    }
+}
+
+asio::awaitable<void> listener::pause() {
+    if (pause_until_ <= watchdog::clock::now() || dog_.error()) co_return;
+    auto alarm_clock = std::make_shared<waiter>(strand_);
+    co_await alarm_clock->wait(dog_, pause_until_);
+}
+
+void listener::accept_some() {
+    for (int i = 0; i < batch; ++i) {
+        if (!permit_) permit_ = admission_.try_admit();
+        if (!permit_) return;
+        const auto now = watchdog::clock::now();
+        if (const auto due = admission_.accept_at(now)) {
+            pause_until_ = *due;
+            return;
+        }
+        sockaddr_storage storage{};
+        socklen_t size = sizeof storage;
+        auto* const peer = reinterpret_cast<sockaddr*>(&storage);
+        const int fd = ::accept4(acceptor_.native_handle(), peer, &size,
+                                 SOCK_NONBLOCK | SOCK_CLOEXEC);
+        if (fd >= 0) {
+            starving_ = false;
+            start_session(fd, socket_address(peer, size));
+        } else if (errno == EAGAIN) {
+            return;
+        } else if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM) {
+            return starve(errno);
+        }
+        // Anything else is about the one connection that failed (accept(2)): on to the next.
+    }
+}
+
+void listener::starve(int error) {
+    context_->counters.accept_errors.add();
+    if (!starving_) {
+        const error_code ec(error, boost::system::system_category());
+        const std::string address = to_string(address_);
+        const std::string what = ec.message();
+        context_->log(log_level::error, "accept failed",
+                      {{"address", address}, {"what", what}, {"back_off_ms", back_off.count()}});
+    }
+    starving_ = true;
+    // Accepting at once again would fail at once again, millions of times a second.
+    pause_until_ = watchdog::clock::now() + back_off;
+    if (spare_fd_ < 0) spare_fd_ = open_spare();
+    if (spare_fd_ < 0 || (error != EMFILE && error != ENFILE)) return;
+    ::close(spare_fd_);
+    const int fd = ::accept4(acceptor_.native_handle(), nullptr, nullptr,
+                             SOCK_NONBLOCK | SOCK_CLOEXEC);
+    if (fd >= 0) {
+        context_->counters.accepted.add();
+        context_->counters.refused_for(reason::busy).add();
+        const std::string line = refusal_line(reason::busy, request_id::generate());
+        if (context_->config.on_refusal == refusal_style::line)
+            static_cast<void>(::send(fd, line.data(), line.size(), MSG_NOSIGNAL));
+        ::close(fd);
+    }
+    spare_fd_ = open_spare();
+}
+
+void listener::start_session(int fd, const socket_address& peer) {
+    context_->counters.accepted.add();
+    std::optional<reason> refused;
+    if (!admission_.admit_source(*permit_, peer)) refused = reason::busy;
+    accepted_client client(fd, peer, wildcard_ ? bound_address(fd) : address_, std::move(*permit_),
+                           refused);
+    permit_.reset();
+    const asio::any_io_executor strand = asio::make_strand(executor_);
+    asio::co_spawn(strand, serve(context_, strand, std::move(client)), report_end{context_});
+}
+
+} // namespace finpost

@@ -1,0 +1,70 @@
+#include "policy/admission.hpp"
+
+#include <algorithm>
+
+namespace finpost {
+
+std::optional<token_bucket::clock::time_point> token_bucket::take(clock::time_point now) {
+    if (rate_ == 0) return std::nullopt;
+    const auto rate = static_cast<double>(rate_);
+    if (filled_ == clock::time_point{}) filled_ = now;
+    tokens_ = std::min(rate, tokens_ + std::chrono::duration<double>(now - filled_).count() * rate);
+    filled_ = now;
+    if (tokens_ >= 1) {
+        tokens_ -= 1;
+        return std::nullopt;
+    }
+    const auto wait = std::chrono::duration<double>((1 - tokens_) / rate);
+    return now + std::chrono::duration_cast<clock::duration>(wait) + std::chrono::microseconds(1);
+}
+
+admission::admission(std::size_t max_connections, std::size_t max_per_source,
+                     std::size_t accept_rate)
+    : max_connections_(max_connections), max_per_source_(max_per_source), rate_(accept_rate) {}
+
+std::optional<admission::permit> admission::try_admit() {
+    const std::lock_guard lock(mutex_);
+    if (held_ >= max_connections_) return std::nullopt;
+    ++held_;
+    return permit(*this);
+}
+
+std::shared_ptr<waiter> admission::join_unless_free(boost::asio::any_io_executor executor) {
+    const std::lock_guard lock(mutex_);
+    if (held_ < max_connections_) return nullptr;
+    return waiting_.join(std::move(executor));
+}
+
+void admission::leave(const std::shared_ptr<waiter>& turn) {
+    const std::lock_guard lock(mutex_);
+    waiting_.leave(turn);
+}
+
+bool admission::admit_source(permit& held, const socket_address& peer) {
+    if (max_per_source_ == 0) return true;
+    const std::lock_guard lock(mutex_);
+    std::string source = peer.host();
+    std::size_t& count = sources_[source];
+    if (count >= max_per_source_) return false;
+    ++count;
+    held.source_ = std::move(source);
+    return true;
+}
+
+std::optional<token_bucket::clock::time_point>
+admission::accept_at(token_bucket::clock::time_point now) {
+    const std::lock_guard lock(mutex_);
+    return rate_.take(now);
+}
+
+void admission::release(const std::optional<std::string>& source) {
+    const std::lock_guard lock(mutex_);
+    --held_;
+    if (source) {
+        const auto found = sources_.find(*source);
+        if (--found->second == 0) sources_.erase(found);
+    }
+    waiting_.wake_one();
+}
+
+} // namespace finpost

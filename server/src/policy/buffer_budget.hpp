@@ -1,0 +1,41 @@
+#pragma once
+
+#include "finpost/error.hpp"
+#include "finpost/payload.hpp"
+
+#include <boost/asio/awaitable.hpp>
+
+#include <atomic>
+#include <cstdint>
+#include <functional>
+#include <mutex>
+#include <vector>
+
+namespace finpost {
+
+class gauge;
+class watchdog;
+
+/// The limit on all payloads and replies held at once. The gauge that users see is its only count.
+class buffer_budget : public byte_budget {
+public:
+    buffer_budget(std::uint64_t limit, gauge& used) : limit_(limit), used_(used) {}
+
+    bool try_take(std::size_t n) noexcept override;
+    void give_back(std::size_t n) noexcept override;
+    void on_release(std::function<void()> wake) override;
+
+private:
+    const std::uint64_t limit_;
+    gauge& used_;
+    std::atomic<bool> awaited_{false};
+    std::mutex mutex_;
+    std::vector<std::function<void()>> wake_;
+};
+
+/// Makes room for `n` more bytes in `into`, waiting while the budget has none: that is how reading
+/// pauses. Completes with success, or with `busy` when the watchdog's limit passed meanwhile (the wait
+/// was the gateway's fault, not the peer's), or with what stopped the exchange.
+boost::asio::awaitable<error_code> reserve(payload& into, std::size_t n, watchdog& dog);
+
+} // namespace finpost

@@ -1,0 +1,41 @@
+#include "finpost/request_id.hpp"
+
+#include "random.hpp"
+
+#include <random>
+
+namespace finpost {
+
+std::uint64_t random_bits() {
+    thread_local std::mt19937_64 generator = [] {
+        std::random_device device;
+        std::seed_seq seed{device(), device(), device(), device(), device(), device()};
+        return std::mt19937_64(seed);
+    }();
+    return generator();
+}
+
+request_id request_id::generate() {
+    using namespace std::chrono;
+    const auto now = duration_cast<milliseconds>(system_clock::now().time_since_epoch());
+    const std::uint64_t a = random_bits();
+    const std::uint64_t b = random_bits();
+    return {now, a, b};
+}
+
+request_id::request_id(std::chrono::milliseconds since_epoch, std::uint64_t random_a,
+                       std::uint64_t random_b) {
+    // RFC 9562 §5.7: 48 bits of time, version 7, 12 random bits; variant 0b10, 62 random bits.
+    const auto time = static_cast<std::uint64_t>(since_epoch.count());
+    const std::uint64_t high = (time << 16) | 0x7000u | (random_a & 0x0fffu);
+    const std::uint64_t low = (random_b & 0x3fff'ffff'ffff'ffffu) | 0x8000'0000'0000'0000u;
+    constexpr char digits[] = "0123456789abcdef";
+    char* out = text_.data();
+    for (unsigned i = 0; i < 32; ++i) {
+        if (i == 8 || i == 12 || i == 16 || i == 20) *out++ = '-';
+        const std::uint64_t half = i < 16 ? high : low;
+        *out++ = digits[(half >> (60 - 4 * (i % 16))) & 0xf];
+    }
+}
+
+} // namespace finpost

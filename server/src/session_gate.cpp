@@ -1,0 +1,154 @@
+#include "session_gate.hpp"
+
+#include <boost/asio/bind_executor.hpp>
+#include <boost/asio/post.hpp>
+#include <boost/asio/use_awaitable.hpp>
+
+#include <algorithm>
+#include <utility>
+
+namespace asio = boost::asio;
+
+namespace finpost {
+
+struct session_gate::slot {
+    slot(asio::any_io_executor e, gated& s) : executor(std::move(e)), session(&s) {}
+    asio::any_io_executor executor;
+    gated* session;    // null when the session has ended; written on its executor, under the mutex
+    std::size_t index = 0; // in slots_
+};
+
+session_gate::pass::pass(session_gate& gate, asio::any_io_executor executor, gated& session)
+    : gate_(gate), slot_(std::make_shared<slot>(std::move(executor), session)) {
+    bool stopped = false;
+    {
+        const std::lock_guard lock(gate_.mutex_);
+        slot_->index = gate_.slots_.size();
+        gate_.slots_.push_back(slot_);
+        stopped = gate_.stopped_;
+    }
+    if (stopped) session.dog().stop(reason::draining);
+}
+
+session_gate::pass::~pass() {
+    const std::lock_guard lock(gate_.mutex_);
+    slot_->session = nullptr;
+    auto& slots = gate_.slots_;
+    slots[slot_->index] = slots.back();
+    slots[slot_->index]->index = slot_->index;
+    slots.pop_back();
+    if (!slots.empty()) return;
+    gate_.emptied_.wake_all();
+    if (gate_.stopped_) gate_.rest();
+}
+
+session_gate::session_gate(asio::any_io_executor executor)
+    : strand_(asio::make_strand(std::move(executor))), timer_(strand_) {}
+
+std::size_t session_gate::size() const {
+    const std::lock_guard lock(mutex_);
+    return slots_.size();
+}
+
+bool session_gate::stopped() const {
+    const std::lock_guard lock(mutex_);
+    return stopped_;
+}
+
+void session_gate::for_each(const std::function<void(gated&)>& call) {
+    std::vector<std::shared_ptr<slot>> all;
+    {
+        const std::lock_guard lock(mutex_);
+        all = slots_;
+    }
+    for (const auto& one : all) {
+        asio::post(one->executor, [one, call] {
+            if (one->session != nullptr) call(*one->session);
+        });
+    }
+}
+
+void session_gate::drain() {
+    for_each([](gated& session) { session.on_drain(); });
+}
+
+void session_gate::stop(reason why) {
+    {
+        const std::lock_guard lock(mutex_);
+        stopped_ = true;
+        emptied_.wake_all();
+        if (slots_.empty()) rest();
+    }
+    for_each([why](gated& session) { session.dog().stop(why); });
+}
+
+asio::awaitable<void> session_gate::wait_empty(asio::any_io_executor strand,
+                                               clock::time_point until) {
+    watchdog never;
+    std::shared_ptr<waiter> turn;
+    // The waiter belongs to the strand, and so must be waited for there.
+    co_await asio::post(asio::bind_executor(strand, asio::use_awaitable));
+    {
+        const std::lock_guard lock(mutex_);
+        if (slots_.empty()) co_return;
+        turn = emptied_.join(strand);
+    }
+    co_await turn->wait(never, until);
+    const std::lock_guard lock(mutex_);
+    emptied_.leave(turn);
+}
+
+void session_gate::look_earlier(clock::time_point when) {
+    asio::post(strand_, [weak = weak_from_this(), when] {
+        const auto self = weak.lock();
+        if (self && when.time_since_epoch().count() < self->next_look.load()) self->arm(when);
+    });
+}
+
+// Nobody is left to look at: a timer would only keep the host's `run` from returning.
+void session_gate::rest() {
+    asio::post(strand_, [weak = weak_from_this()] {
+        const auto self = weak.lock();
+        if (self) self->timer_.cancel();
+    });
+}
+
+void session_gate::arm(clock::time_point when) {
+    if (stopped() && size() == 0) return;
+    next_look.store(when.time_since_epoch().count());
+    timer_.expires_at(when); // cancels an earlier wait
+    timer_.async_wait(asio::bind_executor(strand_, [weak = weak_from_this()](error_code ec) {
+        const auto self = weak.lock();
+        if (self && !ec) self->look();
+    }));
+}
+
+void session_gate::look() {
+    // Nobody is told that an earlier look is coming while this one is under way: see watchdog::watch.
+    next_look.store(watchdog::span::max().count());
+    const auto now = clock::now();
+    auto nearest = clock::time_point::max();
+    std::vector<std::shared_ptr<slot>> due;
+    std::size_t alive = 0;
+    {
+        const std::lock_guard lock(mutex_);
+        alive = slots_.size();
+        for (const auto& one : slots_) {
+            const auto when = one->session->dog().when();
+            if (when <= now) due.push_back(one);
+            else nearest = std::min(nearest, when);
+        }
+    }
+    for (const auto& one : due) {
+        asio::post(one->executor, [one, now] {
+            if (one->session != nullptr) one->session->dog().expire(now);
+        });
+    }
+    if (nearest == clock::time_point::max()) return;
+    // 10 us of pause for each session keeps the looks of ten thousand below one percent of a core.
+    const auto pause = std::chrono::microseconds(10) * static_cast<std::int64_t>(alive);
+    const auto next = std::max(nearest, now + pause);
+    if (next.time_since_epoch().count() < next_look.load()) arm(next);
+}
+
+} // namespace finpost

@@ -1,0 +1,86 @@
+#pragma once
+
+#include "policy/wait_queue.hpp"
+
+#include "finpost/error.hpp"
+#include "finpost/watchdog.hpp"
+
+#include <boost/asio/any_io_executor.hpp>
+#include <boost/asio/awaitable.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <boost/asio/strand.hpp>
+
+#include <atomic>
+#include <cstddef>
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <vector>
+
+namespace finpost {
+
+/// What the gate needs to know of a session.
+class gated {
+public:
+    virtual watchdog& dog() noexcept = 0;
+    /// The gateway drains: end now if nothing is in flight. On the session's executor.
+    virtual void on_drain() = 0;
+
+protected:
+    ~gated() = default;
+};
+
+/// Keeps the sessions that are alive: counts them, wakes their watchdogs with one timer for all, and
+/// ends them when the gateway stops. Thread safe.
+///
+/// The timer sleeps until the nearest limit of any session, so a session that begins and ends in time
+/// costs no timer operation; it looks at all of them when it wakes, and the more there are the less often.
+class session_gate : public watchdog::alarm, public std::enable_shared_from_this<session_gate> {
+    struct slot;
+
+public:
+    /// A session's place in the gate, held by value as long as the session lives.
+    class pass {
+    public:
+        pass(session_gate& gate, boost::asio::any_io_executor executor, gated& session);
+        ~pass();
+        pass(const pass&) = delete;
+        pass& operator=(const pass&) = delete;
+
+    private:
+        session_gate& gate_;
+        std::shared_ptr<slot> slot_;
+    };
+
+    explicit session_gate(boost::asio::any_io_executor executor);
+
+    std::size_t size() const;
+
+    /// Asks every session to end if it has nothing in flight.
+    void drain();
+    /// Stops every session; who enters later is stopped as well.
+    void stop(reason why);
+    bool stopped() const;
+
+    /// Waits until no session is left, the time has come, or `stop` is called.
+    boost::asio::awaitable<void> wait_empty(boost::asio::any_io_executor strand,
+                                            std::chrono::steady_clock::time_point until);
+
+    void look_earlier(watchdog::clock::time_point when) override;
+
+private:
+    using clock = watchdog::clock;
+    void for_each(const std::function<void(gated&)>& call);
+    void arm(clock::time_point when);
+    void look();
+    void rest();
+
+    boost::asio::strand<boost::asio::any_io_executor> strand_;
+    boost::asio::steady_timer timer_;
+    mutable std::mutex mutex_;
+    std::vector<std::shared_ptr<slot>> slots_;
+    wait_queue emptied_;
+    bool stopped_ = false;
+};
+
+} // namespace finpost

@@ -1,0 +1,194 @@
+#pragma once
+
+#include "policy/wait_queue.hpp"
+
+#include "finpost/metrics.hpp"
+
+#include <boost/asio/any_io_executor.hpp>
+
+#include <chrono>
+#include <cstddef>
+#include <deque>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <utility>
+#include <vector>
+
+namespace finpost {
+
+/// The connections to an upstream: which are kept, how many there may be, who waits for one.
+/// Decisions only: a `Connection` is a movable value that closes itself. Thread safe.
+template <class Connection>
+class connection_pool {
+public:
+    using clock = std::chrono::steady_clock;
+
+    /// A connection in use, or the right to make one. Unless it is kept in the end, it is closed.
+    class lease {
+    public:
+        lease(lease&& other) noexcept
+            : pool_(std::exchange(other.pool_, nullptr)), endpoint_(other.endpoint_),
+              kept_before_(other.kept_before_), connection_(std::move(other.connection_)) {}
+        lease& operator=(lease&& other) noexcept {
+            std::swap(pool_, other.pool_);
+            std::swap(endpoint_, other.endpoint_);
+            std::swap(kept_before_, other.kept_before_);
+            connection_.swap(other.connection_);
+            return *this;
+        }
+        ~lease() {
+            if (pool_ != nullptr) pool_->give_up(std::move(connection_));
+        }
+
+        /// Null until one was made.
+        Connection* connection() noexcept { return connection_ ? &*connection_ : nullptr; }
+        void made(Connection fresh) { connection_.emplace(std::move(fresh)); }
+        /// The connection failed; the right to make another one stays.
+        void drop() { connection_.reset(); }
+        /// Whether it had carried an exchange before this one.
+        bool kept_before() const noexcept { return kept_before_; }
+        void forget_kept() noexcept { kept_before_ = false; }
+
+        /// Ends the lease and keeps the connection for the next exchange.
+        void keep(clock::time_point now) {
+            std::exchange(pool_, nullptr)->keep(std::move(*connection_), endpoint_, now);
+        }
+
+    private:
+        friend class connection_pool;
+        lease(connection_pool& pool, std::size_t endpoint) : pool_(&pool), endpoint_(endpoint) {}
+
+        connection_pool* pool_;
+        std::size_t endpoint_;
+        bool kept_before_ = false;
+        std::optional<Connection> connection_;
+    };
+
+    connection_pool(std::size_t endpoints, std::size_t max_connections, clock::duration keep_alive,
+                    gauge& busy, gauge& idle)
+        : idle_(endpoints), max_(max_connections), keep_alive_(keep_alive), busy_gauge_(busy),
+          idle_gauge_(idle) {}
+    ~connection_pool() { close(); }
+
+    /// The connection to `endpoint` kept last, if one is fresh enough, else the right to make one, else
+    /// nothing: all there may be are in use.
+    std::optional<lease> take(std::size_t endpoint, clock::time_point now) {
+        std::vector<Connection> closing; // outside the lock
+        const std::lock_guard lock(mutex_);
+        auto& stack = idle_[endpoint];
+        lease out(*this, endpoint);
+        if (!stack.empty() && now - stack.back().since < keep_alive_) {
+            out.connection_.emplace(std::move(stack.back().connection));
+            out.kept_before_ = true;
+            stack.pop_back();
+            idle_gauge_.add(-1);
+        } else if (open_ < max_ || evict(endpoint, closing)) {
+            ++open_;
+        } else {
+            out.pool_ = nullptr;
+            return std::nullopt;
+        }
+        busy_gauge_.add(1);
+        return out;
+    }
+
+    /// A place in the queue for a connection, unless one is to be had (null then).
+    std::shared_ptr<waiter> join_unless_free(boost::asio::any_io_executor executor) {
+        const std::lock_guard lock(mutex_);
+        if (open_ < max_ || idle_count() > 0) return nullptr;
+        return waiting_.join(std::move(executor));
+    }
+    /// Gives a place up. Who was woken and has not taken a connection passes the wake on.
+    void leave(const std::shared_ptr<waiter>& turn, bool unused_wake) {
+        const std::lock_guard lock(mutex_);
+        waiting_.leave(turn);
+        if (unused_wake) waiting_.wake_one();
+    }
+
+    /// Closes what has been idle too long; says when to look again, or that nothing is left.
+    std::optional<clock::time_point> sweep(clock::time_point now) {
+        std::vector<Connection> closing;
+        std::optional<clock::time_point> next;
+        const std::lock_guard lock(mutex_);
+        for (auto& stack : idle_) {
+            while (!stack.empty() && now - stack.front().since >= keep_alive_)
+                close_oldest(stack, closing);
+            if (stack.empty()) continue;
+            const auto due = stack.front().since + keep_alive_;
+            next = next ? std::min(*next, due) : due;
+        }
+        return next;
+    }
+
+    /// Closes all idle connections, and from now on each one that comes back.
+    void close() {
+        std::vector<Connection> closing;
+        const std::lock_guard lock(mutex_);
+        closed_ = true;
+        for (auto& stack : idle_)
+            while (!stack.empty()) close_oldest(stack, closing);
+    }
+
+private:
+    struct kept {
+        Connection connection;
+        clock::time_point since;
+    };
+    using stack_type = std::deque<kept>; // oldest at the front, used last at the back
+
+    void close_oldest(stack_type& stack, std::vector<Connection>& closing) {
+        closing.push_back(std::move(stack.front().connection));
+        stack.pop_front();
+        --open_;
+        idle_gauge_.add(-1);
+    }
+
+    // Room for a new connection to `wanted`: its own stale ones, or an idle one of another endpoint.
+    bool evict(std::size_t wanted, std::vector<Connection>& closing) {
+        if (!idle_[wanted].empty()) return close_oldest(idle_[wanted], closing), true;
+        for (auto& stack : idle_)
+            if (!stack.empty()) return close_oldest(stack, closing), true;
+        return false;
+    }
+
+    std::size_t idle_count() const {
+        std::size_t sum = 0;
+        for (const auto& stack : idle_) sum += stack.size();
+        return sum;
+    }
+
+    void keep(Connection connection, std::size_t endpoint, clock::time_point now) {
+        std::optional<Connection> closing;
+        const std::lock_guard lock(mutex_);
+        busy_gauge_.add(-1);
+        if (closed_) {
+            --open_;
+            closing.emplace(std::move(connection));
+        } else {
+            idle_[endpoint].push_back({std::move(connection), now});
+            idle_gauge_.add(1);
+        }
+        waiting_.wake_one();
+    }
+
+    void give_up(std::optional<Connection> connection) {
+        const std::lock_guard lock(mutex_);
+        busy_gauge_.add(-1);
+        --open_;
+        waiting_.wake_one();
+        static_cast<void>(connection);
+    }
+
+    std::mutex mutex_;
+    std::vector<stack_type> idle_;
+    std::size_t open_ = 0; // busy and idle
+    const std::size_t max_;
+    const clock::duration keep_alive_;
+    gauge& busy_gauge_;
+    gauge& idle_gauge_;
+    bool closed_ = false;
+    wait_queue waiting_;
+};
+
+} // namespace finpost

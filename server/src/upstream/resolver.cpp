@@ -1,0 +1,101 @@
+#include "upstream/resolver.hpp"
+
+#include <boost/asio/bind_executor.hpp>
+#include <boost/asio/ip/address.hpp>
+#include <boost/asio/post.hpp>
+
+#include <utility>
+
+namespace asio = boost::asio;
+using asio::ip::tcp;
+
+namespace finpost {
+
+namespace {
+
+constexpr std::chrono::milliseconds at_least_between{1'000};
+
+} // namespace
+
+resolver::resolver(asio::any_io_executor executor, const std::vector<http_url>& urls,
+                   std::chrono::milliseconds every, logger log)
+    : strand_(asio::make_strand(std::move(executor))), resolver_(strand_), timer_(strand_),
+      every_(every), log_(std::move(log)), known_(urls.size()) {
+    for (std::size_t i = 0; i < urls.size(); ++i) {
+        error_code not_literal;
+        const auto address = asio::ip::make_address(urls[i].host, not_literal);
+        if (not_literal) names_.push_back({i, urls[i].host, urls[i].port});
+        else known_[i] = {tcp::endpoint(address, urls[i].port)};
+    }
+}
+
+void resolver::start() {
+    if (names_.empty()) return;
+    asio::post(strand_, [self = shared_from_this()] { self->look_up_all(); });
+}
+
+void resolver::stop() {
+    asio::post(strand_, [self = shared_from_this()] {
+        self->stopped_ = true;
+        self->resolver_.cancel();
+        self->timer_.cancel();
+    });
+}
+
+resolver::addresses resolver::of(std::size_t endpoint) const {
+    const std::lock_guard lock(mutex_);
+    return known_[endpoint];
+}
+
+void resolver::suspect() {
+    if (names_.empty()) return;
+    asio::post(strand_, [self = shared_from_this()] {
+        const auto since = std::chrono::steady_clock::now() - self->looked_at_;
+        if (since >= at_least_between) self->look_up_all();
+    });
+}
+
+void resolver::look_up_all() {
+    if (stopped_ || pending_ > 0) return;
+    looked_at_ = std::chrono::steady_clock::now();
+    for (const name& which : names_) {
+        ++pending_;
+        resolver_.async_resolve(
+            which.host, std::to_string(which.port), tcp::resolver::numeric_service,
+            asio::bind_executor(strand_, [self = shared_from_this(), &which](
+                                             const error_code& ec,
+                                             const tcp::resolver::results_type& results) {
+                self->found(which, ec, results);
+            }));
+    }
+    wait(every_);
+}
+
+void resolver::found(const name& which, const error_code& ec,
+                     const tcp::resolver::results_type& results) {
+    --pending_;
+    if (stopped_) return;
+    if (ec || results.empty()) {
+        const std::string what = ec ? ec.message() : "no address";
+        log_(log_level::warning, "upstream name not found", {{"host", which.host}, {"what", what}});
+        // Never found so far: nothing can be served, so look again soon.
+        if (of(which.endpoint).empty()) wait(at_least_between);
+        return;
+    }
+    constexpr std::size_t most = 16; // an answer with a thousand addresses is not to be tried through
+    addresses fresh;
+    for (const auto& result : results)
+        if (fresh.size() < most) fresh.push_back(result.endpoint());
+    const std::lock_guard lock(mutex_);
+    known_[which.endpoint] = std::move(fresh);
+}
+
+void resolver::wait(std::chrono::milliseconds pause) {
+    timer_.expires_after(pause);
+    timer_.async_wait(asio::bind_executor(strand_, [weak = weak_from_this()](const error_code& ec) {
+        const auto self = weak.lock();
+        if (self && !ec) self->look_up_all();
+    }));
+}
+
+} // namespace finpost

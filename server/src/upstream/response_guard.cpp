@@ -1,0 +1,153 @@
+#include "upstream/response_guard.hpp"
+
+#include <boost/asio/buffer.hpp>
+#include <boost/beast/http/empty_body.hpp>
+#include <boost/beast/http/parser.hpp>
+
+#include <algorithm>
+#include <charconv>
+#include <utility>
+
+namespace beast = boost::beast;
+namespace http = boost::beast::http;
+
+namespace finpost {
+
+namespace {
+
+constexpr std::size_t max_head = 16 << 10;
+constexpr int max_interim = 10;
+constexpr std::size_t first_read = 4 << 10;
+constexpr std::size_t largest_read = 1 << 20;
+
+std::size_t count(const http::fields& fields, http::field name) {
+    const auto [first, last] = fields.equal_range(name);
+    return static_cast<std::size_t>(std::distance(first, last));
+}
+
+// One field of digits only: "5, 5", "+5" and a second field are refused (RFC 9112 §6.3).
+bool read_length(const http::fields& fields, std::uint64_t& length) {
+    const auto text = fields[http::field::content_length];
+    const char* const end = text.data() + text.size();
+    const auto [stop, ec] = std::from_chars(text.data(), end, length);
+    return count(fields, http::field::content_length) == 1 && ec == std::errc{} && stop == end;
+}
+
+} // namespace
+
+response_guard::response_guard(std::uint64_t max_body, byte_budget* budget)
+    : max_body_(max_body), raw_(budget), body_(budget), chunks_(max_body) {}
+
+std::size_t response_guard::wanted() const noexcept {
+    const std::size_t have = raw_.size();
+    switch (part_) {
+    case part::sized: return static_cast<std::size_t>(length_ - have);
+    case part::head: return have == 0 ? first_read : std::max<std::size_t>(max_head + 1 - have, 1);
+    case part::chunked: return std::clamp(body_.size(), first_read, largest_read);
+    case part::until_close: break;
+    }
+    const std::size_t grown = std::clamp(have, first_read, largest_read);
+    return static_cast<std::size_t>(std::min<std::uint64_t>(grown, max_body_ + 1 - have));
+}
+
+response_guard::state response_guard::received(std::size_t n) {
+    raw_.commit(n);
+    started_ = started_ || n > 0;
+    return consume();
+}
+
+response_guard::state response_guard::consume() {
+    switch (part_) {
+    case part::head: {
+        const std::string_view text = raw_.text();
+        const std::size_t from = scanned_ < 3 ? 0 : scanned_ - 3;
+        const std::size_t end = text.find("\r\n\r\n", from);
+        if (end != text.npos) return read_head(end + 4);
+        scanned_ = text.size();
+        return text.size() > max_head ? fail(reason::upstream_invalid) : state::more;
+    }
+    case part::sized:
+        return raw_.size() < length_ ? state::more : finish(static_cast<std::size_t>(length_));
+    case part::chunked:
+        switch (chunks_.decode(raw_, body_)) {
+        case chunk_decoder::state::more: return state::more;
+        case chunk_decoder::state::done: return finish(0);
+        case chunk_decoder::state::failed: return fail(chunks_.why());
+        }
+    case part::until_close: break;
+    }
+    return raw_.size() > max_body_ ? fail(reason::reply_too_large) : state::more;
+}
+
+response_guard::state response_guard::read_head(std::size_t head_size) {
+    const std::string_view head = raw_.text().substr(0, head_size);
+    // A folded line (RFC 9112 §5.2) means different things to different readers; Beast unfolds it.
+    if (head_size > max_head || head.find("\r\n ") != head.npos || head.find("\r\n\t") != head.npos)
+        return fail(reason::upstream_invalid);
+    http::response_parser<http::empty_body> parser;
+    parser.header_limit(static_cast<std::uint32_t>(max_head));
+    parser.body_limit(boost::none); // counted here, where the limit has its own reason
+    error_code ec;
+    parser.put(boost::asio::buffer(head.data(), head.size()), ec);
+    if ((ec && ec != http::error::need_more) || !parser.is_header_done())
+        return fail(reason::upstream_invalid);
+
+    const auto& fields = parser.get();
+    const auto status = static_cast<int>(fields.result_int());
+    if (status >= 100 && status < 200 && status != 101) {
+        // An interim response (RFC 9110 §15.2): the final one is still to come.
+        if (++interim_ > max_interim) return fail(reason::upstream_invalid);
+        raw_.remove_prefix(head_size);
+        scanned_ = 0;
+        return consume();
+    }
+    if (status < 200 || status > 599) return fail(reason::upstream_invalid);
+    status_ = status;
+    reusable_ = parser.keep_alive();
+
+    const bool coded = count(fields, http::field::transfer_encoding) > 0;
+    const bool sized = count(fields, http::field::content_length) > 0;
+    std::uint64_t length = 0;
+    if (sized && !read_length(fields, length)) return fail(reason::upstream_invalid);
+    const bool chunked = count(fields, http::field::transfer_encoding) == 1 &&
+                         beast::iequals(fields[http::field::transfer_encoding], "chunked");
+    if (coded && (!chunked || sized || fields.version() < 11)) return fail(reason::upstream_invalid);
+    raw_.remove_prefix(head_size);
+    if (status == 204 || status == 304) return finish(0); // never a body (RFC 9110 §6.4.1)
+    if (coded) {
+        part_ = part::chunked;
+        return consume();
+    }
+    if (!sized) {
+        part_ = part::until_close;
+        reusable_ = false;
+        return consume();
+    }
+    if (length > max_body_) return fail(reason::reply_too_large);
+    part_ = part::sized;
+    length_ = length;
+    return consume();
+}
+
+response_guard::state response_guard::closed() {
+    if (part_ == part::until_close) return finish(raw_.size());
+    return fail(reason::upstream_incomplete);
+}
+
+response_guard::state response_guard::finish(std::size_t body_size) {
+    // Bytes behind a response belong to no request of ours (RFC 9112 §9.2).
+    if (raw_.size() > body_size) reusable_ = false;
+    raw_.truncate(body_size);
+    return state::complete;
+}
+
+response_guard::state response_guard::fail(reason why) noexcept {
+    why_ = why;
+    return state::failed;
+}
+
+payload response_guard::take_body() noexcept {
+    return part_ == part::chunked ? std::move(body_) : std::move(raw_);
+}
+
+} // namespace finpost

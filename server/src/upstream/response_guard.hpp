@@ -1,0 +1,73 @@
+#pragma once
+
+#include "upstream/chunk_decoder.hpp"
+
+#include "finpost/error.hpp"
+#include "finpost/payload.hpp"
+
+#include <cstddef>
+#include <cstdint>
+
+namespace finpost {
+
+/// Decides what an upstream's bytes are: one complete HTTP/1.1 response, part of one, or something that
+/// must not be relayed. No socket inside; the forwarder reads what this asks for.
+///
+/// Beast parses the head. What Beast lets pass is refused here: Transfer-Encoding beside Content-Length,
+/// another coding than chunked, folded lines, a status outside 200-599, endless interim responses
+/// (RFC 9112 §5.2, §6.1, §6.3; RFC 9110 §15).
+class response_guard {
+public:
+    enum class state { more, complete, failed };
+
+    /// The body may have `max_body` bytes; all memory is taken from `budget` (null: unlimited).
+    response_guard(std::uint64_t max_body, byte_budget* budget);
+    response_guard(const response_guard&) = delete;
+    response_guard& operator=(const response_guard&) = delete;
+
+    /// The buffer the next bytes go to and how much room it should have; to be reserved by the caller,
+    /// who can wait for the budget.
+    payload& buffer() noexcept { return raw_; }
+    std::size_t wanted() const noexcept;
+
+    /// `n` bytes were read into the buffer's room. After `complete` or `failed`, no more is read.
+    state received(std::size_t n);
+
+    /// The upstream closed its side: the end of a body that is delimited so, a cut otherwise.
+    state closed();
+
+    /// Why it failed: `upstream_invalid`, `upstream_incomplete`, `reply_too_large` or `busy`.
+    reason why() const noexcept { return why_; }
+
+    /// Whether a single byte has come.
+    bool started() const noexcept { return started_; }
+    /// 0 until a final status line was read.
+    int status() const noexcept { return status_; }
+    /// When complete: whether the connection may carry another exchange.
+    bool reusable() const noexcept { return reusable_; }
+    /// When complete: the body.
+    payload take_body() noexcept;
+
+private:
+    enum class part { head, sized, chunked, until_close };
+
+    state consume();
+    state read_head(std::size_t head_size);
+    state finish(std::size_t body_size);
+    state fail(reason why) noexcept;
+
+    const std::uint64_t max_body_;
+    payload raw_;  // what was read and not yet consumed; in the end the body itself, unless chunked
+    payload body_; // decoded chunks
+    chunk_decoder chunks_;
+    part part_ = part::head;
+    std::uint64_t length_ = 0; // of a sized body
+    std::size_t scanned_ = 0;  // of the head: what holds no end of it
+    int interim_ = 0;
+    int status_ = 0;
+    reason why_ = reason::upstream_invalid;
+    bool started_ = false;
+    bool reusable_ = false;
+};
+
+} // namespace finpost

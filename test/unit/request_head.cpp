@@ -1,0 +1,49 @@
+#include "upstream/request_head.hpp"
+
+#include "finpost/handler.hpp"
+#include "finpost/watchdog.hpp"
+
+#include <boost/test/unit_test.hpp>
+
+using namespace finpost;
+
+namespace {
+
+std::string head_of(const char* peer, const char* local, std::string_view body) {
+    watchdog dog;
+    const finpost::request_id id(std::chrono::milliseconds(0x017f22e279b0), 0x0cc3,
+                                 0x18c4dc0c0c07398f);
+    const request asked(payload(body), parse_socket_address(peer).value(),
+                        parse_socket_address(local).value(), id, dog);
+    const http_url url = parse_http_url("http://service.test:3000/upload?x=1").value();
+    return request_head(fixed_head(url, "text/plain"), asked, 0x00f067aa0ba902b7);
+}
+
+} // namespace
+
+BOOST_AUTO_TEST_SUITE(request_head)
+
+BOOST_AUTO_TEST_CASE(says_everything_an_upstream_is_promised) {
+    BOOST_TEST(head_of("192.0.2.7:40000", "198.51.100.1:5000", "hello") ==
+               "POST /upload?x=1 HTTP/1.1\r\n"
+               "Host: service.test:3000\r\n"
+               "User-Agent: finpost/0.1.0\r\n"
+               "Content-Type: text/plain\r\n"
+               "Content-Length: 5\r\n"
+               "X-Request-Id: 017f22e2-79b0-7cc3-98c4-dc0c0c07398f\r\n"
+               "Idempotency-Key: 017f22e2-79b0-7cc3-98c4-dc0c0c07398f\r\n"
+               "traceparent: 00-017f22e279b07cc398c4dc0c0c07398f-00f067aa0ba902b7-00\r\n"
+               "Forwarded: for=\"192.0.2.7:40000\";by=\"198.51.100.1:5000\";proto=tcp\r\n"
+               "X-Forwarded-For: 192.0.2.7\r\n"
+               "\r\n");
+}
+
+BOOST_AUTO_TEST_CASE(quotes_ipv6_addresses_as_rfc_7239_asks) {
+    const std::string head = head_of("[2001:db8::7]:40000", "[::1]:5000", "");
+    BOOST_TEST((head.find("\r\nForwarded: for=\"[2001:db8::7]:40000\";by=\"[::1]:5000\";proto=tcp\r\n") !=
+                head.npos));
+    BOOST_TEST((head.find("\r\nX-Forwarded-For: 2001:db8::7\r\n") != head.npos));
+    BOOST_TEST((head.find("\r\nContent-Length: 0\r\n") != head.npos));
+}
+
+BOOST_AUTO_TEST_SUITE_END()

@@ -1,0 +1,229 @@
+#include "upstream/response_guard.hpp"
+
+#include <boost/test/unit_test.hpp>
+
+#include <algorithm>
+#include <cstring>
+#include <string>
+#include <string_view>
+
+using namespace finpost;
+using state = response_guard::state;
+
+namespace {
+
+// Feeds a response in pieces, as a forwarder would read it, and tells what became of it.
+struct transcript {
+    explicit transcript(std::uint64_t max_body = 1 << 20) : guard(max_body, nullptr) {}
+
+    transcript& feed(std::string_view bytes, std::size_t piece = SIZE_MAX) {
+        while (!bytes.empty() && now == state::more) {
+            payload& into = guard.buffer();
+            if (into.room().empty()) BOOST_REQUIRE(into.reserve(guard.wanted()));
+            const std::size_t n = std::min({bytes.size(), piece, into.room().size()});
+            std::memcpy(into.room().data(), bytes.data(), n);
+            now = guard.received(n);
+            bytes.remove_prefix(n);
+            unread = bytes.size();
+        }
+        return *this;
+    }
+    transcript& close() {
+        now = guard.closed();
+        return *this;
+    }
+
+    response_guard guard;
+    state now = state::more;
+    std::size_t unread = 0;
+};
+
+void is_complete(std::string_view response, int status, std::string_view body, bool reusable) {
+    for (const std::size_t piece : {SIZE_MAX, std::size_t{1}, std::size_t{7}}) {
+        BOOST_TEST_CONTEXT("in pieces of " << piece << ": " << response) {
+            transcript t;
+            t.feed(response, piece);
+            BOOST_TEST((t.now == state::complete));
+            BOOST_TEST(t.guard.status() == status);
+            BOOST_TEST(t.guard.reusable() == reusable);
+            BOOST_TEST(t.guard.take_body().text() == body);
+        }
+    }
+}
+
+void is_refused(std::string_view response, reason why, bool then_closed = false) {
+    for (const std::size_t piece : {SIZE_MAX, std::size_t{1}}) {
+        BOOST_TEST_CONTEXT("in pieces of " << piece << ": " << response.substr(0, 200)) {
+            transcript t;
+            t.feed(response, piece);
+            if (then_closed) t.close();
+            BOOST_TEST((t.now == state::failed));
+            BOOST_TEST(to_string(t.guard.why()) == to_string(why));
+        }
+    }
+}
+
+} // namespace
+
+BOOST_AUTO_TEST_SUITE(response_guard)
+
+BOOST_AUTO_TEST_CASE(a_sized_body_is_complete_at_its_last_byte) {
+    is_complete("HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello", 200, "hello", true);
+    is_complete("HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n", 200, "", true);
+    is_complete("HTTP/1.1 503 No\r\nContent-Length: 2\r\n\r\nno", 503, "no", true);
+    is_complete("HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 5\r\n\r\nhello", 200, "hello",
+                false);
+    is_complete("HTTP/1.0 200 OK\r\nContent-Length: 5\r\n\r\nhello", 200, "hello", false);
+}
+
+BOOST_AUTO_TEST_CASE(a_large_body_is_asked_for_to_the_byte) {
+    const std::string body(300'000, 'x');
+    transcript t;
+    t.feed("HTTP/1.1 200 OK\r\nContent-Length: 300000\r\n\r\n" + body);
+    BOOST_TEST((t.now == state::complete));
+    BOOST_TEST(t.guard.take_body().text() == body);
+}
+
+BOOST_AUTO_TEST_CASE(chunks_are_decoded) {
+    is_complete("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
+                "5\r\nhello\r\n6;ext=1\r\n world\r\n0\r\n\r\n",
+                200, "hello world", true);
+    is_complete("HTTP/1.1 200 OK\r\ntransfer-encoding: Chunked\r\n\r\n0\r\n\r\n", 200, "", true);
+    is_complete("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n0\r\nTrailer: x\r\n\r\n",
+                200, "abc", true);
+}
+
+BOOST_AUTO_TEST_CASE(a_trailer_does_not_change_the_connection) {
+    is_complete("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n1\r\na\r\n0\r\n"
+                "Connection: close\r\n\r\n",
+                200, "a", true);
+}
+
+BOOST_AUTO_TEST_CASE(a_body_without_a_length_ends_with_the_connection) {
+    transcript t;
+    t.feed("HTTP/1.1 200 OK\r\n\r\nall of it", 4);
+    BOOST_TEST((t.now == state::more));
+    t.close();
+    BOOST_TEST((t.now == state::complete));
+    BOOST_TEST(!t.guard.reusable());
+    BOOST_TEST(t.guard.take_body().text() == "all of it");
+}
+
+BOOST_AUTO_TEST_CASE(interim_responses_are_passed_over) {
+    is_complete("HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 103 Early Hints\r\nLink: x\r\n\r\n"
+                "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok",
+                200, "ok", true);
+    std::string many;
+    for (int i = 0; i < 11; ++i) many += "HTTP/1.1 100 Continue\r\n\r\n";
+    is_refused(many, reason::upstream_invalid);
+    is_refused("HTTP/1.1 101 Switching Protocols\r\nUpgrade: x\r\n\r\n", reason::upstream_invalid);
+}
+
+BOOST_AUTO_TEST_CASE(a_status_that_has_no_body_has_none) {
+    is_complete("HTTP/1.1 204 No Content\r\n\r\n", 204, "", true);
+    transcript t;
+    t.feed("HTTP/1.1 204 No Content\r\nContent-Length: 5\r\n\r\nhello");
+    BOOST_TEST((t.now == state::complete));
+    BOOST_TEST(t.guard.take_body().text() == "");
+    BOOST_TEST(!t.guard.reusable());
+}
+
+BOOST_AUTO_TEST_CASE(bytes_behind_the_response_spoil_the_connection) {
+    transcript t;
+    t.feed("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nokHTTP/1.1 200 OK\r\n");
+    BOOST_TEST((t.now == state::complete));
+    BOOST_TEST(t.guard.take_body().text() == "ok");
+    BOOST_TEST(!t.guard.reusable());
+    transcript chunked;
+    chunked.feed("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\nstray");
+    BOOST_TEST((chunked.now == state::complete));
+    BOOST_TEST(!chunked.guard.reusable());
+}
+
+BOOST_AUTO_TEST_CASE(a_cut_is_never_complete) {
+    is_refused("", reason::upstream_incomplete, true);
+    is_refused("HTTP/1.1 200 OK\r\nContent-Len", reason::upstream_incomplete, true);
+    is_refused("HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhell", reason::upstream_incomplete, true);
+    is_refused("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhel",
+               reason::upstream_incomplete, true);
+    is_refused("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n",
+               reason::upstream_incomplete, true);
+    is_refused("HTTP/1.1 100 Continue\r\n\r\n", reason::upstream_incomplete, true);
+}
+
+BOOST_AUTO_TEST_CASE(ambiguous_lengths_are_refused) {
+    for (const char* fields : {
+             "Transfer-Encoding: gzip\r\nContent-Length: 5",
+             "Transfer-Encoding: chunked\r\nContent-Length: 5",
+             "Content-Length: 5\r\nTransfer-Encoding: chunked",
+             "Transfer-Encoding: gzip, chunked",
+             "Transfer-Encoding: gzip",
+             "Transfer-Encoding: chunked\r\nTransfer-Encoding: chunked",
+             "Content-Length: 5\r\nContent-Length: 5",
+             "Content-Length: 5\r\nContent-Length: 6",
+             "Content-Length: 5, 5",
+             "Content-Length: +5",
+             "Content-Length: -5",
+             "Content-Length: 0x5",
+             "Content-Length: 99999999999999999999",
+             "Content-Length:",
+         })
+        is_refused("HTTP/1.1 200 OK\r\n" + std::string(fields) + "\r\n\r\nhello",
+                   reason::upstream_invalid);
+    is_refused("HTTP/1.0 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
+               reason::upstream_invalid);
+}
+
+BOOST_AUTO_TEST_CASE(what_is_no_http_is_refused) {
+    for (const char* head : {
+             "garbage\r\n\r\n",
+             "HTTP/1.1 099 Low\r\nContent-Length: 0\r\n\r\n",
+             "HTTP/1.1 600 High\r\nContent-Length: 0\r\n\r\n",
+             "HTTP/1.1 999 High\r\nContent-Length: 0\r\n\r\n",
+             "HTTP/1.1 20 Short\r\nContent-Length: 0\r\n\r\n",
+             "HTTP/2.0 200 OK\r\nContent-Length: 0\r\n\r\n",
+             "HTTP/1.1 200 OK\r\nName : x\r\nContent-Length: 0\r\n\r\n",
+             "HTTP/1.1 200 OK\r\nFolded: a\r\n b\r\nContent-Length: 0\r\n\r\n",
+             "HTTP/1.1 200 OK\r\nFolded: a\r\n\tb\r\nContent-Length: 0\r\n\r\n",
+             "HTTP/1.1 200 OK\nContent-Length: 0\r\n\r\n",
+             "HTTP/1.1 200 OK\r\nBare: a\rb\r\nContent-Length: 0\r\n\r\n",
+             "\r\nHTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n",
+         })
+        is_refused(head, reason::upstream_invalid);
+    using namespace std::string_view_literals;
+    is_refused("HTTP/1.1 200 OK\r\nNul: a\0b\r\nContent-Length: 0\r\n\r\n"sv, reason::upstream_invalid);
+}
+
+BOOST_AUTO_TEST_CASE(chunk_garbage_is_refused) {
+    const std::string head = "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n";
+    for (const char* chunks : {"0x5\r\nhello\r\n", "\r\n", ";a\r\n", "5 5\r\n", "5\r\nhelloXX0\r\n\r\n", "zz\r\n",
+                               "fffffffffffffffff\r\n", "-1\r\n", "5\nhello\r\n0\r\n\r\n"})
+        is_refused(head + chunks, reason::upstream_invalid);
+    is_refused(head + "1;" + std::string(1 << 20, 'e') + "\r\na\r\n0\r\n\r\n",
+               reason::upstream_invalid);
+    std::string trailers = head + "1\r\na\r\n0\r\n";
+    for (int i = 0; i < 20'000; ++i) trailers += "T: " + std::string(100, 't') + "\r\n";
+    is_refused(trailers + "\r\n", reason::upstream_invalid);
+}
+
+BOOST_AUTO_TEST_CASE(sizes_are_limited) {
+    const auto outcome = [](std::string_view response, bool closed) {
+        transcript t(10);
+        t.feed(response);
+        if (closed && t.now == state::more) t.close();
+        return t.now == state::failed ? std::string(to_string(t.guard.why()))
+                                      : std::string(t.guard.take_body().text());
+    };
+    const std::string chunked = "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n";
+    BOOST_TEST(outcome("HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\n0123456789", false) ==
+               "0123456789");
+    BOOST_TEST(outcome("HTTP/1.1 200 OK\r\nContent-Length: 11\r\n\r\n", false) == "reply_too_large");
+    BOOST_TEST(outcome(chunked + "a\r\n0123456789\r\n0\r\n\r\n", false) == "0123456789");
+    BOOST_TEST(outcome(chunked + "b\r\n0123456789a\r\n0\r\n\r\n", false) == "reply_too_large");
+    BOOST_TEST(outcome("HTTP/1.1 200 OK\r\n\r\n0123456789", true) == "0123456789");
+    BOOST_TEST(outcome("HTTP/1.1 200 OK\r\n\r\n0123456789a", true) == "reply_too_large");
+    BOOST_TEST(outcome("HTTP/1.1 200 OK\r\nLong: " + std::string(20'000, 'x'), false) ==
+               "upstream_invalid");
+}
+
+BOOST_AUTO_TEST_SUITE_END()
