@@ -68,9 +68,11 @@ void gateway::start() {
     std::vector<std::shared_ptr<listener>> opened;
     for (const socket_address& address : state_->config.listen) {
         opened.push_back(std::make_shared<listener>(state_->executor, context, state_->admits, address));
-        state_->bound.push_back(opened.back()->address());
     }
-    for (const auto& one : opened) one->start();
+    for (const auto& one : opened) {
+        state_->bound.push_back(one->address());
+        one->start();
+    }
     const std::lock_guard lock(state_->mutex);
     state_->listeners = std::move(opened);
     state_->accepting = true;

@@ -32,7 +32,12 @@ constexpr int backlog = 4096;
 constexpr int batch = 32; // accepts after one readiness, before other events have their turn
 constexpr std::chrono::milliseconds back_off{100};
 
-int open_spare() noexcept { return ::open("/dev/null", O_RDONLY | O_CLOEXEC); }
+unique_fd open_spare() noexcept { return unique_fd(::open("/dev/null", O_RDONLY | O_CLOEXEC)); }
+
+// A connection of any kind, ready for a session to use.
+unique_fd accept_from(tcp::acceptor& acceptor, sockaddr* peer, socklen_t* size) noexcept {
+    return unique_fd(::accept4(acceptor.native_handle(), peer, size, SOCK_NONBLOCK | SOCK_CLOEXEC));
+}
 
 socket_address bound_address(int fd) {
     sockaddr_storage storage{};
@@ -67,6 +72,8 @@ struct report_end {
             std::rethrow_exception(failed);
         } catch (const std::exception& bug) {
             context->log(log_level::error, "session failed", {{"what", bug.what()}});
+        } catch (...) {
+            context->log(log_level::error, "session failed", {{"what", "unknown"}});
         }
     }
 };
@@ -76,14 +83,12 @@ struct report_end {
 listener::listener(asio::any_io_executor executor, std::shared_ptr<const session_context> context,
                    admission& admits, const socket_address& address)
     : executor_(executor), strand_(asio::make_strand(executor)), context_(std::move(context)),
-      admission_(admits), acceptor_(strand_), spare_fd_(open_spare()) {
+      admission_(admits), acceptor_(strand_), spare_(open_spare()) {
     listen_on(acceptor_, address);
     address_ = bound_address(acceptor_.native_handle());
     const std::string host = address_.host();
     wildcard_ = host == "0.0.0.0" || host == "::";
 }
-
-listener::~listener() { if (spare_fd_ >= 0) ::close(spare_fd_); }
 
 void listener::start() {
     // The coroutine's `this` is kept alive by the completion handler.
@@ -102,17 +107,18 @@ void listener::close() noexcept {
     });
 }
 
+// A permit is taken before a connection is accepted, but only once there is one to accept: a listener
+// that nobody talks to holds none back from the others.
 asio::awaitable<void> listener::run() {
     const watchdog::guard cancel(dog_, [this] { error_code ec; acceptor_.cancel(ec); });
     while (!dog_.error()) {
-        co_await wait_for_permit();
-        co_await pause();
-        if (dog_.error()) break;
         auto [ec] = co_await acceptor_.async_wait(tcp::acceptor::wait_read,
                                                   asio::as_tuple(asio::use_awaitable));
+        co_await wait_for_permit();
         if (!ec && !dog_.error()) accept_some();
+        permit_.reset();
+        co_await pause();
     }
-    permit_.reset();
 }
 
 asio::awaitable<void> listener::wait_for_permit() {
@@ -144,11 +150,10 @@ void listener::accept_some() {
         sockaddr_storage storage{};
         socklen_t size = sizeof storage;
         auto* const peer = reinterpret_cast<sockaddr*>(&storage);
-        const int fd = ::accept4(acceptor_.native_handle(), peer, &size,
-                                 SOCK_NONBLOCK | SOCK_CLOEXEC);
-        if (fd >= 0) {
+        unique_fd fd = accept_from(acceptor_, peer, &size);
+        if (fd) {
             starving_ = false;
-            start_session(fd, socket_address(peer, size));
+            if (!start_session(std::move(fd), socket_address(peer, size))) return starve(ENOMEM);
         } else if (errno == EAGAIN) {
             return;
         } else if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM) {
@@ -160,6 +165,8 @@ void listener::accept_some() {
 
 void listener::starve(int error) {
     context_->counters.accept_errors.add();
+    // Accepting at once again would fail at once again, millions of times a second.
+    pause_until_ = watchdog::clock::now() + back_off;
     if (!starving_) {
         const error_code ec(error, boost::system::system_category());
         const std::string address = to_string(address_);
@@ -168,33 +175,35 @@ void listener::starve(int error) {
                       {{"address", address}, {"what", what}, {"back_off_ms", back_off.count()}});
     }
     starving_ = true;
-    // Accepting at once again would fail at once again, millions of times a second.
-    pause_until_ = watchdog::clock::now() + back_off;
-    if (spare_fd_ < 0) spare_fd_ = open_spare();
-    if (spare_fd_ < 0 || (error != EMFILE && error != ENFILE)) return;
-    ::close(spare_fd_);
-    const int fd = ::accept4(acceptor_.native_handle(), nullptr, nullptr,
-                             SOCK_NONBLOCK | SOCK_CLOEXEC);
-    if (fd >= 0) {
+    if (!spare_) spare_ = open_spare();
+    if (!spare_ || (error != EMFILE && error != ENFILE)) return;
+    spare_.reset();
+    if (const unique_fd fd = accept_from(acceptor_, nullptr, nullptr)) {
         context_->counters.accepted.add();
         context_->counters.refused_for(reason::busy).add();
         const std::string line = refusal_line(reason::busy, request_id::generate());
         if (context_->config.on_refusal == refusal_style::line)
-            static_cast<void>(::send(fd, line.data(), line.size(), MSG_NOSIGNAL));
-        ::close(fd);
+            static_cast<void>(::send(fd.get(), line.data(), line.size(), MSG_NOSIGNAL));
     }
-    spare_fd_ = open_spare();
+    spare_ = open_spare();
 }
 
-void listener::start_session(int fd, const socket_address& peer) {
+// False when there were no resources for it: the connection is closed then, and counted as refused.
+bool listener::start_session(unique_fd fd, const socket_address& peer) noexcept {
     context_->counters.accepted.add();
-    std::optional<reason> refused;
-    if (!admission_.admit_source(*permit_, peer)) refused = reason::busy;
-    accepted_client client(fd, peer, wildcard_ ? bound_address(fd) : address_, std::move(*permit_),
-                           refused);
-    permit_.reset();
-    const asio::any_io_executor strand = asio::make_strand(executor_);
-    asio::co_spawn(strand, serve(context_, strand, std::move(client)), report_end{context_});
+    try {
+        std::optional<reason> refused;
+        if (!admission_.admit_source(*permit_, peer)) refused = reason::busy;
+        const socket_address local = wildcard_ ? bound_address(fd.get()) : address_;
+        accepted_client client(std::move(fd), peer, local, std::move(*permit_), refused);
+        permit_.reset();
+        const asio::any_io_executor strand = asio::make_strand(executor_);
+        asio::co_spawn(strand, serve(context_, strand, std::move(client)), report_end{context_});
+        return true;
+    } catch (...) {
+        context_->counters.refused_for(reason::internal).add();
+        return false;
+    }
 }
 
 } // namespace finpost

@@ -17,7 +17,6 @@ public:
     /// Binds and listens; throws boost::system::system_error that names the address.
     listener(boost::asio::any_io_executor executor, std::shared_ptr<const session_context> context,
              admission& admits, const socket_address& address);
-    ~listener();
 
     /// Accepts until `close`. Keeps itself and the context alive meanwhile.
     void start();
@@ -33,7 +32,7 @@ private:
     boost::asio::awaitable<void> pause();
     void accept_some();
     void starve(int error);
-    void start_session(int fd, const socket_address& peer);
+    bool start_session(unique_fd fd, const socket_address& peer) noexcept;
 
     boost::asio::any_io_executor executor_;
     boost::asio::strand<boost::asio::any_io_executor> strand_;
@@ -46,7 +45,7 @@ private:
     std::optional<admission::permit> permit_;
     watchdog::clock::time_point pause_until_{};
     bool starving_ = false; // descriptors or memory are short, and that has been logged
-    int spare_fd_;          // given up for a moment to refuse a client when descriptors are short
+    unique_fd spare_;       // given up for a moment to refuse a client when descriptors are short
 };
 
 } // namespace finpost

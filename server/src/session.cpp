@@ -32,7 +32,7 @@ asio::awaitable<void> serve(std::shared_ptr<const session_context> context,
 session::session(const session_context& context, asio::any_io_executor strand,
                  accepted_client client)
     : context_(context), client_(std::move(client)), dog_(&context.gate),
-      socket_(strand, client_.fd, client_.peer.is_v6()), id_(request_id::generate()),
+      socket_(strand, client_.fd.release(), client_.peer.is_v6()), id_(request_id::generate()),
       payload_(&context.budget), answer_(reason::internal), received_at_(client_.at),
       answered_at_(client_.at), pass_(context.gate, strand, *this) {}
 
@@ -97,6 +97,8 @@ asio::awaitable<void> session::handle() {
         answer_ = std::move(given);
     } catch (const std::exception& bug) {
         context_.log(log_level::error, "handler failed", {{"id", id_.text()}, {"what", bug.what()}});
+    } catch (...) {
+        context_.log(log_level::error, "handler failed", {{"id", id_.text()}, {"what", "unknown"}});
     }
     dog_.rest();
     if (reset_watch_) *reset_watch_ = nullptr;

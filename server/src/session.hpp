@@ -3,6 +3,7 @@
 #include "client_socket.hpp"
 #include "policy/admission.hpp"
 #include "session_gate.hpp"
+#include "unique_fd.hpp"
 
 #include "finpost/config.hpp"
 #include "finpost/handler.hpp"
@@ -34,12 +35,12 @@ struct session_context {
 /// One client's connection as the listener hands it over.
 class accepted_client {
 public:
-    accepted_client(int descriptor, socket_address peer_address, socket_address local_address,
+    accepted_client(unique_fd descriptor, socket_address peer_address, socket_address local_address,
                     admission::permit held, std::optional<reason> refused)
-        : fd(descriptor), peer(peer_address), local(local_address), permit(std::move(held)),
+        : fd(std::move(descriptor)), peer(peer_address), local(local_address), permit(std::move(held)),
           refusal(refused), at(watchdog::clock::now()) {}
 
-    int fd; // owned by whoever holds this, until a session takes it over
+    unique_fd fd; // until a session takes it over
     socket_address peer;
     socket_address local;
     admission::permit permit;

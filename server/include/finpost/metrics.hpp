@@ -24,10 +24,9 @@ private:
 /// A number that goes up and down. Thread safe.
 class gauge {
 public:
-    /// Adds `n`, which may be negative, and returns the new value.
-    std::int64_t add(std::int64_t n) noexcept {
-        return value_.fetch_add(n, std::memory_order_relaxed) + n;
-    }
+    /// Adds `n`, which may be negative, and returns the new value. Sequentially consistent: the buffer
+    /// budget decides by it who must be woken.
+    std::int64_t add(std::int64_t n) noexcept { return value_.fetch_add(n) + n; }
     std::int64_t value() const noexcept { return value_.load(std::memory_order_relaxed); }
 
 private:

@@ -57,7 +57,7 @@ public:
 
     /// When the nearest limit passes; `time_point::max()` when none does. From any thread.
     clock::time_point when() const noexcept {
-        return clock::time_point(span(when_.load(std::memory_order_relaxed)));
+        return clock::time_point(span(when_.load(std::memory_order_seq_cst)));
     }
 
     /// Ends the stage when its limit has passed at `now`; does nothing otherwise.

@@ -57,7 +57,9 @@ public:
 
     private:
         friend class connection_pool;
-        lease(connection_pool& pool, std::size_t endpoint) : pool_(&pool), endpoint_(endpoint) {}
+        lease(connection_pool& pool, std::size_t endpoint, std::optional<Connection> connection)
+            : pool_(&pool), endpoint_(endpoint), kept_before_(connection.has_value()),
+              connection_(std::move(connection)) {}
 
         connection_pool* pool_;
         std::size_t endpoint_;
@@ -77,20 +79,18 @@ public:
         std::vector<Connection> closing; // outside the lock
         const std::lock_guard lock(mutex_);
         auto& stack = idle_[endpoint];
-        lease out(*this, endpoint);
+        std::optional<Connection> kept_connection;
         if (!stack.empty() && now - stack.back().since < keep_alive_) {
-            out.connection_.emplace(std::move(stack.back().connection));
-            out.kept_before_ = true;
+            kept_connection.emplace(std::move(stack.back().connection));
             stack.pop_back();
             idle_gauge_.add(-1);
         } else if (open_ < max_ || evict(endpoint, closing)) {
             ++open_;
         } else {
-            out.pool_ = nullptr;
             return std::nullopt;
         }
         busy_gauge_.add(1);
-        return out;
+        return lease(*this, endpoint, std::move(kept_connection));
     }
 
     /// A place in the queue for a connection, unless one is to be had (null then).

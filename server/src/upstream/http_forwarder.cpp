@@ -66,6 +66,7 @@ struct http_forwarder::attempt {
     int status = 0;
     bool asked_any = false; // an endpoint was chosen: the log can name it
     bool fresh_only = false;
+    bool cut = false; // the request could not be sent whole
 
     tcp::socket& socket() { return *held->connection(); }
 };
@@ -99,7 +100,7 @@ asio::awaitable<reply> http_forwarder::forward(request asked) {
         now.fresh_only = true;
         now.held.reset();
     }
-    if (guard->reusable()) now.held->keep(clock::now());
+    if (guard->reusable() && !now.cut) now.held->keep(clock::now());
     now.held.reset();
     const bool success = now.status >= 200 && now.status < 300;
     if (!success && config_.on_status == status_policy::refuse)
@@ -145,11 +146,18 @@ asio::awaitable<error_code> http_forwarder::connect(attempt& now) {
 }
 
 asio::awaitable<error_code> http_forwarder::connect_to(attempt& now, std::size_t endpoint) {
-    const auto addresses = resolver_->of(endpoint);
     const watchdog::guard cancel(now.dog, [&now] {
         error_code ignored;
         if (now.held && now.held->connection() != nullptr) now.socket().cancel(ignored);
     });
+    auto addresses = resolver_->of(endpoint);
+    if (addresses.empty()) {
+        // Only the exchanges of a gateway that has just been started find a name not looked up yet.
+        const auto remaining = std::max(now.connect_until - clock::now(), clock::duration(1));
+        now.dog.watch(watchdog::span::zero(), remaining, reason::upstream_unreachable);
+        co_await resolver_->first_answer(endpoint, now.dog);
+        addresses = resolver_->of(endpoint);
+    }
     std::size_t left = addresses.size();
     for (const tcp::endpoint& address : addresses) {
         // A silent address gets its share of the time, not all of it.
@@ -197,12 +205,13 @@ asio::awaitable<error_code> http_forwarder::exchange(attempt& now, response_guar
     });
     const auto remaining = std::max(now.until - clock::now(), clock::duration(1));
     now.dog.watch(watchdog::span::zero(), remaining, reason::upstream_timeout);
-    error_code cut = co_await send(now);
+    error_code unsent = co_await send(now);
+    now.cut = unsent.failed();
     if (now.dog.error()) co_return now.dog.error();
     // An upstream that refuses early answers before it has read everything (RFC 9112 §9.5): what it
     // said is read even when the request could not be sent whole.
     error_code failed = co_await read_response(now, guard);
-    if (cut && !failed && guard.status() < 300) co_return reason::upstream_incomplete;
+    if (now.cut && !failed && guard.status() < 300) co_return reason::upstream_incomplete;
     co_return failed;
 }
 

@@ -1,8 +1,11 @@
 #include "upstream/resolver.hpp"
 
+#include "finpost/watchdog.hpp"
+
 #include <boost/asio/bind_executor.hpp>
 #include <boost/asio/ip/address.hpp>
 #include <boost/asio/post.hpp>
+#include <boost/asio/this_coro.hpp>
 
 #include <utility>
 
@@ -20,10 +23,12 @@ constexpr std::chrono::milliseconds at_least_between{1'000};
 resolver::resolver(asio::any_io_executor executor, const std::vector<http_url>& urls,
                    std::chrono::milliseconds every, logger log)
     : strand_(asio::make_strand(std::move(executor))), resolver_(strand_), timer_(strand_),
-      every_(every), log_(std::move(log)), known_(urls.size()) {
+      every_(every), log_(std::move(log)), known_(urls.size()),
+      answered_(urls.size(), true) {
     for (std::size_t i = 0; i < urls.size(); ++i) {
         error_code not_literal;
         const auto address = asio::ip::make_address(urls[i].host, not_literal);
+        answered_[i] = !not_literal;
         if (not_literal) names_.push_back({i, urls[i].host, urls[i].port});
         else known_[i] = {tcp::endpoint(address, urls[i].port)};
     }
@@ -45,6 +50,21 @@ void resolver::stop() {
 resolver::addresses resolver::of(std::size_t endpoint) const {
     const std::lock_guard lock(mutex_);
     return known_[endpoint];
+}
+
+asio::awaitable<void> resolver::first_answer(std::size_t endpoint, watchdog& dog) {
+    asio::any_io_executor executor = co_await asio::this_coro::executor;
+    while (!dog.error()) {
+        std::shared_ptr<waiter> turn;
+        {
+            const std::lock_guard lock(mutex_);
+            if (answered_[endpoint]) co_return;
+            turn = waiting_.join(executor);
+        }
+        co_await turn->wait(dog);
+        const std::lock_guard lock(mutex_);
+        waiting_.leave(turn);
+    }
 }
 
 void resolver::suspect() {
@@ -75,13 +95,22 @@ void resolver::found(const name& which, const error_code& ec,
                      const tcp::resolver::results_type& results) {
     --pending_;
     if (stopped_) return;
-    if (ec || results.empty()) {
+    const bool missing = ec || results.empty();
+    if (!missing) know(which, results);
+    {
+        const std::lock_guard lock(mutex_);
+        answered_[which.endpoint] = true;
+        waiting_.wake_all(); // whoever waits for another name looks again
+    }
+    if (missing) {
         const std::string what = ec ? ec.message() : "no address";
         log_(log_level::warning, "upstream name not found", {{"host", which.host}, {"what", what}});
         // Never found so far: nothing can be served, so look again soon.
         if (of(which.endpoint).empty()) wait(at_least_between);
-        return;
     }
+}
+
+void resolver::know(const name& which, const tcp::resolver::results_type& results) {
     constexpr std::size_t most = 16; // an answer with a thousand addresses is not to be tried through
     addresses fresh;
     for (const auto& result : results)

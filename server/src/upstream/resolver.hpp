@@ -1,14 +1,16 @@
 #pragma once
 
+#include "policy/wait_queue.hpp"
+
 #include "finpost/config.hpp"
 #include "finpost/logger.hpp"
 
 #include <boost/asio/any_io_executor.hpp>
+#include <boost/asio/awaitable.hpp>
 #include <boost/asio/ip/tcp.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <boost/asio/strand.hpp>
 
-#include <atomic>
 #include <memory>
 #include <mutex>
 #include <vector>
@@ -33,6 +35,10 @@ public:
     /// What is known of an endpoint; empty when its name was never found.
     addresses of(std::size_t endpoint) const;
 
+    /// Waits for the first answer about an endpoint's name, found or not; completes at once when there
+    /// has been one. The watchdog ends the wait.
+    boost::asio::awaitable<void> first_answer(std::size_t endpoint, watchdog& dog);
+
     /// Connecting failed: the names may have changed. Looks them up soon, not more than once a second.
     void suspect();
 
@@ -45,6 +51,7 @@ private:
     void look_up_all();
     void found(const name& which, const error_code& ec,
                const boost::asio::ip::tcp::resolver::results_type& results);
+    void know(const name& which, const boost::asio::ip::tcp::resolver::results_type& results);
     void wait(std::chrono::milliseconds pause);
 
     boost::asio::strand<boost::asio::any_io_executor> strand_;
@@ -55,6 +62,8 @@ private:
     std::vector<name> names_;
     mutable std::mutex mutex_;
     std::vector<addresses> known_;
+    std::vector<bool> answered_;
+    wait_queue waiting_; // for the first answer
     std::chrono::steady_clock::time_point looked_at_{};
     std::size_t pending_ = 0;
     bool stopped_ = false;
