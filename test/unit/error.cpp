@@ -1,0 +1,86 @@
+#include "finpost/error.hpp"
+#include "finpost/result.hpp"
+
+#include <boost/test/unit_test.hpp>
+
+#include <set>
+#include <stdexcept>
+#include <string>
+
+using namespace finpost;
+
+BOOST_AUTO_TEST_SUITE(error)
+
+// Scripts, dashboards and devices compare these words. Adding one is fine; this list only grows.
+BOOST_AUTO_TEST_CASE(the_words_are_the_published_ones) {
+    const std::set<std::string_view> published{
+        "empty",         "too_large",         "bad_encoding",     "receive_timeout",
+        "too_slow",      "busy",              "denied",           "tls_handshake",
+        "tls_truncated", "proxy_protocol",    "upstream_unreachable",
+        "upstream_timeout", "upstream_status", "upstream_invalid", "upstream_incomplete",
+        "reply_too_large", "spill_failed",    "draining",         "internal"};
+    std::set<std::string_view> words;
+    for (const reason each : all_reasons) words.insert(to_string(each));
+    for (const std::string_view word : published) BOOST_TEST(words.count(word) == 1u, word);
+}
+
+BOOST_AUTO_TEST_CASE(each_reason_has_a_word_of_its_own_that_leads_back_to_it) {
+    std::set<std::string_view> words;
+    std::set<std::string> sentences;
+    for (const reason each : all_reasons) {
+        const std::string_view word = to_string(each);
+        BOOST_TEST(!word.empty());
+        BOOST_TEST((word.find_first_not_of("abcdefghijklmnopqrstuvwxyz_") == word.npos), word);
+        BOOST_TEST(words.insert(word).second, word);
+        BOOST_TEST(sentences.insert(error_code(each).message()).second, word);
+        reason back{};
+        BOOST_TEST(from_string(word, back));
+        BOOST_TEST((back == each), word);
+    }
+    BOOST_TEST(words.size() == all_reasons.size());
+}
+
+BOOST_AUTO_TEST_CASE(a_word_that_names_no_reason_changes_nothing) {
+    reason value = reason::busy;
+    for (const std::string_view word : {"", "Busy", "busy ", "too_larg", "too_largee", "-"}) {
+        BOOST_TEST(!from_string(word, value), word);
+        BOOST_TEST((value == reason::busy));
+    }
+}
+
+BOOST_AUTO_TEST_CASE(a_reason_travels_as_an_error_code) {
+    for (const reason each : all_reasons) {
+        const error_code code = each;
+        BOOST_TEST(code.failed());
+        BOOST_TEST((code == each));
+        BOOST_TEST((code.category() == reason_category()));
+        BOOST_TEST((to_reason(code) == each));
+        char buffer[8];
+        BOOST_TEST(std::string(code.message(buffer, sizeof buffer)) == code.message());
+    }
+    BOOST_TEST(std::string(reason_category().name()) == "finpost");
+    BOOST_TEST((error_code(reason::busy) != error_code(reason::denied)));
+}
+
+BOOST_AUTO_TEST_CASE(what_is_not_a_reason_reads_as_internal) {
+    const error_code system(1, boost::system::system_category()); // the number of `reason::empty`
+    BOOST_TEST((to_reason(system) == reason::internal));
+    BOOST_TEST((to_reason(error_code{}) == reason::internal));
+    for (const int number : {0, -1, 20, 1'000'000}) {
+        BOOST_TEST((to_reason(error_code(number, reason_category())) == reason::internal));
+        BOOST_TEST(to_string(static_cast<reason>(number)) == "internal");
+    }
+}
+
+BOOST_AUTO_TEST_CASE(the_value_of_what_could_not_be_read_throws_its_message) {
+    const parsed<int> bad = parse_error{"\"x\" is not a number"};
+    try {
+        static_cast<void>(bad.value());
+        BOOST_ERROR("nothing was thrown");
+    } catch (const std::logic_error& thrown) {
+        BOOST_TEST(std::string(thrown.what()) == "\"x\" is not a number");
+    }
+    BOOST_TEST(parsed<int>(7).value() == 7);
+}
+
+BOOST_AUTO_TEST_SUITE_END()
