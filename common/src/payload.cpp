@@ -1,6 +1,7 @@
 #include "finpost/payload.hpp"
 
 #include <algorithm>
+#include <array>
 #include <cstdlib>
 #include <cstring>
 #include <limits>
@@ -12,7 +13,43 @@ namespace finpost {
 namespace {
 
 constexpr std::size_t smallest = 1 << 10;
+constexpr std::size_t large = 16 << 10;
 constexpr std::size_t largest = std::numeric_limits<std::ptrdiff_t>::max();
+
+// The buffer of a first read is taken and given back several times an exchange, and is too large for the
+// allocator's own thread cache. A few of them stay with the thread: that was a tenth of an exchange's
+// instructions. Sanitizers see each one as new memory.
+class block_cache {
+public:
+    static constexpr std::size_t block = 4 << 10;
+
+    ~block_cache() {
+        while (count_ > 0) std::free(blocks_[--count_]);
+        closed_ = true; // a payload of static life may still come
+    }
+    void* take() noexcept { return count_ > 0 ? blocks_[--count_] : std::malloc(block); }
+    void give(void* memory) noexcept {
+        if (keeps && !closed_ && count_ < blocks_.size()) blocks_[count_++] = memory;
+        else std::free(memory);
+    }
+
+private:
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+    static constexpr bool keeps = false;
+#else
+    static constexpr bool keeps = true;
+#endif
+    std::array<void*, 16> blocks_{};
+    std::size_t count_ = 0;
+    bool closed_ = false;
+};
+
+thread_local block_cache blocks;
+
+void free_memory(void* memory, std::size_t size) noexcept {
+    if (size == block_cache::block) blocks.give(memory);
+    else std::free(memory);
+}
 
 } // namespace
 
@@ -43,7 +80,7 @@ payload::~payload() {
 }
 
 void payload::release() noexcept {
-    std::free(memory_);
+    free_memory(memory_, capacity_);
     // After the memory: giving back wakes those who wait for it.
     if (budget_ != nullptr && capacity_ != 0) budget_->give_back(capacity_);
     memory_ = nullptr;
@@ -76,7 +113,9 @@ bool payload::reserve(std::size_t n) {
     }
     // realloc, not new and copy: the C library moves big blocks by remapping their pages.
     compact();
-    void* const grown = std::realloc(memory_, wanted);
+    void* const grown = memory_ == nullptr && wanted == block_cache::block
+                            ? blocks.take()
+                            : std::realloc(memory_, wanted);
     if (grown == nullptr) {
         if (budget_ != nullptr) budget_->give_back(wanted - capacity_);
         throw std::bad_alloc();
@@ -84,6 +123,19 @@ bool payload::reserve(std::size_t n) {
     memory_ = static_cast<std::byte*>(grown);
     capacity_ = wanted;
     return true;
+}
+
+void payload::release_room() noexcept {
+    if (size_ == 0) return release();
+    if (capacity_ == size_ || capacity_ > large) return;
+    void* const exact = std::malloc(size_);
+    if (exact == nullptr) return; // then it stays as large as it was
+    std::memcpy(exact, memory_ + begin_, size_);
+    free_memory(memory_, capacity_);
+    if (budget_ != nullptr) budget_->give_back(capacity_ - size_);
+    memory_ = static_cast<std::byte*>(exact);
+    begin_ = 0;
+    capacity_ = size_;
 }
 
 bool payload::append(std::span<const std::byte> data) {

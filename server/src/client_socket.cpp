@@ -2,7 +2,6 @@
 
 #include <boost/asio/as_tuple.hpp>
 #include <boost/asio/bind_executor.hpp>
-#include <boost/asio/buffer.hpp>
 #include <boost/asio/error.hpp>
 #include <boost/asio/use_awaitable.hpp>
 
@@ -39,12 +38,9 @@ result<std::size_t> client_socket::read_some(std::span<std::byte> room) noexcept
     }
 }
 
-asio::awaitable<result<std::size_t>> client_socket::async_read_some(std::span<std::byte> room) {
-    if (const error_code failed = register_for_events()) co_return failed;
-    const auto buffer = asio::buffer(room.data(), room.size());
-    auto [ec, n] = co_await socket_.async_read_some(buffer, as_result);
-    if (ec) co_return ec;
-    co_return n;
+asio::awaitable<std::tuple<error_code>> client_socket::async_wait_readable() {
+    register_for_events();
+    return socket_.async_wait(tcp::socket::wait_read, as_result);
 }
 
 result<std::size_t> client_socket::write_some(std::span<const std::byte> data) noexcept {
@@ -55,25 +51,21 @@ result<std::size_t> client_socket::write_some(std::span<const std::byte> data) n
     }
 }
 
-asio::awaitable<result<std::size_t>>
-client_socket::async_write_some(std::span<const std::byte> data) {
-    if (const error_code failed = register_for_events()) co_return failed;
-    const auto buffer = asio::buffer(data.data(), data.size());
-    auto [ec, n] = co_await socket_.async_write_some(buffer, as_result);
-    if (ec) co_return ec;
-    co_return n;
+asio::awaitable<std::tuple<error_code>> client_socket::async_wait_writable() {
+    register_for_events();
+    return socket_.async_wait(tcp::socket::wait_write, as_result);
 }
 
 void client_socket::when_reset(std::function<void(error_code)> gone) {
-    if (const error_code failed = register_for_events()) return;
+    register_for_events();
     socket_.async_wait(tcp::socket::wait_error,
                        asio::bind_executor(socket_.get_executor(), std::move(gone)));
 }
 
-error_code client_socket::register_for_events() {
-    error_code ec;
-    if (!socket_.is_open()) socket_.assign(v6_ ? tcp::v6() : tcp::v4(), fd_, ec);
-    return ec;
+// Where this fails, the wait that follows fails on a socket that is not open.
+void client_socket::register_for_events() {
+    error_code ignored;
+    if (!socket_.is_open()) socket_.assign(v6_ ? tcp::v6() : tcp::v4(), fd_, ignored);
 }
 
 void client_socket::shutdown_send() noexcept { ::shutdown(fd_, SHUT_WR); }

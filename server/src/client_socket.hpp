@@ -8,6 +8,7 @@
 #include <cstddef>
 #include <functional>
 #include <span>
+#include <tuple>
 
 namespace finpost {
 
@@ -26,12 +27,13 @@ public:
 
     /// Reads what is there now; `error::would_block` when nothing is, `error::eof` at the FIN.
     result<std::size_t> read_some(std::span<std::byte> room) noexcept;
-    /// Waits for something to read and reads it. `cancel` ends it with `operation_aborted`.
-    boost::asio::awaitable<result<std::size_t>> async_read_some(std::span<std::byte> room);
+    /// Waits until there is something to read, an end included. Whoever waits holds no buffer: that is
+    /// most of what a slow client costs. `cancel` ends it with `operation_aborted`.
+    boost::asio::awaitable<std::tuple<error_code>> async_wait_readable();
 
     /// Writes what can be written now; never a SIGPIPE.
     result<std::size_t> write_some(std::span<const std::byte> data) noexcept;
-    boost::asio::awaitable<result<std::size_t>> async_write_some(std::span<const std::byte> data);
+    boost::asio::awaitable<std::tuple<error_code>> async_wait_writable();
 
     /// Calls `gone` on the strand when the peer resets the connection (a FIN is no reset), or with the
     /// wait cancelled. After the EOF only: it would see unread data as well.
@@ -46,7 +48,7 @@ public:
     void reset() noexcept;
 
 private:
-    error_code register_for_events();
+    void register_for_events();
 
     boost::asio::ip::tcp::socket socket_;
     int fd_;

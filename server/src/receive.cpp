@@ -41,30 +41,32 @@ asio::awaitable<error_code> receive(client_socket& socket, payload& into,
     const watchdog::guard cancel(dog, [&socket] { socket.cancel(); });
     dog.watch(limits.receive_idle, limits.receive_total, reason::receive_timeout);
     for (;;) {
-        if (into.room().empty()) {
-            const std::size_t wanted = next_read(into.size(), limits.max_payload);
-            error_code failed = co_await reserve(into, wanted, dog);
+        const std::size_t wanted = next_read(into.size(), limits.max_payload);
+        if (into.room().empty() && !into.reserve(wanted)) {
+            error_code failed = co_await wait_for_room(into, wanted, dog);
             if (failed) co_return failed;
         }
         const std::size_t allowed = limits.max_payload + 1 - into.size();
-        const auto room = into.room().first(std::min(into.room().size(), allowed));
-        result<std::size_t> got = error_code(asio::error::would_block);
-        // Try first, wait second; but a client that sends without a pause must not keep the thread.
-        if (into.size() < largest_read) got = socket.read_some(room);
-        if (got.has_error() && got.error() == asio::error::would_block) {
-            if (dog.error()) co_return dog.error();
-            auto later = co_await socket.async_read_some(room);
-            got = later;
+        const auto got = socket.read_some(into.room().first(std::min(into.room().size(), allowed)));
+        if (got.has_value()) {
+            into.commit(*got);
+            if (into.size() > limits.max_payload) co_return reason::too_large;
+            const auto now = watchdog::clock::now();
+            if (too_slow(into.size(), now - began, limits.min_rate)) co_return reason::too_slow;
+            dog.progress();
+            // Try first, wait second; but a client that sends without a pause must not keep the thread.
+            if (into.size() < largest_read) continue;
+        } else if (got.error() == asio::error::eof) {
+            into.release_room();
+            co_return error_code{};
+        } else if (got.error() != asio::error::would_block) {
+            co_return got.error();
         }
-        if (got.has_error()) {
-            if (got.error() == asio::error::eof) co_return error_code{};
-            co_return dog.error() ? dog.error() : got.error();
-        }
-        into.commit(*got);
-        if (into.size() > limits.max_payload) co_return reason::too_large;
-        const auto now = watchdog::clock::now();
-        if (too_slow(into.size(), now - began, limits.min_rate)) co_return reason::too_slow;
-        dog.progress();
+        into.release_room();
+        if (dog.error()) co_return dog.error();
+        auto [ec] = co_await socket.async_wait_readable();
+        if (dog.error()) co_return dog.error();
+        if (ec) co_return ec;
     }
 }
 

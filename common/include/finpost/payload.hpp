@@ -64,6 +64,10 @@ public:
     /// The first `n` bytes of the room become part of the payload; `n` is at most `room().size()`.
     void commit(std::size_t n) noexcept { size_ += n; }
 
+    /// Gives back the room, which nothing needs while the payload waits for its bytes. Large buffers
+    /// keep theirs: there it is a small part, and giving it back costs more than it brings.
+    void release_room() noexcept;
+
     /// Drops `n` bytes at the front, or keeps only the first `n`; no memory moves.
     void remove_prefix(std::size_t n) noexcept { begin_ += n; size_ -= n; }
     void truncate(std::size_t n) noexcept { size_ = n; }

@@ -37,7 +37,7 @@ void buffer_budget::on_release(std::function<void()> wake) {
     awaited_ = true;
 }
 
-asio::awaitable<error_code> reserve(payload& into, std::size_t n, watchdog& dog) {
+asio::awaitable<error_code> wait_for_room(payload& into, std::size_t n, watchdog& dog) {
     while (!into.reserve(n)) {
         if (dog.error()) co_return dog.stopped() ? dog.error() : make_error_code(reason::busy);
         asio::any_io_executor executor = co_await asio::this_coro::executor;

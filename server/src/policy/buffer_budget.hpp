@@ -33,9 +33,10 @@ private:
     std::vector<std::function<void()>> wake_;
 };
 
-/// Makes room for `n` more bytes in `into`, waiting while the budget has none: that is how reading
-/// pauses. Completes with success, or with `busy` when the watchdog's limit passed meanwhile (the wait
-/// was the gateway's fault, not the peer's), or with what stopped the exchange.
-boost::asio::awaitable<error_code> reserve(payload& into, std::size_t n, watchdog& dog);
+/// For who was refused by `payload::reserve`: waits until the budget has `n` bytes for `into`, which is
+/// how reading pauses, and makes the room. Completes with success, or with `busy` when the watchdog's
+/// limit passed meanwhile (the wait was the gateway's fault, not the peer's), or with what stopped the
+/// exchange.
+boost::asio::awaitable<error_code> wait_for_room(payload& into, std::size_t n, watchdog& dog);
 
 } // namespace finpost

@@ -3,7 +3,6 @@
 #include "policy/buffer_budget.hpp"
 #include "random.hpp"
 #include "upstream/request_head.hpp"
-#include "upstream/response_guard.hpp"
 
 #include <boost/asio/as_tuple.hpp>
 #include <boost/asio/buffer.hpp>
@@ -63,28 +62,35 @@ struct http_forwarder::attempt {
     clock::time_point began, connect_until, until;
     std::optional<pool::lease> held;
     std::size_t endpoint = 0;
+    std::string head;     // of the request
+    std::size_t sent = 0; // of head and body
     int status = 0;
     bool asked_any = false; // an endpoint was chosen: the log can name it
     bool fresh_only = false;
     bool cut = false; // the request could not be sent whole
 
     tcp::socket& socket() { return *held->connection(); }
+    bool connected() { return held && held->connection() != nullptr; }
 };
 
 http_forwarder::http_forwarder(asio::any_io_executor executor, const upstream_config& config,
-                               metrics& counters, logger log)
+                               metrics& counters, logger log, std::function<void()> kept)
     : executor_(executor), config_(config), counters_(counters), log_(std::move(log)),
       heads_(fixed_heads(config)), labels_(host_and_port(config)),
       endpoints_(config.endpoints.size()),
       resolver_(std::make_shared<resolver>(executor, config.endpoints, config.resolve_every, log_)),
       pool_(config.endpoints.size(), config.max_connections, config.keep_alive,
-            counters.upstream_busy, counters.upstream_idle) {}
+            counters.upstream_busy, counters.upstream_idle),
+      kept_(std::move(kept)) {}
 
-asio::awaitable<reply> http_forwarder::forward(request asked) {
+asio::awaitable<reply> http_forwarder::forward(std::shared_ptr<const void> /*owner*/, request asked) {
     attempt now(asked, config_);
     std::optional<response_guard> guard;
     for (;;) {
-        error_code failed = co_await connect(now);
+        const auto order = endpoints_.order(clock::now());
+        // A kept connection is there nearly always, and then there is nothing to wait for.
+        error_code failed;
+        if (!take(now, order.front()) || !now.connected()) failed = co_await connect(now, order);
         if (failed) co_return refuse(now, failed);
         const bool kept_before = now.held->kept_before();
         guard.emplace(config_.max_reply, asked.body().budget());
@@ -100,7 +106,10 @@ asio::awaitable<reply> http_forwarder::forward(request asked) {
         now.fresh_only = true;
         now.held.reset();
     }
-    if (guard->reusable() && !now.cut) now.held->keep(clock::now());
+    if (guard->reusable() && !now.cut) {
+        now.held->keep(clock::now());
+        kept_();
+    }
     now.held.reset();
     const bool success = now.status >= 200 && now.status < 300;
     if (!success && config_.on_status == status_policy::refuse)
@@ -116,23 +125,24 @@ reply http_forwarder::refuse(const attempt& now, error_code why) const {
     return refusal;
 }
 
-asio::awaitable<error_code> http_forwarder::connect(attempt& now) {
+// A lease for `endpoint`, with a connection when a fit one was kept; false when all are in use.
+bool http_forwarder::take(attempt& now, std::size_t endpoint) {
+    if (!now.held) now.held = pool_.take(endpoint, clock::now());
+    if (!now.held) return false;
+    now.endpoint = endpoint;
+    now.asked_any = true;
+    if (now.connected() && (now.fresh_only || !is_quiet(now.socket()))) now.held->drop();
+    return true;
+}
+
+asio::awaitable<error_code> http_forwarder::connect(attempt& now, std::span<const std::size_t> order) {
     error_code failed = reason::upstream_unreachable;
     for (;;) {
         bool all_in_use = false;
-        const auto order = endpoints_.order(clock::now());
         for (const std::size_t endpoint : order) {
-            now.held = pool_.take(endpoint, clock::now());
-            if (!now.held) {
-                all_in_use = true;
-                break;
-            }
-            now.endpoint = endpoint;
-            now.asked_any = true;
-            if (now.held->connection() != nullptr) {
-                if (!now.fresh_only && is_quiet(now.socket())) co_return error_code{};
-                now.held->drop();
-            }
+            all_in_use = !take(now, endpoint);
+            if (all_in_use) break;
+            if (now.connected()) co_return error_code{};
             error_code refused = co_await connect_to(now, endpoint);
             if (!refused) co_return refused;
             now.held.reset();
@@ -205,7 +215,9 @@ asio::awaitable<error_code> http_forwarder::exchange(attempt& now, response_guar
     });
     const auto remaining = std::max(now.until - clock::now(), clock::duration(1));
     now.dog.watch(watchdog::span::zero(), remaining, reason::upstream_timeout);
-    error_code unsent = co_await send(now);
+    prepare(now);
+    error_code unsent = send_some(now);
+    if (unsent == asio::error::would_block) unsent = co_await send_rest(now);
     now.cut = unsent.failed();
     if (now.dog.error()) co_return now.dog.error();
     // An upstream that refuses early answers before it has read everything (RFC 9112 §9.5): what it
@@ -215,52 +227,68 @@ asio::awaitable<error_code> http_forwarder::exchange(attempt& now, response_guar
     co_return failed;
 }
 
-asio::awaitable<error_code> http_forwarder::send(attempt& now) {
+void http_forwarder::prepare(attempt& now) const {
     const std::uint64_t parent = random_bits() | 1; // never zero
-    const std::string head = request_head(heads_[now.endpoint], now.asked, parent);
+    now.head = request_head(heads_[now.endpoint], now.asked, parent);
+    now.sent = 0;
+}
+
+// Sends what the kernel takes: success when that is everything, `would_block` when there is more.
+error_code http_forwarder::send_some(attempt& now) const {
     const payload& body = now.asked.body();
-    const std::size_t total = head.size() + body.size();
-    std::size_t sent = 0;
-    while (sent < total) {
+    const std::size_t total = now.head.size() + body.size();
+    error_code ec;
+    while (!ec && now.sent < total) {
         // Head and body in one gathered write; the payload is never copied.
-        const std::size_t of_head = std::min(sent, head.size());
-        const std::size_t of_body = sent - of_head;
+        const std::size_t of_head = std::min(now.sent, now.head.size());
+        const std::size_t of_body = now.sent - of_head;
         const std::array<asio::const_buffer, 2> rest{
-            asio::buffer(head.data() + of_head, head.size() - of_head),
+            asio::buffer(now.head.data() + of_head, now.head.size() - of_head),
             asio::buffer(body.data() + of_body, body.size() - of_body)};
-        error_code ec;
-        std::size_t n = now.socket().write_some(rest, ec);
-        if (ec == asio::error::would_block) {
-            if (now.dog.error()) co_return now.dog.error();
-            auto [later, m] = co_await now.socket().async_write_some(rest, as_result);
-            ec = later;
-            n = m;
-        }
-        if (ec) co_return ec;
-        sent += n;
+        now.sent += now.socket().write_some(rest, ec);
     }
-    co_return error_code{};
+    return ec;
+}
+
+asio::awaitable<error_code> http_forwarder::send_rest(attempt& now) {
+    error_code unsent = asio::error::would_block;
+    while (unsent == asio::error::would_block) {
+        if (now.dog.error()) co_return now.dog.error();
+        auto [ec] = co_await now.socket().async_wait(tcp::socket::wait_write, as_result);
+        if (ec) co_return ec;
+        unsent = send_some(now);
+    }
+    co_return unsent;
 }
 
 asio::awaitable<error_code> http_forwarder::read_response(attempt& now, response_guard& guard) {
+    payload& into = guard.buffer();
     auto state = response_guard::state::more;
     while (state == response_guard::state::more) {
-        payload& into = guard.buffer();
-        if (into.room().empty()) {
-            const std::size_t wanted = guard.wanted();
-            error_code failed = co_await reserve(into, wanted, now.dog);
+        if (now.dog.error()) co_return now.dog.error();
+        // Whoever waits holds no buffer: most exchanges that are in flight wait here.
+        if (!guard.started()) into.release_room();
+        auto [waited] = co_await now.socket().async_wait(tcp::socket::wait_read, as_result);
+        if (now.dog.error()) co_return now.dog.error();
+        if (waited) co_return reason::upstream_incomplete;
+        const std::size_t wanted = guard.wanted();
+        if (into.room().empty() && !into.reserve(wanted)) {
+            error_code failed = co_await wait_for_room(into, wanted, now.dog);
             if (failed) co_return failed;
         }
-        if (now.dog.error()) co_return now.dog.error();
-        const auto room = asio::buffer(into.room().data(), into.room().size());
-        auto [ec, n] = co_await now.socket().async_read_some(room, as_result);
-        if (now.dog.error()) co_return now.dog.error();
-        if (ec == asio::error::eof) state = guard.closed();
-        else if (ec) co_return reason::upstream_incomplete;
-        else state = guard.received(n);
+        state = read_some(now, guard);
     }
     if (state == response_guard::state::failed) co_return guard.why();
     co_return error_code{};
+}
+
+response_guard::state http_forwarder::read_some(attempt& now, response_guard& guard) {
+    const auto room = guard.buffer().room();
+    error_code ec;
+    const std::size_t n = now.socket().read_some(asio::buffer(room.data(), room.size()), ec);
+    if (ec == asio::error::would_block) return response_guard::state::more;
+    if (ec == asio::error::eof) return guard.closed();
+    return ec ? guard.cut() : guard.received(n);
 }
 
 } // namespace finpost

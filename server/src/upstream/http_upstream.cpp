@@ -6,7 +6,8 @@
 #include <boost/asio/steady_timer.hpp>
 #include <boost/asio/strand.hpp>
 
-#include <mutex>
+#include <atomic>
+#include <chrono>
 #include <utility>
 
 namespace asio = boost::asio;
@@ -17,15 +18,8 @@ namespace finpost {
 class http_upstream::state : public std::enable_shared_from_this<state> {
 public:
     state(asio::any_io_executor executor, const upstream_config& config, metrics& counters, logger log)
-        : forwarder(executor, config, counters, std::move(log)),
+        : forwarder(executor, config, counters, std::move(log), [this] { sweep_later(); }),
           strand_(asio::make_strand(executor)), timer_(strand_) {}
-
-    // Sleeps while nothing is idle: an exchange that ends wakes it at most once.
-    void sweep_later(std::chrono::steady_clock::time_point when) {
-        asio::post(strand_, [weak = weak_from_this(), when] {
-            if (const auto self = weak.lock()) self->arm(when);
-        });
-    }
 
     void close() {
         forwarder.names().stop();
@@ -39,23 +33,32 @@ public:
     }
 
     http_forwarder forwarder;
-    std::atomic<bool> armed{false};
 
 private:
+    // Sleeps while nothing is idle: an exchange that ends wakes it at most once.
+    void sweep_later() {
+        if (armed_.exchange(true)) return;
+        const auto when = std::chrono::steady_clock::now() + forwarder.config().keep_alive;
+        asio::post(strand_, [weak = weak_from_this(), when] {
+            if (const auto self = weak.lock()) self->arm(when);
+        });
+    }
+
     void arm(std::chrono::steady_clock::time_point when) {
         if (closed_) return;
         timer_.expires_at(when);
         timer_.async_wait(asio::bind_executor(strand_, [weak = weak_from_this()](error_code ec) {
             const auto self = weak.lock();
             if (!self || ec) return;
-            self->armed = false;
+            self->armed_ = false;
             const auto next = self->forwarder.connections().sweep(std::chrono::steady_clock::now());
-            if (next && !self->armed.exchange(true)) self->arm(*next);
+            if (next && !self->armed_.exchange(true)) self->arm(*next);
         }));
     }
 
     asio::strand<asio::any_io_executor> strand_;
     asio::steady_timer timer_;
+    std::atomic<bool> armed_{false};
     bool closed_ = false;
 };
 
@@ -75,22 +78,10 @@ http_upstream& http_upstream::operator=(http_upstream&&) noexcept = default;
 
 void http_upstream::start() { state_->forwarder.names().start(); }
 
-namespace {
-
-template <class State>
-asio::awaitable<reply> forward(std::shared_ptr<State> state, request asked) {
-    reply answer = co_await state->forwarder.forward(std::move(asked));
-    if (!state->armed.exchange(true)) {
-        const auto when = std::chrono::steady_clock::now() + state->forwarder.config().keep_alive;
-        state->sweep_later(when);
-    }
-    co_return answer;
-}
-
-} // namespace
-
 handler http_upstream::as_handler() const {
-    return [state = state_](request asked) { return forward(state, std::move(asked)); };
+    return [state = state_](request asked) {
+        return state->forwarder.forward(state, std::move(asked));
+    };
 }
 
 std::vector<http_upstream::endpoint_status> http_upstream::endpoints() const {

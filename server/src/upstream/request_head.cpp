@@ -4,6 +4,7 @@
 
 #include <array>
 #include <charconv>
+#include <cstddef>
 
 namespace finpost {
 
@@ -45,8 +46,8 @@ std::string request_head(std::string_view fixed, const request& asked, std::uint
     head += id;
     // The identifier's 128 bits are the trace; not sampled, since nothing here records a span.
     head += "\r\ntraceparent: 00-";
-    for (const char c : id)
-        if (c != '-') head += c;
+    constexpr std::size_t groups[][2] = {{0, 8}, {9, 4}, {14, 4}, {19, 4}, {24, 12}};
+    for (const auto [begin, size] : groups) head += id.substr(begin, size); // without the dashes
     head += '-';
     append_number(head, parent, 16, 16);
     head += "-00\r\nForwarded: for=\"";

@@ -20,17 +20,29 @@ constexpr int max_interim = 10;
 constexpr std::size_t first_read = 4 << 10;
 constexpr std::size_t largest_read = 1 << 20;
 
-std::size_t count(const http::fields& fields, http::field name) {
-    const auto [first, last] = fields.equal_range(name);
-    return static_cast<std::size_t>(std::distance(first, last));
-}
+// How the body is delimited, as the fields say it: each of the two counted, and the last one's value.
+struct framing_fields {
+    explicit framing_fields(const http::fields& fields) {
+        for (const auto& field : fields) {
+            if (field.name() == http::field::content_length) {
+                ++lengths;
+                length = field.value();
+            } else if (field.name() == http::field::transfer_encoding) {
+                ++codings;
+                coding = field.value();
+            }
+        }
+    }
 
-// One field of digits only: "5, 5", "+5" and a second field are refused (RFC 9112 §6.3).
-bool read_length(const http::fields& fields, std::uint64_t& length) {
-    const auto text = fields[http::field::content_length];
+    int lengths = 0, codings = 0;
+    beast::string_view length, coding;
+};
+
+// Digits only: "5, 5" and "+5" are refused (RFC 9112 §6.3).
+bool read_length(beast::string_view text, std::uint64_t& length) {
     const char* const end = text.data() + text.size();
     const auto [stop, ec] = std::from_chars(text.data(), end, length);
-    return count(fields, http::field::content_length) == 1 && ec == std::errc{} && stop == end;
+    return ec == std::errc{} && stop == end;
 }
 
 } // namespace
@@ -105,12 +117,13 @@ response_guard::state response_guard::read_head(std::size_t head_size) {
     status_ = status;
     reusable_ = parser.keep_alive();
 
-    const bool coded = count(fields, http::field::transfer_encoding) > 0;
-    const bool sized = count(fields, http::field::content_length) > 0;
+    const framing_fields framing(fields);
+    const bool coded = framing.codings > 0;
+    const bool sized = framing.lengths > 0;
     std::uint64_t length = 0;
-    if (sized && !read_length(fields, length)) return fail(reason::upstream_invalid);
-    const bool chunked = count(fields, http::field::transfer_encoding) == 1 &&
-                         beast::iequals(fields[http::field::transfer_encoding], "chunked");
+    if (framing.lengths > 1 || (sized && !read_length(framing.length, length)))
+        return fail(reason::upstream_invalid);
+    const bool chunked = framing.codings == 1 && beast::iequals(framing.coding, "chunked");
     if (coded && (!chunked || sized || fields.version() < 11)) return fail(reason::upstream_invalid);
     raw_.remove_prefix(head_size);
     if (status == 204 || status == 304) return finish(0); // never a body (RFC 9110 §6.4.1)

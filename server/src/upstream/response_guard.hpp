@@ -36,6 +36,9 @@ public:
     /// The upstream closed its side: the end of a body that is delimited so, a cut otherwise.
     state closed();
 
+    /// The connection broke.
+    state cut() { return fail(reason::upstream_incomplete); }
+
     /// Why it failed: `upstream_invalid`, `upstream_incomplete`, `reply_too_large` or `busy`.
     reason why() const noexcept { return why_; }
 
