@@ -32,27 +32,31 @@ bool discard_some(client_socket& socket) {
 
 } // namespace
 
+error_code write_at_once(client_socket& socket, std::span<const std::byte> data,
+                         std::size_t& written) noexcept {
+    while (written < data.size()) {
+        const auto sent = socket.write_some(data.subspan(written));
+        if (sent.has_error()) return sent.error();
+        written += *sent;
+    }
+    return {};
+}
+
 asio::awaitable<error_code> write_all(client_socket& socket, std::span<const std::byte> data,
                                       duration total, watchdog& dog, std::size_t& written) {
+    error_code unsent = write_at_once(socket, data, written);
+    if (unsent != asio::error::would_block) co_return unsent;
+    // Only a client that does not keep up needs to be watched.
     const watchdog::guard cancel(dog, [&socket] { socket.cancel(); });
-    bool watched = false;
-    while (written < data.size()) {
-        const auto rest = data.subspan(written);
-        const auto sent = socket.write_some(rest);
-        if (sent.has_value()) {
-            written += *sent;
-            continue;
-        }
-        if (sent.error() != asio::error::would_block) co_return sent.error();
-        // Only a client that does not keep up needs to be watched.
-        if (!watched) dog.watch(duration::zero(), total, reason::internal);
-        watched = true;
+    dog.watch(duration::zero(), total, reason::internal);
+    while (unsent == asio::error::would_block) {
         if (dog.error()) co_return dog.error();
         auto [ec] = co_await socket.async_wait_writable();
         if (dog.error()) co_return dog.error();
         if (ec) co_return ec;
+        unsent = write_at_once(socket, data, written);
     }
-    co_return error_code{};
+    co_return unsent;
 }
 
 asio::awaitable<void> drain_input(client_socket& socket, duration limit, watchdog& dog) {

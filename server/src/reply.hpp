@@ -18,7 +18,12 @@ class request_id;
 /// What a client reads in place of an answer: `finpost: <reason> <request id>\n`.
 std::string refusal_line(reason why, const request_id& id);
 
-/// Writes all of `data` within `total`, counting in `written` what the kernel took. Closes nothing.
+/// Writes of `data` what the kernel takes, counting it in `written`: success when that is all of it,
+/// `error::would_block` when there is more.
+error_code write_at_once(client_socket& socket, std::span<const std::byte> data,
+                         std::size_t& written) noexcept;
+
+/// Writes all of `data` from `written` on within `total`, counting in `written` what the kernel took. Closes nothing.
 boost::asio::awaitable<error_code> write_all(client_socket& socket, std::span<const std::byte> data,
                                              duration total, watchdog& dog, std::size_t& written);
 

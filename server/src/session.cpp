@@ -39,16 +39,19 @@ session::session(const session_context& context, asio::any_io_executor strand,
 session::~session() { close(); }
 
 asio::awaitable<void> session::run() {
-    co_await receive_payload();
+    if (admitted()) {
+        error_code ended = co_await receive(socket_, payload_, context_.config, dog_);
+        received(ended);
+    }
     decode();
-    co_await handle();
+    if (undecided()) co_await handle();
     encode();
-    co_await send_reply();
-    co_await send_refusal();
+    if (!send_reply_at_once()) co_await send_rest_of_reply();
+    if (outcome_ == outcome::refused) co_await send_refusal();
     close();
 }
 
-asio::awaitable<void> session::receive_payload() {
+bool session::admitted() {
     if (context_.log.enabled(log_level::debug)) {
         const std::string peer = to_string(client_.peer);
         const std::string local = to_string(client_.local);
@@ -56,26 +59,26 @@ asio::awaitable<void> session::receive_payload() {
                      {{"id", id_.text()}, {"family", client_.peer.is_v6() ? "AF_INET6" : "AF_INET"},
                       {"type", "SOCK_STREAM"}, {"local", local}, {"remote", peer}});
     }
-    if (client_.refusal) {
-        refuse(*client_.refusal);
-        co_return;
-    }
-    error_code failed = co_await receive(socket_, payload_, context_.config, dog_);
+    if (client_.refusal) refuse(*client_.refusal);
+    return undecided();
+}
+
+void session::received(error_code ended) {
     received_ = payload_.size();
     received_at_ = watchdog::clock::now();
-    eof_ = !failed;
+    eof_ = !ended;
     context_.counters.payload_bytes.add(received_);
-    const bool refusable = failed.category() == reason_category();
-    if (received_ == 0 && (!failed || !refusable || failed == reason::receive_timeout))
+    const bool refusable = ended.category() == reason_category();
+    if (received_ == 0 && (!ended || !refusable || ended == reason::receive_timeout))
         outcome_ = outcome::probe;
-    else if (refusable && failed)
-        refuse(to_reason(failed));
-    else if (failed)
+    else if (refusable && ended)
+        refuse(to_reason(ended));
+    else if (ended)
         abort("aborted_read");
 }
 
 void session::decode() {
-    if (outcome_ != outcome::none || context_.config.decode == codec::none) return;
+    if (!undecided() || context_.config.decode == codec::none) return;
     const auto decoded = base64::decode(payload_.bytes(), payload_.data());
     if (decoded.error) {
         context_.log(log_level::debug, "bad encoding",
@@ -88,7 +91,6 @@ void session::decode() {
 }
 
 asio::awaitable<void> session::handle() {
-    if (outcome_ != outcome::none) co_return;
     if (context_.config.on_client_reset == client_reset_policy::cancel) watch_for_reset();
     request asked(std::move(payload_), client_.peer, client_.local, id_, dog_);
     try {
@@ -109,7 +111,7 @@ asio::awaitable<void> session::handle() {
 }
 
 void session::encode() {
-    if (outcome_ != outcome::none || context_.config.encode == codec::none) return;
+    if (!undecided() || context_.config.encode == codec::none) return;
     payload text(&context_.budget);
     const std::size_t size = base64::encoded_size(answer_.bytes().size());
     if (!text.reserve(size)) return refuse(reason::busy);
@@ -117,11 +119,23 @@ void session::encode() {
     answer_.bytes() = std::move(text);
 }
 
-asio::awaitable<void> session::send_reply() {
-    if (outcome_ != outcome::none) co_return;
+// True when nothing is left to send: nearly every reply fits into the kernel's buffer.
+bool session::send_reply_at_once() {
+    if (!undecided()) return true;
+    const error_code failed = write_at_once(socket_, answer_.bytes().bytes(), written_);
+    if (failed == asio::error::would_block) return false;
+    replied(failed);
+    return true;
+}
+
+asio::awaitable<void> session::send_rest_of_reply() {
     const auto data = answer_.bytes().bytes();
     const duration total = context_.config.reply_total;
     error_code failed = co_await write_all(socket_, data, total, dog_, written_);
+    replied(failed);
+}
+
+void session::replied(error_code failed) {
     context_.counters.reply_bytes.add(written_);
     if (!failed) {
         outcome_ = outcome::replied;
@@ -136,7 +150,7 @@ asio::awaitable<void> session::send_reply() {
 }
 
 asio::awaitable<void> session::send_refusal() {
-    if (outcome_ != outcome::refused || context_.config.on_refusal == refusal_style::reset) co_return;
+    if (context_.config.on_refusal == refusal_style::reset) co_return;
     if (context_.config.on_refusal == refusal_style::line) {
         const std::string line = refusal_line(why_, id_);
         const auto data = std::as_bytes(std::span(line));

@@ -61,13 +61,17 @@ public:
 private:
     enum class outcome { none, replied, refused, aborted, probe };
 
-    boost::asio::awaitable<void> receive_payload();
+    bool admitted();
+    void received(error_code ended);
     void decode();
     boost::asio::awaitable<void> handle();
     void encode();
-    boost::asio::awaitable<void> send_reply();
+    bool send_reply_at_once();
+    boost::asio::awaitable<void> send_rest_of_reply();
+    void replied(error_code failed);
     boost::asio::awaitable<void> send_refusal();
 
+    bool undecided() const noexcept { return outcome_ == outcome::none; }
     void refuse(reason why);
     void abort(std::string_view why);
     void watch_for_reset();
