@@ -1,15 +1,9 @@
 #include "upstream/response_guard.hpp"
 
-#include <boost/asio/buffer.hpp>
-#include <boost/beast/http/empty_body.hpp>
-#include <boost/beast/http/parser.hpp>
+#include "upstream/response_head.hpp"
 
 #include <algorithm>
-#include <charconv>
 #include <utility>
-
-namespace beast = boost::beast;
-namespace http = boost::beast::http;
 
 namespace finpost {
 
@@ -19,31 +13,6 @@ constexpr std::size_t max_head = 16 << 10;
 constexpr int max_interim = 10;
 constexpr std::size_t first_read = 4 << 10;
 constexpr std::size_t largest_read = 1 << 20;
-
-// How the body is delimited, as the fields say it: each of the two counted, and the last one's value.
-struct framing_fields {
-    explicit framing_fields(const http::fields& fields) {
-        for (const auto& field : fields) {
-            if (field.name() == http::field::content_length) {
-                ++lengths;
-                length = field.value();
-            } else if (field.name() == http::field::transfer_encoding) {
-                ++codings;
-                coding = field.value();
-            }
-        }
-    }
-
-    int lengths = 0, codings = 0;
-    beast::string_view length, coding;
-};
-
-// Digits only: "5, 5" and "+5" are refused (RFC 9112 §6.3).
-bool read_length(beast::string_view text, std::uint64_t& length) {
-    const char* const end = text.data() + text.size();
-    const auto [stop, ec] = std::from_chars(text.data(), end, length);
-    return ec == std::errc{} && stop == end;
-}
 
 } // namespace
 
@@ -92,53 +61,31 @@ response_guard::state response_guard::consume() {
 }
 
 response_guard::state response_guard::read_head(std::size_t head_size) {
-    const std::string_view head = raw_.text().substr(0, head_size);
-    // A folded line (RFC 9112 §5.2) means different things to different readers; Beast unfolds it.
-    if (head_size > max_head || head.find("\r\n ") != head.npos || head.find("\r\n\t") != head.npos)
-        return fail(reason::upstream_invalid);
-    http::response_parser<http::empty_body> parser;
-    parser.header_limit(static_cast<std::uint32_t>(max_head));
-    parser.body_limit(boost::none); // counted here, where the limit has its own reason
-    error_code ec;
-    parser.put(boost::asio::buffer(head.data(), head.size()), ec);
-    if ((ec && ec != http::error::need_more) || !parser.is_header_done())
-        return fail(reason::upstream_invalid);
-
-    const auto& fields = parser.get();
-    const auto status = static_cast<int>(fields.result_int());
-    if (status >= 100 && status < 200 && status != 101) {
+    if (head_size > max_head) return fail(reason::upstream_invalid);
+    const auto head = read_response_head(raw_.text().substr(0, head_size));
+    if (!head || head->status == 101) return fail(reason::upstream_invalid);
+    raw_.remove_prefix(head_size);
+    if (head->status < 200) {
         // An interim response (RFC 9110 §15.2): the final one is still to come.
         if (++interim_ > max_interim) return fail(reason::upstream_invalid);
-        raw_.remove_prefix(head_size);
         scanned_ = 0;
         return consume();
     }
-    if (status < 200 || status > 599) return fail(reason::upstream_invalid);
-    status_ = status;
-    reusable_ = parser.keep_alive();
-
-    const framing_fields framing(fields);
-    const bool coded = framing.codings > 0;
-    const bool sized = framing.lengths > 0;
-    std::uint64_t length = 0;
-    if (framing.lengths > 1 || (sized && !read_length(framing.length, length)))
-        return fail(reason::upstream_invalid);
-    const bool chunked = framing.codings == 1 && beast::iequals(framing.coding, "chunked");
-    if (coded && (!chunked || sized || fields.version() < 11)) return fail(reason::upstream_invalid);
-    raw_.remove_prefix(head_size);
-    if (status == 204 || status == 304) return finish(0); // never a body (RFC 9110 §6.4.1)
-    if (coded) {
+    status_ = head->status;
+    reusable_ = head->keep_alive;
+    if (status_ == 204 || status_ == 304) return finish(0); // never a body (RFC 9110 §6.4.1)
+    if (head->chunked) {
         part_ = part::chunked;
         return consume();
     }
-    if (!sized) {
+    if (!head->length) {
         part_ = part::until_close;
         reusable_ = false;
         return consume();
     }
-    if (length > max_body_) return fail(reason::reply_too_large);
+    if (*head->length > max_body_) return fail(reason::reply_too_large);
     part_ = part::sized;
-    length_ = length;
+    length_ = *head->length;
     return consume();
 }
 

@@ -13,9 +13,8 @@ namespace finpost {
 /// Decides what an upstream's bytes are: one complete HTTP/1.1 response, part of one, or something that
 /// must not be relayed. No socket inside; the forwarder reads what this asks for.
 ///
-/// Beast parses the head. What Beast lets pass is refused here: Transfer-Encoding beside Content-Length,
-/// another coding than chunked, folded lines, a status outside 200-599, endless interim responses
-/// (RFC 9112 §5.2, §6.1, §6.3; RFC 9110 §15).
+/// Strict where a gateway between two parties has to be: the head as `read_response_head` says, a status
+/// of 200-599 after at most ten interim responses, every byte counted (RFC 9112 §6.3; RFC 9110 §15).
 class response_guard {
 public:
     enum class state { more, complete, failed };
