@@ -46,7 +46,7 @@ step "Building (minutes the first time, seconds afterwards)" \
 finpostd=$(program finpostd)
 finpost=$(program finpost)
 
-# ---------------------------------------------------------------------------------------------------
+# ----------------------------------------------------------------------------------------------
 echo
 echo "Starting the gateway. --demo gives it an HTTP service to talk to: one that answers each POST with"
 echo "the body it got. Port 0 means any free port; the log says which."
@@ -65,7 +65,7 @@ done
 host=${address%:*} port=${address##*:}
 echo "  It listens on $address."
 
-# ---------------------------------------------------------------------------------------------------
+# ----------------------------------------------------------------------------------------------
 file=README.md
 [ -f "$file" ] || file=LICENSE
 size=$(wc -c <"$file")
@@ -117,7 +117,7 @@ cmp -s "$file" "$work/own" || fail "the answer to finpost send is not what was s
 cmp -s "$work/plain" "$work/own" || fail "the two answers differ"
 echo "   The answer is equal to the file, and so both answers are equal to each other."
 
-# ---------------------------------------------------------------------------------------------------
+# ----------------------------------------------------------------------------------------------
 echo
 echo "One TCP connection, seen from both ends. What is local to one end is remote to the other:"
 echo "   the client's socket (finpost send -v):"
@@ -126,7 +126,7 @@ echo "   the gateway's accepted socket (its log at debug, event \"accepted\"):"
 grep '"accepted"' "$work/log" | tail -n 1 | tr ',' '\n' |
     sed -nE 's/.*"(family|type|local|remote)": *"([^"]*)".*/     \1: \2/p'
 
-# ---------------------------------------------------------------------------------------------------
+# ----------------------------------------------------------------------------------------------
 echo
 printf 'Stopping the gateway with SIGTERM: it takes no new clients and finishes what it has ... '
 kill -TERM "$gateway"

@@ -36,7 +36,13 @@ session::session(const session_context& context, asio::any_io_executor strand,
       payload_(&context.budget), answer_(reason::internal), received_at_(client_.at),
       answered_at_(client_.at), pass_(context.gate, strand, *this) {}
 
-session::~session() { close(); }
+session::~session() {
+    close();
+    // Before the gate counts one session less: whoever waits for the last one to end, and then drops
+    // the counters, finds every buffer given back.
+    payload_ = payload();
+    answer_ = reply(reason::internal);
+}
 
 asio::awaitable<void> session::run() {
     if (admitted()) {

@@ -100,4 +100,16 @@ BOOST_AUTO_TEST_CASE(the_alarm_is_told_only_of_what_is_due_before_its_next_look)
     BOOST_TEST((alarm.asked.back() == dog.when()));
 }
 
+BOOST_AUTO_TEST_CASE(a_limit_that_moved_while_the_alarm_looked_is_not_forgotten) {
+    recording_alarm alarm;
+    finpost::watchdog dog(&alarm);
+    dog.watch(1h, 0s, reason::receive_timeout);
+    alarm.asked.clear();
+    dog.progress();
+    dog.expire(clock_type::now()); // the alarm thought that the limit had passed
+    BOOST_TEST(!dog.error());
+    BOOST_REQUIRE(alarm.asked.size() == 1u);
+    BOOST_TEST((alarm.asked.back() == dog.when()));
+}
+
 BOOST_AUTO_TEST_SUITE_END()

@@ -84,6 +84,7 @@ public:
     };
 
 private:
+    void tell_alarm();
     void end(error_code why);
 
     alarm* alarm_;

@@ -139,11 +139,13 @@ asio::awaitable<error_code> http_forwarder::connect(attempt& now, std::span<cons
     error_code failed = reason::upstream_unreachable;
     for (;;) {
         bool all_in_use = false;
+        std::size_t others = order.size(); // endpoints to try after this one
         for (const std::size_t endpoint : order) {
+            --others;
             all_in_use = !take(now, endpoint);
             if (all_in_use) break;
             if (now.connected()) co_return error_code{};
-            error_code refused = co_await connect_to(now, endpoint);
+            error_code refused = co_await connect_to(now, endpoint, others);
             if (!refused) co_return refused;
             now.held.reset();
             if (now.dog.stopped()) co_return now.dog.error();
@@ -155,7 +157,8 @@ asio::awaitable<error_code> http_forwarder::connect(attempt& now, std::span<cons
     }
 }
 
-asio::awaitable<error_code> http_forwarder::connect_to(attempt& now, std::size_t endpoint) {
+asio::awaitable<error_code> http_forwarder::connect_to(attempt& now, std::size_t endpoint,
+                                                        std::size_t others) {
     const watchdog::guard cancel(now.dog, [&now] {
         error_code ignored;
         if (now.held && now.held->connection() != nullptr) now.socket().cancel(ignored);
@@ -163,17 +166,21 @@ asio::awaitable<error_code> http_forwarder::connect_to(attempt& now, std::size_t
     auto addresses = resolver_->of(endpoint);
     if (addresses.empty()) {
         // Only the exchanges of a gateway that has just been started find a name not looked up yet.
-        const auto remaining = std::max(now.connect_until - clock::now(), clock::duration(1));
-        now.dog.watch(watchdog::span::zero(), remaining, reason::upstream_unreachable);
+        const auto share = (now.connect_until - clock::now()) / static_cast<std::int64_t>(1 + others);
+        now.dog.watch(watchdog::span::zero(), std::max(share, clock::duration(1)),
+                      reason::upstream_unreachable);
         co_await resolver_->first_answer(endpoint, now.dog);
         addresses = resolver_->of(endpoint);
     }
-    std::size_t left = addresses.size();
+    std::size_t left = addresses.size() + others;
+    bool tried = addresses.empty();
     for (const tcp::endpoint& address : addresses) {
-        // A silent address gets its share of the time, not all of it.
+        // A silent address gets its share of the time, not all of it, and leaves one to each endpoint
+        // that is still to be tried.
         const auto remaining = now.connect_until - clock::now();
         const auto share = remaining / static_cast<std::int64_t>(left--);
         if (share <= clock::duration::zero()) break;
+        tried = true;
         now.held->made(tcp::socket(executor_));
         now.dog.watch(watchdog::span::zero(), share, reason::upstream_unreachable);
         if (now.dog.error()) co_return now.dog.error();
@@ -189,6 +196,7 @@ asio::awaitable<error_code> http_forwarder::connect_to(attempt& now, std::size_t
         now.held->drop();
         if (now.dog.stopped()) co_return now.dog.error();
     }
+    if (!tried) co_return reason::upstream_unreachable; // the time was over before: not its fault
     endpoints_.failed(endpoint, clock::now(), random_bits());
     resolver_->suspect();
     if (log_.enabled(log_level::debug))

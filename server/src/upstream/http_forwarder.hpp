@@ -48,7 +48,8 @@ private:
 
     bool take(attempt& now, std::size_t endpoint);
     boost::asio::awaitable<error_code> connect(attempt& now, std::span<const std::size_t> order);
-    boost::asio::awaitable<error_code> connect_to(attempt& now, std::size_t endpoint);
+    boost::asio::awaitable<error_code> connect_to(attempt& now, std::size_t endpoint,
+                                                  std::size_t others);
     boost::asio::awaitable<error_code> wait_for_slot(attempt& now);
     boost::asio::awaitable<error_code> exchange(attempt& now, response_guard& guard);
     void prepare(attempt& now) const;
