@@ -93,7 +93,7 @@ asio::awaitable<void> gateway::drain(duration grace) {
     const asio::any_io_executor strand = asio::make_strand(kept->executor);
     co_await kept->gate->wait_empty(strand, until);
     kept->gate->stop(reason::draining);
-    while (kept->gate->size() > 0) {
+    while (!kept->gate->empty()) {
         constexpr auto ever = std::chrono::steady_clock::time_point::max();
         co_await kept->gate->wait_empty(strand, ever);
     }

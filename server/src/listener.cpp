@@ -110,6 +110,7 @@ void listener::close() noexcept {
 // A permit is taken before a connection is accepted, but only once there is one to accept: a listener
 // that nobody talks to holds none back from the others.
 asio::awaitable<void> listener::run() {
+    const session_gate::hold may_bring_sessions(context_->gate);
     const watchdog::guard cancel(dog_, [this] { error_code ec; acceptor_.cancel(ec); });
     while (!dog_.error()) {
         auto [ec] = co_await acceptor_.async_wait(tcp::acceptor::wait_read,
@@ -178,14 +179,22 @@ void listener::starve(int error) {
     if (!spare_) spare_ = open_spare();
     if (!spare_ || (error != EMFILE && error != ENFILE)) return;
     spare_.reset();
-    if (const unique_fd fd = accept_from(acceptor_, nullptr, nullptr)) {
-        context_->counters.accepted.add();
-        context_->counters.refused_for(reason::busy).add();
-        const std::string line = refusal_line(reason::busy, request_id::generate());
-        if (context_->config.on_refusal == refusal_style::line)
-            static_cast<void>(::send(fd.get(), line.data(), line.size(), MSG_NOSIGNAL));
-    }
+    if (const unique_fd fd = accept_from(acceptor_, nullptr, nullptr)) refuse_at_once(fd.get());
     spare_ = open_spare();
+}
+
+// Without a session, for which there is no descriptor to spare.
+void listener::refuse_at_once(int fd) const {
+    context_->counters.accepted.add();
+    context_->counters.refused_for(reason::busy).add();
+    const refusal_style style = context_->config.on_refusal;
+    if (style == refusal_style::line) {
+        const std::string line = refusal_line(reason::busy, request_id::generate());
+        static_cast<void>(::send(fd, line.data(), line.size(), MSG_NOSIGNAL));
+    } else if (style == refusal_style::reset) {
+        const linger at_once{1, 0};
+        ::setsockopt(fd, SOL_SOCKET, SO_LINGER, &at_once, sizeof at_once);
+    }
 }
 
 // False when there were no resources for it: the connection is closed then, and counted as refused.
@@ -195,7 +204,8 @@ bool listener::start_session(unique_fd fd, const socket_address& peer) noexcept 
         std::optional<reason> refused;
         if (!admission_.admit_source(*permit_, peer)) refused = reason::busy;
         const socket_address local = wildcard_ ? bound_address(fd.get()) : address_;
-        accepted_client client(std::move(fd), peer, local, std::move(*permit_), refused);
+        accepted_client client(std::move(fd), peer, local, std::move(*permit_),
+                               context_->gate, refused);
         permit_.reset();
         const asio::any_io_executor strand = asio::make_strand(executor_);
         asio::co_spawn(strand, serve(context_, strand, std::move(client)), report_end{context_});

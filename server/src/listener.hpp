@@ -32,6 +32,7 @@ private:
     boost::asio::awaitable<void> pause();
     void accept_some();
     void starve(int error);
+    void refuse_at_once(int fd) const;
     bool start_session(unique_fd fd, const socket_address& peer) noexcept;
 
     boost::asio::any_io_executor executor_;

@@ -34,7 +34,9 @@ session::session(const session_context& context, asio::any_io_executor strand,
     : context_(context), client_(std::move(client)), dog_(&context.gate),
       socket_(strand, client_.fd.release(), client_.peer.is_v6()), id_(request_id::generate()),
       payload_(&context.budget), answer_(reason::internal), received_at_(client_.at),
-      answered_at_(client_.at), pass_(context.gate, strand, *this) {}
+      answered_at_(client_.at), pass_(context.gate, strand, *this) {
+    client_.announced.release();
+}
 
 session::~session() {
     close();

@@ -36,14 +36,15 @@ struct session_context {
 class accepted_client {
 public:
     accepted_client(unique_fd descriptor, socket_address peer_address, socket_address local_address,
-                    admission::permit held, std::optional<reason> refused)
+                    admission::permit held, session_gate& gate, std::optional<reason> refused)
         : fd(std::move(descriptor)), peer(peer_address), local(local_address), permit(std::move(held)),
-          refusal(refused), at(watchdog::clock::now()) {}
+          announced(gate), refusal(refused), at(watchdog::clock::now()) {}
 
     unique_fd fd; // until a session takes it over
     socket_address peer;
     socket_address local;
     admission::permit permit;
+    session_gate::hold announced; // until there is a session
     std::optional<reason> refusal; // known before a byte was read
     watchdog::clock::time_point at;
 };

@@ -21,13 +21,16 @@ struct session_gate::slot {
 session_gate::pass::pass(session_gate& gate, asio::any_io_executor executor, gated& session)
     : gate_(gate), slot_(std::make_shared<slot>(std::move(executor), session)) {
     bool stopped = false;
+    bool draining = false;
     {
         const std::lock_guard lock(gate_.mutex_);
         slot_->index = gate_.slots_.size();
         gate_.slots_.push_back(slot_);
         stopped = gate_.stopped_;
+        draining = gate_.draining_;
     }
     if (stopped) session.dog().stop(reason::draining);
+    else if (draining) session.on_drain();
 }
 
 session_gate::pass::~pass() {
@@ -37,9 +40,27 @@ session_gate::pass::~pass() {
     slots[slot_->index] = slots.back();
     slots[slot_->index]->index = slot_->index;
     slots.pop_back();
-    if (!slots.empty()) return;
-    gate_.emptied_.wake_all();
-    if (gate_.stopped_) gate_.rest();
+    gate_.left();
+}
+
+session_gate::hold::hold(session_gate& gate) : gate_(&gate) {
+    const std::lock_guard lock(gate.mutex_);
+    ++gate.holds_;
+}
+
+void session_gate::hold::release() noexcept {
+    if (gate_ == nullptr) return;
+    const std::lock_guard lock(gate_->mutex_);
+    --gate_->holds_;
+    gate_->left();
+    gate_ = nullptr;
+}
+
+// Under the mutex: somebody has left.
+void session_gate::left() {
+    if (!empty_locked()) return;
+    emptied_.wake_all();
+    if (stopped_) rest();
 }
 
 session_gate::session_gate(asio::any_io_executor executor)
@@ -48,6 +69,11 @@ session_gate::session_gate(asio::any_io_executor executor)
 std::size_t session_gate::size() const {
     const std::lock_guard lock(mutex_);
     return slots_.size();
+}
+
+bool session_gate::empty() const {
+    const std::lock_guard lock(mutex_);
+    return empty_locked();
 }
 
 bool session_gate::stopped() const {
@@ -69,6 +95,10 @@ void session_gate::for_each(const std::function<void(gated&)>& call) {
 }
 
 void session_gate::drain() {
+    {
+        const std::lock_guard lock(mutex_);
+        draining_ = true;
+    }
     for_each([](gated& session) { session.on_drain(); });
 }
 
@@ -77,7 +107,7 @@ void session_gate::stop(reason why) {
         const std::lock_guard lock(mutex_);
         stopped_ = true;
         emptied_.wake_all();
-        if (slots_.empty()) rest();
+        if (empty_locked()) rest();
     }
     for_each([why](gated& session) { session.dog().stop(why); });
 }
@@ -90,7 +120,7 @@ asio::awaitable<void> session_gate::wait_empty(asio::any_io_executor strand,
     co_await asio::post(asio::bind_executor(strand, asio::use_awaitable));
     {
         const std::lock_guard lock(mutex_);
-        if (slots_.empty()) co_return;
+        if (empty_locked()) co_return;
         turn = emptied_.join(strand);
     }
     co_await turn->wait(never, until);
@@ -114,7 +144,7 @@ void session_gate::rest() {
 }
 
 void session_gate::arm(clock::time_point when) {
-    if (stopped() && size() == 0) return;
+    if (stopped() && empty()) return;
     next_look.store(when.time_since_epoch().count());
     timer_.expires_at(when); // cancels an earlier wait
     timer_.async_wait(asio::bind_executor(strand_, [weak = weak_from_this()](error_code ec) {

@@ -15,6 +15,7 @@
 #include <functional>
 #include <memory>
 #include <mutex>
+#include <utility>
 #include <vector>
 
 namespace finpost {
@@ -52,11 +53,31 @@ public:
         std::shared_ptr<slot> slot_;
     };
 
+    /// Keeps `wait_empty` waiting: held by whatever may still bring a session, and by a connection
+    /// between its accept and its session.
+    class hold {
+    public:
+        explicit hold(session_gate& gate);
+        hold(hold&& other) noexcept : gate_(std::exchange(other.gate_, nullptr)) {}
+        hold& operator=(hold&& other) noexcept {
+            std::swap(gate_, other.gate_);
+            return *this;
+        }
+        ~hold() { release(); }
+        void release() noexcept;
+
+    private:
+        session_gate* gate_;
+    };
+
     explicit session_gate(boost::asio::any_io_executor executor);
 
+    /// Sessions alive.
     std::size_t size() const;
+    /// No session is alive, and none can come.
+    bool empty() const;
 
-    /// Asks every session to end if it has nothing in flight.
+    /// Asks every session, now and later ones, to end if it has nothing in flight.
     void drain();
     /// Stops every session; who enters later is stopped as well.
     void stop(reason why);
@@ -71,6 +92,8 @@ public:
 private:
     using clock = watchdog::clock;
     void for_each(const std::function<void(gated&)>& call);
+    bool empty_locked() const noexcept { return slots_.empty() && holds_ == 0; }
+    void left();
     void arm(clock::time_point when);
     void look();
     void rest();
@@ -79,7 +102,9 @@ private:
     boost::asio::steady_timer timer_;
     mutable std::mutex mutex_;
     std::vector<std::shared_ptr<slot>> slots_;
+    std::size_t holds_ = 0;
     wait_queue emptied_;
+    bool draining_ = false;
     bool stopped_ = false;
 };
 

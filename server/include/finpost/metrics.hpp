@@ -27,6 +27,13 @@ public:
     /// Adds `n`, which may be negative, and returns the new value. Sequentially consistent: the buffer
     /// budget decides by it who must be woken.
     std::int64_t add(std::int64_t n) noexcept { return value_.fetch_add(n) + n; }
+    /// Adds `n` unless the value would then be above `limit`; whether it did.
+    bool add_within(std::int64_t n, std::int64_t limit) noexcept {
+        std::int64_t seen = value_.load();
+        while (seen <= limit - n)
+            if (value_.compare_exchange_weak(seen, seen + n)) return true;
+        return false;
+    }
     std::int64_t value() const noexcept { return value_.load(std::memory_order_relaxed); }
 
 private:

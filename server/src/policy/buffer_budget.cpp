@@ -13,10 +13,9 @@ namespace asio = boost::asio;
 namespace finpost {
 
 bool buffer_budget::try_take(std::size_t n) noexcept {
-    const auto wanted = static_cast<std::int64_t>(n);
-    if (static_cast<std::uint64_t>(used_.add(wanted)) <= limit_) return true;
-    used_.add(-wanted);
-    return false;
+    // Never above the limit, not even for a moment: another thread would be refused for nothing then,
+    // and nobody would wake it.
+    return used_.add_within(static_cast<std::int64_t>(n), limit_);
 }
 
 void buffer_budget::give_back(std::size_t n) noexcept {

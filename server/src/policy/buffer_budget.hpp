@@ -19,14 +19,15 @@ class watchdog;
 /// The limit on all payloads and replies held at once. The gauge that users see is its only count.
 class buffer_budget : public byte_budget {
 public:
-    buffer_budget(std::uint64_t limit, gauge& used) : limit_(limit), used_(used) {}
+    buffer_budget(std::uint64_t limit, gauge& used)
+        : limit_(static_cast<std::int64_t>(limit)), used_(used) {}
 
     bool try_take(std::size_t n) noexcept override;
     void give_back(std::size_t n) noexcept override;
     void on_release(std::function<void()> wake) override;
 
 private:
-    const std::uint64_t limit_;
+    const std::int64_t limit_;
     gauge& used_;
     std::atomic<bool> awaited_{false};
     std::mutex mutex_;

@@ -35,8 +35,11 @@ std::shared_ptr<waiter> wait_queue::join(asio::any_io_executor executor) {
     return waiting_.emplace_back(std::make_shared<waiter>(std::move(executor)));
 }
 
-void wait_queue::leave(const std::shared_ptr<waiter>& who) {
-    waiting_.erase(std::remove(waiting_.begin(), waiting_.end(), who), waiting_.end());
+bool wait_queue::leave(const std::shared_ptr<waiter>& who) {
+    const auto found = std::find(waiting_.begin(), waiting_.end(), who);
+    if (found == waiting_.end()) return false;
+    waiting_.erase(found);
+    return true;
 }
 
 void wait_queue::wake_one() {

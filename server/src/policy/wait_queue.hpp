@@ -41,7 +41,8 @@ private:
 class wait_queue {
 public:
     std::shared_ptr<waiter> join(boost::asio::any_io_executor executor);
-    void leave(const std::shared_ptr<waiter>& who);
+    /// Whether it was still in the queue; if not, it has been woken.
+    bool leave(const std::shared_ptr<waiter>& who);
     void wake_one();
     void wake_all();
     std::size_t size() const noexcept { return waiting_.size(); }

@@ -99,11 +99,10 @@ public:
         if (open_ < max_ || idle_count() > 0) return nullptr;
         return waiting_.join(std::move(executor));
     }
-    /// Gives a place up. Who was woken and has not taken a connection passes the wake on.
-    void leave(const std::shared_ptr<waiter>& turn, bool unused_wake) {
+    /// Gives a place up. Who has been woken and takes no connection (`gave_up`) passes the wake on.
+    void leave(const std::shared_ptr<waiter>& turn, bool gave_up) {
         const std::lock_guard lock(mutex_);
-        waiting_.leave(turn);
-        if (unused_wake) waiting_.wake_one();
+        if (!waiting_.leave(turn) && gave_up) waiting_.wake_one();
     }
 
     /// Closes what has been idle too long; says when to look again, or that nothing is left.

@@ -212,7 +212,7 @@ asio::awaitable<error_code> http_forwarder::wait_for_slot(attempt& now) {
     now.dog.watch(watchdog::span::zero(), std::max(remaining, clock::duration(1)), reason::busy);
     co_await turn->wait(now.dog);
     const error_code gave_up = now.dog.error();
-    pool_.leave(turn, turn->woken() && gave_up);
+    pool_.leave(turn, gave_up.failed());
     co_return gave_up;
 }
 

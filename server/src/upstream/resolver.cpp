@@ -76,7 +76,8 @@ void resolver::suspect() {
 }
 
 void resolver::look_up_all() {
-    if (stopped_ || pending_ > 0) return;
+    if (stopped_) return;
+    if (pending_ > 0) return wait(at_least_between); // a slow lookup is still under way
     looked_at_ = std::chrono::steady_clock::now();
     for (const name& which : names_) {
         ++pending_;
