@@ -1,0 +1,127 @@
+#include "lint/include_lint.hpp"
+
+#include <boost/test/unit_test.hpp>
+
+using namespace finpost::test;
+
+namespace {
+
+const std::set<std::string> some_files{
+    "common/include/finpost/error.hpp",        "common/include/finpost/payload.hpp",
+    "common/src/quoted.hpp",                   "server/include/finpost/config.hpp",
+    "server/include/finpost/gateway.hpp",      "server/include/finpost/handler.hpp",
+    "server/include/finpost/http_upstream.hpp", "server/include/finpost/metrics.hpp",
+    "server/include/finpost/watchdog.hpp",     "server/src/client_socket.hpp",
+    "server/src/listener.hpp",                 "server/src/session.hpp",
+    "server/src/receive.hpp",                  "server/src/reply.hpp",
+    "server/src/policy/admission.hpp",         "server/src/policy/wait_queue.hpp",
+    "server/src/upstream/http_forwarder.hpp",  "server/src/upstream/resolver.hpp",
+    "server/app/options.hpp",                  "client/include/finpost/client.hpp",
+    "client/app/send.hpp",                     "test/support/raw_client.hpp"};
+
+std::string faults(std::string_view path, const std::string& included) {
+    std::string all;
+    for (const finding& each : check_includes(path, "#include " + included + "\n", some_files))
+        all += std::to_string(each.line) + ": " + each.message;
+    return all;
+}
+
+bool may(std::string_view path, const std::string& included) {
+    const std::string all = faults(path, included);
+    BOOST_TEST_MESSAGE(path << " " << all);
+    return all.empty();
+}
+
+} // namespace
+
+BOOST_AUTO_TEST_SUITE(include_direction)
+
+BOOST_AUTO_TEST_CASE(along_the_arrows_is_allowed) {
+    BOOST_TEST(may("server/app/main.cpp", "\"finpost/gateway.hpp\""));
+    BOOST_TEST(may("server/src/gateway.cpp", "\"listener.hpp\""));
+    BOOST_TEST(may("server/src/listener.hpp", "\"session.hpp\""));
+    BOOST_TEST(may("server/src/session.cpp", "\"receive.hpp\""));
+    BOOST_TEST(may("server/src/session.cpp", "\"reply.hpp\""));
+    BOOST_TEST(may("server/src/session.hpp", "\"finpost/handler.hpp\""));
+    BOOST_TEST(may("server/src/receive.cpp", "\"policy/wait_queue.hpp\""));
+    BOOST_TEST(may("server/src/upstream/http_forwarder.cpp", "\"policy/wait_queue.hpp\""));
+    BOOST_TEST(may("server/src/upstream/http_forwarder.hpp", "\"upstream/resolver.hpp\""));
+    BOOST_TEST(may("server/src/policy/admission.hpp", "\"wait_queue.hpp\""));
+    BOOST_TEST(may("server/src/policy/admission.cpp", "\"finpost/watchdog.hpp\""));
+    BOOST_TEST(may("server/include/finpost/config.hpp", "\"finpost/error.hpp\""));
+    BOOST_TEST(may("common/src/units.cpp", "\"quoted.hpp\""));
+    BOOST_TEST(may("client/app/main.cpp", "\"finpost/client.hpp\""));
+    BOOST_TEST(may("client/src/client.cpp", "\"finpost/payload.hpp\""));
+    BOOST_TEST(may("test/unit/receive.cpp", "\"receive.hpp\""));
+}
+
+BOOST_AUTO_TEST_CASE(against_the_arrows_is_flagged) {
+    BOOST_TEST(faults("server/src/gateway.cpp", "\"options.hpp\"") ==
+               "1: \"options.hpp\": gateway must not include server app");
+    BOOST_TEST(!may("server/src/listener.cpp", "\"finpost/gateway.hpp\""));
+    BOOST_TEST(!may("server/src/session.cpp", "\"listener.hpp\""));
+    BOOST_TEST(!may("server/src/receive.cpp", "\"session.hpp\""));
+    BOOST_TEST(!may("server/src/receive.cpp", "\"reply.hpp\""));
+    BOOST_TEST(!may("server/src/reply.hpp", "\"receive.hpp\""));
+    BOOST_TEST(!may("server/src/session.cpp", "\"upstream/http_forwarder.hpp\""));
+    BOOST_TEST(!may("server/src/session.cpp", "\"finpost/http_upstream.hpp\""));
+    BOOST_TEST(!may("server/src/upstream/resolver.cpp", "\"session.hpp\""));
+    BOOST_TEST(!may("server/src/upstream/resolver.cpp", "\"reply.hpp\""));
+    BOOST_TEST(!may("server/src/upstream/resolver.cpp", "\"client_socket.hpp\""));
+    BOOST_TEST(!may("server/src/policy/admission.cpp", "\"finpost/handler.hpp\""));
+    BOOST_TEST(!may("server/src/policy/admission.cpp", "\"receive.hpp\""));
+    BOOST_TEST(!may("server/include/finpost/metrics.hpp", "\"policy/admission.hpp\""));
+    BOOST_TEST(!may("common/src/units.cpp", "\"policy/admission.hpp\""));
+    BOOST_TEST(!may("common/include/finpost/payload.hpp", "\"finpost/metrics.hpp\""));
+    BOOST_TEST(!may("client/src/client.cpp", "\"finpost/gateway.hpp\""));
+    BOOST_TEST(!may("server/src/gateway.cpp", "\"finpost/client.hpp\""));
+    BOOST_TEST(!may("server/src/gateway.cpp", "\"support/raw_client.hpp\""));
+}
+
+BOOST_AUTO_TEST_CASE(beast_stays_out_of_public_headers_and_of_common) {
+    BOOST_TEST(may("server/src/upstream/response_guard.cpp", "<boost/beast/http.hpp>"));
+    BOOST_TEST(may("common/src/beast.cpp", "<boost/beast/src.hpp>"));
+    BOOST_TEST(!may("common/src/payload.cpp", "<boost/beast/core.hpp>"));
+    BOOST_TEST(!may("server/include/finpost/handler.hpp", "<boost/beast/http.hpp>"));
+    BOOST_TEST(!may("client/include/finpost/client.hpp", "<boost/beast/http/fields.hpp>"));
+}
+
+BOOST_AUTO_TEST_CASE(what_an_app_is_for_stays_in_it) {
+    for (const std::string included :
+         {"<boost/log/core.hpp>", "<CLI/CLI.hpp>", "<csignal>", "<signal.h>", "<thread>",
+          "<boost/thread/thread.hpp>", "<boost/asio/signal_set.hpp>",
+          "<boost/asio/thread_pool.hpp>"}) {
+        BOOST_TEST(may("server/app/main.cpp", included));
+        BOOST_TEST(may("client/app/main.cpp", included));
+        BOOST_TEST(!may("server/src/gateway.cpp", included));
+        BOOST_TEST(!may("server/include/finpost/gateway.hpp", included));
+        BOOST_TEST(!may("client/src/client.cpp", included));
+        BOOST_TEST(!may("common/src/logger.cpp", included));
+    }
+    BOOST_TEST(may("server/src/gateway.cpp", "<mutex>"));
+}
+
+BOOST_AUTO_TEST_CASE(what_is_in_no_room_or_nowhere_is_flagged) {
+    BOOST_TEST(faults("server/src/new_thing.cpp", "<string>") ==
+               "1: is in no room: put it in the table of test/lint");
+    BOOST_TEST(faults("server/src/gateway.cpp", "\"finpost/misspelt.hpp\"") ==
+               "1: \"finpost/misspelt.hpp\": names no file of the project");
+}
+
+BOOST_AUTO_TEST_CASE(every_source_includes_along_the_arrows) {
+    const std::string root = FINPOST_SOURCE_DIR;
+    const auto all = sources_under(root, {"common", "server", "client", "test"});
+    const std::set<std::string> files(all.begin(), all.end());
+    std::set<std::string> seen;
+    for (const std::string& path : all) {
+        seen.insert(room_of(path));
+        for (const finding& each : check_includes(path, read_file(root + '/' + path), files))
+            BOOST_ERROR(path << ":" << each.line << ": " << each.message);
+    }
+    // It has read what it should read.
+    for (const std::string room : {"common", "base", "policy", "upstream", "receive", "session",
+                                   "listener", "gateway", "test"})
+        BOOST_TEST(seen.count(room) == 1u, room);
+}
+
+BOOST_AUTO_TEST_SUITE_END()

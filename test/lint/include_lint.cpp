@@ -1,0 +1,135 @@
+#include "lint/include_lint.hpp"
+
+#include <algorithm>
+#include <array>
+#include <optional>
+
+namespace finpost::test {
+
+namespace {
+
+struct room {
+    std::string_view name;
+    std::vector<std::string_view> files;       // a folder ends with a slash
+    std::vector<std::string_view> may_include; // beside itself; a name
+};
+
+// From left to right. What the arrows leave open, this table decides:
+// - `handler` is the door between a session and whatever answers it; upstreams stand behind it and
+//   know nothing of sessions, receiving and replying know nothing of each other.
+// - `base` is what the server's rooms share: configuration, counters, limits of an exchange.
+const std::vector<room>& rooms() {
+    static const std::vector<room> table{
+        {"server app", {"server/app/"},
+         {"gateway", "listener", "session", "upstream", "handler", "policy", "base", "common"}},
+        {"client app", {"client/app/"}, {"client", "common"}},
+        {"examples", {"server/examples/", "client/examples/"},
+         {"gateway", "upstream", "handler", "base", "client", "common"}},
+        {"client", {"client/src/", "client/include/"}, {"common"}},
+        {"gateway", {"server/include/finpost/gateway.hpp", "server/src/gateway."},
+         {"listener", "session", "handler", "policy", "base", "common"}},
+        {"listener", {"server/src/listener."},
+         {"session", "reply", "handler", "policy", "base", "common"}},
+        {"session", {"server/src/session.", "server/src/session_gate."},
+         {"receive", "reply", "connection", "handler", "policy", "base", "common"}},
+        {"receive", {"server/src/receive."}, {"connection", "policy", "base", "common"}},
+        {"reply", {"server/src/reply."}, {"connection", "policy", "base", "common"}},
+        {"connection", {"server/src/client_socket."}, {"base", "common"}},
+        {"upstream", {"server/src/upstream/", "server/include/finpost/http_upstream.hpp"},
+         {"handler", "policy", "base", "common"}},
+        {"handler", {"server/include/finpost/handler.hpp", "server/src/handler."},
+         {"base", "common"}},
+        {"policy", {"server/src/policy/"}, {"base", "common"}},
+        {"base", {"server/include/finpost/config.hpp", "server/src/config.",
+                  "server/include/finpost/metrics.hpp", "server/src/metrics.",
+                  "server/include/finpost/watchdog.hpp", "server/src/watchdog.",
+                  "server/include/finpost/request_id.hpp", "server/src/request_id.",
+                  "server/src/random.", "server/src/unique_fd."},
+         {"common"}},
+        {"common", {"common/include/", "common/src/"}, {}},
+        {"test", {"test/"}, {"*"}},
+    };
+    return table;
+}
+
+const room* find_room(std::string_view path) {
+    for (const room& each : rooms())
+        for (const std::string_view file : each.files)
+            if (path.starts_with(file)) return &each;
+    return nullptr;
+}
+
+// The file that `#include "name"` in `path` means: beside it, or in a folder that is searched.
+std::optional<std::string> file_named(std::string_view name, std::string_view path,
+                                      const std::set<std::string>& files) {
+    constexpr std::array<std::string_view, 7> searched{
+        "common/include/", "server/include/", "client/include/", "server/src/",
+        "client/src/",     "test/",           "server/app/"};
+    std::vector<std::string> candidates{
+        std::string(path.substr(0, path.rfind('/') + 1)) + std::string(name)};
+    for (const std::string_view folder : searched)
+        candidates.push_back(std::string(folder) + std::string(name));
+    for (const std::string& each : candidates)
+        if (files.count(each) > 0) return each;
+    return std::nullopt;
+}
+
+bool one_of(std::string_view text, std::initializer_list<std::string_view> all) {
+    return std::find(all.begin(), all.end(), text) != all.end();
+}
+
+// What a library's header may not be included for here; empty when it may.
+std::string fault_of_library(std::string_view path, const room& here, std::string_view name) {
+    const bool public_header = path.find("/include/") != path.npos;
+    const bool app = one_of(here.name, {"server app", "client app", "examples", "test"});
+    if (name.starts_with("<boost/beast")) {
+        if (public_header) return "Beast in a public header";
+        // It is compiled there once, for everyone.
+        if (here.name == "common" && path != "common/src/beast.cpp") return "Beast in common";
+    }
+    if (app) return {};
+    if (name.starts_with("<boost/log/")) return "Boost.Log outside of an app";
+    if (name.starts_with("<CLI/")) return "CLI11 outside of an app";
+    if (one_of(name, {"<csignal>", "<signal.h>", "<boost/asio/signal_set.hpp>"}))
+        return "signals outside of an app";
+    if (one_of(name, {"<thread>", "<boost/asio/thread_pool.hpp>", "<pthread.h>"}) ||
+        name.starts_with("<boost/thread"))
+        return "threads outside of an app";
+    return {};
+}
+
+std::string fault_of_file(std::string_view path, const room& here, std::string_view name,
+                          const std::set<std::string>& files) {
+    const auto file = file_named(name, path, files);
+    if (!file) return "names no file of the project";
+    const room* const there = find_room(*file);
+    if (there == nullptr || there == &here) return {}; // a file without a room is reported itself
+    const auto& may = here.may_include;
+    if (std::find(may.begin(), may.end(), "*") != may.end()) return {};
+    if (std::find(may.begin(), may.end(), there->name) != may.end()) return {};
+    return std::string(here.name) + " must not include " + std::string(there->name);
+}
+
+} // namespace
+
+std::string room_of(std::string_view path) {
+    const room* const found = find_room(path);
+    return found == nullptr ? std::string() : std::string(found->name);
+}
+
+std::vector<finding> check_includes(std::string_view path, std::string_view source,
+                                    const std::set<std::string>& files) {
+    const room* const here = find_room(path);
+    if (here == nullptr) return {{1, "is in no room: put it in the table of test/lint"}};
+    std::vector<finding> findings;
+    for (const inclusion& each : includes_of(source)) {
+        const std::string_view name = each.name;
+        const std::string_view bare = name.substr(1, name.size() - 2);
+        const std::string fault = name.front() == '<' ? fault_of_library(path, *here, name)
+                                                      : fault_of_file(path, *here, bare, files);
+        if (!fault.empty()) findings.push_back({each.line, each.name + ": " + fault});
+    }
+    return findings;
+}
+
+} // namespace finpost::test
