@@ -1,0 +1,104 @@
+#!/usr/bin/env bash
+# Installs the system packages finpost needs on Debian 12, in sections:
+#
+#   docker/install-deps.sh [--build] [--runtime] [--test] [--with-containers]
+#
+# Without a section: --build. It installs what is missing and nothing else, says nothing when all is
+# well, never starts or enables a service, and is safe to run again. sudo is used only when not root.
+set -euo pipefail
+
+# Boost comes in two versions: 1.81 is meant, so the names say so. `libboost-dev` is 1.74, and the two
+# cannot be installed together.
+build=(g++ cmake ninja-build libboost1.81-dev libboost-url1.81-dev libboost-json1.81-dev
+       libboost-log1.81-dev libboost-thread1.81-dev libboost-filesystem1.81-dev libcli11-dev
+       libssl-dev)
+runtime=(libboost-url1.81.0 libboost-json1.81.0 libboost-log1.81.0 libboost-thread1.81.0
+         libboost-filesystem1.81.0 libssl3)
+# The test framework, and software nobody here wrote to test against.
+test=(libboost-test1.81-dev netcat-openbsd socat nginx python3)
+containers=(podman netavark aardvark-dns iptables uidmap slirp4netns)
+
+# What a machine may have from elsewhere than Debian: installed only where the command is missing.
+have() { command -v "$1" >/dev/null 2>&1; }
+have node || test+=(nodejs)
+if have podman || have docker; then containers=(); fi
+
+[ $# -gt 0 ] || set -- --build
+wanted=()
+for section in "$@"; do
+    case $section in
+    --build) wanted+=("${build[@]}") ;;
+    --runtime) wanted+=("${runtime[@]}") ;;
+    --test) wanted+=("${test[@]}") ;;
+    --with-containers) wanted+=("${containers[@]}") ;;
+    -h | --help)
+        sed -n '2,/^set /{/^set /d;s/^# \{0,1\}//;p}' "$0"
+        exit 0
+        ;;
+    *)
+        echo "$0: unknown section $section (see --help)" >&2
+        exit 2
+        ;;
+    esac
+done
+
+if ! have dpkg-query || ! have apt-get; then
+    echo "$0: no apt-get here. finpost is built on Debian 12; it needs the like of: ${wanted[*]}" >&2
+    exit 1
+fi
+
+missing=()
+for package in "${wanted[@]}"; do
+    status=$(dpkg-query -W -f='${db:Status-Status}' "$package" 2>/dev/null) || status=
+    [ "$status" = installed ] || missing+=("$package")
+done
+[ ${#missing[@]} -gt 0 ] || exit 0
+
+as_root=()
+if [ "$(id -u)" -ne 0 ]; then
+    if ! have sudo; then
+        echo "$0: not root and no sudo. Ask an administrator to install: ${missing[*]}" >&2
+        exit 1
+    fi
+    as_root=(sudo)
+fi
+
+# The rest runs as root. Two things keep services from running: while packages are installed, a
+# policy-rc.d that forbids starting (where there is none already); afterwards, whatever has been
+# enabled for the next start of the machine is disabled again.
+install_missing() {
+    set -eu
+    export DEBIAN_FRONTEND=noninteractive
+    policy=/usr/sbin/policy-rc.d
+    if [ ! -e "$policy" ]; then
+        trap 'rm -f "$policy"' EXIT
+        trap 'exit 1' HUP INT TERM
+        printf '#!/bin/sh\nexit 101\n' >"$policy"
+        chmod 755 "$policy"
+    fi
+    enabled() {
+        find /etc/systemd/system -path '*.wants/*' -printf 'systemd %f\n' 2>/dev/null || true
+        find /etc/rc[2-5].d -name 'S*' -printf 'sysv %f\n' 2>/dev/null | sed 's/ S[0-9]*/ /' || true
+    }
+    before=$(enabled)
+    apt-get -o DPkg::Lock::Timeout=300 update
+    # --no-remove: rather fail than take a package away from its owner.
+    apt-get -o DPkg::Lock::Timeout=300 -o Dpkg::Use-Pty=0 install -y --no-install-recommends \
+        --no-remove "$@"
+    enabled | sort -u | while read -r kind name; do
+        if printf '%s\n' "$before" | grep -qxF "$kind $name"; then continue; fi
+        case $kind in
+        systemd) DPKG_MAINTSCRIPT_PACKAGE=finpost deb-systemd-helper disable "$name" ;;
+        sysv) update-rc.d "$name" disable ;;
+        esac
+    done
+}
+
+log=$(mktemp)
+trap 'rm -f "$log"' EXIT
+if ! "${as_root[@]}" bash -c "$(declare -f install_missing); install_missing \"\$@\"" install-deps \
+    "${missing[@]}" >"$log" 2>&1 </dev/null; then
+    cat "$log" >&2
+    echo "$0: could not install: ${missing[*]}" >&2
+    exit 1
+fi
