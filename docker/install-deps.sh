@@ -14,8 +14,8 @@ build=(g++ cmake ninja-build libboost1.81-dev libboost-url1.81-dev libboost-json
        libssl-dev)
 runtime=(libboost-url1.81.0 libboost-json1.81.0 libboost-log1.81.0 libboost-thread1.81.0
          libboost-filesystem1.81.0 libssl3)
-# The test framework, and software nobody here wrote to test against.
-test=(libboost-test1.81-dev netcat-openbsd socat nginx python3)
+# The test framework, software nobody here wrote to test against, and what counts instructions.
+test=(libboost-test1.81-dev netcat-openbsd socat nginx python3 valgrind)
 containers=(podman netavark aardvark-dns iptables uidmap slirp4netns)
 
 # What a machine may have from elsewhere than Debian: installed only where the command is missing.
