@@ -1,0 +1,56 @@
+#include "progress_bar.hpp"
+
+#include <algorithm>
+#include <array>
+#include <cstdio>
+
+#include <unistd.h>
+
+namespace finpost {
+
+namespace {
+
+using namespace std::chrono_literals;
+
+constexpr std::uint64_t width = 30;
+
+std::string human(std::uint64_t bytes) {
+    constexpr std::array units{"B", "KiB", "MiB", "GiB", "TiB"};
+    auto value = static_cast<double>(bytes);
+    std::size_t unit = 0;
+    while (value >= 1024 && unit + 1 < units.size()) value /= 1024, ++unit;
+    std::array<char, 32> text{};
+    std::snprintf(text.data(), text.size(), unit == 0 ? "%.0f %s" : "%.1f %s", value, units[unit]);
+    return text.data();
+}
+
+} // namespace
+
+std::string progress_text(std::uint64_t sent, std::uint64_t total, std::uint64_t received) {
+    std::string text = "sent " + human(sent);
+    if (total > 0) {
+        const auto done = static_cast<std::size_t>(
+            static_cast<double>(width) * std::min(1.0, static_cast<double>(sent) / static_cast<double>(total)));
+        text += " of " + human(total) + " [" + std::string(done, '#') + std::string(width - done, ' ') + ']';
+    }
+    return text + " received " + human(received);
+}
+
+progress_bar::progress_bar(std::uint64_t total)
+    : total_(total), terminal_(::isatty(STDERR_FILENO) == 1), next_(clock::now() + 500ms) {}
+
+progress_bar::~progress_bar() {
+    if (shown_) std::fputs("\r\x1b[K", stderr);
+}
+
+void progress_bar::update(std::uint64_t sent, std::uint64_t received) {
+    if (!terminal_) return;
+    const auto now = clock::now();
+    if (now < next_) return;
+    next_ = now + 100ms;
+    shown_ = true;
+    std::fprintf(stderr, "\r%s\x1b[K", progress_text(sent, total_, received).c_str());
+    std::fflush(stderr);
+}
+
+} // namespace finpost

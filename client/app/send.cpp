@@ -1,0 +1,148 @@
+#include "send.hpp"
+
+#include "progress_bar.hpp"
+#include "streams.hpp"
+
+#include "finpost/base64.hpp"
+
+#include <boost/asio/error.hpp>
+#include <boost/asio/io_context.hpp>
+
+#include <cerrno>
+#include <csignal>
+#include <cstdio>
+#include <cstdlib>
+#include <cstring>
+#include <optional>
+
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+namespace asio = boost::asio;
+
+namespace finpost {
+
+namespace {
+
+enum code { whole = 0, usage = 2, no_connection = 3, time_limit = 4, refused = 5, cut = 6 };
+
+double milliseconds(std::chrono::microseconds span) { return static_cast<double>(span.count()) / 1000; }
+
+void complain(const std::string& what) { std::fprintf(stderr, "finpost: %s\n", what.c_str()); }
+
+// A descriptor, or a complaint that names the file.
+std::optional<int> open_input(const std::string& file) {
+    if (file.empty() || file == "-") return STDIN_FILENO;
+    const int fd = ::open(file.c_str(), O_RDONLY | O_CLOEXEC);
+    struct stat about {};
+    if (fd >= 0 && ::fstat(fd, &about) == 0 && S_ISDIR(about.st_mode)) errno = EISDIR;
+    else if (fd >= 0) return fd;
+    complain(file + ": " + std::strerror(errno));
+    return std::nullopt;
+}
+
+void tell(const exchange_result& result) {
+    const bool v6 = result.remote.is_v6();
+    if (result.connected.count() > 0) {
+        std::fprintf(stderr, "connection: family=%s type=SOCK_STREAM local=%s remote=%s\n",
+                     v6 ? "AF_INET6" : "AF_INET", to_string(result.local).c_str(),
+                     to_string(result.remote).c_str());
+    }
+    auto stage = [last = std::chrono::microseconds{}](const char* name, std::chrono::microseconds at,
+                                                             const std::string& more) mutable {
+        if (at.count() == 0) return;
+        std::fprintf(stderr, "%-8s %10.3f ms%s\n", name, milliseconds(at - last), more.c_str());
+        last = at;
+    };
+    stage("resolve", result.resolved, "");
+    stage("connect", result.connected, "");
+    stage("send", result.half_closed, "  " + std::to_string(result.sent) + " bytes, then the FIN");
+    stage("wait", result.first_byte, "");
+    stage("receive", result.ended, "  " + std::to_string(result.received) + " bytes");
+    std::fprintf(stderr, "%-8s %10.3f ms\n", "total", milliseconds(result.ended));
+}
+
+// What people read when something went wrong.
+std::string explain(const send_options& options, error_code failed, const exchange_result& result) {
+    const std::string where = options.target.host + ':' + std::to_string(options.target.port);
+    if (result.refused) {
+        return "refused by the gateway: " + std::string(to_string(*result.refused)) + " (" +
+               failed.message() + "), request " + result.request_id;
+    }
+    const std::string stage(to_string(result.stage));
+    if (result.stage == exchange_stage::resolve || result.stage == exchange_stage::connect)
+        return "no connection to " + where + " (" + stage + "): " + failed.message();
+    if (failed == asio::error::timed_out) return "the time was over in stage " + stage;
+    if (failed == asio::error::broken_pipe)
+        return where + " closed the connection before the whole payload was sent";
+    return "the connection was cut in stage " + stage + ": " + failed.message();
+}
+
+} // namespace
+
+int exit_code(error_code failed, const exchange_result& result) {
+    if (!failed) return whole;
+    if (result.refused) return refused;
+    // Nothing was sent: whoever wants to may try again without a second thought.
+    if (result.stage == exchange_stage::resolve || result.stage == exchange_stage::connect)
+        return no_connection;
+    return failed == asio::error::timed_out ? time_limit : cut;
+}
+
+int send(const send_options& options) {
+    std::signal(SIGPIPE, SIG_IGN);
+    const auto fd = open_input(options.file);
+    if (!fd) return usage;
+    descriptor_source raw(*fd);
+    encoding_source encoded(raw);
+    byte_source& payload = options.encode ? static_cast<byte_source&>(encoded) : raw;
+    descriptor_sink output(STDOUT_FILENO);
+    keeping_sink kept;
+    byte_sink& reply = options.decode ? static_cast<byte_sink&>(kept) : output;
+
+    error_code failed;
+    exchange_result result;
+    {
+        const std::uint64_t size = raw.size();
+        progress_bar bar(options.encode ? base64::encoded_size(size) : size);
+        client_options limits;
+        limits.connect = options.connect;
+        limits.total = options.total;
+        limits.progress = [&bar](std::uint64_t sent, std::uint64_t received) { bar.update(sent, received); };
+        asio::io_context io(1);
+        async_exchange(io.get_executor(), options.target, payload, reply, limits,
+                       [&](error_code ec, exchange_result what) {
+                           failed = ec;
+                           result = std::move(what);
+                           io.stop();
+                       });
+        io.run();
+        raw.stop(); // before what its reader runs on
+        if (options.verbose) tell(result);
+        // A lookup that is still under way would hold the end up: leave it behind.
+        if (failed && result.stage == exchange_stage::resolve) {
+            complain(explain(options, failed, result));
+            std::_Exit(exit_code(failed, result));
+        }
+    }
+    if (failed) {
+        complain(explain(options, failed, result));
+        return exit_code(failed, result);
+    }
+    if (!options.decode) return whole;
+    std::vector<std::byte>& text = kept.bytes();
+    const auto decoded = base64::decode(text, text.data());
+    if (decoded.error) {
+        complain("the reply is not Base64: " + std::string(decoded.error->cause) + " at byte " +
+                 std::to_string(decoded.error->offset));
+        return cut;
+    }
+    if (const error_code unwritten = output.write(std::span(text).first(decoded.size))) {
+        complain("standard output: " + unwritten.message());
+        return cut;
+    }
+    return whole;
+}
+
+} // namespace finpost

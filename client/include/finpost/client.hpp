@@ -1,0 +1,163 @@
+#pragma once
+
+#include "finpost/endpoint.hpp"
+#include "finpost/error.hpp"
+#include "finpost/units.hpp"
+
+#include <boost/asio/any_io_executor.hpp>
+#include <boost/asio/associated_cancellation_slot.hpp>
+#include <boost/asio/associated_executor.hpp>
+#include <boost/asio/async_result.hpp>
+#include <boost/asio/dispatch.hpp>
+#include <boost/asio/executor_work_guard.hpp>
+
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <utility>
+
+namespace finpost {
+
+/// Where a payload comes from, block by block: a file, a pipe, memory. Lives until the exchange completes.
+class byte_source {
+public:
+    virtual ~byte_source() = default;
+    /// Calls `done` once, now or later and from any thread, with how many bytes are in `room`; 0 is the
+    /// end. One call at a time. An error ends the exchange with a reset and this error.
+    virtual void read(std::span<std::byte> room, std::function<void(error_code, std::size_t)> done) = 0;
+};
+
+/// Where a reply goes, block by block. Lives until the exchange completes.
+class byte_sink {
+public:
+    virtual ~byte_sink() = default;
+    /// Takes all of `data`; an error ends the exchange with this error.
+    virtual error_code write(std::span<const std::byte> data) = 0;
+};
+
+/// The stage an exchange was in when it ended.
+enum class exchange_stage { resolve, connect, send, wait, receive, done };
+
+std::string_view to_string(exchange_stage stage) noexcept;
+
+/// Limits of one exchange.
+struct client_options {
+    /// The longest time for looking the host up and connecting, over all of its addresses.
+    duration connect{5'000};
+    /// The longest time for everything, from the call to the reply's end.
+    duration total{30'000};
+    /// The largest reply, for replies kept in memory or written to a sink; 0 = no limit.
+    std::uint64_t max_reply = 0;
+    /// Told of each step forward: bytes handed to the kernel, bytes received. On the exchange's strand.
+    std::function<void(std::uint64_t sent, std::uint64_t received)> progress;
+};
+
+/// What became of an exchange, complete or not.
+struct exchange_result {
+    exchange_stage stage = exchange_stage::resolve; ///< the last one entered; `done` for a whole reply
+    std::string reply; ///< what was received, unless it went to a sink
+    /// The gateway answered with a refusal, `finpost: <reason> <id>`; `error` is then its reason.
+    std::optional<reason> refused;
+    std::string request_id; ///< of a refusal
+
+    socket_address local, remote; ///< the connection as the socket sees it, from `send` on
+    std::uint64_t sent = 0;       ///< payload bytes handed to the kernel: not those that have arrived
+    std::uint64_t received = 0;
+
+    /// When each stage was over, counted from the call; zero for stages that were not reached.
+    std::chrono::microseconds resolved{}, connected{}, half_closed{}, first_byte{}, ended{};
+};
+
+namespace detail {
+
+using exchange_handler = std::function<void(error_code, exchange_result)>;
+/// Cancels the exchange, from any thread; does nothing when it has ended.
+using exchange_cancel = std::function<void()>;
+
+exchange_cancel start_exchange(const boost::asio::any_io_executor& executor, host_port target,
+                               byte_source& payload, byte_sink* reply, client_options options,
+                               std::shared_ptr<void> owned, exchange_handler done);
+
+/// A source for `bytes`, to be kept alive as the `owned` of `start_exchange`.
+std::shared_ptr<byte_source> memory_source(std::string bytes);
+
+// Everything a completion token asks for, in one place: associated executor, outstanding work on it, and
+// the cancellation slot.
+struct initiate_exchange {
+    boost::asio::any_io_executor executor;
+
+    template <class Handler>
+    void operator()(Handler&& handler, host_port target, std::shared_ptr<byte_source> memory,
+                    byte_source* source, byte_sink* sink, client_options options) const {
+        namespace asio = boost::asio;
+        using handler_type = std::decay_t<Handler>;
+        struct completion {
+            handler_type handler;
+            asio::executor_work_guard<asio::associated_executor_t<handler_type, asio::any_io_executor>> work;
+        };
+        auto slot = asio::get_associated_cancellation_slot(handler);
+        auto work = asio::make_work_guard(asio::get_associated_executor(handler, executor));
+        auto kept = std::make_shared<completion>(
+            completion{std::forward<Handler>(handler), std::move(work)});
+        exchange_handler done = [kept, slot](error_code ec, exchange_result result) mutable {
+            if (slot.is_connected()) slot.clear();
+            auto target_executor = kept->work.get_executor();
+            asio::dispatch(target_executor, [kept, ec, result = std::move(result)]() mutable {
+                handler_type last = std::move(kept->handler);
+                kept.reset(); // what the handler starts may need the memory, and the work is done
+                std::move(last)(ec, std::move(result));
+            });
+        };
+        byte_source& from = memory ? *memory : *source;
+        exchange_cancel cancel = start_exchange(executor, std::move(target), from, sink,
+                                                std::move(options), std::move(memory), std::move(done));
+        if (slot.is_connected())
+            slot.assign([cancel = std::move(cancel)](asio::cancellation_type) { cancel(); });
+    }
+};
+
+} // namespace detail
+
+/// Connects, writes all of `payload`, half-closes, reads to EOF: one exchange with a gateway.
+///
+/// Every address of a name is tried in turn. It reads while it writes, so that a refusal is seen while the
+/// payload is still on its way. Completes with `void(error_code, exchange_result)`, on the token's
+/// executor: success means that the whole payload was sent and the peer ended the reply with a FIN. A
+/// refusal completes with its `reason`, a time limit with `error::timed_out`, a cancellation (total,
+/// partial or terminal) with `error::operation_aborted`, a peer that ends before it was sent everything
+/// with `error::broken_pipe`; `result.stage` tells how far it came. Limits that make no sense complete
+/// with `errc::invalid_argument`.
+///
+/// Runs on a strand of `executor`; nothing of the caller's is needed until it completes, but the source
+/// and the sink.
+template <class CompletionToken>
+auto async_exchange(boost::asio::any_io_executor executor, host_port target, std::string payload,
+                    client_options options, CompletionToken&& token) {
+    return boost::asio::async_initiate<CompletionToken, void(error_code, exchange_result)>(
+        detail::initiate_exchange{std::move(executor)}, token, std::move(target),
+        detail::memory_source(std::move(payload)), static_cast<byte_source*>(nullptr),
+        static_cast<byte_sink*>(nullptr), std::move(options));
+}
+
+/// The same from a source and to a sink, in constant memory.
+template <class CompletionToken>
+auto async_exchange(boost::asio::any_io_executor executor, host_port target, byte_source& payload,
+                    byte_sink& reply, client_options options, CompletionToken&& token) {
+    return boost::asio::async_initiate<CompletionToken, void(error_code, exchange_result)>(
+        detail::initiate_exchange{std::move(executor)}, token, std::move(target),
+        std::shared_ptr<byte_source>(), &payload, &reply, std::move(options));
+}
+
+/// The refusal a whole reply is, if it is one: exactly `finpost: <reason> <36 characters>\n` with a
+/// reason this version knows.
+struct refusal {
+    reason why;
+    std::string request_id;
+};
+std::optional<refusal> parse_refusal(std::string_view reply);
+
+} // namespace finpost

@@ -1,0 +1,289 @@
+#include "operation.hpp"
+
+#include <boost/asio/as_tuple.hpp>
+#include <boost/asio/bind_executor.hpp>
+#include <boost/asio/buffer.hpp>
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/error.hpp>
+#include <boost/asio/post.hpp>
+#include <boost/asio/use_awaitable.hpp>
+#include <boost/asio/write.hpp>
+
+#include <algorithm>
+#include <exception>
+
+namespace asio = boost::asio;
+
+namespace finpost::detail {
+
+namespace {
+
+constexpr auto as_result = asio::as_tuple(asio::use_awaitable);
+constexpr std::size_t block = 64 << 10;
+constexpr std::size_t longest_refusal = 128;
+
+socket_address address_of(const asio::ip::tcp::endpoint& endpoint) {
+    return {endpoint.data(), endpoint.size()};
+}
+
+// The source's callback as something to wait for.
+asio::awaitable<std::tuple<error_code, std::size_t>> read_from(byte_source& source,
+                                                               std::span<std::byte> room) {
+    return asio::async_initiate<decltype(as_result), void(error_code, std::size_t)>(
+        [](auto handler, byte_source* from, std::span<std::byte> into) {
+            // A source may call back from any thread; the coroutine goes on where it belongs.
+            auto kept = std::make_shared<decltype(handler)>(std::move(handler));
+            from->read(into, [kept](error_code ec, std::size_t n) {
+                asio::post(asio::get_associated_executor(*kept),
+                           [kept, ec, n] { std::move (*kept)(ec, n); });
+            });
+        },
+        as_result, &source, room);
+}
+
+} // namespace
+
+operation::operation(const asio::any_io_executor& executor, host_port target, byte_source& payload,
+                     byte_sink* reply, client_options options, std::shared_ptr<void> owned,
+                     exchange_handler done)
+    : strand_(asio::make_strand(executor)), target_(std::move(target)), payload_(payload),
+      sink_(reply), options_(std::move(options)), owned_(std::move(owned)), done_(std::move(done)),
+      socket_(strand_), resolver_(strand_), timer_(strand_), lookup_(strand_), began_(clock::now()),
+      connect_until_(began_ + options_.connect), until_(began_ + options_.total) {
+    connect_until_ = std::min(connect_until_, until_);
+}
+
+void operation::start() {
+    auto self = shared_from_this();
+    asio::co_spawn(strand_, run(self), [self](std::exception_ptr failed) {
+        // Only memory can be short here: whoever waits is told all the same.
+        if (failed) self->fail(asio::error::no_memory);
+        if (failed) self->finish();
+    });
+}
+
+void operation::cancel() {
+    asio::post(strand_, [self = shared_from_this()] { self->fail(asio::error::operation_aborted); });
+}
+
+asio::awaitable<void> operation::run(std::shared_ptr<operation> self) {
+    if (options_.connect <= duration::zero() || options_.total <= duration::zero())
+        fail(make_error_code(boost::system::errc::invalid_argument));
+    if (!error_) co_await resolve();
+    if (!error_) co_await connect();
+    if (!error_) {
+        result_.stage = exchange_stage::send;
+        limit(until_);
+        asio::co_spawn(strand_, send(self), [self](std::exception_ptr failed) {
+            if (failed) self->fail(asio::error::no_memory);
+        });
+        co_await receive();
+    }
+    finish();
+}
+
+// A lookup cannot be cancelled once it runs: it is waited for with a limit, and left alone after that.
+asio::awaitable<void> operation::resolve() {
+    error_code not_literal;
+    const auto literal = asio::ip::make_address(target_.host, not_literal);
+    if (!not_literal) {
+        addresses_ = {tcp::endpoint(literal, target_.port)};
+    } else {
+        resolver_.async_resolve(target_.host, std::to_string(target_.port),
+                                tcp::resolver::numeric_service,
+                                [self = shared_from_this()](error_code ec, const auto& found) {
+                                    self->looked_up_ = true;
+                                    self->lookup_error_ = ec;
+                                    for (const auto& one : found)
+                                        self->addresses_.push_back(one.endpoint());
+                                    self->lookup_.cancel();
+                                });
+        lookup_.expires_at(connect_until_);
+        auto [ec] = co_await lookup_.async_wait(as_result);
+        static_cast<void>(ec); // how it ended, the flags tell
+        if (error_) co_return;
+        if (!looked_up_) fail(asio::error::timed_out);
+        else if (lookup_error_) fail(lookup_error_);
+        else if (addresses_.empty()) fail(asio::error::host_not_found);
+    }
+    result_.resolved = since_start();
+}
+
+asio::awaitable<void> operation::connect() {
+    result_.stage = exchange_stage::connect;
+    error_code last = asio::error::timed_out;
+    auto left = static_cast<std::int64_t>(addresses_.size());
+    for (const tcp::endpoint& address : addresses_) {
+        // A silent address gets its share of the time, not all of it.
+        limit(clock::now() + (connect_until_ - clock::now()) / left--);
+        error_code ignored;
+        socket_.close(ignored);
+        auto [ec] = co_await socket_.async_connect(address, as_result);
+        if (error_) co_return;
+        if (!ec && !expired_) {
+            socket_.set_option(tcp::no_delay(true), ignored);
+            result_.local = address_of(socket_.local_endpoint(ignored));
+            result_.remote = address_of(socket_.remote_endpoint(ignored));
+            result_.connected = since_start();
+            co_return;
+        }
+        last = expired_ ? error_code(asio::error::timed_out) : ec;
+    }
+    fail(last);
+}
+
+asio::awaitable<void> operation::send(std::shared_ptr<operation> /*self*/) {
+    std::vector<std::byte> room(block);
+    for (;;) {
+        auto [failed, n] = co_await read_from(payload_, room);
+        if (ended_) co_return;
+        if (failed) {
+            fail(failed);
+            co_return;
+        }
+        if (n == 0) break;
+        const auto data = asio::buffer(room.data(), n);
+        auto [ec, m] = co_await asio::async_write(socket_, data, as_result);
+        if (ended_) co_return;
+        result_.sent += m;
+        advanced();
+        // Why the peer takes no more, the reading side finds out: a refusal, or a reset.
+        if (ec) co_return;
+    }
+    error_code ignored;
+    socket_.shutdown(tcp::socket::shutdown_send, ignored);
+    sent_all_ = true;
+    result_.half_closed = since_start();
+    if (result_.stage == exchange_stage::send) result_.stage = exchange_stage::wait;
+}
+
+asio::awaitable<void> operation::receive() {
+    std::vector<std::byte> room(block);
+    for (;;) {
+        auto [ec, n] = co_await socket_.async_read_some(asio::buffer(room), as_result);
+        if (error_) co_return;
+        if (expired_) ec = asio::error::timed_out;
+        if (ec == asio::error::eof) co_return reply_ended();
+        if (ec) {
+            // A refusal may be followed by a reset, when the peer does not read what we still send.
+            const bool whole = !passing_ && parse_refusal(first_);
+            co_return whole ? reply_ended() : fail(ec);
+        }
+        if (result_.received == 0) result_.first_byte = since_start();
+        if (sent_all_) result_.stage = exchange_stage::receive;
+        result_.received += n;
+        advanced();
+        if (const error_code full = take(std::span(room).first(n))) co_return fail(full);
+    }
+}
+
+error_code operation::take(std::span<const std::byte> data) {
+    if (options_.max_reply > 0 && result_.received > options_.max_reply)
+        return asio::error::message_size;
+    if (passing_) return pass_on(data);
+    first_.append(reinterpret_cast<const char*>(data.data()), data.size());
+    if (first_.size() <= longest_refusal) return {};
+    passing_ = true;
+    const std::string held = std::move(first_);
+    return pass_on(std::as_bytes(std::span(held)));
+}
+
+error_code operation::pass_on(std::span<const std::byte> data) {
+    if (sink_ != nullptr) return sink_->write(data);
+    result_.reply.append(reinterpret_cast<const char*>(data.data()), data.size());
+    return {};
+}
+
+void operation::reply_ended() {
+    if (!passing_) {
+        if (auto refused = parse_refusal(first_)) {
+            result_.refused = refused->why;
+            result_.request_id = std::move(refused->request_id);
+            return fail(refused->why);
+        }
+        const error_code failed = pass_on(std::as_bytes(std::span(first_)));
+        if (failed) return fail(failed);
+    }
+    if (!sent_all_) return fail(asio::error::broken_pipe);
+    result_.stage = exchange_stage::done;
+}
+
+// Also what ends a pending operation: whoever waits looks at `error_` first.
+void operation::fail(error_code ec) {
+    if (ended_ || error_) return;
+    error_ = ec;
+    error_code ignored;
+    socket_.cancel(ignored);
+    lookup_.cancel();
+}
+
+void operation::limit(clock::time_point until) {
+    expired_ = false;
+    timer_.expires_at(until); // cancels the wait for an earlier limit
+    timer_.async_wait([weak = weak_from_this(), number = ++limits_](error_code ec) {
+        const auto self = weak.lock();
+        if (!self || ec || self->ended_ || number != self->limits_) return;
+        self->expired_ = true;
+        error_code ignored;
+        self->socket_.cancel(ignored);
+    });
+}
+
+void operation::finish() {
+    if (ended_) return;
+    ended_ = true;
+    result_.ended = since_start();
+    timer_.cancel();
+    resolver_.cancel();
+    // Cut short, it must not look like an end to the peer: what it has of the payload is incomplete.
+    error_code ignored;
+    if (error_ && !sent_all_) socket_.set_option(asio::socket_base::linger(true, 0), ignored);
+    socket_.close(ignored);
+    std::exchange(done_, nullptr)(error_, std::move(result_));
+}
+
+void operation::advanced() const {
+    if (options_.progress) options_.progress(result_.sent, result_.received);
+}
+
+std::chrono::microseconds operation::since_start() const {
+    return std::chrono::duration_cast<std::chrono::microseconds>(clock::now() - began_);
+}
+
+namespace {
+
+class string_source final : public byte_source {
+public:
+    explicit string_source(std::string bytes) : bytes_(std::move(bytes)) {}
+    void read(std::span<std::byte> room, std::function<void(error_code, std::size_t)> done) override {
+        const std::size_t n = std::min(room.size(), bytes_.size() - at_);
+        std::copy_n(std::as_bytes(std::span(bytes_)).begin() + static_cast<std::ptrdiff_t>(at_), n,
+                    room.begin());
+        at_ += n;
+        done({}, n);
+    }
+
+private:
+    const std::string bytes_;
+    std::size_t at_ = 0;
+};
+
+} // namespace
+
+std::shared_ptr<byte_source> memory_source(std::string bytes) {
+    return std::make_shared<string_source>(std::move(bytes));
+}
+
+exchange_cancel start_exchange(const asio::any_io_executor& executor, host_port target,
+                               byte_source& payload, byte_sink* reply, client_options options,
+                               std::shared_ptr<void> owned, exchange_handler done) {
+    const auto one = std::make_shared<operation>(executor, std::move(target), payload, reply,
+                                                 std::move(options), std::move(owned),
+                                                 std::move(done));
+    one->start();
+    return [weak = std::weak_ptr(one)] {
+        if (const auto alive = weak.lock()) alive->cancel();
+    };
+}
+
+} // namespace finpost::detail

@@ -1,0 +1,77 @@
+#pragma once
+
+#include "finpost/client.hpp"
+
+#include <boost/asio/awaitable.hpp>
+#include <boost/asio/ip/tcp.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <boost/asio/strand.hpp>
+
+#include <chrono>
+#include <memory>
+#include <vector>
+
+namespace finpost::detail {
+
+/// One exchange of the client: two coroutines on one strand, of which `run` reads and `send` writes.
+/// Everything but `cancel` belongs to the strand. `run` completes the exchange; `send` may end later, and
+/// touches neither source nor options then.
+class operation : public std::enable_shared_from_this<operation> {
+public:
+    operation(const boost::asio::any_io_executor& executor, host_port target, byte_source& payload,
+              byte_sink* reply, client_options options, std::shared_ptr<void> owned,
+              exchange_handler done);
+
+    void start();
+    /// From any thread.
+    void cancel();
+
+private:
+    using clock = std::chrono::steady_clock;
+    using tcp = boost::asio::ip::tcp;
+
+    boost::asio::awaitable<void> run(std::shared_ptr<operation> self);
+    boost::asio::awaitable<void> resolve();
+    boost::asio::awaitable<void> connect();
+    boost::asio::awaitable<void> receive();
+    boost::asio::awaitable<void> send(std::shared_ptr<operation> self);
+
+    void fail(error_code ec);
+    void end(error_code ec);
+    void limit(clock::time_point until);
+    void reply_ended();
+    error_code take(std::span<const std::byte> data);
+    error_code pass_on(std::span<const std::byte> data);
+    void finish();
+    void advanced() const;
+    std::chrono::microseconds since_start() const;
+
+    boost::asio::strand<boost::asio::any_io_executor> strand_;
+    const host_port target_;
+    byte_source& payload_;
+    byte_sink* const sink_;
+    const client_options options_;
+    const std::shared_ptr<void> owned_;
+    exchange_handler done_;
+
+    tcp::socket socket_;
+    tcp::resolver resolver_;
+    boost::asio::steady_timer timer_;  // the nearest limit
+    boost::asio::steady_timer lookup_; // cancelled when the lookup has ended
+    const clock::time_point began_;
+    clock::time_point connect_until_, until_;
+    std::vector<tcp::endpoint> addresses_;
+    error_code lookup_error_;
+    bool looked_up_ = false;
+
+    exchange_result result_;
+    error_code error_;         // the first one counts
+    std::string first_;        // of the reply, held back until it cannot be a refusal any more
+    bool passing_ = false;     // it is none
+    bool sent_all_ = false;
+    bool expired_ = false;     // the limit of one address, or of everything
+    unsigned limits_ = 0;      // set so far: an earlier one that fires late means nothing
+    bool ended_ = false;
+};
+
+} // namespace finpost::detail
