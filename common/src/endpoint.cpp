@@ -1,6 +1,6 @@
 #include "finpost/endpoint.hpp"
 
-#include "quoted.hpp"
+#include "finpost/quoted.hpp"
 
 #include <boost/url/parse.hpp>
 #include <boost/url/url_view.hpp>

@@ -1,4 +1,4 @@
-#include "quoted.hpp"
+#include "finpost/quoted.hpp"
 
 #include <array>
 #include <cstddef>

@@ -1,6 +1,6 @@
 #include "finpost/units.hpp"
 
-#include "quoted.hpp"
+#include "finpost/quoted.hpp"
 
 #include <array>
 #include <charconv>

@@ -32,6 +32,11 @@ bool is_quiet(tcp::socket& socket) noexcept {
            (errno == EAGAIN || errno == EWOULDBLOCK);
 }
 
+bool has_bytes(tcp::socket& socket) noexcept {
+    char byte = 0;
+    return ::recv(socket.native_handle(), &byte, 1, MSG_PEEK | MSG_DONTWAIT) > 0;
+}
+
 std::vector<std::string> fixed_heads(const upstream_config& config) {
     std::vector<std::string> heads;
     for (const http_url& url : config.endpoints)
@@ -281,6 +286,10 @@ asio::awaitable<error_code> http_forwarder::read_response(attempt& now, response
         if (waited) co_return reason::upstream_incomplete;
         const std::size_t wanted = guard.wanted();
         if (into.room().empty() && !into.reserve(wanted)) {
+            // A request that is being answered is not sent again. Its bytes may be the very ones that
+            // are missing: without giving them back, exchanges that fill the budget wait for themselves.
+            if (guard.started() || has_bytes(now.socket()))
+                now.asked.body() = payload(now.asked.body().budget());
             error_code failed = co_await wait_for_room(into, wanted, now.dog);
             if (failed) co_return failed;
         }

@@ -1,0 +1,34 @@
+#include "demo_service.hpp"
+
+#include <limits>
+#include <utility>
+
+namespace finpost {
+
+http_answer answer_demo(http_query query) {
+    http_answer out;
+    if (query.method != "POST") {
+        out.status = 405;
+        out.allow = "POST";
+        out.body = "this service answers a POST with its own body\n";
+        return out;
+    }
+    if (!query.content_type.empty()) out.content_type = std::move(query.content_type);
+    out.body = std::move(query.body);
+    return out;
+}
+
+std::unique_ptr<small_http_server> make_demo_service(boost::asio::any_io_executor executor,
+                                                     std::uint64_t max_body, logger log) {
+    small_http_server::limits most;
+    // The gateway's pool is the limit, and it closes what is idle before this does.
+    most.connections = std::numeric_limits<std::size_t>::max();
+    most.read = std::chrono::seconds(60);
+    most.write = std::chrono::seconds(60);
+    most.body = max_body;
+    const socket_address any_port = parse_socket_address("127.0.0.1:0").value();
+    return std::make_unique<small_http_server>(std::move(executor), any_port, most, answer_demo,
+                                               std::move(log));
+}
+
+} // namespace finpost

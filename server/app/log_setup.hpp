@@ -1,0 +1,48 @@
+#pragma once
+
+#include "daemon_config.hpp"
+
+#include "finpost/logger.hpp"
+
+#include <chrono>
+#include <cstdint>
+#include <memory>
+
+namespace finpost {
+
+/// The daemon's log: Boost.Log behind the library's `logger` door.
+///
+/// A line is formatted by the thread that logs and queued; one thread of its own writes what is
+/// queued in large pieces. The queue is bounded: when the reader of the log does not keep up, lines
+/// are dropped and counted, and the event loop never waits. Make one at a time: Boost.Log's core is
+/// a global.
+class log_setup {
+public:
+    /// Opens the file, if one is named; throws std::system_error that names it.
+    explicit log_setup(const log_config& config);
+
+    /// Writes to the descriptor `fd`, which stays the caller's, and queues at most `most` lines.
+    log_setup(const log_config& config, int fd, std::size_t most);
+
+    /// Like `stop` with a limit of one second.
+    ~log_setup();
+
+    log_setup(const log_setup&) = delete;
+    log_setup& operator=(const log_setup&) = delete;
+
+    /// The door. Copies of it may be used as long as anyone likes: after `stop` lines are dropped.
+    logger door() const;
+
+    /// Lines that were lost: the queue was full, or they could not be written.
+    std::uint64_t dropped() const noexcept;
+
+    /// Writes what is queued, for no longer than `limit`, and stops. False when lines were left
+    /// over; they count as dropped.
+    bool stop(std::chrono::milliseconds limit);
+
+private:
+    class state;
+    std::shared_ptr<state> state_;
+};
+
+} // namespace finpost

@@ -1,0 +1,256 @@
+#include "option_table.hpp"
+
+#include "finpost/quoted.hpp"
+
+#include <algorithm>
+#include <array>
+#include <charconv>
+#include <type_traits>
+#include <utility>
+
+namespace finpost {
+
+namespace {
+
+using text = std::string_view;
+
+parsed<std::size_t> parse_count(text from) {
+    std::size_t count = 0;
+    const auto [end, ec] = std::from_chars(from.data(), from.data() + from.size(), count);
+    if (ec != std::errc{} || end != from.data() + from.size())
+        return parse_error{quoted(from) + " is not a whole number"};
+    return count;
+}
+
+parsed<std::size_t> parse_threads(text from) {
+    const auto count = parse_count(from);
+    if (count && (*count == 0 || *count > 1024))
+        return parse_error{quoted(from) + " is not a number of threads: expected 1 to 1024"};
+    return count;
+}
+
+// A limit that is off by default says so with the same word, or with 0.
+parsed<std::size_t> parse_limit(text from) {
+    if (from == "off") return std::size_t{0};
+    const auto count = parse_count(from);
+    if (!count) return parse_error{count.error().message + ": expected one, or off"};
+    return count;
+}
+
+parsed<std::uint64_t> parse_rate(text from) {
+    if (from == "off") return std::uint64_t{0};
+    return parse_size(from);
+}
+
+parsed<std::string> as_it_is(text from) { return {boost::system::in_place_value, from}; }
+
+parsed<std::string> parse_path(text from) {
+    if (from.empty()) return parse_error{"the name of a file is needed"};
+    return as_it_is(from);
+}
+
+parsed<std::optional<socket_address>> parse_admin(text from) {
+    if (from == "off") return std::optional<socket_address>();
+    const auto address = parse_socket_address(from);
+    if (!address) return parse_error{address.error().message + ", or off"};
+    return std::optional(*address);
+}
+
+parsed<bool> parse_switch(text from) {
+    for (const text yes : {"true", "on", "yes", "1"}) if (from == yes) return true;
+    for (const text no : {"false", "off", "no", "0"}) if (from == no) return false;
+    return parse_error{quoted(from) + " is neither on nor off"};
+}
+
+parsed<log_level> parse_level(text from) {
+    log_level level{};
+    if (from_string(from, level)) return level;
+    return parse_error{quoted(from) + ": expected trace, debug, info, warning, error or off"};
+}
+
+template <class Value, std::size_t N>
+parsed<Value> one_of(text from, const std::pair<text, Value> (&choices)[N]) {
+    std::string words;
+    for (std::size_t i = 0; i < N; ++i) {
+        if (choices[i].first == from) return choices[i].second;
+        if (i > 0) words += i + 1 == N ? " or " : ", ";
+        words += choices[i].first;
+    }
+    return parse_error{quoted(from) + ": expected " + words};
+}
+
+parsed<codec> parse_codec(text from) {
+    return one_of<codec>(from, {{"none", codec::none}, {"base64", codec::base64}});
+}
+
+parsed<refusal_style> parse_refusal(text from) {
+    return one_of<refusal_style>(from, {{"line", refusal_style::line},
+                                        {"close", refusal_style::close},
+                                        {"reset", refusal_style::reset}});
+}
+
+parsed<status_policy> parse_status(text from) {
+    return one_of<status_policy>(from, {{"refuse", status_policy::refuse},
+                                        {"relay", status_policy::relay}});
+}
+
+parsed<client_reset_policy> parse_reset(text from) {
+    return one_of<client_reset_policy>(from, {{"finish", client_reset_policy::finish},
+                                              {"cancel", client_reset_policy::cancel}});
+}
+
+parsed<access_log> parse_access_log(text from) {
+    return one_of<access_log>(from, {{"off", access_log::off}, {"refused", access_log::refused},
+                                     {"all", access_log::all}});
+}
+
+parsed<log_format> parse_format(text from) {
+    return one_of<log_format>(from, {{"text", log_format::text}, {"json", log_format::json}});
+}
+
+// The part of the daemon's configuration that a member belongs to.
+template <class Part, class Value>
+Value& member(daemon_config& all, Value Part::* which) {
+    if constexpr (std::is_same_v<Part, gateway_config>) return all.gateway.*which;
+    else if constexpr (std::is_same_v<Part, upstream_config>) return all.upstream.*which;
+    else if constexpr (std::is_same_v<Part, log_config>) return all.log.*which;
+    else return all.*which;
+}
+
+template <auto Member, auto Parse>
+std::string set(daemon_config& into, text from) {
+    auto read = Parse(from);
+    if (!read) return read.error().message;
+    member(into, Member) = *std::move(read);
+    return {};
+}
+
+template <auto Member, auto Parse>
+std::string add(daemon_config& into, text from) {
+    auto read = Parse(from);
+    if (!read) return read.error().message;
+    member(into, Member).push_back(*std::move(read));
+    return {};
+}
+
+using gw = gateway_config;
+using up = upstream_config;
+
+constexpr std::array rows{
+    option_row{"--listen", "HOST:PORT", "127.0.0.1:5000",
+               "where clients connect: an IPv4 address or [IPv6]; port 0 takes any free port and "
+               "the log names it",
+               true, add<&gw::listen, parse_socket_address>},
+    option_row{"--upstream", "URL", "none",
+               "the HTTP service: http://HOST[:PORT][/PATH]; several are endpoints of one service",
+               true, add<&up::endpoints, parse_http_url>},
+    option_row{"--demo", "", "off",
+               "a built-in HTTP echo service on loopback is the upstream",
+               false, set<&daemon_config::demo, parse_switch>},
+    option_row{"--decode", "none|base64", "none",
+               "what a payload is decoded from before it becomes the HTTP body",
+               false, set<&gw::decode, parse_codec>},
+    option_row{"--encode", "none|base64", "none",
+               "what the HTTP response body is encoded to before it is the reply",
+               false, set<&gw::encode, parse_codec>},
+    option_row{"--content-type", "TYPE", "application/octet-stream",
+               "the Content-Type of the POST",
+               false, set<&up::content_type, as_it_is>},
+    option_row{"--max-payload", "SIZE", "16MiB",
+               "the largest payload, before decoding",
+               false, set<&gw::max_payload, parse_size>},
+    option_row{"--max-reply", "SIZE", "16MiB",
+               "the largest HTTP response body",
+               false, set<&up::max_reply, parse_size>},
+    option_row{"--max-buffered", "SIZE", "1GiB",
+               "all payloads and replies held at once; above it, reading pauses",
+               false, set<&gw::max_buffered, parse_size>},
+    option_row{"--max-connections", "N", "10000",
+               "clients held at once; more wait in the kernel's backlog",
+               false, set<&gw::max_connections, parse_count>},
+    option_row{"--max-per-source", "N", "off",
+               "clients held at once from one address; more are refused",
+               false, set<&gw::max_per_source, parse_limit>},
+    option_row{"--accept-rate", "N", "off",
+               "clients accepted a second; more wait in the kernel's backlog",
+               false, set<&gw::accept_rate, parse_limit>},
+    option_row{"--min-rate", "SIZE", "off",
+               "the slowest upload tolerated after 5 s, in bytes a second",
+               false, set<&gw::min_rate, parse_rate>},
+    option_row{"--receive-idle", "D", "10s",
+               "the longest pause while a payload is received",
+               false, set<&gw::receive_idle, parse_duration>},
+    option_row{"--receive-total", "D", "60s",
+               "the longest time until a payload is complete",
+               false, set<&gw::receive_total, parse_duration>},
+    option_row{"--upstream-connect", "D", "3s",
+               "the longest time to get a connection to the upstream",
+               false, set<&up::connect, parse_duration>},
+    option_row{"--upstream-total", "D", "30s",
+               "the longest time until the upstream's response is complete",
+               false, set<&up::total, parse_duration>},
+    option_row{"--reply-total", "D", "30s",
+               "the longest time for writing the reply",
+               false, set<&gw::reply_total, parse_duration>},
+    option_row{"--on-refusal", "line|close|reset", "line",
+               "what a client gets when there is no answer to relay",
+               false, set<&gw::on_refusal, parse_refusal>},
+    option_row{"--on-status", "refuse|relay", "refuse",
+               "what a response with a status outside 200 to 299 becomes",
+               false, set<&up::on_status, parse_status>},
+    option_row{"--on-client-reset", "finish|cancel", "finish",
+               "what becomes of an exchange whose client resets while the upstream works",
+               false, set<&gw::on_client_reset, parse_reset>},
+    option_row{"--threads", "N", "one a core",
+               "threads of the event loop",
+               false, set<&daemon_config::threads, parse_threads>},
+    option_row{"--admin", "HOST:PORT|off", "127.0.0.1:9180",
+               "where /healthz, /readyz and /metrics are served",
+               false, set<&daemon_config::admin, parse_admin>},
+    option_row{"--drain", "D", "30s",
+               "at a stop, the time exchanges in flight get to finish",
+               false, set<&daemon_config::drain, parse_duration>},
+    option_row{"--drain-delay", "D", "0s",
+               "at a stop, the time between the readiness flip and closing the acceptors",
+               false, set<&daemon_config::drain_delay, parse_duration>},
+    option_row{"--log-level", "LEVEL", "info",
+               "trace, debug, info, warning, error or off",
+               false, set<&log_config::level, parse_level>},
+    option_row{"--log-format", "text|json", "text on a terminal, else json",
+               "how a log line is written",
+               false, set<&log_config::format, parse_format>},
+    option_row{"--log-file", "FILE", "standard error",
+               "where the log is appended",
+               false, set<&log_config::file, parse_path>},
+    option_row{"--access-log", "off|refused|all", "all",
+               "which exchanges get a line in the log",
+               false, set<&gw::access_log, parse_access_log>},
+};
+
+} // namespace
+
+std::span<const option_row> option_table() { return rows; }
+
+std::string option_row::key() const {
+    std::string name(flag.substr(2));
+    std::replace(name.begin(), name.end(), '-', '_');
+    return name;
+}
+
+std::string option_row::environment() const {
+    std::string name = "FINPOST_" + key();
+    std::transform(name.begin(), name.end(), name.begin(),
+                   [](char c) { return c >= 'a' && c <= 'z' ? static_cast<char>(c - 32) : c; });
+    return name;
+}
+
+std::string flag_of(std::string_view field) {
+    // The upstream's fields need no prefix in their own structure.
+    if (field == "endpoints") return "--upstream";
+    if (field == "connect" || field == "total") return "--upstream-" + std::string(field);
+    std::string flag = "--" + std::string(field);
+    std::replace(flag.begin(), flag.end(), '_', '-');
+    return flag;
+}
+
+} // namespace finpost

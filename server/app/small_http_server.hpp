@@ -1,0 +1,68 @@
+#pragma once
+
+#include "finpost/endpoint.hpp"
+#include "finpost/logger.hpp"
+
+#include <boost/asio/any_io_executor.hpp>
+
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+
+namespace finpost {
+
+/// One HTTP request, read whole.
+struct http_query {
+    std::string method;       ///< "GET"
+    std::string target;       ///< as on the request line
+    std::string content_type; ///< empty when there is none
+    std::string body;
+};
+
+/// What is answered.
+struct http_answer {
+    unsigned status = 200;
+    std::string content_type = "text/plain; charset=utf-8";
+    std::string body;
+    std::string allow; ///< the Allow field, for a 405
+};
+
+/// An HTTP/1.1 server for a handful of trusted peers on one address: the admin port and the demo
+/// service. Keeps connections alive. Runs on the executor it is given; its functions may be called
+/// from any thread.
+class small_http_server {
+public:
+    struct limits {
+        std::size_t connections = 16;  ///< held at once; more wait in the backlog
+        std::chrono::seconds read{5};  ///< from one answer to the end of the next request
+        std::chrono::seconds write{5}; ///< for one answer
+        std::uint64_t body = 0;        ///< above it 413, and the connection is closed
+    };
+
+    /// Called on any thread that runs the executor, several at once; an exception becomes a 500.
+    using responder = std::function<http_answer(http_query)>;
+
+    /// Binds and listens; throws boost::system::system_error that names the address.
+    small_http_server(boost::asio::any_io_executor executor, const socket_address& address,
+                      limits most, responder answer, logger log);
+
+    /// Like `stop`.
+    ~small_http_server();
+
+    void start();
+
+    /// What was really bound.
+    const socket_address& address() const noexcept;
+
+    /// Closes the listener and every connection, whatever they are doing.
+    void stop();
+
+private:
+    class state;
+    std::shared_ptr<state> state_;
+};
+
+} // namespace finpost
