@@ -1,0 +1,240 @@
+// The client library against peers that behave and peers that do not.
+#include "finpost/client.hpp"
+
+#include "support/gateway_fixture.hpp"
+#include "support/tcp_peer.hpp"
+
+#include <boost/asio/bind_cancellation_slot.hpp>
+#include <boost/asio/cancellation_signal.hpp>
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/deferred.hpp>
+#include <boost/asio/error.hpp>
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <boost/asio/use_awaitable.hpp>
+#include <boost/asio/use_future.hpp>
+#include <boost/test/unit_test.hpp>
+
+#include <optional>
+
+using namespace finpost;
+using namespace finpost::test;
+using namespace std::chrono_literals;
+namespace asio = boost::asio;
+
+namespace {
+
+constexpr std::string_view id = "017f22e2-79b0-7cc3-98c4-dc0c0c07398f";
+
+struct outcome {
+    error_code error;
+    exchange_result result;
+};
+
+// One exchange on an io_context of its own, completed by a callback.
+outcome run(const host_port& target, std::string payload, client_options options = {}) {
+    asio::io_context io;
+    std::optional<outcome> got;
+    async_exchange(io.get_executor(), target, std::move(payload), options,
+                   [&](error_code ec, exchange_result result) { got = {ec, std::move(result)}; });
+    io.run();
+    BOOST_REQUIRE(got);
+    return std::move(*got);
+}
+
+void echo(peer_connection& peer) { peer.send(peer.read_to_end()); }
+
+asio::awaitable<void> by_coroutine(host_port target, exchange_result& into) {
+    const std::string payload = "awaited";
+    const client_options options;
+    asio::any_io_executor executor = co_await asio::this_coro::executor;
+    exchange_result got = co_await async_exchange(executor, target, payload, options, asio::use_awaitable);
+    into = std::move(got);
+}
+
+} // namespace
+
+BOOST_AUTO_TEST_SUITE(client_exchange)
+
+BOOST_AUTO_TEST_CASE(payloads_of_any_size_come_back) {
+    for (const std::size_t size : {0u, 1u, 65'536u, 5'000'000u}) {
+        tcp_peer peer(echo);
+        const std::string payload = some_bytes(size);
+        const outcome got = run(peer.address(), payload);
+        BOOST_TEST(!got.error);
+        BOOST_TEST((got.result.reply == payload));
+        BOOST_TEST((got.result.stage == exchange_stage::done));
+        BOOST_TEST(got.result.sent == size);
+        BOOST_TEST(got.result.received == size);
+    }
+}
+
+BOOST_AUTO_TEST_CASE(tells_both_ends_of_the_connection_and_when_each_stage_was_over) {
+    tcp_peer peer(echo, "::1");
+    const outcome got = run(peer.address(), "hello");
+    BOOST_TEST(!got.error);
+    BOOST_TEST(got.result.remote.host() == "::1");
+    BOOST_TEST(got.result.remote.port() == peer.address().port);
+    BOOST_TEST(got.result.local.is_v6());
+    BOOST_TEST((got.result.resolved <= got.result.connected));
+    BOOST_TEST((got.result.connected <= got.result.half_closed));
+    BOOST_TEST((got.result.half_closed <= got.result.first_byte));
+    BOOST_TEST((got.result.first_byte <= got.result.ended));
+}
+
+BOOST_AUTO_TEST_CASE(every_address_of_a_name_is_tried) {
+    // localhost is ::1 and 127.0.0.1 on most machines; the peer listens on one of them only.
+    tcp_peer peer(echo);
+    const outcome got = run({"localhost", peer.address().port}, "by name");
+    BOOST_TEST(!got.error);
+    BOOST_TEST(got.result.reply == "by name");
+}
+
+BOOST_AUTO_TEST_CASE(any_completion_token_will_do) {
+    asio::io_context io;
+    tcp_peer one(echo), two(echo), three(echo);
+    auto future = async_exchange(io.get_executor(), one.address(), "future", {}, asio::use_future);
+    exchange_result awaited;
+    asio::co_spawn(io, by_coroutine(two.address(), awaited), [](std::exception_ptr failed) {
+        BOOST_TEST(!failed);
+    });
+    std::string deferred;
+    async_exchange(io.get_executor(), three.address(), "deferred", {}, asio::deferred)(
+        [&](error_code, exchange_result result) { deferred = result.reply; });
+    io.run();
+    BOOST_TEST(future.get().reply == "future");
+    BOOST_TEST(awaited.reply == "awaited");
+    BOOST_TEST(deferred == "deferred");
+}
+
+BOOST_AUTO_TEST_CASE(a_refusal_is_known_as_one) {
+    const std::string line = "finpost: busy " + std::string(id) + "\n";
+    tcp_peer peer([&](peer_connection& one) {
+        one.read_to_end();
+        one.send(line);
+    });
+    const outcome got = run(peer.address(), "hello");
+    BOOST_TEST((got.error == reason::busy));
+    BOOST_TEST((got.result.refused == reason::busy));
+    BOOST_TEST(got.result.request_id == id);
+}
+
+BOOST_AUTO_TEST_CASE(an_early_refusal_is_seen_while_the_payload_is_still_being_sent) {
+    for (const bool then_reset : {false, true}) {
+        tcp_peer peer([&](peer_connection& one) {
+            one.read_at_least(1);
+            one.send("finpost: too_large " + std::string(id) + "\n");
+            one.half_close();
+            if (then_reset) one.reset();
+            else one.stay_silent();
+        });
+        const outcome got = run(peer.address(), std::string(64 << 20, 'x'));
+        BOOST_TEST((got.result.stage == exchange_stage::send));
+        // A reset may overtake the line on its way into our buffer; then it is a reset.
+        if (!then_reset || got.result.refused) BOOST_TEST((got.error == reason::too_large));
+        else BOOST_TEST((got.error == asio::error::connection_reset));
+        BOOST_TEST(got.result.sent < (64u << 20));
+    }
+}
+
+BOOST_AUTO_TEST_CASE(who_ends_before_everything_was_sent_has_not_answered) {
+    tcp_peer peer([](peer_connection& one) {
+        one.read_at_least(1);
+        one.send("some answer");
+        one.half_close();
+        one.stay_silent();
+    });
+    const outcome got = run(peer.address(), std::string(64 << 20, 'x'));
+    BOOST_TEST((got.error == asio::error::broken_pipe));
+}
+
+BOOST_AUTO_TEST_CASE(an_empty_reply_is_a_reply) {
+    tcp_peer peer([](peer_connection& one) { one.read_to_end(); });
+    const outcome got = run(peer.address(), "hello");
+    BOOST_TEST(!got.error);
+    BOOST_TEST(got.result.reply == "");
+}
+
+BOOST_AUTO_TEST_CASE(a_reset_in_the_reply_is_no_end) {
+    tcp_peer peer([](peer_connection& one) {
+        one.read_to_end();
+        one.send(std::string(100'000, 'x'));
+        one.reset();
+    });
+    const outcome got = run(peer.address(), "hello");
+    BOOST_TEST((got.error == asio::error::connection_reset));
+    BOOST_TEST((got.result.stage != exchange_stage::done));
+}
+
+BOOST_AUTO_TEST_CASE(nobody_listening_is_no_connection) {
+    host_port nobody;
+    {
+        tcp_peer gone(echo);
+        nobody = gone.address();
+    }
+    const outcome got = run(nobody, "hello");
+    BOOST_TEST((got.error == asio::error::connection_refused));
+    BOOST_TEST((got.result.stage == exchange_stage::connect));
+}
+
+BOOST_AUTO_TEST_CASE(limits_end_it) {
+    client_options options;
+    options.total = 300ms;
+    for (const std::string& payload : {std::string("hello"), std::string(64 << 20, 'x')}) {
+        // A peer that takes nothing and says nothing.
+        tcp_peer peer([](peer_connection& one) { one.stay_silent(); });
+        const outcome got = run(peer.address(), payload, options);
+        BOOST_TEST((got.error == asio::error::timed_out));
+    }
+    tcp_peer peer(echo);
+    options = {};
+    options.max_reply = 10;
+    BOOST_TEST((run(peer.address(), "12345678901", options).error == asio::error::message_size));
+    options.total = 0ms;
+    BOOST_TEST((run(peer.address(), "x", options).error == boost::system::errc::invalid_argument));
+}
+
+BOOST_AUTO_TEST_CASE(it_can_be_cancelled_at_every_stage) {
+    tcp_peer peer([](peer_connection& one) { one.stay_silent(); });
+    for (const std::size_t size : {5u, 64u << 20}) { // while waiting, while sending
+        asio::io_context io;
+        asio::cancellation_signal stop;
+        std::optional<outcome> got;
+        client_options options;
+        options.progress = [&](auto, auto) {
+            asio::post(io, [&] { stop.emit(asio::cancellation_type::terminal); });
+        };
+        tcp_peer silent([](peer_connection& one) { one.stay_silent(); });
+        async_exchange(io.get_executor(), silent.address(), std::string(size, 'x'), options,
+                       asio::bind_cancellation_slot(stop.slot(), [&](error_code ec, exchange_result r) {
+                           got = {ec, std::move(r)};
+                       }));
+        io.run();
+        BOOST_REQUIRE(got);
+        BOOST_TEST((got->error == asio::error::operation_aborted));
+    }
+    asio::io_context io; // before it has begun
+    asio::cancellation_signal stop;
+    std::optional<outcome> got;
+    async_exchange(io.get_executor(), peer.address(), "x", {},
+                   asio::bind_cancellation_slot(stop.slot(), [&](error_code ec, exchange_result r) {
+                       got = {ec, std::move(r)};
+                   }));
+    stop.emit(asio::cancellation_type::total);
+    io.run();
+    BOOST_REQUIRE(got);
+    BOOST_TEST((got->error == asio::error::operation_aborted));
+}
+
+BOOST_AUTO_TEST_CASE(an_exchange_that_is_given_up_with_its_context_leaves_nothing) {
+    const std::size_t before = open_descriptors();
+    {
+        tcp_peer peer([](peer_connection& one) { one.stay_silent(); });
+        asio::io_context io;
+        async_exchange(io.get_executor(), peer.address(), "x", {}, [](error_code, exchange_result) {});
+        for (int i = 0; i < 8; ++i) io.poll();
+    }
+    BOOST_TEST(open_descriptors() == before);
+}
+
+BOOST_AUTO_TEST_SUITE_END()

@@ -1,0 +1,175 @@
+// The command `finpost send`, as a shell script uses it.
+#include "support/child_process.hpp"
+#include "support/gateway_fixture.hpp"
+#include "support/tcp_peer.hpp"
+
+#include "finpost/base64.hpp"
+
+#include <boost/test/unit_test.hpp>
+
+#include <cstdio>
+#include <fstream>
+
+#include <unistd.h>
+
+using namespace finpost;
+using namespace finpost::test;
+using namespace std::chrono_literals;
+
+namespace {
+
+struct finished {
+    int code;
+    std::string output, error;
+};
+
+finished send(std::vector<std::string> arguments, std::string input = {}) {
+    arguments.insert(arguments.begin(), {FINPOST_PATH, "send"});
+    child_process child(std::move(arguments), {}, std::move(input));
+    const auto code = child.wait(60s);
+    BOOST_REQUIRE(code);
+    return {*code, child.output(), child.error()};
+}
+
+bool holds(const std::string& text, const std::string& part) { return text.find(part) != text.npos; }
+
+struct temporary_file {
+    explicit temporary_file(const std::string& content) {
+        const int fd = ::mkstemp(name.data());
+        BOOST_REQUIRE(fd >= 0);
+        ::close(fd);
+        std::ofstream(name, std::ios::binary) << content;
+    }
+    ~temporary_file() { std::remove(name.c_str()); }
+    std::string name = "/tmp/finpost-test-XXXXXX";
+};
+
+std::string base64_of(const std::string& bytes) {
+    std::string out(base64::encoded_size(bytes.size()), '\0');
+    base64::encode(std::as_bytes(std::span(bytes)), out.data());
+    return out;
+}
+
+std::string text(const host_port& address) { return address.host + ':' + std::to_string(address.port); }
+
+} // namespace
+
+BOOST_FIXTURE_TEST_SUITE(finpost_send, gateway_fixture)
+
+BOOST_AUTO_TEST_CASE(a_file_and_standard_input_come_back_whole) {
+    start();
+    for (const std::size_t size : {1u, 70'000u, 5'000'000u}) {
+        const std::string payload = some_bytes(size);
+        const temporary_file file(payload);
+        const finished by_file = send({to_string(address()), file.name});
+        BOOST_TEST(by_file.code == 0);
+        BOOST_TEST((by_file.output == payload));
+        BOOST_TEST(by_file.error == "");
+        const finished by_input = send({to_string(address())}, payload);
+        BOOST_TEST(by_input.code == 0);
+        BOOST_TEST((by_input.output == payload));
+    }
+}
+
+BOOST_AUTO_TEST_CASE(base64_both_ways) {
+    config.decode = codec::base64;
+    config.encode = codec::base64;
+    start();
+    for (const std::size_t size : {1u, 2u, 3u, 49'151u, 49'152u, 49'153u, 1'000'000u}) {
+        const std::string payload = some_bytes(size);
+        const finished got = send({"--encode", "base64", "--decode", "base64", to_string(address())}, payload);
+        BOOST_TEST(got.code == 0);
+        BOOST_TEST((got.output == payload));
+        const finished raw = send({to_string(address()), "-"}, base64_of(payload) + "\n");
+        BOOST_TEST((raw.output == base64_of(payload)));
+    }
+    const finished wrong = send({to_string(address())}, "!");
+    BOOST_TEST(wrong.code == 5);
+    BOOST_TEST(holds(wrong.error, "bad_encoding"));
+}
+
+BOOST_AUTO_TEST_CASE(a_refusal_is_exit_code_5_with_its_reason) {
+    config.max_payload = 1'000;
+    start();
+    const finished got = send({to_string(address())}, std::string(30'000'000, 'x'));
+    BOOST_TEST(got.code == 5);
+    BOOST_TEST(got.output == "");
+    BOOST_TEST(holds(got.error, "too_large"));
+}
+
+BOOST_AUTO_TEST_CASE(verbose_tells_the_connection_and_each_stage) {
+    start();
+    const finished got = send({"-v", to_string(address())}, "hello");
+    BOOST_TEST(got.code == 0);
+    BOOST_TEST(got.output == "hello");
+    for (const char* part : {"family=AF_INET ", "type=SOCK_STREAM", "local=127.0.0.1:", "resolve", "connect",
+                             "send", "5 bytes, then the FIN", "wait", "receive", "total"})
+        BOOST_TEST(holds(got.error, part), part);
+    BOOST_TEST(holds(got.error, "remote=" + to_string(address())));
+}
+
+BOOST_AUTO_TEST_CASE(no_connection_is_exit_code_3) {
+    std::string nobody;
+    {
+        tcp_peer gone([](peer_connection&) {});
+        nobody = text(gone.address());
+    }
+    const finished got = send({nobody}, "hello");
+    BOOST_TEST(got.code == 3);
+    BOOST_TEST(holds(got.error, nobody));
+    BOOST_TEST(send({"no-such-host.invalid:5000", "--connect-timeout", "2s"}, "hello").code == 3);
+}
+
+BOOST_AUTO_TEST_CASE(a_time_limit_is_exit_code_4) {
+    tcp_peer peer([](peer_connection& one) { one.stay_silent(); });
+    const finished got = send({"--timeout", "300ms", text(peer.address())}, "hello");
+    BOOST_TEST(got.code == 4);
+    BOOST_TEST(holds(got.error, "wait"));
+}
+
+BOOST_AUTO_TEST_CASE(a_cut_connection_is_exit_code_6) {
+    tcp_peer peer([](peer_connection& one) {
+        one.read_to_end();
+        one.send("half of");
+        one.reset();
+    });
+    BOOST_TEST(send({text(peer.address())}, "hello").code == 6);
+}
+
+BOOST_AUTO_TEST_CASE(usage_errors_are_exit_code_2_and_all_named) {
+    const finished got = send({"nowhere", "--timeout", "5", "--encode", "hex", "--tls", "a", "b"});
+    BOOST_TEST(got.code == 2);
+    for (const char* part : {"HOST:PORT", "--timeout", "--encode", "--tls", "\"b\""})
+        BOOST_TEST(holds(got.error, part), part);
+    const finished missing = send({"127.0.0.1:1", "/no/such/file"});
+    BOOST_TEST(missing.code == 2);
+    BOOST_TEST(holds(missing.error, "/no/such/file"));
+    BOOST_TEST(send({"127.0.0.1:1", "/tmp"}).code == 2);
+}
+
+BOOST_AUTO_TEST_CASE(help_and_version_succeed) {
+    child_process help({FINPOST_PATH, "--help"}), version({FINPOST_PATH, "--version"});
+    BOOST_TEST(*help.wait() == 0);
+    BOOST_TEST(holds(help.output(), "finpost send"));
+    BOOST_TEST(*version.wait() == 0);
+    BOOST_TEST(version.output().starts_with("finpost "));
+}
+
+BOOST_AUTO_TEST_CASE(an_early_refusal_is_seen_while_standard_input_is_still_open) {
+    config.receive_idle = 300ms;
+    start();
+    // A pipe that nobody writes to any more, and nobody closes.
+    std::array<int, 2> open{};
+    BOOST_REQUIRE(::pipe(open.data()) == 0);
+    BOOST_REQUIRE(::write(open[1], "abc", 3) == 3);
+    const std::string shell = std::string(FINPOST_PATH) + " send " + to_string(address()) + " </dev/fd/" +
+                              std::to_string(open[0]);
+    child_process child({"sh", "-c", shell});
+    const auto code = child.wait(30s);
+    ::close(open[0]);
+    ::close(open[1]);
+    BOOST_TEST((code == 5));
+    BOOST_TEST(holds(child.error(), "receive_timeout"));
+}
+
+BOOST_AUTO_TEST_SUITE_END()

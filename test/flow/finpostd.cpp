@@ -1,0 +1,442 @@
+// The program itself, as someone at a shell runs it: flags, variables, signals, exit codes, the log.
+#include "support/child_process.hpp"
+#include "support/raw_client.hpp"
+
+#include <boost/test/unit_test.hpp>
+
+#include <algorithm>
+#include <array>
+#include <chrono>
+#include <csignal>
+#include <cstdlib>
+#include <fstream>
+#include <functional>
+#include <iterator>
+#include <string>
+#include <vector>
+
+#include <netinet/in.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+using namespace finpost;
+using namespace finpost::test;
+using namespace std::chrono_literals;
+
+namespace {
+
+using strings = std::vector<std::string>;
+
+bool has(const std::string& text, std::string_view part) { return text.find(part) != text.npos; }
+
+// A text field of the first JSON log line with that event; lines are written whole.
+std::string logged(const std::string& log, const std::string& event, const std::string& name) {
+    const std::size_t line = log.find("\"event\":\"" + event + '"');
+    if (line == log.npos) return {};
+    const std::string key = '"' + name + "\":\"";
+    const std::size_t at = log.find(key, line);
+    if (at == log.npos || at > log.find('\n', line)) return {};
+    return log.substr(at + key.size(), log.find('"', at + key.size()) - at - key.size());
+}
+
+socket_address address(const std::string& text) { return parse_socket_address(text).value(); }
+
+/// `finpostd` with whatever it is given.
+class bare_gateway {
+public:
+    explicit bare_gateway(strings flags, strings variables = {})
+        : process_(with_program(std::move(flags)), std::move(variables)) {}
+
+    child_process& process() { return process_; }
+    std::string log() const { return process_.error(); }
+    /// The exit code, or -1 when it still runs.
+    int ended(child_process::milliseconds limit = 20s) { return process_.wait(limit).value_or(-1); }
+
+    /// Waits for the line that names the addresses.
+    void wait_ready() { BOOST_REQUIRE_MESSAGE(process_.wait_for_error("\"pid\":"), log()); }
+    socket_address listens() const {
+        const std::string all = logged(log(), "ready", "listen");
+        return address(all.substr(0, all.find(',')));
+    }
+
+    std::string get(const std::string& target, const std::string& method = "GET") {
+        raw_client client(address(logged(log(), "ready", "admin")));
+        client.send(method + ' ' + target + " HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n");
+        return client.read_to_end().bytes;
+    }
+    /// A sample of /metrics, or -1.
+    double sample(const std::string& name) {
+        const std::string page = get("/metrics");
+        const std::size_t at = page.find('\n' + name + ' ');
+        return at == page.npos ? -1 : std::strtod(page.c_str() + at + name.size() + 2, nullptr);
+    }
+
+private:
+    static strings with_program(strings flags) {
+        flags.insert(flags.begin(), FINPOSTD_PATH);
+        return flags;
+    }
+    child_process process_;
+};
+
+/// `finpostd --demo` on ports of its own, ready.
+class demo_gateway : public bare_gateway {
+public:
+    explicit demo_gateway(strings more = {}, strings variables = {})
+        : bare_gateway(with_usual(std::move(more)), std::move(variables)) {
+        wait_ready();
+    }
+
+private:
+    static strings with_usual(strings more) {
+        const strings usual{"--demo",     "--listen",     "127.0.0.1:0", "--admin",
+                            "127.0.0.1:0", "--log-format", "json"};
+        more.insert(more.begin(), usual.begin(), usual.end());
+        return more;
+    }
+};
+
+// Asks again until the answer is yes; each question is a round trip, so nothing spins idly.
+bool until(const std::function<bool()>& yes) {
+    const auto end = std::chrono::steady_clock::now() + 20s;
+    while (std::chrono::steady_clock::now() < end)
+        if (yes()) return true;
+    return false;
+}
+
+// An address nobody listens on, kept from everybody else while this lives.
+class closed_port {
+public:
+    closed_port() : fd_(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)) {
+        const socket_address any = address("127.0.0.1:0");
+        BOOST_REQUIRE(::bind(fd_, any.data(), static_cast<socklen_t>(any.size())) == 0);
+    }
+    ~closed_port() { ::close(fd_); }
+    std::string text() const {
+        sockaddr_storage storage{};
+        socklen_t size = sizeof storage;
+        ::getsockname(fd_, reinterpret_cast<sockaddr*>(&storage), &size);
+        return to_string(socket_address(reinterpret_cast<const sockaddr*>(&storage), size));
+    }
+
+private:
+    int fd_;
+};
+
+// A client whose payload has reached the gateway, without its end.
+raw_client begin_exchange(demo_gateway& gateway, std::string_view first) {
+    raw_client client(gateway.listens());
+    client.send(first);
+    BOOST_REQUIRE(until([&] { return gateway.sample("finpost_buffered_bytes") > 0; }));
+    return client;
+}
+
+} // namespace
+
+BOOST_AUTO_TEST_SUITE(finpostd)
+
+BOOST_AUTO_TEST_CASE(the_demo_answers_a_payload_with_itself) {
+    demo_gateway gateway;
+    BOOST_TEST(exchange(gateway.listens(), "hello").bytes == "hello");
+    std::string large(5'000'000, 'x');
+    for (std::size_t i = 0; i < large.size(); i += 997) large[i] = static_cast<char>(i);
+    const auto reply = exchange(gateway.listens(), large);
+    BOOST_TEST((reply.bytes == large));
+    BOOST_TEST((reply.how == raw_client::ending::fin));
+}
+
+BOOST_AUTO_TEST_CASE(every_connection_is_in_the_numbers) {
+    demo_gateway gateway({"--max-payload", "10"});
+    BOOST_TEST(exchange(gateway.listens(), "hello").bytes == "hello");
+    BOOST_TEST(exchange(gateway.listens(), "olleh").bytes == "olleh");
+    const std::string refusal = exchange(gateway.listens(), "eleven bytes").bytes;
+    BOOST_TEST(refusal.starts_with("finpost: too_large "), refusal);
+    BOOST_TEST(exchange(gateway.listens(), "").bytes == "");
+    raw_client open(gateway.listens());
+    open.send("x");
+    BOOST_TEST(until([&] { return gateway.sample("finpost_sessions_active") == 1; }));
+    BOOST_TEST(gateway.sample("finpost_sessions_total") == 5);
+    BOOST_TEST(gateway.sample("finpost_exchanges_total{outcome=\"replied\"}") == 2);
+    BOOST_TEST(gateway.sample("finpost_exchanges_total{outcome=\"refused\"}") == 1);
+    BOOST_TEST(gateway.sample("finpost_exchanges_total{outcome=\"aborted\"}") == 0);
+    BOOST_TEST(gateway.sample("finpost_exchanges_total{outcome=\"probe\"}") == 1);
+    BOOST_TEST(gateway.sample("finpost_refusals_total{reason=\"too_large\"}") == 1);
+    BOOST_TEST(gateway.sample("finpost_reply_bytes_total") == 10);
+    BOOST_TEST(gateway.sample("finpost_upstream_seconds_count") == 2);
+    BOOST_TEST(gateway.sample("finpost_exchange_seconds_bucket{le=\"+Inf\"}") == 3);
+    BOOST_TEST(gateway.sample("finpost_upstream_connections{state=\"idle\"}") == 1);
+    BOOST_TEST(gateway.sample("finpost_log_dropped_total") == 0);
+}
+
+BOOST_AUTO_TEST_CASE(the_admin_port_answers_get_and_nothing_else) {
+    demo_gateway gateway;
+    BOOST_TEST(gateway.get("/healthz").starts_with("HTTP/1.1 200 "));
+    const std::string ready = gateway.get("/readyz");
+    BOOST_TEST(ready.starts_with("HTTP/1.1 200 "), ready);
+    const std::string page = gateway.get("/metrics");
+    BOOST_TEST(has(page, "Content-Type: text/plain; version=0.0.4"));
+    BOOST_TEST(has(page, "\nfinpost_build_info{version=\""));
+    BOOST_TEST(gateway.get("/sessions").starts_with("HTTP/1.1 404 "));
+    const std::string post = gateway.get("/metrics", "POST");
+    BOOST_TEST(post.starts_with("HTTP/1.1 405 "), post);
+    BOOST_TEST(has(post, "Allow: GET"));
+}
+
+BOOST_AUTO_TEST_CASE(more_admin_clients_than_allowed_wait_and_none_is_lost) {
+    demo_gateway gateway;
+    const socket_address admin = address(logged(gateway.log(), "ready", "admin"));
+    std::vector<raw_client> clients;
+    for (int i = 0; i < 40; ++i) clients.emplace_back(admin);
+    for (raw_client& one : clients)
+        one.send("GET /healthz HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n");
+    for (raw_client& one : clients)
+        BOOST_TEST(one.read_to_end().bytes.starts_with("HTTP/1.1 200 "));
+    // One that says nothing is not kept for ever.
+    raw_client silent(admin);
+    BOOST_TEST((silent.read_to_end().how != raw_client::ending::timeout));
+}
+
+BOOST_AUTO_TEST_CASE(idle_it_stops_at_once_and_says_what_it_served) {
+    for (const int signal : {SIGTERM, SIGINT}) {
+        demo_gateway gateway;
+        BOOST_TEST(exchange(gateway.listens(), "hello").bytes == "hello");
+        gateway.process().signal(signal);
+        BOOST_TEST(gateway.ended(2s) == 0);
+        BOOST_TEST(has(gateway.log(), "\"event\":\"stopped\",\"exchanges\":1,"));
+    }
+}
+
+BOOST_AUTO_TEST_CASE(an_open_connection_without_a_byte_does_not_hold_it) {
+    demo_gateway gateway;
+    raw_client idle(gateway.listens());
+    BOOST_REQUIRE(until([&] { return gateway.sample("finpost_sessions_active") == 1; }));
+    gateway.process().signal(SIGTERM);
+    BOOST_TEST(gateway.ended(2s) == 0);
+}
+
+BOOST_AUTO_TEST_CASE(an_exchange_in_flight_is_finished_before_it_stops) {
+    demo_gateway gateway;
+    raw_client client = begin_exchange(gateway, "first half, ");
+    gateway.process().signal(SIGTERM);
+    BOOST_REQUIRE(gateway.process().wait_for_error("\"event\":\"draining\""));
+    const std::string readyz = gateway.get("/readyz");
+    BOOST_TEST(readyz.starts_with("HTTP/1.1 503 "));
+    BOOST_TEST(has(readyz, "draining"));
+    client.send("second half").half_close();
+    const auto reply = client.read_to_end();
+    BOOST_TEST(reply.bytes == "first half, second half");
+    BOOST_TEST((reply.how == raw_client::ending::fin));
+    BOOST_TEST(gateway.ended(5s) == 0);
+    BOOST_TEST(has(gateway.log(), "\"event\":\"stopped\",\"exchanges\":1,"));
+}
+
+BOOST_AUTO_TEST_CASE(the_grace_ends_what_does_not_finish) {
+    demo_gateway gateway({"--drain", "200ms"});
+    raw_client client = begin_exchange(gateway, "never ending");
+    gateway.process().signal(SIGTERM);
+    BOOST_TEST(client.read_to_end().bytes.starts_with("finpost: draining "));
+    BOOST_TEST(gateway.ended(5s) == 0);
+}
+
+BOOST_AUTO_TEST_CASE(a_second_signal_stops_now) {
+    for (const int second : {SIGTERM, SIGINT}) {
+        demo_gateway gateway;
+        raw_client client = begin_exchange(gateway, "never ending");
+        gateway.process().signal(SIGTERM);
+        BOOST_REQUIRE(gateway.process().wait_for_error("\"event\":\"draining\""));
+        gateway.process().signal(second);
+        const auto reply = client.read_to_end();
+        BOOST_TEST(reply.bytes.starts_with("finpost: draining "));
+        BOOST_TEST(gateway.ended(5s) == 0);
+    }
+}
+
+BOOST_AUTO_TEST_CASE(during_the_drain_delay_clients_are_served_and_readiness_is_gone) {
+    demo_gateway gateway({"--drain-delay", "1m"});
+    gateway.process().signal(SIGTERM);
+    BOOST_REQUIRE(gateway.process().wait_for_error("\"event\":\"draining\""));
+    BOOST_TEST(until([&] { return gateway.get("/readyz").starts_with("HTTP/1.1 503 "); }));
+    BOOST_TEST(exchange(gateway.listens(), "still here").bytes == "still here");
+    gateway.process().signal(SIGTERM); // cuts the delay short
+    BOOST_TEST(gateway.ended(5s) == 0);
+}
+
+BOOST_AUTO_TEST_CASE(a_hangup_does_not_end_it) {
+    demo_gateway gateway;
+    gateway.process().signal(SIGHUP);
+    BOOST_TEST(gateway.process().wait_for_error("SIGHUP ignored"));
+    BOOST_TEST(exchange(gateway.listens(), "hello").bytes == "hello");
+}
+
+BOOST_AUTO_TEST_CASE(wrong_options_are_all_told_and_nothing_is_started) {
+    bare_gateway gateway({"--max-payload", "huge", "--receive-idle", "-3s", "--what", "--decode",
+                          "x"});
+    BOOST_TEST(gateway.ended() == 2);
+    for (const char* part : {"--max-payload: \"huge\"", "--receive-idle: \"-3s\"", "\"--what\"",
+                             "--decode: \"x\"", "--upstream: no URL"})
+        BOOST_TEST(has(gateway.log(), part), gateway.log());
+    bare_gateway nothing({});
+    BOOST_TEST(nothing.ended() == 2);
+    BOOST_TEST(has(nothing.log(), "--upstream: no URL"));
+    BOOST_TEST(has(nothing.log(), "--demo"));
+}
+
+BOOST_AUTO_TEST_CASE(an_address_in_use_is_named_in_one_line) {
+    demo_gateway first;
+    const std::string taken = to_string(first.listens());
+    bare_gateway second({"--demo", "--listen", taken, "--admin", "off"});
+    BOOST_TEST(second.ended() == 1);
+    BOOST_TEST(second.log() ==
+               "finpostd: cannot listen on " + taken + ": Address already in use\n");
+    bare_gateway third({"--demo", "--listen", "127.0.0.1:0", "--admin", taken});
+    BOOST_TEST(third.ended() == 1);
+    BOOST_TEST(third.log() ==
+               "finpostd: admin port: cannot listen on " + taken + ": Address already in use\n");
+}
+
+BOOST_AUTO_TEST_CASE(help_and_version_go_to_standard_output) {
+    bare_gateway help({"--help"});
+    BOOST_TEST(help.ended() == 0);
+    BOOST_TEST(has(help.process().output(), "FINPOST_MAX_PAYLOAD"));
+    bare_gateway version({"--version"});
+    BOOST_TEST(version.ended() == 0);
+    BOOST_TEST(version.process().output().starts_with("finpostd "));
+}
+
+BOOST_AUTO_TEST_CASE(the_environment_is_heard_and_a_flag_is_heard_louder) {
+    bare_gateway gateway({"--log-format", "json", "--decode", "none"},
+                         {"FINPOST_DEMO=1", "FINPOST_LISTEN=127.0.0.1:0,[::1]:0",
+                          "FINPOST_ADMIN=off", "FINPOST_DECODE=base64", "FINPOST_ENCODE=base64"});
+    gateway.wait_ready();
+    const std::string listen = logged(gateway.log(), "ready", "listen");
+    BOOST_TEST(logged(gateway.log(), "ready", "admin") == "off");
+    const std::size_t comma = listen.find(',');
+    BOOST_REQUIRE(comma != listen.npos);
+    BOOST_TEST(exchange(address(listen.substr(0, comma)), "hello").bytes == "aGVsbG8=");
+    BOOST_TEST(exchange(address(listen.substr(comma + 1)), "hello").bytes == "aGVsbG8=");
+}
+
+BOOST_AUTO_TEST_CASE(base64_is_decoded_on_the_way_in_and_encoded_on_the_way_out) {
+    demo_gateway in({"--decode", "base64"});
+    BOOST_TEST(exchange(in.listens(), "aGVsbG8=\n").bytes == "hello");
+    BOOST_TEST(exchange(in.listens(), "aGVsbG8").bytes.starts_with("finpost: bad_encoding "));
+    demo_gateway both({"--decode", "base64", "--encode", "base64"});
+    BOOST_TEST(exchange(both.listens(), "aGVsbG8=").bytes == "aGVsbG8=");
+}
+
+BOOST_AUTO_TEST_CASE(an_upstream_may_be_a_name) {
+    demo_gateway service;
+    const std::string url = logged(service.log(), "ready", "upstream");
+    const std::string port = url.substr(url.rfind(':') + 1);
+    bare_gateway gateway({"--upstream", "http://localhost:" + port, "--listen", "127.0.0.1:0",
+                          "--admin", "127.0.0.1:0", "--log-format", "json"});
+    gateway.wait_ready();
+    BOOST_REQUIRE(until([&] { return gateway.get("/readyz").starts_with("HTTP/1.1 200 "); }));
+    BOOST_TEST(exchange(gateway.listens(), "hello").bytes == "hello");
+    gateway.process().signal(SIGTERM);
+    BOOST_TEST(gateway.ended(2s) == 0);
+    BOOST_TEST(has(gateway.log(), "\"event\":\"stopped\",\"exchanges\":1,"));
+}
+
+BOOST_AUTO_TEST_CASE(without_its_upstream_it_is_not_ready_and_says_which) {
+    const closed_port nobody;
+    bare_gateway gateway({"--upstream", "http://" + nobody.text() + "/", "--listen", "127.0.0.1:0",
+                          "--admin", "127.0.0.1:0", "--log-format", "json"});
+    gateway.wait_ready();
+    std::string readyz;
+    // With each failure in a row the endpoint is avoided for longer.
+    BOOST_TEST(until([&] {
+        const auto reply = exchange(gateway.listens(), "hello");
+        BOOST_TEST_REQUIRE(reply.bytes.starts_with("finpost: upstream_unreachable "));
+        readyz = gateway.get("/readyz");
+        return readyz.starts_with("HTTP/1.1 503 ");
+    }));
+    BOOST_TEST(has(readyz, nobody.text()), readyz);
+    BOOST_TEST(gateway.get("/healthz").starts_with("HTTP/1.1 200 "));
+}
+
+BOOST_AUTO_TEST_CASE(at_debug_an_accepted_connection_is_described) {
+    demo_gateway gateway({"--log-level", "debug"});
+    raw_client client(gateway.listens());
+    const std::string mine = to_string(client.local());
+    client.send("hello").half_close();
+    BOOST_TEST(client.read_to_end().bytes == "hello");
+    BOOST_REQUIRE(gateway.process().wait_for_error("\"event\":\"exchange\""));
+    const std::string log = gateway.log();
+    BOOST_TEST(logged(log, "accepted", "family") == "AF_INET");
+    BOOST_TEST(logged(log, "accepted", "type") == "SOCK_STREAM");
+    BOOST_TEST(logged(log, "accepted", "local") == to_string(gateway.listens()));
+    BOOST_TEST(logged(log, "accepted", "remote") == mine);
+}
+
+BOOST_AUTO_TEST_CASE(a_text_log_has_a_line_an_exchange) {
+    bare_gateway gateway({"--demo", "--listen", "127.0.0.1:0", "--admin", "off", "--log-format",
+                          "text", "--upstream-total", "56s"});
+    BOOST_REQUIRE(gateway.process().wait_for_error(" pid="));
+    const std::string log = gateway.log();
+    BOOST_TEST(has(log, "Z warning upstream_total long upstream_total=56s what=\"NATs and "));
+    const std::size_t at = log.find("Z info ready ");
+    BOOST_REQUIRE(at != log.npos);
+    const std::size_t listen = log.find(" listen=", at) + 8;
+    const socket_address bound = address(log.substr(listen, log.find(' ', listen) - listen));
+    BOOST_TEST(exchange(bound, "hello").bytes == "hello");
+    BOOST_TEST(gateway.process().wait_for_error("Z info exchange id="));
+}
+
+BOOST_AUTO_TEST_CASE(a_log_file_takes_the_log_and_leaves_standard_error_alone) {
+    std::string folder = "/tmp/finpost-daemon-XXXXXX";
+    BOOST_REQUIRE(::mkdtemp(folder.data()) != nullptr);
+    const std::string file = folder + "/log";
+    bare_gateway gateway({"--demo", "--listen", "127.0.0.1:0", "--admin", "off", "--log-file",
+                          file});
+    const auto content = [&file] {
+        std::ifstream in(file);
+        return std::string(std::istreambuf_iterator<char>(in), {});
+    };
+    BOOST_TEST(until([&] { return has(content(), "\"event\":\"ready\""); }));
+    gateway.process().signal(SIGTERM);
+    BOOST_TEST(gateway.ended(5s) == 0);
+    BOOST_TEST(has(content(), "\"event\":\"stopped\""));
+    BOOST_TEST(gateway.log() == "");
+    ::unlink(file.c_str());
+    ::rmdir(folder.c_str());
+    bare_gateway nowhere({"--demo", "--listen", "127.0.0.1:0", "--log-file", file});
+    BOOST_TEST(nowhere.ended() == 1);
+    BOOST_TEST(has(nowhere.log(), "finpostd: cannot open the log file " + file));
+}
+
+BOOST_AUTO_TEST_CASE(few_descriptors_mean_a_warning_and_fewer_connections) {
+    child_process gateway({"sh", "-c", "ulimit -n 300 && exec \"$0\" \"$@\"", FINPOSTD_PATH,
+                           "--demo", "--listen", "127.0.0.1:0", "--admin", "off", "--log-format", "json"});
+    BOOST_REQUIRE(gateway.wait_for_error("\"pid\":"));
+    const std::string log = gateway.error();
+    BOOST_TEST(has(log, "\"event\":\"descriptors short\",\"descriptors\":300,"), log);
+    BOOST_TEST(has(log, "\"max_connections\":78,\"pid\":"), log);
+    const std::string listen = logged(log, "ready", "listen");
+    // All that it admits at once are served, and the rest after them.
+    std::vector<raw_client> clients;
+    for (int i = 0; i < 200; ++i) clients.emplace_back(address(listen));
+    for (raw_client& one : clients) one.send("x");
+    for (raw_client& one : clients) one.half_close();
+    const auto served = std::count_if(clients.begin(), clients.end(), [](raw_client& one) {
+        return one.read_to_end().bytes == "x";
+    });
+    BOOST_TEST(served == 200);
+}
+
+BOOST_AUTO_TEST_CASE(with_one_thread_and_with_many_it_serves_the_same) {
+    for (const char* threads : {"1", "8"}) {
+        demo_gateway gateway({"--threads", threads, "--access-log", "off"});
+        std::vector<raw_client> clients;
+        for (int i = 0; i < 100; ++i) {
+            clients.emplace_back(gateway.listens());
+            clients.back().send(std::to_string(i)).half_close();
+        }
+        for (std::size_t i = 0; i < clients.size(); ++i)
+            BOOST_TEST(clients[i].read_to_end().bytes == std::to_string(i));
+        BOOST_TEST(!has(gateway.log(), "\"event\":\"exchange\""));
+        BOOST_TEST(gateway.sample("finpost_exchanges_total{outcome=\"replied\"}") == 100);
+    }
+}
+
+BOOST_AUTO_TEST_SUITE_END()

@@ -1,0 +1,154 @@
+#include "log_setup.hpp"
+
+#include <boost/test/unit_test.hpp>
+
+#include <algorithm>
+#include <array>
+#include <cstdio>
+#include <cstdlib>
+#include <string>
+#include <system_error>
+#include <thread>
+#include <vector>
+
+#include <fcntl.h>
+#include <unistd.h>
+
+using namespace finpost;
+using namespace std::chrono_literals;
+
+namespace {
+
+struct pipe_pair {
+    pipe_pair() { BOOST_REQUIRE(::pipe2(ends.data(), O_CLOEXEC) == 0); }
+    ~pipe_pair() {
+        ::close(ends[0]);
+        close_write();
+    }
+    void close_write() {
+        if (ends[1] >= 0) ::close(ends[1]);
+        ends[1] = -1;
+    }
+    std::string read_all() {
+        close_write();
+        std::string all;
+        std::array<char, 4096> room{};
+        for (ssize_t n = 1; n > 0;) {
+            n = ::read(ends[0], room.data(), room.size());
+            if (n > 0) all.append(room.data(), static_cast<std::size_t>(n));
+        }
+        return all;
+    }
+    std::array<int, 2> ends{};
+};
+
+log_config text_at(log_level level) {
+    log_config config;
+    config.level = level;
+    config.format = log_format::text;
+    return config;
+}
+
+std::size_t lines(const std::string& text) {
+    return static_cast<std::size_t>(std::count(text.begin(), text.end(), '\n'));
+}
+
+} // namespace
+
+BOOST_AUTO_TEST_SUITE(log_setup)
+
+BOOST_AUTO_TEST_CASE(everything_logged_is_written_by_the_stop_in_order) {
+    pipe_pair out;
+    finpost::log_setup log(text_at(log_level::info), out.ends[1], 1000);
+    for (int i = 0; i < 200; ++i) log.door()(log_level::info, "n", {{"i", std::int64_t{i}}});
+    log.door()(log_level::debug, "hidden");
+    BOOST_TEST(log.stop(10s));
+    BOOST_TEST(log.dropped() == 0u);
+    const std::string text = out.read_all();
+    BOOST_TEST(lines(text) == 200u);
+    std::size_t at = 0;
+    for (int i = 0; i < 200; ++i) {
+        const std::size_t found = text.find(" i=" + std::to_string(i) + '\n', at);
+        BOOST_REQUIRE(found != text.npos);
+        at = found;
+    }
+}
+
+BOOST_AUTO_TEST_CASE(a_log_that_is_not_read_drops_and_counts_and_never_blocks) {
+    pipe_pair out;
+    constexpr std::uint64_t written = 20'000; // far more than a pipe and the queue hold
+    finpost::log_setup log(text_at(log_level::info), out.ends[1], 100);
+    const logger door = log.door();
+    for (std::uint64_t i = 0; i < written; ++i)
+        door(log_level::info, "line", {{"of", "some length"}});
+    BOOST_TEST(log.dropped() > 0u);
+    BOOST_TEST(!log.stop(100ms)); // bounded, although nobody reads
+    const std::uint64_t dropped = log.dropped();
+    BOOST_TEST(lines(out.read_all()) + dropped == written);
+}
+
+BOOST_AUTO_TEST_CASE(lines_after_the_stop_and_lines_nobody_can_read_count_as_dropped) {
+    pipe_pair out;
+    finpost::log_setup log(text_at(log_level::info), out.ends[1], 100);
+    const logger door = log.door();
+    log.stop(1s);
+    door(log_level::info, "late");
+    BOOST_TEST(log.dropped() == 1u);
+    BOOST_TEST(lines(out.read_all()) == 0u);
+}
+
+BOOST_AUTO_TEST_CASE(several_threads_log_whole_lines) {
+    pipe_pair out;
+    finpost::log_setup log(text_at(log_level::info), out.ends[1], 10'000);
+    std::string text;
+    std::thread reader([&] {
+        std::array<char, 4096> room{};
+        for (ssize_t n = 1; n > 0;) {
+            n = ::read(out.ends[0], room.data(), room.size());
+            if (n > 0) text.append(room.data(), static_cast<std::size_t>(n));
+        }
+    });
+    std::vector<std::thread> writers;
+    for (int t = 0; t < 4; ++t) {
+        writers.emplace_back([&log] {
+            for (int i = 0; i < 1000; ++i) log.door()(log_level::info, "whole", {{"end", "here"}});
+        });
+    }
+    for (std::thread& one : writers) one.join();
+    const bool all = log.stop(20s);
+    out.close_write();
+    reader.join();
+    BOOST_TEST(all);
+    BOOST_TEST(lines(text) == 4000u);
+    std::size_t whole = 0;
+    for (std::size_t i = text.find(" whole end=here\n"); i != text.npos;
+         i = text.find(" whole end=here\n", i + 1))
+        ++whole;
+    BOOST_TEST(whole == 4000u);
+}
+
+BOOST_AUTO_TEST_CASE(a_file_is_appended_to_and_one_that_cannot_be_opened_is_named) {
+    std::string name = "/tmp/finpost-log-XXXXXX";
+    const int fd = ::mkstemp(name.data());
+    BOOST_REQUIRE(fd >= 0);
+    BOOST_TEST(::write(fd, "before\n", 7) == 7);
+    log_config config;
+    config.file = name;
+    {
+        finpost::log_setup log(config);
+        log.door()(log_level::info, "after");
+    }
+    std::array<char, 4096> room{};
+    const ssize_t n = ::pread(fd, room.data(), room.size(), 0);
+    const std::string text(room.data(), static_cast<std::size_t>(std::max<ssize_t>(n, 0)));
+    ::close(fd);
+    ::unlink(name.c_str());
+    BOOST_TEST(text.starts_with("before\n{\"time\":"));
+    BOOST_TEST(text.ends_with("\"event\":\"after\"}\n"));
+    config.file = "/nonexistent/folder/log";
+    BOOST_CHECK_EXCEPTION(finpost::log_setup{config}, std::system_error, [](const auto& error) {
+        return std::string(error.what()).find("/nonexistent/folder/log") != std::string::npos;
+    });
+}
+
+BOOST_AUTO_TEST_SUITE_END()

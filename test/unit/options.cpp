@@ -1,0 +1,232 @@
+#include "options.hpp"
+
+#include "option_table.hpp"
+
+#include <boost/test/unit_test.hpp>
+
+#include <cstdlib>
+#include <initializer_list>
+#include <sstream>
+#include <string>
+
+using namespace finpost;
+using namespace std::chrono_literals;
+
+namespace {
+
+// The variables of whoever runs the tests must not decide them.
+struct no_variables {
+    no_variables() { clear(); }
+    ~no_variables() { clear(); }
+    static void clear() {
+        for (const option_row& row : option_table()) ::unsetenv(row.environment().c_str());
+    }
+    static void set(const char* name, const char* value) { ::setenv(name, value, 1); }
+};
+
+finpost::options read(std::initializer_list<const char*> flags) {
+    std::vector<const char*> argv{"finpostd"};
+    argv.insert(argv.end(), flags);
+    return read_options(static_cast<int>(argv.size()), argv.data());
+}
+
+std::string all(const std::vector<std::string>& problems) {
+    std::string text;
+    for (const std::string& one : problems) text += one + '\n';
+    return text;
+}
+
+bool has(const std::string& text, std::string_view part) { return text.find(part) != text.npos; }
+
+} // namespace
+
+BOOST_FIXTURE_TEST_SUITE(options, no_variables)
+
+BOOST_AUTO_TEST_CASE(what_is_not_given_is_as_documented) {
+    const auto given = read({"--demo"});
+    BOOST_TEST(all(given.problems) == "");
+    const daemon_config& config = given.config;
+    BOOST_TEST(config.demo);
+    BOOST_REQUIRE(config.gateway.listen.size() == 1u);
+    BOOST_TEST(to_string(config.gateway.listen.front()) == "127.0.0.1:5000");
+    BOOST_TEST(to_string(config.admin.value()) == "127.0.0.1:9180");
+    BOOST_TEST(config.gateway.max_payload == 16u << 20);
+    BOOST_TEST(config.upstream.max_reply == 16u << 20);
+    BOOST_TEST(config.gateway.max_buffered == 1u << 30);
+    BOOST_TEST(config.gateway.max_connections == 10'000u);
+    BOOST_TEST(config.upstream.content_type == "application/octet-stream");
+    BOOST_TEST((config.gateway.receive_idle == 10s && config.gateway.receive_total == 60s));
+    BOOST_TEST((config.upstream.connect == 3s && config.upstream.total == 30s));
+    BOOST_TEST((config.gateway.reply_total == 30s));
+    BOOST_TEST((config.drain == 30s && config.drain_delay == 0s));
+    BOOST_TEST((config.log.level == log_level::info && config.log.format == log_format::automatic));
+}
+
+// The table says the defaults to people, the structures to the program.
+BOOST_AUTO_TEST_CASE(every_default_in_the_help_is_the_one_in_force) {
+    for (const option_row& row : option_table()) {
+        BOOST_TEST_CONTEXT(row.flag) {
+            const std::string text(row.fallback);
+            if (row.flag == "--upstream" || row.flag == "--threads" || row.flag == "--log-format" ||
+                row.flag == "--log-file")
+                continue; // "none" and what depends on the machine
+            daemon_config changed;
+            BOOST_TEST(row.set(changed, text) == "");
+            const daemon_config untouched;
+            const gateway_config &a = changed.gateway, &b = untouched.gateway;
+            const upstream_config &u = changed.upstream, &v = untouched.upstream;
+            BOOST_TEST((a.decode == b.decode && a.encode == b.encode));
+            BOOST_TEST(a.max_payload == b.max_payload);
+            BOOST_TEST(a.max_buffered == b.max_buffered);
+            BOOST_TEST(a.max_connections == b.max_connections);
+            BOOST_TEST(a.max_per_source == b.max_per_source);
+            BOOST_TEST(a.accept_rate == b.accept_rate);
+            BOOST_TEST(a.min_rate == b.min_rate);
+            BOOST_TEST((a.receive_idle == b.receive_idle && a.receive_total == b.receive_total));
+            BOOST_TEST((a.reply_total == b.reply_total && a.on_refusal == b.on_refusal));
+            BOOST_TEST((a.on_client_reset == b.on_client_reset && a.access_log == b.access_log));
+            BOOST_TEST(u.content_type == v.content_type);
+            BOOST_TEST(u.max_reply == v.max_reply);
+            BOOST_TEST((u.connect == v.connect && u.total == v.total));
+            BOOST_TEST((u.on_status == v.on_status));
+            BOOST_TEST((changed.demo == untouched.demo && changed.admin == untouched.admin));
+            BOOST_TEST((changed.drain == untouched.drain));
+            BOOST_TEST((changed.drain_delay == untouched.drain_delay));
+            BOOST_TEST((changed.log.level == untouched.log.level));
+        }
+    }
+}
+
+BOOST_AUTO_TEST_CASE(every_flag_reaches_its_field) {
+    const auto given = read({"--listen", "127.0.0.1:0", "--listen=[::1]:7", "--upstream",
+                             "http://a:1/x", "--upstream", "http://b:2/x", "--decode", "base64",
+                             "--encode", "base64", "--content-type", "text/plain", "--max-payload",
+                             "1KiB", "--max-reply", "2KiB", "--max-buffered", "3MiB",
+                             "--max-connections", "4", "--max-per-source", "5", "--accept-rate",
+                             "6", "--min-rate", "7KiB", "--receive-idle", "8ms", "--receive-total", "9s",
+                             "--upstream-connect", "10s", "--upstream-total", "11m",
+                             "--reply-total", "12s", "--on-refusal", "reset", "--on-status", "relay",
+                             "--on-client-reset", "cancel", "--threads", "13", "--admin", "off",
+                             "--drain", "0s", "--drain-delay", "15s", "--log-level", "debug",
+                             "--log-format", "text", "--log-file", "/tmp/x", "--access-log",
+                             "refused"});
+    BOOST_TEST(all(given.problems) == "");
+    const daemon_config& config = given.config;
+    const gateway_config& gate = config.gateway;
+    const upstream_config& up = config.upstream;
+    BOOST_REQUIRE(gate.listen.size() == 2u);
+    BOOST_TEST(to_string(gate.listen[1]) == "[::1]:7");
+    BOOST_REQUIRE(up.endpoints.size() == 2u);
+    BOOST_TEST(to_string(up.endpoints[1]) == "http://b:2/x");
+    BOOST_TEST((gate.decode == codec::base64 && gate.encode == codec::base64));
+    BOOST_TEST(up.content_type == "text/plain");
+    BOOST_TEST(gate.max_payload == 1024u);
+    BOOST_TEST(up.max_reply == 2048u);
+    BOOST_TEST(gate.max_buffered == 3u << 20);
+    BOOST_TEST(gate.max_connections == 4u);
+    BOOST_TEST(gate.max_per_source == 5u);
+    BOOST_TEST(gate.accept_rate == 6u);
+    BOOST_TEST(gate.min_rate == 7u << 10);
+    BOOST_TEST((gate.receive_idle == 8ms && gate.receive_total == 9s && gate.reply_total == 12s));
+    BOOST_TEST((up.connect == 10s && up.total == 11min));
+    BOOST_TEST((gate.on_refusal == refusal_style::reset && up.on_status == status_policy::relay));
+    BOOST_TEST((gate.on_client_reset == client_reset_policy::cancel));
+    BOOST_TEST((gate.access_log == access_log::refused));
+    BOOST_TEST(config.threads == 13u);
+    BOOST_TEST(!config.admin);
+    BOOST_TEST((config.drain == 0s && config.drain_delay == 15s));
+    BOOST_TEST((config.log.level == log_level::debug && config.log.format == log_format::text));
+    BOOST_TEST(config.log.file == "/tmp/x");
+}
+
+BOOST_AUTO_TEST_CASE(a_flag_wins_over_its_variable_and_an_empty_variable_is_none) {
+    set("FINPOST_MAX_PAYLOAD", "1KiB");
+    set("FINPOST_MAX_REPLY", "2KiB");
+    set("FINPOST_DEMO", "on");
+    set("FINPOST_THREADS", "");
+    const auto given = read({"--max-payload", "4KiB"});
+    BOOST_TEST(all(given.problems) == "");
+    BOOST_TEST(given.config.demo);
+    BOOST_TEST(given.config.gateway.max_payload == 4096u);
+    BOOST_TEST(given.config.upstream.max_reply == 2048u);
+    set("FINPOST_DEMO", "off");
+    BOOST_TEST(has(all(read({}).problems), "--upstream: no URL"));
+}
+
+BOOST_AUTO_TEST_CASE(a_variable_takes_a_list_with_commas_and_a_flag_does_not) {
+    set("FINPOST_LISTEN", "127.0.0.1:0,[::1]:0");
+    set("FINPOST_UPSTREAM", "http://a/x,http://b/x");
+    const auto given = read({});
+    BOOST_TEST(all(given.problems) == "");
+    BOOST_TEST(given.config.gateway.listen.size() == 2u);
+    BOOST_TEST(given.config.upstream.endpoints.size() == 2u);
+    const auto flag = read({"--upstream", "http://a/x?list=1,2"});
+    BOOST_REQUIRE(flag.config.upstream.endpoints.size() == 1u);
+    BOOST_TEST(flag.config.upstream.endpoints.front().target == "/x?list=1,2");
+}
+
+BOOST_AUTO_TEST_CASE(every_problem_is_told_at_once_and_names_its_flag) {
+    set("FINPOST_ENCODE", "rot13");
+    const auto given =
+        read({"--max-payload", "1x", "--receive-idle", "-3s", "--bogus", "3", "--threads", "0",
+              "--listen", "localhost:1", "--decode=foo", "--max-connections", "0", "--drain", "5",
+              "stray", "--max-reply", "0", "--log-level", "loud", "--upstream-connect", "0s"});
+    const std::string text = all(given.problems);
+    for (const char* part : {"--max-payload: \"1x\"", "--receive-idle: \"-3s\"", "\"--bogus\"",
+                             "--threads: \"0\"", "--listen: \"localhost:1\"", "--decode: \"foo\"",
+                             "--max-connections: ", "--drain: \"5\" has no unit", "\"stray\"",
+                             "--max-reply: ", "--log-level: \"loud\"", "--upstream-connect: ",
+                             "--encode: \"rot13\"", "--upstream: no URL"})
+        BOOST_TEST(has(text, part), part << " in:\n" << text);
+    BOOST_TEST(given.problems.size() == 14u);
+}
+
+BOOST_AUTO_TEST_CASE(a_problem_between_two_flags_names_both_as_flags) {
+    const auto given = read({"--demo", "--max-payload", "2MiB", "--max-buffered", "1MiB"});
+    BOOST_REQUIRE(given.problems.size() == 1u);
+    BOOST_TEST(has(given.problems[0], "--max-buffered: must be at least --max-payload (2MiB)"));
+}
+
+BOOST_AUTO_TEST_CASE(a_payload_needs_somewhere_to_go_and_only_one_place) {
+    BOOST_TEST(has(all(read({}).problems), "--demo brings a service of its own"));
+    BOOST_TEST(has(all(read({"--demo", "--upstream", "http://a/"}).problems), "--demo: "));
+    // A URL that cannot be read is one problem, not two.
+    BOOST_TEST(read({"--upstream", "ftp://a/"}).problems.size() == 1u);
+    BOOST_TEST(has(all(read({"--upstream", "https://a/"}).problems), "--upstream: https://a/"));
+}
+
+BOOST_AUTO_TEST_CASE(a_flag_without_its_value_or_given_twice_is_a_problem) {
+    BOOST_TEST(has(all(read({"--demo", "--threads"}).problems), "\"--threads\" needs a value"));
+    BOOST_TEST(has(all(read({"--demo", "--threads", "1", "--threads", "2"}).problems),
+                   "--threads: given more than once"));
+}
+
+BOOST_AUTO_TEST_CASE(what_is_not_implemented_is_not_accepted) {
+    for (const char* flag : {"--config", "--check", "--health", "--tls-cert", "--allow", "--deny",
+                             "--proxy-protocol-from", "--stream-above", "--spill-above"}) {
+        const std::string text = all(read({"--demo", flag, "x"}).problems);
+        BOOST_TEST(has(text, "is no option"), flag);
+    }
+}
+
+BOOST_AUTO_TEST_CASE(help_and_version_are_answered_whatever_else_is_wrong) {
+    BOOST_TEST((read({"--bogus", "--help"}).what == finpost::options::action::help));
+    BOOST_TEST((read({"-h"}).what == finpost::options::action::help));
+    BOOST_TEST((read({"--version"}).what == finpost::options::action::version));
+}
+
+BOOST_AUTO_TEST_CASE(the_help_names_every_flag_and_variable_and_fits_a_terminal) {
+    const std::string text = help_text();
+    for (const option_row& row : option_table()) {
+        BOOST_TEST(has(text, row.flag), row.flag);
+        BOOST_TEST(has(text, row.environment()), row.environment());
+        BOOST_TEST(has(text, row.fallback), row.fallback);
+    }
+    std::istringstream lines(text);
+    for (std::string line; std::getline(lines, line);) {
+        BOOST_TEST(line.size() <= 100u, line);
+        BOOST_TEST(!line.ends_with(' '), line);
+    }
+}
+
+BOOST_AUTO_TEST_SUITE_END()
