@@ -1,10 +1,28 @@
 #include "send.hpp"
 
+#include <cerrno>
 #include <cstdio>
 #include <exception>
 
+#include <fcntl.h>
+#include <unistd.h>
+
+namespace {
+
+// No socket may get the number of a standard descriptor that the caller has closed: it would be read
+// as the payload, or written to. What stands there instead can be neither read nor written.
+void occupy_standard_descriptors() {
+    for (const int fd : {STDIN_FILENO, STDOUT_FILENO, STDERR_FILENO}) {
+        if (::fcntl(fd, F_GETFD) >= 0 || errno != EBADF) continue;
+        static_cast<void>(::open("/dev/null", O_PATH)); // takes the lowest free number: this one
+    }
+}
+
+} // namespace
+
 int main(int argc, char** argv) {
     using action = finpost::command_line::action;
+    occupy_standard_descriptors();
     try {
         const finpost::command_line line = finpost::read_command_line(argc, argv);
         if (line.what == action::help) return std::fputs(line.help.c_str(), stdout), 0;

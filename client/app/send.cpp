@@ -31,16 +31,50 @@ double milliseconds(std::chrono::microseconds span) { return static_cast<double>
 
 void complain(const std::string& what) { std::fprintf(stderr, "finpost: %s\n", what.c_str()); }
 
+bool is_standard_input(const std::string& file) { return file.empty() || file == "-"; }
+
+std::string input_name(const std::string& file) {
+    return is_standard_input(file) ? "standard input" : file;
+}
+
 // A descriptor, or a complaint that names the file.
 std::optional<int> open_input(const std::string& file) {
-    if (file.empty() || file == "-") return STDIN_FILENO;
-    const int fd = ::open(file.c_str(), O_RDONLY | O_CLOEXEC);
+    const bool standard = is_standard_input(file);
+    const int fd = standard ? STDIN_FILENO : ::open(file.c_str(), O_RDONLY | O_CLOEXEC);
     struct stat about {};
-    if (fd >= 0 && ::fstat(fd, &about) == 0 && S_ISDIR(about.st_mode)) errno = EISDIR;
-    else if (fd >= 0) return fd;
-    complain(file + ": " + std::strerror(errno));
+    const int mode = fd < 0 ? -1 : ::fcntl(fd, F_GETFL);
+    if (mode >= 0 && (mode & O_PATH) != 0) errno = EBADF; // see occupy_standard_descriptors
+    else if (mode >= 0 && ::fstat(fd, &about) == 0 && S_ISDIR(about.st_mode)) errno = EISDIR;
+    else if (mode >= 0) return fd;
+    complain(input_name(file) + ": " + std::strerror(errno));
     return std::nullopt;
 }
+
+// What goes wrong on this side is not to be told as if the peer had done it.
+class noting_source final : public byte_source {
+public:
+    explicit noting_source(byte_source& from) : from_(from) {}
+    void read(std::span<std::byte> room, std::function<void(error_code, std::size_t)> done) override {
+        from_.read(room, [this, done = std::move(done)](error_code ec, std::size_t n) {
+            if (ec) failed = ec;
+            done(ec, n);
+        });
+    }
+    error_code failed;
+
+private:
+    byte_source& from_;
+};
+
+class noting_sink final : public byte_sink {
+public:
+    explicit noting_sink(byte_sink& to) : to_(to) {}
+    error_code write(std::span<const std::byte> data) override { return failed = to_.write(data); }
+    error_code failed;
+
+private:
+    byte_sink& to_;
+};
 
 void tell(const exchange_result& result) {
     const bool v6 = result.remote.is_v6();
@@ -65,7 +99,9 @@ void tell(const exchange_result& result) {
 
 // What people read when something went wrong.
 std::string explain(const send_options& options, error_code failed, const exchange_result& result) {
-    const std::string where = options.target.host + ':' + std::to_string(options.target.port);
+    const bool v6 = options.target.host.find(':') != std::string::npos;
+    const std::string host = v6 ? '[' + options.target.host + ']' : options.target.host;
+    const std::string where = host + ':' + std::to_string(options.target.port);
     if (result.refused) {
         return "refused by the gateway: " + std::string(to_string(*result.refused)) + " (" +
                failed.message() + "), request " + result.request_id;
@@ -95,9 +131,11 @@ int send(const send_options& options) {
     const auto fd = open_input(options.file);
     if (!fd) return usage;
     descriptor_source raw(*fd);
-    encoding_source encoded(raw);
-    byte_source& payload = options.encode ? static_cast<byte_source&>(encoded) : raw;
-    descriptor_sink output(STDOUT_FILENO);
+    noting_source input(raw);
+    encoding_source encoded(input);
+    byte_source& payload = options.encode ? static_cast<byte_source&>(encoded) : input;
+    descriptor_sink standard_output(STDOUT_FILENO);
+    noting_sink output(standard_output);
     keeping_sink kept;
     byte_sink& reply = options.decode ? static_cast<byte_sink&>(kept) : output;
 
@@ -127,7 +165,10 @@ int send(const send_options& options) {
         }
     }
     if (failed) {
-        complain(explain(options, failed, result));
+        if (output.failed) complain("standard output: " + output.failed.message());
+        else if (input.failed && failed == input.failed)
+            complain(input_name(options.file) + ": " + failed.message() + "; the connection was reset");
+        else complain(explain(options, failed, result));
         return exit_code(failed, result);
     }
     if (!options.decode) return whole;

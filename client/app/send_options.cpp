@@ -1,5 +1,7 @@
 #include "send_options.hpp"
 
+#include "finpost/quoted.hpp"
+
 #include <CLI/CLI.hpp>
 
 #include <string_view>
@@ -33,13 +35,11 @@ Exit codes:
   6  the connection was reset or cut
 )";
 
-std::string in_quotes(const std::string& text) { return '"' + text + '"'; }
-
 void read_codec(const std::string& text, const char* flag, bool& base64,
                 std::vector<std::string>& problems) {
     base64 = text == "base64";
     if (text != "none" && text != "base64")
-        problems.push_back(std::string(flag) + ": " + in_quotes(text) + " is neither none nor base64");
+        problems.push_back(std::string(flag) + ": " + finpost::quoted(text) + " is neither none nor base64");
 }
 
 void read_time(const std::string& text, const char* flag, duration& value,
@@ -78,18 +78,18 @@ command_line read_command_line(int argc, const char* const* argv) {
         out.what = wants_help ? command_line::action::help : command_line::action::version;
         return out;
     }
-    for (const std::string& word : cli.remaining()) {
+    for (const std::string_view word : cli.remaining()) { // a view: std::quoted takes strings for its own
         if (word.size() > 1 && word.front() == '-' && word != "--")
-            out.problems.push_back(in_quotes(word) + " is no option: see --help");
+            out.problems.push_back(quoted(word) + " is no option: see --help");
         else if (word != "--")
-            words.push_back(word);
+            words.emplace_back(word);
     }
     if (words.empty()) {
         out.problems.push_back("a command is missing: finpost send HOST:PORT [FILE]");
         return out;
     }
     if (words[0] != "send") {
-        out.problems.push_back(in_quotes(words[0]) + " is no command: see --help");
+        out.problems.push_back(finpost::quoted(words[0]) + " is no command: see --help");
         return out;
     }
     out.what = command_line::action::send;
@@ -102,7 +102,7 @@ command_line read_command_line(int argc, const char* const* argv) {
         else out.send.target = *target;
     }
     if (words.size() > 2) out.send.file = words[2];
-    if (words.size() > 3) out.problems.push_back(in_quotes(words[3]) + " is one argument too many");
+    if (words.size() > 3) out.problems.push_back(finpost::quoted(words[3]) + " is one argument too many");
     read_codec(encode, "--encode", out.send.encode, out.problems);
     read_codec(decode, "--decode", out.send.decode, out.problems);
     read_time(connect, "--connect-timeout", out.send.connect, out.problems);

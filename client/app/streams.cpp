@@ -29,8 +29,9 @@ ssize_t read_some(int fd, std::span<std::byte> room) noexcept {
 
 // Lives as long as its thread: a read of a terminal cannot be interrupted, so it is left behind.
 struct descriptor_source::worker {
-    std::mutex mutex;
-    std::condition_variable asked;
+    // `done` is called under the lock, so that it is never called after `stop`; and it may ask for more.
+    std::recursive_mutex mutex;
+    std::condition_variable_any asked;
     std::span<std::byte> room;
     std::function<void(error_code, std::size_t)> done; // null: nothing is asked for
     bool stopped = false;

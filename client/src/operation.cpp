@@ -12,6 +12,8 @@
 #include <algorithm>
 #include <exception>
 
+#include <sys/socket.h>
+
 namespace asio = boost::asio;
 
 namespace finpost::detail {
@@ -24,6 +26,12 @@ constexpr std::size_t longest_refusal = 128;
 
 socket_address address_of(const asio::ip::tcp::endpoint& endpoint) {
     return {endpoint.data(), endpoint.size()};
+}
+
+// A time point counts nanoseconds: a limit of centuries would wrap around into the past.
+std::chrono::steady_clock::time_point after(std::chrono::steady_clock::time_point from, duration limit) {
+    constexpr duration longest = std::chrono::hours(24 * 365);
+    return from + std::clamp(limit, duration::zero(), longest);
 }
 
 // The source's callback as something to wait for.
@@ -49,16 +57,18 @@ operation::operation(const asio::any_io_executor& executor, host_port target, by
     : strand_(asio::make_strand(executor)), target_(std::move(target)), payload_(payload),
       sink_(reply), options_(std::move(options)), owned_(std::move(owned)), done_(std::move(done)),
       socket_(strand_), resolver_(strand_), timer_(strand_), lookup_(strand_), began_(clock::now()),
-      connect_until_(began_ + options_.connect), until_(began_ + options_.total) {
+      connect_until_(after(began_, options_.connect)), until_(after(began_, options_.total)) {
     connect_until_ = std::min(connect_until_, until_);
 }
 
 void operation::start() {
-    auto self = shared_from_this();
-    asio::co_spawn(strand_, run(self), [self](std::exception_ptr failed) {
-        // Only memory can be short here: whoever waits is told all the same.
-        if (failed) self->fail(asio::error::no_memory);
-        if (failed) self->finish();
+    // Posted: `co_spawn` would run up to the first wait, or to a completion, within the caller.
+    asio::post(strand_, [self = shared_from_this()] {
+        asio::co_spawn(self->strand_, self->run(self), [self](std::exception_ptr failed) {
+            // Only memory can be short here: whoever waits is told all the same.
+            if (failed) self->fail(asio::error::no_memory);
+            if (failed) self->finish();
+        });
     });
 }
 
@@ -122,6 +132,7 @@ asio::awaitable<void> operation::connect() {
         if (error_) co_return;
         if (!ec && !expired_) {
             socket_.set_option(tcp::no_delay(true), ignored);
+            reset_on_close(true);
             result_.local = address_of(socket_.local_endpoint(ignored));
             result_.remote = address_of(socket_.remote_endpoint(ignored));
             result_.connected = since_start();
@@ -151,6 +162,7 @@ asio::awaitable<void> operation::send(std::shared_ptr<operation> /*self*/) {
         if (ec) co_return;
     }
     error_code ignored;
+    reset_on_close(false);
     socket_.shutdown(tcp::socket::shutdown_send, ignored);
     sent_all_ = true;
     result_.half_closed = since_start();
@@ -229,15 +241,21 @@ void operation::limit(clock::time_point until) {
     });
 }
 
+// Cut short, a payload must not look complete to the peer: until the half-close, whatever closes the
+// socket resets the connection, also the kernel when the process is killed. Not through Asio, whose
+// destructors take its linger option back and would send the FIN.
+void operation::reset_on_close(bool on) {
+    const linger option{on ? 1 : 0, 0};
+    ::setsockopt(socket_.native_handle(), SOL_SOCKET, SO_LINGER, &option, sizeof option);
+}
+
 void operation::finish() {
     if (ended_) return;
     ended_ = true;
     result_.ended = since_start();
     timer_.cancel();
     resolver_.cancel();
-    // Cut short, it must not look like an end to the peer: what it has of the payload is incomplete.
     error_code ignored;
-    if (error_ && !sent_all_) socket_.set_option(asio::socket_base::linger(true, 0), ignored);
     socket_.close(ignored);
     std::exchange(done_, nullptr)(error_, std::move(result_));
 }
@@ -274,16 +292,16 @@ std::shared_ptr<byte_source> memory_source(std::string bytes) {
     return std::make_shared<string_source>(std::move(bytes));
 }
 
-exchange_cancel start_exchange(const asio::any_io_executor& executor, host_port target,
-                               byte_source& payload, byte_sink* reply, client_options options,
-                               std::shared_ptr<void> owned, exchange_handler done) {
+void start_exchange(const asio::any_io_executor& executor, host_port target, byte_source& payload,
+                    byte_sink* reply, client_options options, std::shared_ptr<void> owned,
+                    exchange_handler done, const std::function<void(exchange_cancel)>& arm) {
     const auto one = std::make_shared<operation>(executor, std::move(target), payload, reply,
                                                  std::move(options), std::move(owned),
                                                  std::move(done));
-    one->start();
-    return [weak = std::weak_ptr(one)] {
+    arm([weak = std::weak_ptr(one)] {
         if (const auto alive = weak.lock()) alive->cancel();
-    };
+    });
+    one->start();
 }
 
 } // namespace finpost::detail

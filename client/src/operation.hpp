@@ -39,6 +39,7 @@ private:
     void fail(error_code ec);
     void end(error_code ec);
     void limit(clock::time_point until);
+    void reset_on_close(bool on);
     void reply_ended();
     error_code take(std::span<const std::byte> data);
     error_code pass_on(std::span<const std::byte> data);

@@ -1,7 +1,5 @@
 #include "finpost/client.hpp"
 
-#include <algorithm>
-
 namespace finpost {
 
 namespace {
@@ -9,10 +7,15 @@ namespace {
 constexpr std::string_view prefix = "finpost: ";
 constexpr std::size_t id_size = 36;
 
+// RFC 9562 §4: groups of 8, 4, 4, 4 and 12 hexadecimal digits, as the gateway writes them.
 bool is_id(std::string_view text) {
-    return text.size() == id_size && std::all_of(text.begin(), text.end(), [](char c) {
-        return c == '-' || (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f');
-    });
+    if (text.size() != id_size) return false;
+    for (std::size_t i = 0; i < text.size(); ++i) {
+        const bool dash = i == 8 || i == 13 || i == 18 || i == 23;
+        const bool digit = (text[i] >= '0' && text[i] <= '9') || (text[i] >= 'a' && text[i] <= 'f');
+        if (dash ? text[i] != '-' : !digit) return false;
+    }
+    return true;
 }
 
 } // namespace

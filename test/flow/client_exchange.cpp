@@ -15,7 +15,9 @@
 #include <boost/asio/use_future.hpp>
 #include <boost/test/unit_test.hpp>
 
+#include <future>
 #include <optional>
+#include <utility>
 
 using namespace finpost;
 using namespace finpost::test;
@@ -194,6 +196,30 @@ BOOST_AUTO_TEST_CASE(limits_end_it) {
     BOOST_TEST((run(peer.address(), "x", options).error == boost::system::errc::invalid_argument));
 }
 
+BOOST_AUTO_TEST_CASE(the_longest_limit_there_is_does_not_wrap_around) {
+    tcp_peer peer(echo);
+    client_options options;
+    options.connect = options.total = duration::max();
+    const outcome got = run(peer.address(), "hello", options);
+    BOOST_TEST(!got.error);
+    BOOST_TEST(got.result.reply == "hello");
+}
+
+BOOST_AUTO_TEST_CASE(it_never_completes_within_the_call) {
+    asio::io_context io;
+    bool called = false, within = false;
+    asio::post(io, [&] { // where a dispatch would be a call
+        client_options options;
+        options.total = 0ms;
+        async_exchange(io.get_executor(), {"127.0.0.1", 1}, "x", options,
+                       [&](error_code, exchange_result) { called = true; });
+        within = called;
+    });
+    io.run();
+    BOOST_TEST(called);
+    BOOST_TEST(!within);
+}
+
 BOOST_AUTO_TEST_CASE(it_can_be_cancelled_at_every_stage) {
     tcp_peer peer([](peer_connection& one) { one.stay_silent(); });
     for (const std::size_t size : {5u, 64u << 20}) { // while waiting, while sending
@@ -235,6 +261,44 @@ BOOST_AUTO_TEST_CASE(an_exchange_that_is_given_up_with_its_context_leaves_nothin
         for (int i = 0; i < 8; ++i) io.poll();
     }
     BOOST_TEST(open_descriptors() == before);
+}
+
+BOOST_AUTO_TEST_CASE(an_exchange_that_is_given_up_while_it_sends_is_no_end_for_the_peer) {
+    std::promise<bool> reset;
+    auto told = reset.get_future();
+    tcp_peer peer([&](peer_connection& one) {
+        one.read_to_end();
+        reset.set_value(one.was_reset());
+    });
+    {
+        // Half of a payload, and then nothing more.
+        class half final : public byte_source {
+        public:
+            void read(std::span<std::byte> room,
+                      std::function<void(error_code, std::size_t)> done) override {
+                if (std::exchange(given_, true)) return;
+                room[0] = std::byte{'h'};
+                done({}, 1);
+            }
+
+        private:
+            bool given_ = false;
+        } source;
+        class nothing final : public byte_sink {
+        public:
+            error_code write(std::span<const std::byte>) override { return {}; }
+        } sink;
+        asio::io_context io;
+        client_options options;
+        options.progress = [&](std::uint64_t sent, std::uint64_t) {
+            if (sent > 0) io.stop();
+        };
+        async_exchange(io.get_executor(), peer.address(), source, sink, options,
+                       [](error_code, exchange_result) {});
+        io.run();
+    }
+    BOOST_REQUIRE((told.wait_for(20s) == std::future_status::ready));
+    BOOST_TEST(told.get());
 }
 
 BOOST_AUTO_TEST_SUITE_END()

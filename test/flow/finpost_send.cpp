@@ -7,9 +7,12 @@
 
 #include <boost/test/unit_test.hpp>
 
+#include <csignal>
 #include <cstdio>
 #include <fstream>
+#include <future>
 
+#include <sys/stat.h>
 #include <unistd.h>
 
 using namespace finpost;
@@ -42,6 +45,12 @@ struct temporary_file {
     }
     ~temporary_file() { std::remove(name.c_str()); }
     std::string name = "/tmp/finpost-test-XXXXXX";
+};
+
+struct pipe_file {
+    pipe_file() { BOOST_REQUIRE(::mkfifo(name.c_str(), 0600) == 0); }
+    ~pipe_file() { std::remove(name.c_str()); }
+    std::string name = "/tmp/finpost-test-pipe-" + std::to_string(::getpid());
 };
 
 std::string base64_of(const std::string& bytes) {
@@ -170,6 +179,55 @@ BOOST_AUTO_TEST_CASE(an_early_refusal_is_seen_while_standard_input_is_still_open
     ::close(open[1]);
     BOOST_TEST((code == 5));
     BOOST_TEST(holds(child.error(), "receive_timeout"));
+}
+
+BOOST_AUTO_TEST_CASE(a_command_that_is_interrupted_while_it_sends_is_no_end_for_the_peer) {
+    std::promise<void> half;
+    std::promise<bool> reset;
+    auto came = half.get_future();
+    auto told = reset.get_future();
+    tcp_peer peer([&](peer_connection& one) {
+        one.read_at_least(4);
+        half.set_value();
+        one.read_to_end();
+        reset.set_value(one.was_reset());
+    });
+    // A FIFO that is open for writing as well: the input has no end.
+    const pipe_file pipe;
+    child_process child({"sh", "-c", "exec 3<>\"$0\"; printf half >&3; exec \"$1\" send \"$2\" <&3",
+                         pipe.name, FINPOST_PATH, text(peer.address())});
+    BOOST_REQUIRE((came.wait_for(20s) == std::future_status::ready));
+    child.signal(SIGINT);
+    BOOST_TEST((child.wait(20s) == 128 + SIGINT));
+    BOOST_REQUIRE((told.wait_for(20s) == std::future_status::ready));
+    BOOST_TEST(told.get());
+}
+
+BOOST_AUTO_TEST_CASE(what_fails_on_this_side_is_not_told_as_the_peers_doing) {
+    start();
+    const temporary_file file(some_bytes(5'000'000));
+    const auto run = [&](const std::string& redirected) {
+        child_process child({"sh", "-c", "\"$0\" send \"$1\" \"$2\" " + redirected, FINPOST_PATH,
+                             to_string(address()), file.name});
+        const auto code = child.wait(60s);
+        BOOST_TEST((code && *code != 0));
+        return child.error();
+    };
+    for (const char* redirected : {">/dev/full", ">&-"}) {
+        const std::string error = run(redirected);
+        BOOST_TEST(error.starts_with("finpost: standard output: "), error);
+    }
+    // A reader that goes after the first bytes.
+    child_process piped({"sh", "-c", "\"$0\" send \"$1\" \"$2\" | head -c 10 >/dev/null", FINPOST_PATH,
+                         to_string(address()), file.name});
+    BOOST_TEST(piped.wait(60s).has_value());
+    BOOST_TEST(piped.error().starts_with("finpost: standard output: "), piped.error());
+}
+
+BOOST_AUTO_TEST_CASE(a_closed_standard_input_is_a_usage_error_and_nothing_is_sent) {
+    child_process child({"sh", "-c", "\"$0\" send 127.0.0.1:1 <&-", FINPOST_PATH});
+    BOOST_TEST((child.wait(20s) == 2));
+    BOOST_TEST(holds(child.error(), "standard input"));
 }
 
 BOOST_AUTO_TEST_SUITE_END()

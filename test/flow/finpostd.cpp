@@ -1,4 +1,4 @@
-// The program itself, as someone at a shell runs it: flags, variables, signals, exit codes, the log.
+// The program itself, as someone at a shell runs it: flags, variables, signals, exit codes, logs.
 #include "support/child_process.hpp"
 #include "support/raw_client.hpp"
 
@@ -251,6 +251,16 @@ BOOST_AUTO_TEST_CASE(a_second_signal_stops_now) {
     }
 }
 
+BOOST_AUTO_TEST_CASE(any_number_of_signals_ends_it_cleanly) {
+    demo_gateway gateway;
+    raw_client client = begin_exchange(gateway, "never ending");
+    for (int i = 0; i < 20; ++i) gateway.process().signal(i % 2 == 0 ? SIGTERM : SIGINT);
+    // The kernel may merge equal signals that follow at once, but these two are not equal.
+    BOOST_TEST(gateway.ended(5s) == 0);
+    BOOST_TEST((client.read_to_end().how != raw_client::ending::timeout));
+    BOOST_TEST(has(gateway.log(), "\"event\":\"stopped\""));
+}
+
 BOOST_AUTO_TEST_CASE(during_the_drain_delay_clients_are_served_and_readiness_is_gone) {
     demo_gateway gateway({"--drain-delay", "1m"});
     gateway.process().signal(SIGTERM);
@@ -407,7 +417,8 @@ BOOST_AUTO_TEST_CASE(a_log_file_takes_the_log_and_leaves_standard_error_alone) {
 
 BOOST_AUTO_TEST_CASE(few_descriptors_mean_a_warning_and_fewer_connections) {
     child_process gateway({"sh", "-c", "ulimit -n 300 && exec \"$0\" \"$@\"", FINPOSTD_PATH,
-                           "--demo", "--listen", "127.0.0.1:0", "--admin", "off", "--log-format", "json"});
+                           "--demo", "--listen", "127.0.0.1:0", "--admin", "off",
+                           "--log-format", "json"});
     BOOST_REQUIRE(gateway.wait_for_error("\"pid\":"));
     const std::string log = gateway.error();
     BOOST_TEST(has(log, "\"event\":\"descriptors short\",\"descriptors\":300,"), log);

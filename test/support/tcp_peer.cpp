@@ -37,6 +37,7 @@ std::string peer_connection::read_at_least(std::size_t n) {
     std::array<char, 64 << 10> room;
     while (out.size() < n && ready(fd_, POLLIN)) {
         const ssize_t got = ::recv(fd_, room.data(), room.size(), 0);
+        was_reset_ = got < 0 && errno == ECONNRESET;
         if (got <= 0) break;
         out.append(room.data(), static_cast<std::size_t>(got));
     }

@@ -21,6 +21,8 @@ public:
 
     std::string read_to_end();
     std::string read_at_least(std::size_t n);
+    /// Whether reading ended with a reset instead of a FIN.
+    bool was_reset() const noexcept { return was_reset_; }
     void send(std::string_view data);
     void half_close();
     void reset();
@@ -30,6 +32,7 @@ public:
 private:
     friend class tcp_peer;
     int fd_;
+    bool was_reset_ = false;
     std::future<void> released_;
 };
 

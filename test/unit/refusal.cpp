@@ -28,7 +28,8 @@ BOOST_AUTO_TEST_CASE(whatever_is_not_exactly_one_is_an_answer) {
           "finpost: busy " + id + "\r\n", "finpost:  busy " + id + "\n", "finpost: busy  " + id + "\n",
           "finpost: unheard_of " + id + "\n", "finpost: busy " + id.substr(1) + "\n",
           "finpost: busy " + id + "0\n", " finpost: busy " + id + "\n", "finpost: busy\n", std::string("\n"),
-          "finpost: busy 017F22E2-79b0-7cc3-98c4-dc0c0c07398f\n"};
+          "finpost: busy 017F22E2-79b0-7cc3-98c4-dc0c0c07398f\n",
+          "finpost: busy 017f22e279b0-7cc3-98c4--dc0c0c07398f\n"};
     for (const std::string& text : texts) BOOST_TEST(!parse_refusal(text), text);
 }
 

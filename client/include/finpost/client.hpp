@@ -78,9 +78,12 @@ using exchange_handler = std::function<void(error_code, exchange_result)>;
 /// Cancels the exchange, from any thread; does nothing when it has ended.
 using exchange_cancel = std::function<void()>;
 
-exchange_cancel start_exchange(const boost::asio::any_io_executor& executor, host_port target,
-                               byte_source& payload, byte_sink* reply, client_options options,
-                               std::shared_ptr<void> owned, exchange_handler done);
+/// Hands `arm` what cancels the exchange, then starts it: with several threads it may have ended before
+/// this returns, and a slot must not be touched after that. `done` is never called from within.
+void start_exchange(const boost::asio::any_io_executor& executor, host_port target,
+                    byte_source& payload, byte_sink* reply, client_options options,
+                    std::shared_ptr<void> owned, exchange_handler done,
+                    const std::function<void(exchange_cancel)>& arm);
 
 /// A source for `bytes`, to be kept alive as the `owned` of `start_exchange`.
 std::shared_ptr<byte_source> memory_source(std::string bytes);
@@ -113,10 +116,12 @@ struct initiate_exchange {
             });
         };
         byte_source& from = memory ? *memory : *source;
-        exchange_cancel cancel = start_exchange(executor, std::move(target), from, sink,
-                                                std::move(options), std::move(memory), std::move(done));
-        if (slot.is_connected())
-            slot.assign([cancel = std::move(cancel)](asio::cancellation_type) { cancel(); });
+        const auto arm = [slot](exchange_cancel cancel) mutable {
+            if (slot.is_connected())
+                slot.assign([cancel = std::move(cancel)](asio::cancellation_type) { cancel(); });
+        };
+        start_exchange(executor, std::move(target), from, sink, std::move(options), std::move(memory),
+                       std::move(done), arm);
     }
 };
 
@@ -129,8 +134,11 @@ struct initiate_exchange {
 /// executor: success means that the whole payload was sent and the peer ended the reply with a FIN. A
 /// refusal completes with its `reason`, a time limit with `error::timed_out`, a cancellation (total,
 /// partial or terminal) with `error::operation_aborted`, a peer that ends before it was sent everything
-/// with `error::broken_pipe`; `result.stage` tells how far it came. Limits that make no sense complete
-/// with `errc::invalid_argument`.
+/// with `error::broken_pipe`; `result.stage` tells how far it came. Limits that are not above zero
+/// complete with `errc::invalid_argument`; one above a year is a year.
+///
+/// A connection that ends before the half-close is reset, also when the process is killed or the
+/// execution context goes: the peer never takes a part of a payload for the whole.
 ///
 /// Runs on a strand of `executor`; nothing of the caller's is needed until it completes, but the source
 /// and the sink.
