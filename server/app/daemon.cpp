@@ -55,6 +55,14 @@ std::string joined(const Range& all) {
     return text;
 }
 
+// One more signal while everything is put away must not make a failure of a clean stop.
+void block_signals() {
+    sigset_t stops;
+    ::sigemptyset(&stops);
+    for (const int one : {SIGINT, SIGTERM, SIGHUP}) ::sigaddset(&stops, one);
+    ::pthread_sigmask(SIG_BLOCK, &stops, nullptr);
+}
+
 // A message for one line: system_error ends its own with brackets full of source positions.
 std::string plain_message(const std::exception& error) {
     std::string text = error.what();
@@ -95,6 +103,7 @@ public:
             others.emplace_back([this] { run_loop(); });
         run_loop();
         for (std::thread& one : others) one.join();
+        block_signals();
         const metrics::sessions view = counters_.read_sessions();
         log_(log_level::info, "stopped",
              {{"exchanges", number(view.replied)}, {"refused", number(view.refused)},

@@ -12,16 +12,16 @@ namespace finpost {
 
 /// The daemon's log: Boost.Log behind the library's `logger` door.
 ///
-/// A line is formatted by the thread that logs and queued; one thread of its own writes what is
-/// queued in large pieces. The queue is bounded: when the reader of the log does not keep up, lines
+/// A line is formatted by the thread that logs, and a thread of its own writes what has gathered,
+/// in large pieces. What may gather is bounded: when the reader of the log does not keep up, lines
 /// are dropped and counted, and the event loop never waits. Make one at a time: Boost.Log's core is
-/// a global.
+/// a global, and every sink in it gets every line.
 class log_setup {
 public:
     /// Opens the file, if one is named; throws std::system_error that names it.
     explicit log_setup(const log_config& config);
 
-    /// Writes to the descriptor `fd`, which stays the caller's, and queues at most `most` lines.
+    /// Writes to the descriptor `fd`, which stays the caller's, and lets `most` bytes wait.
     log_setup(const log_config& config, int fd, std::size_t most);
 
     /// Like `stop` with a limit of one second.
@@ -33,10 +33,10 @@ public:
     /// The door. Copies of it may be used as long as anyone likes: after `stop` lines are dropped.
     logger door() const;
 
-    /// Lines that were lost: the queue was full, or they could not be written.
+    /// Lines that were lost: too many waited, or they could not be written.
     std::uint64_t dropped() const noexcept;
 
-    /// Writes what is queued, for no longer than `limit`, and stops. False when lines were left
+    /// Writes what waits, for no longer than `limit`, and stops. False when lines were left
     /// over; they count as dropped.
     bool stop(std::chrono::milliseconds limit);
 

@@ -2,39 +2,60 @@
 
 #include <atomic>
 #include <chrono>
+#include <condition_variable>
 #include <cstddef>
 #include <cstdint>
+#include <mutex>
 #include <string>
 #include <string_view>
+#include <thread>
 
 namespace finpost {
 
-/// Gathers lines and writes them to a descriptor in large pieces. One thread appends and flushes.
+/// Gathers lines in a bounded buffer and writes them to a descriptor in large pieces, in a thread
+/// of its own. Who appends never waits for who reads the log: what does not fit is dropped and
+/// counted.
 ///
-/// It waits for a slow reader, but never inside `write`, where nothing could end the waiting: pipes
-/// and terminals are asked first and get no more at once than a pipe takes whole.
+/// The thread waits for a slow reader, but never inside `write`, where nothing could end the
+/// waiting: pipes and terminals are asked first and get no more at once than a pipe takes whole.
 class log_writer {
 public:
-    explicit log_writer(int fd);
+    /// `fd` stays the caller's. At most `most` bytes wait, and as many again are being written.
+    log_writer(int fd, std::size_t most);
 
-    /// Adds a line, its line feed included; writes when enough have gathered.
+    /// Like `stop` with a limit of one second.
+    ~log_writer();
+
+    log_writer(const log_writer&) = delete;
+    log_writer& operator=(const log_writer&) = delete;
+
+    /// Adds a line, its line feed included. From any thread.
     void append(std::string_view line);
-    void flush();
 
-    /// From now on nothing waits beyond `when`; what is unwritten then is lost. From any thread.
-    void give_up_at(std::chrono::steady_clock::time_point when) noexcept;
+    /// Writes what has gathered, for no longer than `limit`, and ends the thread. False when
+    /// something was lost by that. Lines that come later are dropped.
+    bool stop(std::chrono::milliseconds limit);
 
-    /// Lines that could not be written. From any thread.
+    /// Lines that were dropped or could not be written. From any thread.
     std::uint64_t lost() const noexcept { return lost_.load(std::memory_order_relaxed); }
 
 private:
-    bool wait_writable() const noexcept;
+    using clock = std::chrono::steady_clock;
+    void run();
+    void write(std::string_view lines);
+    bool wait_writable();
 
-    int fd_;
-    bool is_file_;
-    std::string gathered_;
-    std::atomic<std::chrono::steady_clock::rep> give_up_at_;
+    const int fd_;
+    const bool is_file_;
+    const std::size_t most_;
     std::atomic<std::uint64_t> lost_{0};
+    std::mutex mutex_;
+    std::condition_variable changed_;
+    std::string gathered_;
+    clock::time_point give_up_at_ = clock::time_point::max();
+    bool waiting_ = false; // the thread has nothing to do
+    bool stopped_ = false;
+    std::thread thread_;
 };
 
 } // namespace finpost

@@ -63,10 +63,12 @@ private:
     static std::string number(Number value) {
         std::array<char, 352> room{}; // the longest double
         char* const last = room.data() + room.size();
+        std::to_chars_result end{};
         if constexpr (std::is_floating_point_v<Number>) // le="0.0005" and never 5e-04
-            return {room.data(), std::to_chars(room.data(), last, value, std::chars_format::fixed).ptr};
+            end = std::to_chars(room.data(), last, value, std::chars_format::fixed);
         else
-            return {room.data(), std::to_chars(room.data(), last, value).ptr};
+            end = std::to_chars(room.data(), last, value);
+        return {room.data(), end.ptr};
     }
 
     std::string out_;

@@ -59,7 +59,7 @@ BOOST_AUTO_TEST_SUITE(log_setup)
 
 BOOST_AUTO_TEST_CASE(everything_logged_is_written_by_the_stop_in_order) {
     pipe_pair out;
-    finpost::log_setup log(text_at(log_level::info), out.ends[1], 1000);
+    finpost::log_setup log(text_at(log_level::info), out.ends[1], 1 << 20);
     for (int i = 0; i < 200; ++i) log.door()(log_level::info, "n", {{"i", std::int64_t{i}}});
     log.door()(log_level::debug, "hidden");
     BOOST_TEST(log.stop(10s));
@@ -77,7 +77,7 @@ BOOST_AUTO_TEST_CASE(everything_logged_is_written_by_the_stop_in_order) {
 BOOST_AUTO_TEST_CASE(a_log_that_is_not_read_drops_and_counts_and_never_blocks) {
     pipe_pair out;
     constexpr std::uint64_t written = 20'000; // far more than a pipe and the queue hold
-    finpost::log_setup log(text_at(log_level::info), out.ends[1], 100);
+    finpost::log_setup log(text_at(log_level::info), out.ends[1], 10'000);
     const logger door = log.door();
     for (std::uint64_t i = 0; i < written; ++i)
         door(log_level::info, "line", {{"of", "some length"}});
@@ -89,7 +89,7 @@ BOOST_AUTO_TEST_CASE(a_log_that_is_not_read_drops_and_counts_and_never_blocks) {
 
 BOOST_AUTO_TEST_CASE(lines_after_the_stop_and_lines_nobody_can_read_count_as_dropped) {
     pipe_pair out;
-    finpost::log_setup log(text_at(log_level::info), out.ends[1], 100);
+    finpost::log_setup log(text_at(log_level::info), out.ends[1], 10'000);
     const logger door = log.door();
     log.stop(1s);
     door(log_level::info, "late");
@@ -99,7 +99,7 @@ BOOST_AUTO_TEST_CASE(lines_after_the_stop_and_lines_nobody_can_read_count_as_dro
 
 BOOST_AUTO_TEST_CASE(several_threads_log_whole_lines) {
     pipe_pair out;
-    finpost::log_setup log(text_at(log_level::info), out.ends[1], 10'000);
+    finpost::log_setup log(text_at(log_level::info), out.ends[1], 1 << 20);
     std::string text;
     std::thread reader([&] {
         std::array<char, 4096> room{};
