@@ -117,12 +117,12 @@ BOOST_AUTO_TEST_CASE(a_redirect_is_not_followed) {
 }
 
 BOOST_AUTO_TEST_CASE(an_upstream_by_name) {
-    service.endpoints = {
-        parse_http_url("http://localhost:" + std::to_string(upstream.address().port()) + "/").value()};
+    const std::string port = std::to_string(upstream.address().port());
+    service.endpoints = {parse_http_url("http://localhost:" + port + "/").value()};
     start();
     BOOST_TEST(exchange("hello").bytes == "hello");
     BOOST_TEST(upstream.requests().at(0).field("Host") ==
-               "localhost:" + std::to_string(upstream.address().port()));
+               "localhost:" + port);
     BOOST_TEST(exchange("again").bytes == "again");
 }
 

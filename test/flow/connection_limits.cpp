@@ -94,7 +94,7 @@ BOOST_AUTO_TEST_CASE(everybody_finishes_although_the_buffers_hold_only_a_few) {
 
 BOOST_AUTO_TEST_CASE(whoever_finds_no_room_in_time_is_refused) {
     config.max_payload = config.max_buffered = 1 << 20;
-    config.receive_idle = 300ms;
+    config.receive_idle = 1s;
     upstream.by_default(scripted_upstream::held(scripted_upstream::raw(response(200, "done"))));
     start();
     const std::string payload = some_bytes(900'000);

@@ -88,7 +88,8 @@ BOOST_AUTO_TEST_CASE(the_second_attempt_never_uses_another_kept_connection) {
 
 BOOST_AUTO_TEST_CASE(a_request_that_may_have_been_seen_is_never_sent_again) {
     upstream.on(2, scripted_upstream::raw_then_fin("H")); // one byte of an answer
-    upstream.on(4, scripted_upstream::raw_then_reset("HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\n"));
+    upstream.on(4, scripted_upstream::raw_then_reset("HTTP/1.1 200 OK\r\n"
+                                                     "Content-Length: 9\r\n\r\n"));
     upstream.on(6, scripted_upstream::never());
     service.total = 1s;
     start();

@@ -78,7 +78,8 @@ private:
                "    location /upload { proxy_pass http://" << to_string(behind) << "; }\n"
                "    location /small { client_max_body_size 1k; proxy_pass http://"
             << to_string(behind) << "; }\n"
-               "    location /fixed { return 200 \"$request_method $content_length $server_protocol\"; }\n"
+               "    location /fixed { return 200 "
+               "\"$request_method $content_length $server_protocol\"; }\n"
                "  }\n}\n";
     }
 
@@ -141,8 +142,9 @@ BOOST_AUTO_TEST_CASE(nodejs) {
         child_process node({"node", "-e", node_service});
         BOOST_REQUIRE(node.wait_for_output(" ready"));
         const int port = std::stoi(node.output().substr(5));
+        const std::string at = "http://127.0.0.1:" + std::to_string(port);
         upstream_config there = service;
-        there.endpoints = {parse_http_url("http://127.0.0.1:" + std::to_string(port) + target).value()};
+        there.endpoints = {parse_http_url(at + target).value()};
         gateway_fixture one;
         one.service = there;
         one.start();

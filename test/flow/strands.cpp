@@ -44,8 +44,8 @@ void look(const asio::any_io_executor& executor, verdicts& seen) {
     seen.threads.insert(std::this_thread::get_id());
 }
 
-// Goes to sleep several times, so that it wakes up on other threads. What it counts is neither atomic
-// nor locked: ThreadSanitizer reports it unless the strand orders it, cancellation included.
+// Goes to sleep several times, so that it wakes up on other threads. What it counts is neither
+// atomic nor locked: ThreadSanitizer reports it unless the strand orders it, cancellation included.
 asio::awaitable<reply> hop(request asked, verdicts& seen, int naps) {
     asio::any_io_executor executor = co_await asio::this_coro::executor;
     int touched = 0;
@@ -109,7 +109,7 @@ BOOST_AUTO_TEST_CASE(limits_act_on_the_sessions_strand) {
 BOOST_AUTO_TEST_CASE(resets_and_timeouts_and_exchanges_side_by_side) {
     threads = 4;
     config.on_client_reset = client_reset_policy::cancel;
-    config.receive_idle = 100ms;
+    config.receive_idle = 1s;
     service.max_connections = 20;
     service.connect = 15s;
     service.total = 15s;
@@ -143,7 +143,8 @@ BOOST_AUTO_TEST_CASE(a_stop_in_the_middle_of_everything) {
     const auto got = exchange_all(address(), payloads, 40);
     stopper.join();
     for (const auto& one : got) {
-        // A reply, a refusal, a reset, or no connection; but never anything that looks like an answer.
+        // A reply, a refusal, a reset, or no connection; but never anything that looks like an
+        // answer.
         const bool whole = one.bytes == "hello" && one.how == raw_client::ending::fin;
         const bool told = refusal_reason(one.bytes) == "draining";
         BOOST_TEST((whole || told || one.how != raw_client::ending::fin));
@@ -154,9 +155,11 @@ BOOST_AUTO_TEST_CASE(a_stop_in_the_middle_of_everything) {
 BOOST_AUTO_TEST_CASE(it_can_be_started_and_stopped_again_and_again) {
     threads = 4;
     start();
+    // Sessions of a gateway that is gone still count: what the fixture drains at the end is another one.
+    static metrics others;
     for (int i = 0; i < 20; ++i) {
         gateway_config other = config;
-        gateway second(executor(), other, forwarder().as_handler(), counters, log.as_logger());
+        gateway second(executor(), other, forwarder().as_handler(), others, log.as_logger());
         second.start();
         BOOST_TEST(test::exchange(second.endpoints().at(0), "hello").bytes == "hello");
         raw_client in_flight(second.endpoints().at(0));

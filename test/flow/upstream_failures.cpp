@@ -145,7 +145,8 @@ BOOST_AUTO_TEST_CASE(the_answer_is_larger_than_allowed) {
     upstream.on(1, scripted_upstream::echo());
     upstream.on(2, scripted_upstream::chunked_echo(100));
     upstream.on(3, scripted_upstream::close_delimited_echo());
-    upstream.on(4, scripted_upstream::raw("HTTP/1.1 200 OK\r\nContent-Length: 99999999999\r\n\r\n"));
+    upstream.on(4, scripted_upstream::raw("HTTP/1.1 200 OK\r\n"
+                                          "Content-Length: 99999999999\r\n\r\n"));
     start();
     for (int i = 0; i < 4; ++i) expect_refusal(exchange(some_bytes(1001)), reason::reply_too_large);
     upstream.by_default(scripted_upstream::chunked_echo(100));

@@ -66,7 +66,9 @@ struct gateway_fixture::engine {
 };
 
 gateway_fixture::gateway_fixture()
-    : descriptors_before_(open_descriptors()), engine_(std::make_unique<engine>()) {}
+    : descriptors_before_(open_descriptors()), engine_(std::make_unique<engine>()) {
+    service.keep_alive = 60s; // on a slow machine an idle connection would expire within a test
+}
 
 gateway_fixture::~gateway_fixture() = default;
 

@@ -17,11 +17,12 @@
 
 namespace finpost::test {
 
-/// A gateway in this process, in front of a scripted upstream: set what differs, `start`, be a client.
+/// A gateway in this process, in front of a scripted upstream: set what differs, `start`, be a
+/// client.
 ///
-/// At the end of every test case (Boost.Test calls `teardown`) it drains and checks what must always
-/// hold: no session and no thread left over, accepted = replied + refused + aborted + probes, no byte
-/// still buffered, upstream connections closed, as many open descriptors as before.
+/// At the end of every test case (Boost.Test calls `teardown`) it drains and checks what must
+/// always hold: no session and no thread left over, accepted = replied + refused + aborted +
+/// probes, no byte still buffered, upstream connections closed, as many open descriptors as before.
 class gateway_fixture {
     const std::size_t descriptors_before_; // counted before anything below opens one
 
@@ -31,7 +32,7 @@ public:
     void teardown();
 
     gateway_config config;    ///< without `listen`: 127.0.0.1, any port
-    upstream_config service;  ///< without `endpoints`: the scripted upstream
+    upstream_config service;  ///< without `endpoints`: the scripted upstream; kept for a minute
     std::size_t threads = 2;
     log_level threshold = log_level::debug;
     metrics counters;
@@ -55,17 +56,17 @@ public:
     boost::asio::any_io_executor executor() const;
     http_upstream& forwarder() const;
 
-    /// Keeps all of the gateway's threads busy until the result goes: what clients do meanwhile lies
-    /// ready in the kernel, and is then seen in one go.
+    /// Keeps all of the gateway's threads busy until the result goes: what clients do meanwhile
+    /// lies ready in the kernel, and is then seen in one go.
     std::shared_ptr<void> hold_threads();
 
-    /// Checks that a client got exactly this refusal and a FIN, and that the access log and the metrics
-    /// say the same.
+    /// Checks that a client got exactly this refusal and a FIN, and that the access log and the
+    /// metrics say the same.
     void expect_refusal(const raw_client::received& got, reason why);
 
     std::uint64_t refused(reason why) { return counters.refused_for(why).value(); }
-    /// The access line of the n-th exchange that ended (from 1); waits for it and throws when it never
-    /// comes.
+    /// The access line of the n-th exchange that ended (from 1); waits for it and throws when it
+    /// never comes.
     log_recorder::record access_line(std::size_t n = 1) const;
 
 private:
@@ -85,8 +86,8 @@ std::string refusal_reason(std::string_view bytes);
 /// The request identifier in a refusal line.
 std::string refusal_id(std::string_view bytes);
 
-/// Every payload as a client of its own, `at_once` of them at the same time; the replies in the order
-/// of the payloads. A client that fails gives `ending::timeout` and the exception's text.
+/// Every payload as a client of its own, `at_once` of them at the same time; the replies in the
+/// order of the payloads. A client that fails gives `ending::timeout` and the exception's text.
 std::vector<raw_client::received> exchange_all(const socket_address& to,
                                                const std::vector<std::string>& payloads,
                                                std::size_t at_once);

@@ -14,8 +14,8 @@
 
 namespace finpost::test {
 
-/// Keeps what a library logs, so that a test can wait for a record and look at its fields. Thread safe.
-/// It outlives every logger it has given out.
+/// Keeps what a library logs, so that a test can wait for a record and look at its fields. Thread
+/// safe. It outlives every logger it has given out.
 class log_recorder {
 public:
     using milliseconds = std::chrono::milliseconds;

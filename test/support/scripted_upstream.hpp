@@ -15,9 +15,9 @@
 
 namespace finpost::test {
 
-/// An HTTP service that does what a test tells it to, well-behaved or not: blocking sockets and a thread
-/// for each connection, nothing of finpost's own HTTP code or Asio in it. It listens on 127.0.0.1 on a
-/// free port and keeps every request it has seen. Thread safe.
+/// An HTTP service that does what a test tells it to, well-behaved or not: blocking sockets and a
+/// thread for each connection, nothing of finpost's own HTTP code or Asio in it. It listens on
+/// 127.0.0.1 on a free port and keeps every request it has seen. Thread safe.
 class scripted_upstream {
 public:
     using milliseconds = std::chrono::milliseconds;
@@ -36,8 +36,8 @@ public:
         std::size_t count(std::string_view name) const;
     };
 
-    /// One request and the connection it came on, as a script sees them. Every function ends the script
-    /// by an exception of its own when the other side or the test has ended the connection.
+    /// One request and the connection it came on, as a script sees them. Every function ends the
+    /// script by an exception of its own when the other side or the test has ended the connection.
     class conversation {
     public:
         /// The head, and after `read_body` the body.
@@ -98,13 +98,14 @@ public:
     bool wait_for_requests(std::size_t n, milliseconds limit = milliseconds(20'000)) const;
     bool wait_for_open_connections(std::size_t n, milliseconds limit = milliseconds(20'000)) const;
 
-    /// Waits until `n` connections wait for their next request, then closes those that do (FIN), as a
-    /// service that has kept them long enough does. When it returns true, they are closed.
+    /// Waits until `n` connections wait for their next request, then closes those that do (FIN), as
+    /// a service that has kept them long enough does. When it returns true, they are closed.
     bool close_idle(std::size_t n = 1);
     /// Ends everything: no connection is accepted any more, all are closed.
     void stop();
 
-    /// Sends the body back: with its length, in chunks of `piece` bytes, or up to the connection's end.
+    /// Sends the body back: with its length, in chunks of `piece` bytes, or up to the connection's
+    /// end.
     static script echo(int status = 200);
     static script chunked_echo(std::size_t piece = 1000);
     static script close_delimited_echo();

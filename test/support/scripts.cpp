@@ -29,7 +29,9 @@ bool same_name(std::string_view a, std::string_view b) {
 std::vector<std::string> values_of(std::string_view head, std::string_view name) {
     std::vector<std::string> out;
     std::size_t at = head.find("\r\n") + 2; // behind the request line
-    for (std::size_t end = 0; (end = head.find("\r\n", at)) != head.npos && end > at; at = end + 2) {
+    for (std::size_t end = 0;; at = end + 2) {
+        end = head.find("\r\n", at);
+        if (end == head.npos || end == at) break; // the empty line
         const std::string_view line = head.substr(at, end - at);
         const std::size_t colon = line.find(':');
         if (colon == line.npos || !same_name(line.substr(0, colon), name)) continue;
@@ -155,7 +157,8 @@ refusing_port::~refusing_port() { ::close(fd_); }
 
 silent_port::silent_port() : fd_(bound_socket(address_)) {
     ::listen(fd_, 0);
-    // The kernel drops every SYN once the backlog is full; more than it takes must be offered to fill it.
+    // The kernel drops every SYN once the backlog is full; more than it takes must be offered to
+    // fill it.
     for (int i = 0; i < 4; ++i) {
         fillers_.push_back(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
         static_cast<void>(::connect(fillers_.back(), address_.data(),
