@@ -85,6 +85,7 @@ BOOST_AUTO_TEST_CASE(tells_both_ends_of_the_connection_and_when_each_stage_was_o
 }
 
 BOOST_AUTO_TEST_CASE(every_address_of_a_name_is_tried) {
+    if (!localhost_is_known()) return;
     // localhost is ::1 and 127.0.0.1 on most machines; the peer listens on one of them only.
     tcp_peer peer(echo);
     const outcome got = run({"localhost", peer.address().port}, "by name");

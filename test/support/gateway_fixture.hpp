@@ -75,6 +75,10 @@ private:
     std::unique_ptr<engine> engine_;
 };
 
+/// Whether the machine knows the name `localhost`; a bare chroot without /etc/hosts does not. Says
+/// SKIPPED when not.
+bool localhost_is_known();
+
 /// How many descriptors this process has open.
 std::size_t open_descriptors();
 

@@ -5,12 +5,23 @@
 #include <atomic>
 #include <exception>
 #include <filesystem>
+#include <iostream>
 #include <iterator>
 #include <random>
 #include <thread>
 #include <utility>
 
+#include <netdb.h>
+
 namespace finpost::test {
+
+bool localhost_is_known() {
+    addrinfo* found = nullptr;
+    const bool known = ::getaddrinfo("localhost", nullptr, nullptr, &found) == 0;
+    if (known) ::freeaddrinfo(found);
+    else std::cout << "SKIPPED: this machine does not know the name localhost" << std::endl;
+    return known;
+}
 
 std::size_t open_descriptors() {
     const std::filesystem::directory_iterator all("/proc/self/fd");
