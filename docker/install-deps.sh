@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Installs the system packages finpost needs on Debian 12, in sections:
 #
-#   docker/install-deps.sh [--build] [--runtime] [--test] [--with-containers]
+#   docker/install-deps.sh [--build] [--runtime] [--test] [--bench] [--with-containers]
 #
 # Without a section: --build. It installs what is missing and nothing else, says nothing when all is
 # well, never starts or enables a service, and is safe to run again. sudo is used only when not root.
@@ -16,6 +16,8 @@ runtime=(libboost-url1.81.0 libboost-json1.81.0 libboost-log1.81.0 libboost-thre
          libboost-filesystem1.81.0 libssl3)
 # The test framework, software nobody here wrote to test against, and what counts instructions.
 test=(libboost-test1.81-dev netcat-openbsd socat nginx python3 valgrind)
+# What test/bench/run.sh draws, micro-benchmarks and isolates with.
+bench=(gnuplot-nox libbenchmark-dev python3 iproute2 util-linux)
 containers=(podman netavark aardvark-dns iptables uidmap slirp4netns)
 
 # What a machine may have from elsewhere than Debian: installed only where the command is missing.
@@ -30,6 +32,7 @@ for section in "$@"; do
     --build) wanted+=("${build[@]}") ;;
     --runtime) wanted+=("${runtime[@]}") ;;
     --test) wanted+=("${test[@]}") ;;
+    --bench) wanted+=("${bench[@]}") ;;
     --with-containers) wanted+=("${containers[@]}") ;;
     -h | --help)
         sed -n '2,/^set /{/^set /d;s/^# \{0,1\}//;p}' "$0"

@@ -1,8 +1,10 @@
+#include "load.hpp"
 #include "send.hpp"
 
 #include <cerrno>
 #include <cstdio>
 #include <exception>
+#include <string_view>
 
 #include <fcntl.h>
 #include <unistd.h>
@@ -24,6 +26,7 @@ int main(int argc, char** argv) {
     using action = finpost::command_line::action;
     occupy_standard_descriptors();
     try {
+        if (argc > 1 && argv[1] == std::string_view("load")) return finpost::load(argc - 1, argv + 1);
         const finpost::command_line line = finpost::read_command_line(argc, argv);
         if (line.what == action::help) return std::fputs(line.help.c_str(), stdout), 0;
         if (line.what == action::version) return std::puts("finpost " FINPOST_VERSION), 0;

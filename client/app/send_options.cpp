@@ -14,6 +14,8 @@ constexpr std::string_view help = R"(finpost: the client of finpostd
 
   finpost send HOST:PORT [FILE]     sends FILE or standard input, half-closes, and writes the reply
                                     to standard output
+  finpost load HOST:PORT            measures a gateway with many clients at once: see
+                                    finpost load --help
 
   --encode none|base64              what is made of the payload before it is sent [none]
   --decode none|base64              what the reply is decoded from [none]

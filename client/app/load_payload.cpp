@@ -1,0 +1,68 @@
+#include "load_payload.hpp"
+
+#include <algorithm>
+#include <cstring>
+#include <random>
+#include <string_view>
+
+namespace finpost {
+
+namespace {
+
+constexpr std::string_view alphabet =
+    "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+constexpr std::size_t counted = 10;  // characters of a head that hold the number: 60 bits
+constexpr std::size_t windows = 4093; // a prime, so that neighbours in time differ in their bodies too
+
+} // namespace
+
+load_payloads::load_payloads(std::size_t size) : size_(size), noise_(size + windows) {
+    // The same noise in every run: figures of two runs can be compared.
+    std::mt19937_64 random(20'240'229);
+    for (char& each : noise_) each = alphabet[random() & 63];
+}
+
+load_payloads::one load_payloads::make(std::uint64_t n) const noexcept {
+    one made{};
+    for (std::size_t i = 0; i < made.head.size(); ++i) {
+        made.head[i] = i < counted ? alphabet[(n >> (6 * i)) & 63]
+                                   : noise_[(n * 31 + i) % noise_.size()];
+    }
+    made.body_at = static_cast<std::size_t>(n * 61 % windows);
+    return made;
+}
+
+std::size_t load_payloads::head_size() const noexcept {
+    return std::min(size_, std::tuple_size_v<decltype(one::head)>);
+}
+
+int load_payloads::rest(const one& which, std::size_t offset,
+                        std::array<iovec, 2>& pieces) const noexcept {
+    const std::size_t head = head_size();
+    std::size_t used = 0;
+    // A gathered write takes pointers to non-const, and only reads through them.
+    if (offset < head) {
+        pieces[used++] = {const_cast<char*>(which.head.data() + offset), head - offset};
+        offset = head;
+    }
+    if (offset < size_) {
+        pieces[used++] = {const_cast<char*>(noise_.data() + which.body_at + offset), size_ - offset};
+    }
+    return static_cast<int>(used);
+}
+
+bool load_payloads::matches(const one& which, std::size_t offset,
+                            std::span<const char> data) const noexcept {
+    if (offset + data.size() > size_) return false;
+    std::array<iovec, 2> pieces;
+    const int count = rest(which, offset, pieces);
+    for (int i = 0; i < count && !data.empty(); ++i) {
+        const iovec& piece = pieces[static_cast<std::size_t>(i)];
+        const std::size_t n = std::min(piece.iov_len, data.size());
+        if (std::memcmp(piece.iov_base, data.data(), n) != 0) return false;
+        data = data.subspan(n);
+    }
+    return true;
+}
+
+} // namespace finpost

@@ -1,0 +1,89 @@
+#include "load_plan.hpp"
+
+#include "finpost/quoted.hpp"
+
+#include <charconv>
+#include <string_view>
+#include <system_error>
+
+namespace finpost {
+
+namespace {
+
+constexpr std::uint64_t most_connections = 1'000'000;
+constexpr std::uint64_t most_requests = 1'000'000'000'000;
+constexpr std::uint64_t most_rate = 10'000'000;
+constexpr std::uint64_t largest_size = 1u << 30;
+constexpr duration usual_length{10'000};
+constexpr duration longest_count{120'000}; // a run of -n exchanges that does not get through them
+
+class reader {
+public:
+    explicit reader(std::vector<std::string>& problems) : problems_(problems) {}
+
+    // `into` keeps its default where the option was not given.
+    template <class Number>
+    void number(const char* name, const std::string& text, std::uint64_t least, std::uint64_t most,
+                Number& into) {
+        if (text.empty()) return;
+        std::uint64_t value = 0;
+        const char* const end = text.data() + text.size();
+        const auto [stop, ec] = std::from_chars(text.data(), end, value);
+        if (ec != std::errc{} || stop != end || value < least || value > most) {
+            return wrong(name, quoted(text) + " is not a whole number from " +
+                                   std::to_string(least) + " to " + std::to_string(most));
+        }
+        into = static_cast<Number>(value);
+    }
+
+    void time(const char* name, const std::string& text, duration& into) {
+        if (text.empty()) return;
+        const auto read = parse_duration(text);
+        if (!read) return wrong(name, read.error().message);
+        if (*read <= duration::zero()) return wrong(name, "must be longer than 0s");
+        into = *read;
+    }
+
+    void size(const char* name, const std::string& text, std::uint64_t& into) {
+        if (text.empty()) return;
+        const auto read = parse_size(text);
+        if (!read) return wrong(name, read.error().message);
+        if (*read == 0) return wrong(name, "must be at least 1: an empty payload gets no reply");
+        if (*read > largest_size) return wrong(name, "must be at most 1GiB");
+        into = *read;
+    }
+
+    void wrong(const char* name, const std::string& what) {
+        problems_.push_back(std::string(name) + ": " + what);
+    }
+
+private:
+    std::vector<std::string>& problems_;
+};
+
+} // namespace
+
+std::optional<load_plan> read_load_plan(const load_arguments& from,
+                                        std::vector<std::string>& problems) {
+    const std::size_t before = problems.size();
+    load_plan plan;
+    reader read(problems);
+    const auto target = parse_host_port(from.target);
+    if (!target) read.wrong("HOST:PORT", target.error().message);
+    else if (target->port == 0) read.wrong("HOST:PORT", "port 0 cannot be connected to");
+    else plan.target = *target;
+    read.number("--slow", from.slow, 0, most_connections, plan.slow);
+    read.number("--connections", from.connections, plan.slow > 0 ? 0 : 1, most_connections,
+                plan.connections);
+    read.number("--requests", from.requests, 1, most_requests, plan.requests);
+    read.number("--rate", from.rate, 1, most_rate, plan.rate);
+    read.size("--size", from.size, plan.size);
+    plan.length = plan.requests > 0 ? longest_count : usual_length;
+    read.time("--duration", from.duration, plan.length);
+    read.time("--timeout", from.timeout, plan.timeout);
+    plan.verify = !from.no_verify;
+    if (problems.size() > before) return std::nullopt;
+    return plan;
+}
+
+} // namespace finpost

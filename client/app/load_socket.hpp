@@ -1,0 +1,17 @@
+#pragma once
+
+#include "finpost/endpoint.hpp"
+
+#include <cstdint>
+
+namespace finpost {
+
+/// Begins a non-blocking connection to `target`; the descriptor, or -1 with `errno`. Whether it was
+/// established shows when it is first written to.
+///
+/// The client is the one that half-closes first, so its side keeps the port in TIME_WAIT for a minute,
+/// and one address has about 28,000 of them. A loopback target is therefore connected to from many
+/// loopback addresses in turn, as `n` says.
+int connect_from_many(const socket_address& target, std::uint64_t n) noexcept;
+
+} // namespace finpost
