@@ -103,7 +103,8 @@ def _measure(gateway, service, point, build_dir, core):
         # Others used more than a sixth of one core meanwhile.
         disturbed=busy - cpu - service_cpu - load["cpu_us"] > elapsed * 1e6 / 6,
         errors=load["failed"] + load["unfinished"],
-        error_kinds={**{k: n for k, n in load["errors"].items() if n}, **load["refusals"]},
+        error_kinds={kind: count for kind, count in {**load["errors"], **load["refusals"]}.items()
+                     if count and kind != "refused"},  # the reasons add up to it
         stalled=load["stalled"],
         waited_long=load["latency_us"]["max"] > 1e6,
         slow_lost=point.slow - stayed,

@@ -27,7 +27,7 @@ struct end_point {
 // byte is then a new event). False when the connection is broken; `eof` when it has ended.
 bool fill(baseline::buffer& into, int fd, bool whole_reads, bool& eof) {
     for (bool filled = true;;) {
-        const ssize_t n = into.receive(fd, 4096, filled);
+        const ssize_t n = into.receive(fd, 1024, filled);
         if (n < 0) return errno == EAGAIN;
         eof = n == 0;
         if (eof || (whole_reads && !filled)) return true;

@@ -72,7 +72,7 @@ public:
 
     void reserve(std::size_t capacity) {
         if (capacity <= capacity_) return;
-        capacity_ = std::max(capacity, 2 * capacity_);
+        capacity_ = std::max({capacity, 2 * capacity_, std::size_t{4096}});
         memory_ = static_cast<char*>(std::realloc(memory_, capacity_));
         if (memory_ == nullptr) std::abort();
     }
