@@ -13,7 +13,7 @@ REFERENCE = "finpostd"  # ratios are given against it
 TITLES = {
     "finpostd": "finpostd (event-driven)",
     "thread_per_client": "thread per client",
-    "thread_per_client_pool": "thread per client, pooled upstream",
+    "thread_per_client_pool": "thread per client, pooled",
     "original": "the original (Python)",
     "epoll_floor": "epoll floor",
 }
