@@ -51,12 +51,6 @@ std::string span_text(std::chrono::nanoseconds span) {
     return format(value < 10 ? "%.2f %s" : value < 100 ? "%.1f %s" : "%.0f %s", value, unit);
 }
 
-std::string target_text(const load_plan& plan) {
-    const bool v6 = plan.target.host.find(':') != std::string::npos;
-    const std::string& host = plan.target.host;
-    return (v6 ? '[' + host + ']' : host) + ':' + std::to_string(plan.target.port);
-}
-
 std::string size_text(std::uint64_t bytes) {
     const std::string text = format_size(bytes);
     return text.back() == 'B' ? text : text + " byte";
@@ -109,7 +103,7 @@ std::string latency_object(const latency_histogram& of) {
 } // namespace
 
 std::string text_report(const load_plan& plan, const load_result& result) {
-    std::string out = target_text(plan) + ": " + std::to_string(plan.connections) +
+    std::string out = to_string(plan.target) + ": " + std::to_string(plan.connections) +
                       " at once, " + size_text(plan.size) + " payloads, " +
                       (plan.rate > 0 ? number(plan.rate) + " arrivals a second" : "closed loop") +
                       (plan.verify ? ", echo verified\n" : ", replies not verified\n");
@@ -151,7 +145,7 @@ std::string json_report(const load_plan& plan, const load_result& result) {
         .add("stayed", std::uint64_t{result.slow.stayed})
         .add("answered", std::uint64_t{result.slow.answered});
     object out;
-    out.raw("target", '"' + target_text(plan) + '"')
+    out.raw("target", '"' + to_string(plan.target) + '"')
         .add("connections", std::uint64_t{plan.connections})
         .add("size", plan.size)
         .add("rate", plan.rate)

@@ -99,9 +99,7 @@ void tell(const exchange_result& result) {
 
 // What people read when something went wrong.
 std::string explain(const send_options& options, error_code failed, const exchange_result& result) {
-    const bool v6 = options.target.host.find(':') != std::string::npos;
-    const std::string host = v6 ? '[' + options.target.host + ']' : options.target.host;
-    const std::string where = host + ':' + std::to_string(options.target.port);
+    const std::string where = to_string(options.target);
     if (result.refused) {
         return "refused by the gateway: " + std::string(to_string(*result.refused)) + " (" +
                failed.message() + "), request " + result.request_id;

@@ -37,7 +37,6 @@ private:
     boost::asio::awaitable<void> send(std::shared_ptr<operation> self);
 
     void fail(error_code ec);
-    void end(error_code ec);
     void limit(clock::time_point until);
     void reset_on_close(bool on);
     void reply_ended();

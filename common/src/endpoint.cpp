@@ -195,6 +195,10 @@ std::string to_string(const socket_address& address) {
     return text;
 }
 
+std::string to_string(const host_port& place) {
+    return with_brackets(place.host) + ':' + std::to_string(place.port);
+}
+
 parsed<host_port> parse_host_port(std::string_view text) {
     constexpr std::string_view expected = ": expected HOST:PORT or [IPv6]:PORT";
     const auto wrong = [&](std::string_view what) {

@@ -261,8 +261,7 @@ private:
 bool looks_names_up(const daemon_config& config) {
     const auto& urls = config.upstream.endpoints;
     return std::any_of(urls.begin(), urls.end(), [](const http_url& url) {
-        const bool v6 = url.host.find(':') != url.host.npos;
-        return !parse_socket_address((v6 ? '[' + url.host + ']' : url.host) + ":1").has_value();
+        return !parse_socket_address(to_string(host_port{url.host, url.port})).has_value();
     });
 }
 

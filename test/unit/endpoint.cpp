@@ -51,6 +51,8 @@ BOOST_AUTO_TEST_SUITE(endpoint)
 
 BOOST_AUTO_TEST_CASE(a_host_and_a_port_are_read) {
     BOOST_TEST((parse_host_port("localhost:5000").value() == host_port{"localhost", 5000}));
+    for (const char* text : {"localhost:5000", "192.0.2.1:1", "[2001:db8::1]:65535"})
+        BOOST_TEST(to_string(parse_host_port(text).value()) == text);
     BOOST_TEST((parse_host_port("127.0.0.1:0").value() == host_port{"127.0.0.1", 0}));
     BOOST_TEST((parse_host_port("a-b.c_d.example:65535").value() ==
                 host_port{"a-b.c_d.example", 65535}));

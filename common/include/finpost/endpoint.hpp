@@ -50,6 +50,9 @@ struct host_port {
     friend bool operator==(const host_port&, const host_port&) = default;
 };
 
+/// As `parse_host_port` reads it: "device.test:5000" or "[2001:db8::1]:5000".
+std::string to_string(const host_port& place);
+
 /// Reads `HOST:PORT`, `A.B.C.D:PORT` or `[IPv6]:PORT`. The port is decimal, 0 to 65535.
 /// An IPv6 address without brackets is an error that says so.
 parsed<host_port> parse_host_port(std::string_view text);

@@ -46,10 +46,8 @@ std::vector<std::string> fixed_heads(const upstream_config& config) {
 
 std::vector<std::string> host_and_port(const upstream_config& config) {
     std::vector<std::string> labels;
-    for (const http_url& url : config.endpoints) {
-        const bool v6 = url.host.find(':') != url.host.npos;
-        labels.push_back((v6 ? '[' + url.host + ']' : url.host) + ':' + std::to_string(url.port));
-    }
+    for (const http_url& url : config.endpoints)
+        labels.push_back(to_string(host_port{url.host, url.port}));
     return labels;
 }
 
