@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Installs the system packages finpost needs on Debian 12, in sections:
 #
-#   docker/install-deps.sh [--build] [--runtime] [--test] [--bench] [--with-containers]
+#   docker/install-deps.sh [--build] [--runtime] [--unit-test] [--test] [--bench] [--with-containers]
 #
 # Without a section: --build. It installs what is missing and nothing else, says nothing when all is
 # well, never starts or enables a service, and is safe to run again. sudo is used only when not root.
@@ -11,19 +11,26 @@ set -euo pipefail
 # cannot be installed together.
 build=(g++ cmake ninja-build libboost1.81-dev libboost-url1.81-dev libboost-json1.81-dev
        libboost-log1.81-dev libboost-thread1.81-dev libboost-filesystem1.81-dev libcli11-dev
-       libssl-dev)
+       libtomlplusplus-dev libssl-dev prometheus-cpp-dev)
 runtime=(libboost-url1.81.0 libboost-json1.81.0 libboost-log1.81.0 libboost-thread1.81.0
-         libboost-filesystem1.81.0 libssl3)
-# The test framework, software nobody here wrote to test against, and what counts instructions.
-test=(libboost-test1.81-dev netcat-openbsd socat nginx python3 valgrind)
+         libboost-filesystem1.81.0 libtomlplusplus3 libprometheus-cpp-core1.0 libssl3
+         ca-certificates)
+unit_test=(libboost-test1.81-dev)
+# Software nobody here wrote to test against, what counts instructions, what reads YAML, a host's
+# logger, and what makes documentation and packages.
+test=("${unit_test[@]}" netcat-openbsd socat nginx libnginx-mod-stream haproxy openssl prometheus
+      python3 python3-yaml valgrind libspdlog-dev doxygen dpkg-dev pkgconf)
 # What test/bench/run.sh draws, micro-benchmarks and isolates with.
 bench=(gnuplot-nox libbenchmark-dev python3 iproute2 util-linux)
-containers=(podman netavark aardvark-dns iptables uidmap slirp4netns)
+# An engine, and the hosts, routers and manifests around a container.
+engine=(podman runc netavark aardvark-dns iptables uidmap slirp4netns podman-compose debootstrap)
+containers=(python3 python3-yaml iproute2 iptables conntrack)
 
 # What a machine may have from elsewhere than Debian: installed only where the command is missing.
 have() { command -v "$1" >/dev/null 2>&1; }
 have node || test+=(nodejs)
-if have podman || have docker; then containers=(); fi
+docker_runs() { have docker && docker info >/dev/null 2>&1; }
+have npm || containers+=(npm)
 
 [ $# -gt 0 ] || set -- --build
 wanted=()
@@ -31,9 +38,13 @@ for section in "$@"; do
     case $section in
     --build) wanted+=("${build[@]}") ;;
     --runtime) wanted+=("${runtime[@]}") ;;
+    --unit-test) wanted+=("${unit_test[@]}") ;;
     --test) wanted+=("${test[@]}") ;;
     --bench) wanted+=("${bench[@]}") ;;
-    --with-containers) wanted+=("${containers[@]}") ;;
+    --with-containers)
+        wanted+=("${containers[@]}")
+        docker_runs || wanted+=("${engine[@]}")
+        ;;
     -h | --help)
         sed -n '2,/^set /{/^set /d;s/^# \{0,1\}//;p}' "$0"
         exit 0

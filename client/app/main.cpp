@@ -1,5 +1,8 @@
 #include "load.hpp"
+#include "probe.hpp"
 #include "send.hpp"
+
+#include "finpost/version.hpp"
 
 #include <cerrno>
 #include <cstdio>
@@ -32,7 +35,8 @@ int main(int argc, char** argv) {
         if (line.what == action::version) return std::puts("finpost " FINPOST_VERSION), 0;
         for (const std::string& problem : line.problems)
             std::fprintf(stderr, "finpost: %s\n", problem.c_str());
-        return line.problems.empty() ? finpost::send(line.send) : 2;
+        if (!line.problems.empty()) return 2;
+        return line.what == action::probe ? finpost::probe(line.probe) : finpost::send(line.send);
     } catch (const std::exception& bug) {
         std::fprintf(stderr, "finpost: %s\n", bug.what());
         return 6;

@@ -77,57 +77,68 @@ private:
 };
 
 void tell(const exchange_result& result) {
-    const bool v6 = result.remote.is_v6();
-    if (result.connected.count() > 0) {
-        std::fprintf(stderr, "connection: family=%s type=SOCK_STREAM local=%s remote=%s\n",
-                     v6 ? "AF_INET6" : "AF_INET", to_string(result.local).c_str(),
-                     to_string(result.remote).c_str());
-    }
+    std::fputs(describe(result).c_str(), stderr);
     auto stage = [last = std::chrono::microseconds{}](const char* name, std::chrono::microseconds at,
                                                              const std::string& more) mutable {
         if (at.count() == 0) return;
-        std::fprintf(stderr, "%-8s %10.3f ms%s\n", name, milliseconds(at - last), more.c_str());
+        std::fprintf(stderr, "%-9s %10.3f ms%s\n", name, milliseconds(at - last), more.c_str());
         last = at;
     };
     stage("resolve", result.resolved, "");
     stage("connect", result.connected, "");
-    stage("send", result.half_closed, "  " + std::to_string(result.sent) + " bytes, then the FIN");
+    stage("tls", result.secured, "");
+    const char* const end = result.secured.count() > 0 ? " bytes, then the close_notify" : " bytes, then the FIN";
+    stage("send", result.half_closed, "  " + std::to_string(result.sent) + end);
     stage("wait", result.first_byte, "");
-    stage("receive", result.ended, "  " + std::to_string(result.received) + " bytes");
-    std::fprintf(stderr, "%-8s %10.3f ms\n", "total", milliseconds(result.ended));
+    // What was not finished is told by its name: the time of a failed handshake is no time of receiving.
+    const bool receiving = result.stage == exchange_stage::done || result.received > 0;
+    const std::string last(receiving ? "receive" : to_string(result.stage));
+    stage(last.c_str(), result.ended, "  " + std::to_string(result.received) + " bytes");
+    std::fprintf(stderr, "%-9s %10.3f ms\n", "total", milliseconds(result.ended));
 }
 
+} // namespace
+
 // What people read when something went wrong.
-std::string explain(const send_options& options, error_code failed, const exchange_result& result) {
-    const std::string where = to_string(options.target);
+std::string explain(const host_port& target, error_code failed, const exchange_result& result) {
+    const std::string where = to_string(target);
+    const std::string why = failed.message() + (result.detail.empty() ? "" : ": " + result.detail);
     if (result.refused) {
         return "refused by the gateway: " + std::string(to_string(*result.refused)) + " (" +
                failed.message() + "), request " + result.request_id;
     }
     const std::string stage(to_string(result.stage));
-    if (result.stage == exchange_stage::resolve || result.stage == exchange_stage::connect)
-        return "no connection to " + where + " (" + stage + "): " + failed.message();
+    if (exit_code(failed, result) == no_connection)
+        return "no connection to " + where + " (" + stage + "): " + why;
     if (failed == asio::error::timed_out) return "the time was over in stage " + stage;
     if (failed == asio::error::broken_pipe)
         return where + " closed the connection before the whole payload was sent";
-    return "the connection was cut in stage " + stage + ": " + failed.message();
+    return "the connection was cut in stage " + stage + ": " + why;
 }
-
-} // namespace
 
 int exit_code(error_code failed, const exchange_result& result) {
     if (!failed) return whole;
     if (result.refused) return refused;
-    // Nothing was sent: whoever wants to may try again without a second thought.
-    if (result.stage == exchange_stage::resolve || result.stage == exchange_stage::connect)
+    // Nothing was sent, or nothing of it was taken: whoever wants to may try again without a second
+    // thought.
+    if (result.stage <= exchange_stage::handshake || failed == reason::tls_handshake)
         return no_connection;
     return failed == asio::error::timed_out ? time_limit : cut;
 }
 
+std::optional<client_options> prepare_or_complain(const connection_options& options) {
+    std::vector<std::string> problems, warnings;
+    auto out = prepare(options, problems, warnings);
+    for (const std::string& one : problems) complain(one);
+    for (const std::string& one : warnings) complain("warning: " + one);
+    return out;
+}
+
 int send(const send_options& options) {
     std::signal(SIGPIPE, SIG_IGN);
+    auto limits = prepare_or_complain(options);
     const auto fd = open_input(options.file);
-    if (!fd) return usage;
+    if (!fd || !limits) return usage;
     descriptor_source raw(*fd);
     noting_source input(raw);
     encoding_source encoded(input);
@@ -142,12 +153,9 @@ int send(const send_options& options) {
     {
         const std::uint64_t size = raw.size();
         progress_bar bar(options.encode ? base64::encoded_size(size) : size);
-        client_options limits;
-        limits.connect = options.connect;
-        limits.total = options.total;
-        limits.progress = [&bar](std::uint64_t sent, std::uint64_t received) { bar.update(sent, received); };
+        limits->progress = [&bar](std::uint64_t sent, std::uint64_t received) { bar.update(sent, received); };
         asio::io_context io(1);
-        async_exchange(io.get_executor(), options.target, payload, reply, limits,
+        async_exchange(io.get_executor(), options.target, payload, reply, *limits,
                        [&](error_code ec, exchange_result what) {
                            failed = ec;
                            result = std::move(what);
@@ -158,7 +166,7 @@ int send(const send_options& options) {
         if (options.verbose) tell(result);
         // A lookup that is still under way would hold the end up: leave it behind.
         if (failed && result.stage == exchange_stage::resolve) {
-            complain(explain(options, failed, result));
+            complain(explain(options.target, failed, result));
             std::_Exit(exit_code(failed, result));
         }
     }
@@ -166,7 +174,7 @@ int send(const send_options& options) {
         if (output.failed) complain("standard output: " + output.failed.message());
         else if (input.failed && failed == input.failed)
             complain(input_name(options.file) + ": " + failed.message() + "; the connection was reset");
-        else complain(explain(options, failed, result));
+        else complain(explain(options.target, failed, result));
         return exit_code(failed, result);
     }
     if (!options.decode) return whole;

@@ -10,17 +10,33 @@ namespace finpost {
 
 namespace {
 
+// Below the ten seconds after which a gateway by default gives up a client that sends nothing: its end
+// is then no answer to the half-close.
+constexpr duration probe_time{5'000};
+
 constexpr std::string_view help = R"(finpost: the client of finpostd
 
   finpost send HOST:PORT [FILE]     sends FILE or standard input, half-closes, and writes the reply
                                     to standard output
+  finpost probe HOST:PORT           tells whether a half-close survives the path to a gateway
   finpost load HOST:PORT            measures a gateway with many clients at once: see
                                     finpost load --help
 
   --encode none|base64              what is made of the payload before it is sent [none]
   --decode none|base64              what the reply is decoded from [none]
-  --connect-timeout TIME            the longest time for looking up the host and connecting [5s]
-  --timeout TIME                    the longest time for everything [30s]
+  --payload TEXT                    probe: what is sent before the half-close [nothing]. With it the
+                                    gateway makes a request of it, and the answer is the proof
+  --connect-timeout TIME            the longest time for looking up the host, connecting, and the TLS
+                                    handshake [5s]
+  --timeout TIME                    the longest time for everything [30s; probe: 5s]
+  --tls                             TLS 1.2 or 1.3; the half-close is then a close_notify
+  --ca FILE                         the certificates that may have signed the gateway's [the system's]
+  --cert FILE, --key FILE           our certificate, if the gateway asks for one, and its key
+                                    [in the same file]
+  --server-name NAME                whom the gateway must prove to be [HOST]
+  --proxy-protocol v1|v2            sends a PROXY header before everything else
+  --proxy-source IP:PORT, --proxy-destination IP:PORT
+                                    the addresses in it [the connection's own]
   -v, --verbose                     says the connection as the socket sees it, and how long each
                                     stage took, on standard error
   --version, --help
@@ -31,25 +47,33 @@ terminal when something takes long; what it counts is sent, which is not yet rec
 Exit codes:
   0  the whole payload was sent and the whole reply has come
   2  a bad option, or a file that cannot be read; nothing was sent
-  3  no connection; nothing was sent
+  3  no connection, or no TLS handshake; nothing was sent
   4  a time limit
   5  the gateway refused; the reason is on standard error and nothing on standard output
   6  the connection was reset or cut
+finpost probe: 0 the half-close survives, 4 nothing came back, 6 it does not
 )";
 
 void read_codec(const std::string& text, const char* flag, bool& base64,
                 std::vector<std::string>& problems) {
     base64 = text == "base64";
-    if (text != "none" && text != "base64")
+    if (!text.empty() && text != "none" && text != "base64")
         problems.push_back(std::string(flag) + ": " + finpost::quoted(text) + " is neither none nor base64");
 }
 
-void read_time(const std::string& text, const char* flag, duration& value,
-               std::vector<std::string>& problems) {
-    const auto read = parse_duration(text);
-    if (!read) problems.push_back(std::string(flag) + ": " + read.error().message);
-    else if (*read <= duration::zero()) problems.push_back(std::string(flag) + ": must be above zero");
-    else value = *read;
+// What `finpost send` and `finpost probe` are told beside their options.
+void read_target(const std::vector<std::string>& words, const std::string& usage, host_port& target,
+                 std::vector<std::string>& problems) {
+    if (words.size() < 2) return problems.push_back("HOST:PORT is missing: " + usage);
+    const auto read = parse_host_port(words[1]);
+    if (!read) problems.push_back("HOST:PORT: " + read.error().message);
+    else if (read->port == 0) problems.push_back("HOST:PORT: nobody listens on port 0");
+    else target = *read;
+}
+
+void refuse_more_than(std::size_t n, const std::vector<std::string>& words,
+                      std::vector<std::string>& problems) {
+    if (words.size() > n) problems.push_back(finpost::quoted(words[n]) + " is one argument too many");
 }
 
 } // namespace
@@ -63,14 +87,13 @@ command_line read_command_line(int argc, const char* const* argv) {
     cli.allow_extras();
     bool wants_help = false, wants_version = false;
     std::vector<std::string> words;
-    std::string encode = "none", decode = "none", connect = "5s", total = "30s";
+    std::string encode, decode, payload;
     cli.add_flag("-h,--help", wants_help);
     cli.add_flag("--version", wants_version);
-    cli.add_flag("-v,--verbose", out.send.verbose);
     cli.add_option("--encode", encode);
     cli.add_option("--decode", decode);
-    cli.add_option("--connect-timeout", connect);
-    cli.add_option("--timeout", total);
+    cli.add_option("--payload", payload);
+    const connection_flags connection(cli);
     try {
         cli.parse(argc, argv);
     } catch (const CLI::ParseError& error) {
@@ -90,25 +113,32 @@ command_line read_command_line(int argc, const char* const* argv) {
         out.problems.push_back("a command is missing: finpost send HOST:PORT [FILE]");
         return out;
     }
-    if (words[0] != "send") {
+    const auto only_for = [&](const char* command, const std::string& value, const char* flag) {
+        if (!value.empty() && words[0] != command)
+            out.problems.push_back(std::string(flag) + " is for finpost " + command);
+    };
+    if (words[0] == "send") {
+        out.what = command_line::action::send;
+        read_target(words, "finpost send HOST:PORT [FILE]", out.send.target, out.problems);
+        if (words.size() > 2) out.send.file = words[2];
+        refuse_more_than(3, words, out.problems);
+        read_codec(encode, "--encode", out.send.encode, out.problems);
+        read_codec(decode, "--decode", out.send.decode, out.problems);
+        connection.read(out.send, out.problems);
+    } else if (words[0] == "probe") {
+        out.what = command_line::action::probe;
+        out.probe.total = probe_time;
+        read_target(words, "finpost probe HOST:PORT", out.probe.target, out.problems);
+        refuse_more_than(2, words, out.problems);
+        out.probe.payload = payload;
+        connection.read(out.probe, out.problems);
+    } else {
         out.problems.push_back(finpost::quoted(words[0]) + " is no command: see --help");
         return out;
     }
-    out.what = command_line::action::send;
-    if (words.size() < 2) {
-        out.problems.push_back("HOST:PORT is missing: finpost send HOST:PORT [FILE]");
-    } else {
-        const auto target = parse_host_port(words[1]);
-        if (!target) out.problems.push_back("HOST:PORT: " + target.error().message);
-        else if (target->port == 0) out.problems.push_back("HOST:PORT: nobody listens on port 0");
-        else out.send.target = *target;
-    }
-    if (words.size() > 2) out.send.file = words[2];
-    if (words.size() > 3) out.problems.push_back(finpost::quoted(words[3]) + " is one argument too many");
-    read_codec(encode, "--encode", out.send.encode, out.problems);
-    read_codec(decode, "--decode", out.send.decode, out.problems);
-    read_time(connect, "--connect-timeout", out.send.connect, out.problems);
-    read_time(total, "--timeout", out.send.total, out.problems);
+    only_for("send", encode, "--encode");
+    only_for("send", decode, "--decode");
+    only_for("probe", payload, "--payload");
     return out;
 }
 

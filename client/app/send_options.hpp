@@ -1,26 +1,27 @@
 #pragma once
 
-#include "finpost/client.hpp"
-
-#include <string>
-#include <vector>
+#include "connection_options.hpp"
 
 namespace finpost {
 
 /// What `finpost send` was told.
-struct send_options {
-    host_port target;
+struct send_options : connection_options {
     std::string file; ///< empty or "-": standard input
     bool encode = false, decode = false;
-    duration connect{5'000}, total{30'000};
-    bool verbose = false;
+};
+
+/// What `finpost probe` was told.
+struct probe_options : connection_options {
+    /// What is sent before the half-close; nothing, unless there is some.
+    std::string payload;
 };
 
 /// What the command line comes down to.
 struct command_line {
-    enum class action { none, send, help, version };
+    enum class action { none, send, probe, help, version };
     action what = action::none;
     send_options send;
+    probe_options probe;
     std::string help;
     /// Everything that is wrong, each naming its option.
     std::vector<std::string> problems;

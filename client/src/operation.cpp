@@ -2,12 +2,10 @@
 
 #include <boost/asio/as_tuple.hpp>
 #include <boost/asio/bind_executor.hpp>
-#include <boost/asio/buffer.hpp>
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/error.hpp>
 #include <boost/asio/post.hpp>
 #include <boost/asio/use_awaitable.hpp>
-#include <boost/asio/write.hpp>
 
 #include <algorithm>
 #include <exception>
@@ -23,9 +21,12 @@ namespace {
 constexpr auto as_result = asio::as_tuple(asio::use_awaitable);
 constexpr std::size_t block = 64 << 10;
 constexpr std::size_t longest_refusal = 128;
+constexpr unsigned reads_in_a_row = 8;
 
-socket_address address_of(const asio::ip::tcp::endpoint& endpoint) {
-    return {endpoint.data(), endpoint.size()};
+transfer timed_out() {
+    transfer out;
+    out.error = asio::error::timed_out;
+    return out;
 }
 
 // A time point counts nanoseconds: a limit of centuries would wrap around into the past.
@@ -81,6 +82,8 @@ asio::awaitable<void> operation::run(std::shared_ptr<operation> self) {
         fail(make_error_code(boost::system::errc::invalid_argument));
     if (!error_) co_await resolve();
     if (!error_) co_await connect();
+    if (!error_) co_await introduce();
+    if (!error_) co_await secure();
     if (!error_) {
         result_.stage = exchange_stage::send;
         limit(until_);
@@ -90,57 +93,6 @@ asio::awaitable<void> operation::run(std::shared_ptr<operation> self) {
         co_await receive();
     }
     finish();
-}
-
-// A lookup cannot be cancelled once it runs: it is waited for with a limit, and left alone after that.
-asio::awaitable<void> operation::resolve() {
-    error_code not_literal;
-    const auto literal = asio::ip::make_address(target_.host, not_literal);
-    if (!not_literal) {
-        addresses_ = {tcp::endpoint(literal, target_.port)};
-    } else {
-        resolver_.async_resolve(target_.host, std::to_string(target_.port),
-                                tcp::resolver::numeric_service,
-                                [self = shared_from_this()](error_code ec, const auto& found) {
-                                    self->looked_up_ = true;
-                                    self->lookup_error_ = ec;
-                                    for (const auto& one : found)
-                                        self->addresses_.push_back(one.endpoint());
-                                    self->lookup_.cancel();
-                                });
-        lookup_.expires_at(connect_until_);
-        auto [ec] = co_await lookup_.async_wait(as_result);
-        static_cast<void>(ec); // how it ended, the flags tell
-        if (error_) co_return;
-        if (!looked_up_) fail(asio::error::timed_out);
-        else if (lookup_error_) fail(lookup_error_);
-        else if (addresses_.empty()) fail(asio::error::host_not_found);
-    }
-    result_.resolved = since_start();
-}
-
-asio::awaitable<void> operation::connect() {
-    result_.stage = exchange_stage::connect;
-    error_code last = asio::error::timed_out;
-    auto left = static_cast<std::int64_t>(addresses_.size());
-    for (const tcp::endpoint& address : addresses_) {
-        // A silent address gets its share of the time, not all of it.
-        limit(clock::now() + (connect_until_ - clock::now()) / left--);
-        error_code ignored;
-        socket_.close(ignored);
-        auto [ec] = co_await socket_.async_connect(address, as_result);
-        if (error_) co_return;
-        if (!ec && !expired_) {
-            socket_.set_option(tcp::no_delay(true), ignored);
-            reset_on_close(true);
-            result_.local = address_of(socket_.local_endpoint(ignored));
-            result_.remote = address_of(socket_.remote_endpoint(ignored));
-            result_.connected = since_start();
-            co_return;
-        }
-        last = expired_ ? error_code(asio::error::timed_out) : ec;
-    }
-    fail(last);
 }
 
 asio::awaitable<void> operation::send(std::shared_ptr<operation> /*self*/) {
@@ -153,17 +105,27 @@ asio::awaitable<void> operation::send(std::shared_ptr<operation> /*self*/) {
             co_return;
         }
         if (n == 0) break;
-        const auto data = asio::buffer(room.data(), n);
-        auto [ec, m] = co_await asio::async_write(socket_, data, as_result);
-        if (ended_) co_return;
-        result_.sent += m;
+        std::span<const std::byte> rest = std::span(room).first(n);
+        while (!rest.empty()) {
+            const transfer put = stream_->write(rest);
+            // Why the peer takes no more, the reading side finds out: a refusal, or a reset.
+            if (put.error) co_return;
+            rest = rest.subspan(put.size);
+            result_.sent += put.size;
+            if (put.wait_for == readiness::none) continue;
+            auto [ec] = co_await socket_.async_wait(kind_of(put.wait_for), as_result);
+            if (ended_ || ec) co_return;
+        }
         advanced();
-        // Why the peer takes no more, the reading side finds out: a refusal, or a reset.
-        if (ec) co_return;
     }
-    error_code ignored;
+    for (;;) {
+        const transfer put = stream_->half_close();
+        if (put.error) co_return;
+        if (put.wait_for == readiness::none) break;
+        auto [ec] = co_await socket_.async_wait(kind_of(put.wait_for), as_result);
+        if (ended_ || ec) co_return;
+    }
     reset_on_close(false);
-    socket_.shutdown(tcp::socket::shutdown_send, ignored);
     sent_all_ = true;
     result_.half_closed = since_start();
     if (result_.stage == exchange_stage::send) result_.stage = exchange_stage::wait;
@@ -171,21 +133,29 @@ asio::awaitable<void> operation::send(std::shared_ptr<operation> /*self*/) {
 
 asio::awaitable<void> operation::receive() {
     std::vector<std::byte> room(block);
-    for (;;) {
-        auto [ec, n] = co_await socket_.async_read_some(asio::buffer(room), as_result);
+    for (unsigned turn = 1;; ++turn) {
         if (error_) co_return;
-        if (expired_) ec = asio::error::timed_out;
-        if (ec == asio::error::eof) co_return reply_ended();
-        if (ec) {
+        transfer got = stream_->read(room);
+        if (expired_) got = timed_out();
+        if (got.ended) co_return reply_ended();
+        if (got.error) {
             // A refusal may be followed by a reset, when the peer does not read what we still send.
             const bool whole = !passing_ && parse_refusal(first_);
-            co_return whole ? reply_ended() : fail(ec);
+            co_return whole ? reply_ended() : fail_with_detail(got.error);
         }
+        if (got.wait_for != readiness::none) {
+            auto [ec] = co_await socket_.async_wait(kind_of(got.wait_for), as_result);
+            static_cast<void>(ec); // a limit or a failure, which the next turn sees
+            continue;
+        }
+        const std::size_t n = got.size;
         if (result_.received == 0) result_.first_byte = since_start();
         if (sent_all_) result_.stage = exchange_stage::receive;
         result_.received += n;
         advanced();
         if (const error_code full = take(std::span(room).first(n))) co_return fail(full);
+        // However fast the reply comes, the payload, the limits and a cancellation have their turn.
+        if (turn % reads_in_a_row == 0) co_await asio::post(strand_, asio::use_awaitable);
     }
 }
 
@@ -229,6 +199,12 @@ void operation::fail(error_code ec) {
     lookup_.cancel();
 }
 
+// For what the stream knows more about than the code says.
+void operation::fail_with_detail(error_code ec) {
+    if (!error_) result_.detail = stream_->failure();
+    fail(ec);
+}
+
 void operation::limit(clock::time_point until) {
     expired_ = false;
     timer_.expires_at(until); // cancels the wait for an earlier limit
@@ -266,42 +242,6 @@ void operation::advanced() const {
 
 std::chrono::microseconds operation::since_start() const {
     return std::chrono::duration_cast<std::chrono::microseconds>(clock::now() - began_);
-}
-
-namespace {
-
-class string_source final : public byte_source {
-public:
-    explicit string_source(std::string bytes) : bytes_(std::move(bytes)) {}
-    void read(std::span<std::byte> room, std::function<void(error_code, std::size_t)> done) override {
-        const std::size_t n = std::min(room.size(), bytes_.size() - at_);
-        std::copy_n(std::as_bytes(std::span(bytes_)).begin() + static_cast<std::ptrdiff_t>(at_), n,
-                    room.begin());
-        at_ += n;
-        done({}, n);
-    }
-
-private:
-    const std::string bytes_;
-    std::size_t at_ = 0;
-};
-
-} // namespace
-
-std::shared_ptr<byte_source> memory_source(std::string bytes) {
-    return std::make_shared<string_source>(std::move(bytes));
-}
-
-void start_exchange(const asio::any_io_executor& executor, host_port target, byte_source& payload,
-                    byte_sink* reply, client_options options, std::shared_ptr<void> owned,
-                    exchange_handler done, const std::function<void(exchange_cancel)>& arm) {
-    const auto one = std::make_shared<operation>(executor, std::move(target), payload, reply,
-                                                 std::move(options), std::move(owned),
-                                                 std::move(done));
-    arm([weak = std::weak_ptr(one)] {
-        if (const auto alive = weak.lock()) alive->cancel();
-    });
-    one->start();
 }
 
 } // namespace finpost::detail

@@ -1,5 +1,7 @@
 #pragma once
 
+#include "stream.hpp"
+
 #include "finpost/client.hpp"
 
 #include <boost/asio/awaitable.hpp>
@@ -30,13 +32,21 @@ private:
     using clock = std::chrono::steady_clock;
     using tcp = boost::asio::ip::tcp;
 
+    static tcp::socket::wait_type kind_of(readiness one) noexcept {
+        return one == readiness::writable ? tcp::socket::wait_write : tcp::socket::wait_read;
+    }
+
     boost::asio::awaitable<void> run(std::shared_ptr<operation> self);
     boost::asio::awaitable<void> resolve();
     boost::asio::awaitable<void> connect();
+    boost::asio::awaitable<void> introduce();
+    boost::asio::awaitable<void> secure();
     boost::asio::awaitable<void> receive();
     boost::asio::awaitable<void> send(std::shared_ptr<operation> self);
 
+    void open_stream();
     void fail(error_code ec);
+    void fail_with_detail(error_code ec);
     void limit(clock::time_point until);
     void reset_on_close(bool on);
     void reply_ended();
@@ -55,6 +65,7 @@ private:
     exchange_handler done_;
 
     tcp::socket socket_;
+    std::unique_ptr<stream> stream_; // on `socket_`, from the connection on
     tcp::resolver resolver_;
     boost::asio::steady_timer timer_;  // the nearest limit
     boost::asio::steady_timer lookup_; // cancelled when the lookup has ended

@@ -36,6 +36,7 @@ std::string_view to_string(exchange_stage stage) noexcept {
     switch (stage) {
     case exchange_stage::resolve: return "resolve";
     case exchange_stage::connect: return "connect";
+    case exchange_stage::handshake: return "handshake";
     case exchange_stage::send: return "send";
     case exchange_stage::wait: return "wait";
     case exchange_stage::receive: return "receive";

@@ -1,19 +1,22 @@
 #include "daemon.hpp"
 
-#include "admin.hpp"
+#include "admin_port.hpp"
 #include "demo_service.hpp"
 #include "descriptor_limit.hpp"
+#include "event_loops.hpp"
+#include "gateway_set.hpp"
 #include "log_setup.hpp"
 #include "metrics_text.hpp"
+#include "options.hpp"
+#include "quiet_log.hpp"
+#include "restart_only.hpp"
 
-#include "finpost/gateway.hpp"
-#include "finpost/http_upstream.hpp"
 #include "finpost/metrics.hpp"
+#include "finpost/version.hpp"
 
 #include <boost/asio/as_tuple.hpp>
 #include <boost/asio/bind_executor.hpp>
 #include <boost/asio/co_spawn.hpp>
-#include <boost/asio/io_context.hpp>
 #include <boost/asio/signal_set.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <boost/asio/strand.hpp>
@@ -22,12 +25,13 @@
 
 #include <algorithm>
 #include <atomic>
+#include <chrono>
 #include <csignal>
 #include <cstdio>
 #include <cstdlib>
 #include <exception>
 #include <memory>
-#include <optional>
+#include <mutex>
 #include <stdexcept>
 #include <thread>
 #include <utility>
@@ -51,15 +55,23 @@ std::size_t threads_of(const daemon_config& config) {
 template <class Range>
 std::string joined(const Range& all) {
     std::string text;
-    for (const auto& one : all) text += (text.empty() ? "" : ",") + to_string(one);
+    for (const auto& one : all) {
+        if (!text.empty()) text += ',';
+        text += to_string(one);
+    }
     return text;
+}
+
+std::optional<std::int64_t> seconds_until(std::optional<tls_context::time_point> when) {
+    if (!when) return std::nullopt;
+    return std::chrono::floor<std::chrono::seconds>(*when - std::chrono::system_clock::now()).count();
 }
 
 // One more signal while everything is put away must not make a failure of a clean stop.
 void block_signals() {
     sigset_t stops;
     ::sigemptyset(&stops);
-    for (const int one : {SIGINT, SIGTERM, SIGHUP}) ::sigaddset(&stops, one);
+    for (const int one : {SIGINT, SIGTERM, SIGHUP, SIGUSR1}) ::sigaddset(&stops, one);
     ::pthread_sigmask(SIG_BLOCK, &stops, nullptr);
 }
 
@@ -73,123 +85,200 @@ std::string plain_message(const std::exception& error) {
     return text;
 }
 
+bool looks_names_up(const daemon_config& config) {
+    const auto is_name = [](const http_url& url) {
+        return !parse_socket_address(to_string(host_port{url.host, url.port})).has_value();
+    };
+    return std::any_of(config.upstreams.begin(), config.upstreams.end(), [&](const auto& one) {
+        const auto& urls = one.config.endpoints;
+        return std::any_of(urls.begin(), urls.end(), is_name);
+    });
+}
+
 /// The gateway with everything around it, from start to stop.
 class daemon {
 public:
-    daemon(const daemon_config& config, log_setup& log_output)
-        : config_(config), log_output_(log_output), log_(log_output.door()),
-          io_(static_cast<int>(threads_of(config))), control_(asio::make_strand(io_)),
-          signals_(control_, SIGINT, SIGTERM, SIGHUP), delay_(control_) {}
+    daemon(const options& given, log_setup& log_output)
+        : given_(given), config_(given.config),
+          log_output_(log_output), loops_(threads_of(given.config)),
+          quiet_(log_output.door(), loops_.first().get_executor()), log_(quiet_.door()),
+          control_(asio::make_strand(loops_.first())), signals_(control_, SIGINT, SIGTERM, SIGHUP),
+          delay_(control_), gateways_(loops_.executors(), counters_, log_) {}
 
     /// Binds everything; throws what `finpostd` says before it exits with 1.
     void start() {
         std::signal(SIGPIPE, SIG_IGN);
-        fit_into_descriptors();
-        if (config_.demo) start_demo();
-        upstream_.emplace(io_.get_executor(), config_.upstream, counters_, log_);
-        upstream_->start();
-        gateway_.emplace(io_.get_executor(), config_.gateway, upstream_->as_handler(), counters_,
-                         log_);
+        signals_.add(SIGUSR1);
+        prepare(config_);
+        gateways_.make(config_);
+        take(config_);
         if (config_.admin) start_admin();
         wait_for_signal(); // before anybody can know that this runs
-        gateway_->start();
+        gateways_.start();
+        warn_of_long_totals();
         log_ready();
     }
 
     /// Serves until a signal has stopped everything.
     void run() {
-        std::vector<std::thread> others;
-        for (std::size_t i = 1; i < threads_of(config_); ++i)
-            others.emplace_back([this] { run_loop(); });
-        run_loop();
-        for (std::thread& one : others) one.join();
+        // A bug in one handler must not end the process, nor the thread.
+        loops_.run([this](const std::exception& bug) {
+            internal_errors_.add();
+            log_(log_level::error, "internal error", {{"what", bug.what()}});
+        });
         block_signals();
+        quiet_.flush();
         const metrics::sessions view = counters_.read_sessions();
+        const std::chrono::duration<double> took = clock::now() - stop_began_;
         log_(log_level::info, "stopped",
              {{"exchanges", number(view.replied)}, {"refused", number(view.refused)},
               {"aborted", number(view.aborted)}, {"probes", number(view.probes)},
-              {"log_dropped", number(log_output_.dropped())}});
+              {"finished", number(answered() - answered_before_)},
+              {"cut", number(counters_.cut.value() + gateways_.gateway().sessions())},
+              {"seconds", took.count()}, {"log_dropped", number(log_output_.dropped())}});
     }
+
+    /// Whether a name lookup may be under way.
+    bool looks_names_up() const { return looks_names_up_; }
 
 private:
-    // A bug in one handler must not end the process, nor the thread.
-    void run_loop() {
-        for (;;) {
+    using clock = std::chrono::steady_clock;
+
+    // Exchanges that came to their end: with a reply, or with a refusal for a reason of their own.
+    std::uint64_t answered() {
+        const metrics::sessions view = counters_.read_sessions();
+        return view.replied + view.refused - counters_.refused_for(reason::draining).value();
+    }
+
+    // What this machine and this process make of a configuration.
+    void prepare(daemon_config& config) {
+        const std::size_t limit = raise_descriptor_limit();
+        const std::size_t wanted = all_clients(config);
+        if (fit_into_descriptors(config, limit)) {
+            log_(log_level::warning, "descriptors short",
+                 {{"descriptors", number(limit)}, {"max_connections", number(all_clients(config))},
+                  {"wanted", number(wanted)}});
+        }
+        if (!config.demo) return;
+        if (!demo_) {
+            demo_ = make_demo_service(loops_.first().get_executor(), config.gateway.max_payload, log_);
+            demo_->start();
+        }
+        const std::string url = "http://" + to_string(demo_->address()) + '/';
+        config.upstreams.front().config.endpoints = {parse_http_url(url).value()};
+    }
+
+    // It is in force now.
+    void take(daemon_config config) {
+        looks_names_up_ = looks_names_up_ || finpost::looks_names_up(config);
+        auto text = std::make_shared<const std::string>(effective_config(config));
+        most_sessions_ = all_clients(config);
+        most_buffered_ = config.gateway.max_buffered;
+        config_ = std::move(config);
+        const std::lock_guard lock(mutex_);
+        effective_ = std::move(text);
+    }
+
+    // For the admin port: from any thread.
+    std::string effective() const {
+        const std::lock_guard lock(mutex_);
+        return *effective_;
+    }
+
+    // The new configuration is complete before anything of the old one goes.
+    void reload() {
+        if (given_.file.empty()) {
+            log_(log_level::warning, "SIGHUP ignored",
+                 {{"what", "there is no --config file to read again"}});
+            return;
+        }
+        std::vector<std::string> problems;
+        daemon_config next = load_config(given_.given, given_.file, problems);
+        if (problems.empty()) {
             try {
-                io_.run();
-                return;
-            } catch (const std::exception& bug) {
-                internal_errors_.add();
-                log_(log_level::error, "internal error", {{"what", bug.what()}});
+                const std::string kept = keep_what_needs_a_restart(config_, next);
+                prepare(next);
+                gateways_.change(next);
+                if (!kept.empty())
+                    log_(log_level::warning, "restart needed", {{"settings", kept}});
+            } catch (const std::exception& failed) {
+                problems.push_back(plain_message(failed));
             }
         }
-    }
-
-    void fit_into_descriptors() {
-        const std::size_t limit = raise_descriptor_limit();
-        const connection_limits wanted{config_.gateway.max_connections,
-                                       config_.upstream.max_connections};
-        const connection_limits given = within_descriptors(limit, wanted, config_.demo);
-        if (given.clients < wanted.clients) {
-            log_(log_level::warning, "descriptors short",
-                 {{"descriptors", number(limit)}, {"max_connections", number(given.clients)},
-                  {"wanted", number(wanted.clients)}});
+        const logger all = log_output_.door(); // each says something else: none is a repetition
+        constexpr std::size_t most = 50; // the count says whether there are more
+        for (std::size_t i = 0; i < std::min(problems.size(), most); ++i)
+            all(log_level::error, "reload problem", {{"what", problems[i]}});
+        if (!problems.empty()) {
+            reloads_failed_.add();
+            log_(log_level::error, "reload failed",
+                 {{"problems", number(problems.size())},
+                  {"what", "nothing has changed: the configuration before is in force"}});
+            return;
         }
-        config_.gateway.max_connections = given.clients;
-        config_.upstream.max_connections = given.upstream;
+        take(std::move(next));
+        warn_of_long_totals();
+        reloads_.add();
+        log_(log_level::info, "reloaded",
+             {{"listen", joined(gateways_.gateway().endpoints())}, {"upstream", upstream_urls()},
+              {"max_connections", number(all_clients(config_))}});
     }
 
-    void start_demo() {
-        demo_ = make_demo_service(io_.get_executor(), config_.gateway.max_payload, log_);
-        demo_->start();
-        const std::string url = "http://" + to_string(demo_->address()) + '/';
-        config_.upstream.endpoints = {parse_http_url(url).value()};
+    std::string upstream_urls() const {
+        std::vector<http_url> urls;
+        for (const named_upstream& one : config_.upstreams)
+            urls.insert(urls.end(), one.config.endpoints.begin(), one.config.endpoints.end());
+        return joined(urls);
     }
 
     void start_admin() {
         const admin_view view{
             [this] { return not_ready(); },
             [this] {
-                return metrics_text(counters_, {FINPOST_VERSION, upstream_->endpoints(),
-                                                log_output_.dropped(), internal_errors_.value()});
-            }};
-        small_http_server::limits most; // small is right; a little body is read to be told 405
-        most.body = 64 << 10;
+                return metrics_text(counters_, {FINPOST_VERSION, gateways_.endpoints(),
+                                                log_output_.dropped(), internal_errors_.value(),
+                                                reloads_.value(), reloads_failed_.value(),
+                                                stopping_, most_sessions_, most_buffered_,
+                                                seconds_until(gateways_.gateway().tls_expires()),
+                                                seconds_until(gateways_.upstream_tls_expires())});
+            },
+            [this](std::size_t most) { return gateways_.gateway().session_views(most); },
+            [this] { return gateways_.gateway().sessions(); },
+            [this] { return effective(); }};
         try {
-            admin_ = std::make_unique<small_http_server>(
-                io_.get_executor(), *config_.admin, most,
-                [view](http_query query) { return answer_admin(query, view); }, log_);
+            admin_ = std::make_unique<admin_port>(*config_.admin, view, log_);
         } catch (const boost::system::system_error& failed) {
             throw std::runtime_error("admin port: " + plain_message(failed));
         }
-        admin_->start();
     }
 
-    std::string not_ready() const {
+    std::string not_ready() {
         if (stopping_) return "draining";
-        if (!gateway_->accepting()) return "not accepting yet";
+        if (!gateways_.gateway().accepting()) return "not listening";
         std::string down;
-        for (const auto& one : upstream_->endpoints()) {
+        for (const auto& one : gateways_.endpoints()) {
             if (one.up) return {};
             down += ' ' + one.endpoint;
+            if (one.last_error) ((down += " (") += to_string(*one.last_error)) += ')';
         }
-        return "no endpoint of the upstream is usable:" + down;
+        return "no usable endpoint:" + down;
+    }
+
+    void warn_of_long_totals() {
+        for (const named_upstream* one : longer_than_tracked(config_)) {
+            log_(log_level::warning, "upstream_total long",
+                 {{"upstream_total", format_duration(one->config.total)},
+                  {"what", tracking_advice}});
+        }
     }
 
     void log_ready() {
-        constexpr duration nat_limit{55'000};
-        if (config_.upstream.total > nat_limit) {
-            log_(log_level::warning, "upstream_total long",
-                 {{"upstream_total", format_duration(config_.upstream.total)},
-                  {"what", "NATs and sidecars drop a half-closed connection after 60s: keep "
-                           "it at 55s or below"}});
-        }
         log_(log_level::info, "ready",
-             {{"version", FINPOST_VERSION}, {"listen", joined(gateway_->endpoints())},
+             {{"version", FINPOST_VERSION}, {"listen", joined(gateways_.gateway().endpoints())},
               {"admin", admin_ ? to_string(admin_->address()) : "off"},
-              {"upstream", joined(config_.upstream.endpoints)}, {"demo", config_.demo},
-              {"threads", number(threads_of(config_))},
-              {"max_connections", number(config_.gateway.max_connections)},
+              {"upstream", upstream_urls()}, {"demo", config_.demo},
+              {"threads", number(loops_.size())},
+              {"max_connections", number(all_clients(config_))},
               {"pid", static_cast<std::int64_t>(::getpid())}});
     }
 
@@ -201,30 +290,44 @@ private:
         });
     }
 
+    void reopen_log() {
+        try {
+            if (log_output_.reopen())
+                log_(log_level::info, "log reopened", {{"file", config_.log.file}});
+            else
+                log_(log_level::warning, "log not reopened", {{"what", "it goes to no file"}});
+        } catch (const std::exception& failed) {
+            log_(log_level::warning, "log not reopened", {{"what", failed.what()}});
+        }
+    }
+
     void on_signal(int which) {
+        if (which == SIGUSR1) return reopen_log();
         if (which == SIGHUP) {
-            log_(log_level::warning, "SIGHUP ignored", {{"what", "reloading is not supported"}});
+            if (stop_signals_ == 0) reload();
             return;
         }
         const char* const name = which == SIGINT ? "SIGINT" : "SIGTERM";
         switch (++stop_signals_) {
         case 1:
             log_(log_level::info, "draining",
-                 {{"signal", name}, {"sessions", number(gateway_->sessions())},
+                 {{"signal", name}, {"sessions", number(gateways_.gateway().sessions())},
                   {"grace", format_duration(config_.drain)}});
             stopping_ = true;
+            answered_before_ = answered();
+            stop_began_ = clock::now();
             asio::co_spawn(control_, stop(), [this](std::exception_ptr failed) {
                 if (failed) log_(log_level::error, "drain failed");
-                io_.stop();
+                loops_.stop();
             });
             return;
         case 2:
             log_(log_level::warning, "stopping now", {{"signal", name}});
             stop_now_ = true;
             delay_.cancel();
-            gateway_->stop();
+            gateways_.gateway().stop();
             return;
-        default: io_.stop(); // somebody is in more of a hurry than the sessions
+        default: loops_.stop(); // somebody is in more of a hurry than the sessions
         }
     }
 
@@ -235,46 +338,48 @@ private:
             static_cast<void>(ec); // cut short by the second signal, or not
         }
         const duration grace = stop_now_ ? duration::zero() : config_.drain;
-        co_await gateway_->drain(grace);
+        gateway& all = gateways_.gateway();
+        co_await all.drain(grace);
     }
 
-    daemon_config config_;
+    const options& given_;
+    daemon_config config_; // after the start, the control strand's
     log_setup& log_output_;
-    const logger log_;
     metrics counters_; // outlive the event loop and what it still holds
-    counter internal_errors_;
+    counter internal_errors_, reloads_, reloads_failed_;
+    bool looks_names_up_ = false;
+    mutable std::mutex mutex_;
+    std::shared_ptr<const std::string> effective_; // the text of config_, under the mutex
     std::atomic<bool> stopping_{false};
+    std::atomic<std::size_t> most_sessions_{0};   // for the admin port, as the next is
+    std::atomic<std::uint64_t> most_buffered_{0};
 
-    asio::io_context io_;
+    event_loops loops_;
+    quiet_log quiet_;
+    const logger log_;
     asio::strand<asio::io_context::executor_type> control_; // signals and stopping
     asio::signal_set signals_;
     asio::steady_timer delay_;
     int stop_signals_ = 0;
     bool stop_now_ = false;
+    std::uint64_t answered_before_ = 0; // the stop: these two say what was finished since
+    clock::time_point stop_began_;
 
     std::unique_ptr<small_http_server> demo_;
-    std::optional<http_upstream> upstream_;
-    std::optional<gateway> gateway_;
-    std::unique_ptr<small_http_server> admin_;
+    gateway_set gateways_;
+    std::unique_ptr<admin_port> admin_; // last: it asks the others
 };
-
-bool looks_names_up(const daemon_config& config) {
-    const auto& urls = config.upstream.endpoints;
-    return std::any_of(urls.begin(), urls.end(), [](const http_url& url) {
-        return !parse_socket_address(to_string(host_port{url.host, url.port})).has_value();
-    });
-}
 
 } // namespace
 
-int run_daemon(const daemon_config& config) {
+int run_daemon(const options& given) {
     try {
-        log_setup log(config.log);
-        daemon one(config, log);
+        log_setup log(given.config.log);
+        daemon one(given, log);
         try {
             one.start();
         } catch (const std::exception& error) {
-            if (!config.log.file.empty()) {
+            if (!given.config.log.file.empty()) {
                 const std::string what = plain_message(error);
                 log.door()(log_level::error, "not started", {{"what", what}});
             }
@@ -284,7 +389,7 @@ int run_daemon(const daemon_config& config) {
         log.stop(log_limit);
         // A name lookup under way cannot be cancelled, and the event loop's destructor would wait
         // for it. Everything that matters has ended and is written.
-        if (looks_names_up(config)) std::_Exit(0);
+        if (one.looks_names_up()) std::_Exit(0);
         return 0;
     } catch (const std::exception& error) {
         std::fprintf(stderr, "finpostd: %s\n", plain_message(error).c_str());

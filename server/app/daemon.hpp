@@ -1,11 +1,12 @@
 #pragma once
 
-#include "daemon_config.hpp"
-
 namespace finpost {
 
-/// Runs the gateway until a signal stops it: the whole of `finpostd` once its options are read.
+struct options;
+
+/// Runs the gateway until a signal stops it: the whole of `finpostd` once its options are read. With
+/// a configuration file, SIGHUP reads that again.
 /// Returns the exit code, 0 or 1; why it is 1 was said in one line on standard error.
-int run_daemon(const daemon_config& config);
+int run_daemon(const options& given);
 
 } // namespace finpost

@@ -7,7 +7,10 @@
 
 #include <cstddef>
 #include <optional>
+#include <map>
 #include <string>
+#include <string_view>
+#include <vector>
 
 namespace finpost {
 
@@ -22,9 +25,36 @@ struct log_config {
     std::string file;
 };
 
-/// Everything `finpostd` is told: what its command line, its environment and its files come down
-/// to.
+/// Addresses whose clients are served alike, and the name of the upstream behind them.
+struct listener_config {
+    gateway_config gateway;
+    std::string upstream;
+};
+
+struct named_upstream {
+    std::string name;
+    upstream_config config;
+};
+
+/// Settings as they were written, by flag; what is not there has its default.
+using written_values = std::map<std::string_view, std::vector<std::string>>;
+
+/// Where a configuration's values come from, for showing it: see `effective_config`.
+struct written_config {
+    bool long_form = false; ///< the file has tables
+    written_values process;
+    std::vector<written_values> listeners, upstreams; ///< one each in the short form
+};
+
+/// Everything `finpostd` is told: what its command line, its environment and its file come down to.
 struct daemon_config {
+    /// At least one of each; upstreams by their names, which are unique.
+    std::vector<listener_config> listeners;
+    std::vector<named_upstream> upstreams;
+
+    /// What options are set in while they are read. In the short form, which describes one
+    /// listener group and one upstream, `listeners` and `upstreams` repeat them. In the long form
+    /// the whole process is limited by `gateway.max_buffered`, and the rest are defaults.
     gateway_config gateway;
     /// Has no endpoints with `demo`: the daemon sets the one it makes.
     upstream_config upstream;
@@ -42,6 +72,7 @@ struct daemon_config {
     duration drain_delay{0};
 
     log_config log;
+    written_config written;
 };
 
 } // namespace finpost

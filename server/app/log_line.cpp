@@ -6,6 +6,7 @@
 #include <cmath>
 #include <cstddef>
 #include <cstdint>
+#include <cstdlib>
 #include <variant>
 
 namespace finpost {
@@ -25,42 +26,84 @@ void append_number(std::string& out, std::int64_t value) {
     out.append(room.data(), std::to_chars(room.data(), room.data() + room.size(), value).ptr);
 }
 
-// Three digits after the point: milliseconds with microseconds.
+void append_padded(std::string& out, unsigned value, unsigned divisor) {
+    for (; divisor > 0; divisor /= 10) out += static_cast<char>('0' + value / divisor % 10);
+}
+
+// Three digits after the point: milliseconds with microseconds. The general conversion takes four
+// times as long, and an access line has three such numbers.
 void append_number(std::string& out, double value) {
+    constexpr double exact = 1e12;
+    if (value > -exact && value < exact) {
+        const std::int64_t thousandths = std::llround(value * 1000);
+        if (thousandths < 0) out += '-';
+        append_number(out, std::abs(thousandths) / 1000);
+        return append_padded(out += '.', static_cast<unsigned>(std::abs(thousandths) % 1000), 100);
+    }
     std::array<char, 352> room{};
     const auto end = std::to_chars(room.data(), room.data() + room.size(), value,
                                    std::chars_format::fixed, 3);
     out.append(room.data(), end.ptr);
 }
 
-void append_padded(std::string& out, unsigned value, unsigned divisor) {
-    for (; divisor > 0; divisor /= 10) out += static_cast<char>('0' + value / divisor % 10);
-}
-
 // RFC 3339, UTC, milliseconds. No locale and no C library: this runs for every exchange.
-void append_time(std::string& out, std::chrono::system_clock::time_point at) {
+std::string date_and_time(std::chrono::sys_seconds at) {
     using namespace std::chrono;
     const auto day = floor<days>(at);
     const year_month_day date(day);
-    const hh_mm_ss time(floor<milliseconds>(at - day));
+    const hh_mm_ss time(at - day);
+    std::string out;
     append_padded(out, static_cast<unsigned>(static_cast<int>(date.year())), 1000);
     append_padded(out += '-', static_cast<unsigned>(date.month()), 10);
     append_padded(out += '-', static_cast<unsigned>(date.day()), 10);
     append_padded(out += 'T', static_cast<unsigned>(time.hours().count()), 10);
     append_padded(out += ':', static_cast<unsigned>(time.minutes().count()), 10);
     append_padded(out += ':', static_cast<unsigned>(time.seconds().count()), 10);
-    append_padded(out += '.', static_cast<unsigned>(time.subseconds().count()), 100);
+    return out;
+}
+
+void append_time(std::string& out, std::chrono::system_clock::time_point at) {
+    using namespace std::chrono;
+    thread_local sys_seconds last{};
+    thread_local std::string text = date_and_time(last);
+    const sys_seconds second = floor<seconds>(at);
+    if (second != last) {
+        text = date_and_time(second);
+        last = second;
+    }
+    const auto rest = floor<milliseconds>(at - second).count();
+    append_padded((out += text) += '.', static_cast<unsigned>(rest), 100);
     out += 'Z';
 }
 
+// Which bytes stand in a line as they are.
+using byte_set = std::array<bool, 256>;
+
+constexpr byte_set printable_but(std::string_view others) {
+    byte_set set{};
+    for (unsigned c = ' '; c <= '~'; ++c)
+        set[c] = others.find(static_cast<char>(c)) == others.npos;
+    return set;
+}
+
+constexpr byte_set plain_word = printable_but(" \"\\=");
+constexpr byte_set plain_string = printable_but("\"\\");
+
+// Nearly every value is plain from end to end: it is looked through once and copied whole.
+std::size_t plain_length(std::string_view text, const byte_set& set) {
+    std::size_t n = 0;
+    while (n < text.size() && set[static_cast<unsigned char>(text[n])]) ++n;
+    return n;
+}
+
 bool is_plain(std::string_view text) {
-    return !text.empty() && std::all_of(text.begin(), text.end(), [](char c) {
-        return c > ' ' && c <= '~' && c != '"' && c != '\\' && c != '=';
-    });
+    return !text.empty() && plain_length(text, plain_word) == text.size();
 }
 
 void append_escaped_ascii(std::string& out, std::string_view text) {
-    for (const char c : text) {
+    const std::size_t plain = plain_length(text, plain_string);
+    out += text.substr(0, plain);
+    for (const char c : text.substr(plain)) {
         const auto byte = static_cast<unsigned char>(c);
         if (c == '\n') out += "\\n";
         else if (c == '\r') out += "\\r";
@@ -100,7 +143,11 @@ std::size_t utf8_length(std::string_view text) {
 
 void append_json_string(std::string& out, std::string_view text) {
     out += '"';
-    while (!text.empty()) {
+    for (;;) {
+        const std::size_t plain = plain_length(text, plain_string);
+        out += text.substr(0, plain);
+        text.remove_prefix(plain);
+        if (text.empty()) break;
         const auto byte = static_cast<unsigned char>(text.front());
         const std::size_t length = utf8_length(text);
         if (length == 0) append_hex(out, "\\\\x", byte, 2);
@@ -125,38 +172,30 @@ void append_value(std::string& out, const log_field& field, AppendText append_te
     else out += "null"; // JSON has no word for it
 }
 
-constexpr std::size_t usual_line = 400;
-
 } // namespace
 
-std::string text_line(std::chrono::system_clock::time_point at, log_level level,
+void append_text_line(std::string& out, std::chrono::system_clock::time_point at, log_level level,
                       std::string_view event, std::span<const log_field> fields) {
-    std::string out;
-    out.reserve(usual_line);
     append_time(out, at);
     (out += ' ') += to_string(level);
     append_escaped_ascii(out += ' ', event);
     for (const log_field& field : fields) {
-        append_escaped_ascii(out += ' ', field.name);
+        (out += ' ') += field.name; // the program's own words, as the level is
         append_value(out += '=', field, append_text_value);
     }
     out += '\n';
-    return out;
 }
 
-std::string json_line(std::chrono::system_clock::time_point at, log_level level,
+void append_json_line(std::string& out, std::chrono::system_clock::time_point at, log_level level,
                       std::string_view event, std::span<const log_field> fields) {
-    std::string out;
-    out.reserve(usual_line);
     append_time(out += "{\"time\":\"", at);
     (out += "\",\"level\":\"") += to_string(level);
     append_json_string(out += "\",\"event\":", event);
     for (const log_field& field : fields) {
-        append_json_string(out += ',', field.name);
-        append_value(out += ':', field, append_json_string);
+        (out += ",\"") += field.name;
+        append_value(out += "\":", field, append_json_string);
     }
     out += "}\n";
-    return out;
 }
 
 } // namespace finpost

@@ -17,6 +17,7 @@
 #include <utility>
 
 #include <fcntl.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 namespace blog = boost::log;
@@ -27,20 +28,21 @@ namespace {
 
 constexpr std::size_t usual_size = 4 << 20; // ten thousand access lines
 
-const blog::attribute_name& line_name() {
-    static const blog::attribute_name name("Line");
+const blog::attribute_name& lines_name() {
+    static const blog::attribute_name name("Lines");
     return name;
 }
 
 /// Boost.Log's own asynchronous frontend either grows without a bound, or blocks, or drops without
-/// a word, and hands whole records from thread to thread. This one hands over the finished line.
-class line_sink final : public blog::sinks::sink {
+/// a word, and a record a line costs an exchange more than its line does. Here a record is what
+/// has gathered, and the core sees it in the writer's thread.
+class lines_sink final : public blog::sinks::sink {
 public:
-    explicit line_sink(log_writer& writer) : sink(false), writer_(writer) {}
+    explicit lines_sink(log_writer& writer) : sink(false), writer_(writer) {}
     bool will_consume(const blog::attribute_value_set&) override { return true; }
     void consume(const blog::record_view& record) override {
-        const auto line = blog::extract<std::string_view>(line_name(), record);
-        if (line) writer_.append(*line);
+        const auto lines = blog::extract<std::string_view>(lines_name(), record);
+        if (lines) writer_.write(*lines);
     }
     void flush() override {} // `log_setup::stop` does that, with a limit
 
@@ -48,21 +50,29 @@ private:
     log_writer& writer_;
 };
 
-int open_for_append(const std::string& file) {
-    const int fd = ::open(file.c_str(), O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0640);
-    if (fd < 0) {
-        throw std::system_error(errno, std::generic_category(), "cannot open the log file " + file);
-    }
+[[noreturn]] void cannot_open(int error, const std::string& file) {
+    throw std::system_error(error, std::generic_category(), "cannot open the log file " + file);
+}
+
+int open_for_append(const std::string& file, int more_flags = 0) {
+    const int flags = O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | more_flags;
+    const int fd = ::open(file.c_str(), flags, 0640);
+    if (fd < 0) cannot_open(errno, file);
     return fd;
 }
 
-// The record borrows the line: it is gone from the core when this returns.
-void push(std::string_view line) {
+bool is_regular_file(int fd) {
+    struct stat about {};
+    return ::fstat(fd, &about) == 0 && S_ISREG(about.st_mode);
+}
+
+// The record borrows the lines: it is gone from the core when this returns.
+void push(std::string_view lines) {
     const auto core = blog::core::get();
     const blog::attribute_set none;
     blog::record record = core->open_record(none);
     if (!record) return;
-    record.attribute_values().insert(line_name(), blog::attributes::make_attribute_value(line));
+    record.attribute_values().insert(lines_name(), blog::attributes::make_attribute_value(lines));
     core->push_record(boost::move(record));
 }
 
@@ -81,19 +91,23 @@ struct owned_descriptor {
 class log_setup::state {
 public:
     state(const log_config& config, int fd, int to_close, std::size_t most)
-        : level(config.level), json(config.format == log_format::json ||
+        : file(config.file), level(config.level), json(config.format == log_format::json ||
                                     (config.format == log_format::automatic && ::isatty(fd) == 0)),
-          owned(to_close), writer(fd, most), sink(boost::make_shared<line_sink>(writer)) {
+          owned(to_close), writer(fd, most, push), sink(boost::make_shared<lines_sink>(writer)) {
         // Without a sink Boost.Log's core writes every record to the console by itself.
         blog::core::get()->add_sink(sink);
     }
-    ~state() { blog::core::get()->remove_sink(sink); }
+    ~state() {
+        writer.stop(std::chrono::seconds(1)); // what still waits goes through the sink
+        blog::core::get()->remove_sink(sink);
+    }
 
+    const std::string file; // empty: there is none
     const log_level level;
     const bool json;
     const owned_descriptor owned; // outlives the writer
     log_writer writer;
-    const boost::shared_ptr<line_sink> sink;
+    const boost::shared_ptr<lines_sink> sink;
     std::atomic<std::uint64_t> failed{0};
 };
 
@@ -112,14 +126,29 @@ logger log_setup::door() const {
     return logger(state_->level, [state = state_](log_level level, std::string_view event,
                                                   std::span<const log_field> fields) {
         try {
+            thread_local std::string line; // keeps its memory from line to line
+            line.clear();
             const auto now = std::chrono::system_clock::now();
-            push(state->json ? json_line(now, level, event, fields)
-                             : text_line(now, level, event, fields));
+            if (state->json) append_json_line(line, now, level, event, fields);
+            else append_text_line(line, now, level, event, fields);
+            state->writer.append(line);
         } catch (...) {
             // A log line is not worth an exchange: no memory for it is one more drop.
             state->failed.fetch_add(1, std::memory_order_relaxed);
         }
     });
+}
+
+bool log_setup::reopen() {
+    const int now = state_->owned.fd;
+    if (now < 0) return false;
+    // Without waiting: a pipe in the place of the file may have no reader.
+    const owned_descriptor next(open_for_append(state_->file, O_NONBLOCK));
+    if (is_regular_file(next.fd) != is_regular_file(now)) cannot_open(EEXIST, state_->file);
+    // The writer goes on with the same number, and in one step: what it is writing now is still for
+    // the old file.
+    if (::dup3(next.fd, now, O_CLOEXEC) < 0) cannot_open(errno, state_->file);
+    return true;
 }
 
 std::uint64_t log_setup::dropped() const noexcept { return state_->writer.lost() + state_->failed; }

@@ -4,6 +4,7 @@
 #include <cerrno>
 #include <climits>
 #include <csignal>
+#include <utility>
 
 #include <poll.h>
 #include <sys/stat.h>
@@ -25,8 +26,9 @@ bool is_regular_file(int fd) {
 
 } // namespace
 
-log_writer::log_writer(int fd, std::size_t most)
-    : fd_(fd), is_file_(is_regular_file(fd)), most_(most), thread_([this] { run(); }) {}
+log_writer::log_writer(int fd, std::size_t most, batch_handler hand_over)
+    : fd_(fd), is_file_(is_regular_file(fd)), most_(most), hand_over_(std::move(hand_over)),
+      thread_([this] { run(); }) {}
 
 log_writer::~log_writer() { stop(std::chrono::seconds(1)); }
 
@@ -70,7 +72,11 @@ void log_writer::run() {
         }
         lines.swap(gathered_);
         lock.unlock();
-        write(lines);
+        try {
+            hand_over_(lines);
+        } catch (...) {
+            lose(lines); // no memory for a batch is no reason to end the thread
+        }
         lines.clear();
         lock.lock();
     }
@@ -84,6 +90,10 @@ void log_writer::write(std::string_view lines) {
         if (n >= 0) lines.remove_prefix(static_cast<std::size_t>(n));
         else if (errno != EINTR && errno != EAGAIN) break; // a full disk, a reader that has gone
     }
+    lose(lines);
+}
+
+void log_writer::lose(std::string_view lines) {
     lost_.fetch_add(static_cast<std::uint64_t>(std::count(lines.begin(), lines.end(), '\n')),
                     std::memory_order_relaxed);
 }

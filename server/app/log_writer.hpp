@@ -4,6 +4,7 @@
 #include <chrono>
 #include <condition_variable>
 #include <cstddef>
+#include <functional>
 #include <cstdint>
 #include <mutex>
 #include <string>
@@ -20,8 +21,11 @@ namespace finpost {
 /// waiting: pipes and terminals are asked first and get no more at once than a pipe takes whole.
 class log_writer {
 public:
+    /// What the thread does with the lines that have gathered: in the end, it calls `write`.
+    using batch_handler = std::function<void(std::string_view lines)>;
+
     /// `fd` stays the caller's. At most `most` bytes wait, and as many again are being written.
-    log_writer(int fd, std::size_t most);
+    log_writer(int fd, std::size_t most, batch_handler hand_over);
 
     /// Like `stop` with a limit of one second.
     ~log_writer();
@@ -36,18 +40,22 @@ public:
     /// something was lost by that. Lines that come later are dropped.
     bool stop(std::chrono::milliseconds limit);
 
+    /// Writes whole lines to the descriptor; what cannot be written is counted. In the thread only.
+    void write(std::string_view lines);
+
     /// Lines that were dropped or could not be written. From any thread.
     std::uint64_t lost() const noexcept { return lost_.load(std::memory_order_relaxed); }
 
 private:
     using clock = std::chrono::steady_clock;
     void run();
-    void write(std::string_view lines);
+    void lose(std::string_view lines);
     bool wait_writable();
 
     const int fd_;
     const bool is_file_;
     const std::size_t most_;
+    const batch_handler hand_over_;
     std::atomic<std::uint64_t> lost_{0};
     std::mutex mutex_;
     std::condition_variable changed_;

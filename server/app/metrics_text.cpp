@@ -3,76 +3,66 @@
 #include "finpost/error.hpp"
 #include "finpost/metrics.hpp"
 
-#include <array>
-#include <charconv>
-#include <type_traits>
+#include <prometheus/metric_family.h>
+#include <prometheus/text_serializer.h>
+
+#include <limits>
 #include <utility>
 
 namespace finpost {
 
 namespace {
 
+using prometheus::ClientMetric;
+using prometheus::MetricType;
+
+/// Gathers families in the order they are to stand in.
 class page {
 public:
     void family(std::string_view name, std::string_view type, std::string_view help) {
-        name_ = name;
-        (((out_ += "# HELP ") += name) += ' ') += help;
-        ((((out_ += "\n# TYPE ") += name) += ' ') += type) += '\n';
+        families_.push_back({std::string(name), std::string(help), type_of(type), {}});
     }
 
     template <class Number>
-    void sample(Number value) { sample("", "", "", value); }
+    void sample(Number value) { add({}, static_cast<double>(value)); }
 
     template <class Number>
     void sample(std::string_view label, std::string_view text, Number value) {
-        sample("", label, text, value);
-    }
-
-    template <class Number>
-    void sample(std::string_view suffix, std::string_view label, std::string_view text,
-                Number value) {
-        (out_ += name_) += suffix;
-        if (!label.empty()) {
-            ((out_ += '{') += label) += "=\"";
-            for (const char c : text) {
-                if (c == '"' || c == '\\') out_ += '\\';
-                if (c == '\n') out_ += "\\n";
-                else out_ += c;
-            }
-            out_ += "\"}";
-        }
-        ((out_ += ' ') += number(value)) += '\n';
+        add({{std::string(label), std::string(text)}}, static_cast<double>(value));
     }
 
     void histogram_of(const histogram& times) {
         const auto view = times.read();
+        ClientMetric metric;
         std::uint64_t below = 0;
         for (std::size_t i = 0; i < view.buckets.size(); ++i) {
             below += view.buckets[i];
-            const bool last = i == histogram::bounds.size();
-            sample("_bucket", "le", last ? "+Inf" : number(histogram::bounds[i]), below);
+            constexpr double infinity = std::numeric_limits<double>::infinity();
+            const double bound = i < histogram::bounds.size() ? histogram::bounds[i] : infinity;
+            metric.histogram.bucket.push_back({below, bound});
         }
-        sample("_sum", "", "", view.sum_seconds);
-        sample("_count", "", "", below); // of the same reading, so that it equals the last bucket
+        metric.histogram.sample_sum = view.sum_seconds;
+        metric.histogram.sample_count = below; // of the same reading: it equals the last bucket
+        families_.back().metric.push_back(std::move(metric));
     }
 
-    std::string done() { return std::move(out_); }
+    std::string text() const { return prometheus::TextSerializer().Serialize(families_); }
 
 private:
-    template <class Number>
-    static std::string number(Number value) {
-        std::array<char, 352> room{}; // the longest double
-        char* const last = room.data() + room.size();
-        std::to_chars_result end{};
-        if constexpr (std::is_floating_point_v<Number>) // le="0.0005" and never 5e-04
-            end = std::to_chars(room.data(), last, value, std::chars_format::fixed);
-        else
-            end = std::to_chars(room.data(), last, value);
-        return {room.data(), end.ptr};
+    static MetricType type_of(std::string_view word) {
+        if (word == "counter") return MetricType::Counter;
+        return word == "histogram" ? MetricType::Histogram : MetricType::Gauge;
     }
 
-    std::string out_;
-    std::string_view name_;
+    void add(std::vector<ClientMetric::Label> labels, double value) {
+        ClientMetric metric;
+        metric.label = std::move(labels);
+        if (families_.back().type == MetricType::Counter) metric.counter.value = value;
+        else metric.gauge.value = value;
+        families_.back().metric.push_back(std::move(metric));
+    }
+
+    std::vector<prometheus::MetricFamily> families_;
 };
 
 } // namespace
@@ -83,6 +73,8 @@ std::string metrics_text(const metrics& counters, const daemon_numbers& more) {
 
     out.family("finpost_sessions_active", "gauge", "Connections held now.");
     out.sample(view.active);
+    out.family("finpost_sessions_limit", "gauge", "Connections held at most.");
+    out.sample(more.max_connections);
     out.family("finpost_sessions_total", "counter", "Connections accepted.");
     out.sample(view.accepted);
     out.family("finpost_exchanges_total", "counter", "Connections ended, by how.");
@@ -90,6 +82,9 @@ std::string metrics_text(const metrics& counters, const daemon_numbers& more) {
     out.sample("outcome", "refused", view.refused);
     out.sample("outcome", "aborted", view.aborted);
     out.sample("outcome", "probe", view.probes);
+    out.family("finpost_exchanges_cut_total", "counter",
+               "Exchanges in flight that a stop ended before they were finished.");
+    out.sample(counters.cut.value());
     out.family("finpost_refusals_total", "counter", "Refusals, by reason.");
     for (std::size_t i = 0; i < all_reasons.size(); ++i)
         out.sample("reason", to_string(all_reasons[i]), counters.refused[i].value());
@@ -100,6 +95,8 @@ std::string metrics_text(const metrics& counters, const daemon_numbers& more) {
     out.sample(counters.reply_bytes.value());
     out.family("finpost_buffered_bytes", "gauge", "Bytes held by payloads and replies now.");
     out.sample(counters.buffered_bytes.value());
+    out.family("finpost_buffered_bytes_limit", "gauge", "Above it, reading pauses.");
+    out.sample(more.max_buffered);
     out.family("finpost_client_gone_total", "counter",
                "Clients that reset before their reply was written.");
     out.sample(counters.client_gone.value());
@@ -122,16 +119,32 @@ std::string metrics_text(const metrics& counters, const daemon_numbers& more) {
     out.family("finpost_upstream_endpoint_up", "gauge",
                "1 unless the endpoint is avoided after failures.");
     for (const auto& one : more.endpoints) out.sample("endpoint", one.endpoint, one.up ? 1 : 0);
+    out.family("finpost_upstream_endpoint_outstanding", "gauge", "Exchanges the endpoint has now.");
+    for (const auto& one : more.endpoints) out.sample("endpoint", one.endpoint, one.outstanding);
+    out.family("finpost_upstream_ejections_total", "counter",
+               "How often an endpoint was avoided from then on.");
+    out.sample(counters.upstream_ejections.value());
 
+    out.family("finpost_draining", "gauge", "1 from the signal to stop on.");
+    out.sample(more.draining ? 1 : 0);
     out.family("finpost_log_dropped_total", "counter",
                "Log lines lost: the log's reader was too slow.");
     out.sample(more.log_dropped);
     out.family("finpost_internal_errors_total", "counter",
                "Exceptions that reached the event loop: bugs.");
     out.sample(more.internal_errors);
+    out.family("finpost_reloads_total", "counter", "Reloads of the configuration, by result.");
+    out.sample("result", "ok", more.reloads);
+    out.sample("result", "failed", more.reloads_failed);
+    if (more.listener_certificate || more.upstream_certificate) {
+        out.family("finpost_tls_certificate_expiry_seconds", "gauge",
+                   "Seconds until the first certificate in use expires, by side; negative after it.");
+    }
+    if (more.listener_certificate) out.sample("side", "listener", *more.listener_certificate);
+    if (more.upstream_certificate) out.sample("side", "upstream", *more.upstream_certificate);
     out.family("finpost_build_info", "gauge", "Always 1.");
     out.sample("version", more.version, 1);
-    return out.done();
+    return out.text();
 }
 
 } // namespace finpost

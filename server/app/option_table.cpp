@@ -42,11 +42,39 @@ parsed<std::uint64_t> parse_rate(text from) {
     return parse_size(from);
 }
 
+parsed<double> parse_share(text from) {
+    if (from == "off") return 0.0;
+    double share = 0;
+    const char* const last = from.data() + from.size();
+    const auto [end, ec] = std::from_chars(from.data(), last, share, std::chars_format::fixed);
+    if (ec != std::errc{} || end != last || !(share >= 0 && share <= 1))
+        return parse_error{quoted(from) + " is not a share: expected 0 to 1, such as 0.05, or off"};
+    return share;
+}
+
 parsed<std::string> as_it_is(text from) { return {boost::system::in_place_value, from}; }
 
 parsed<std::string> parse_path(text from) {
     if (from.empty()) return parse_error{"the name of a file is needed"};
     return as_it_is(from);
+}
+
+parsed<std::string> parse_health_path(text from) {
+    if (from.empty()) return parse_error{"a path is needed, or off"};
+    return as_it_is(from == "off" ? text() : from);
+}
+
+parsed<std::string> parse_own_path(text from) {
+    if (from.empty()) return parse_error{"a path is needed, such as /devices/{peer.ip}"};
+    return as_it_is(from);
+}
+
+parsed<http_header> parse_header(text from) {
+    const std::size_t colon = from.find(':');
+    if (colon == from.npos) return parse_error{quoted(from) + ": expected NAME: VALUE"};
+    text value = from.substr(colon + 1);
+    value.remove_prefix(std::min(value.find_first_not_of(' '), value.size()));
+    return http_header{std::string(from.substr(0, colon)), std::string(value)};
 }
 
 parsed<std::optional<socket_address>> parse_admin(text from) {
@@ -104,6 +132,19 @@ parsed<access_log> parse_access_log(text from) {
                                      {"all", access_log::all}});
 }
 
+// `--upstream-insecure` is the opposite of `verify`.
+parsed<bool> parse_insecure(text from) {
+    const auto insecure = parse_switch(from);
+    if (!insecure) return insecure.error();
+    return !*insecure;
+}
+
+parsed<tls_client_auth> parse_client_auth(text from) {
+    tls_client_auth read{};
+    if (from_string(from, read)) return read;
+    return parse_error{quoted(from) + ": expected off, optional or required"};
+}
+
 parsed<log_format> parse_format(text from) {
     return one_of<log_format>(from, {{"text", log_format::text}, {"json", log_format::json}});
 }
@@ -117,8 +158,14 @@ Value& member(daemon_config& all, Value Part::* which) {
     else return all.*which;
 }
 
+template <class Part, class Value>
+constexpr option_scope scope_of(Value Part::*) {
+    if (std::is_same_v<Part, gateway_config>) return option_scope::listener;
+    return std::is_same_v<Part, upstream_config> ? option_scope::upstream : option_scope::process;
+}
+
 template <auto Member, auto Parse>
-std::string set(daemon_config& into, text from) {
+std::string set_text(daemon_config& into, text from) {
     auto read = Parse(from);
     if (!read) return read.error().message;
     member(into, Member) = *std::move(read);
@@ -126,11 +173,35 @@ std::string set(daemon_config& into, text from) {
 }
 
 template <auto Member, auto Parse>
-std::string add(daemon_config& into, text from) {
+std::string add_text(daemon_config& into, text from) {
     auto read = Parse(from);
     if (!read) return read.error().message;
     member(into, Member).push_back(*std::move(read));
     return {};
+}
+
+template <auto Member, auto Parse>
+constexpr option_setter set{set_text<Member, Parse>, scope_of(Member)};
+
+template <auto Member, auto Parse>
+constexpr option_setter add{add_text<Member, Parse>, scope_of(Member)};
+
+// What TLS is set up from, of the listeners or of the upstream.
+template <auto Side, auto Member, auto Parse>
+std::string set_tls_text(daemon_config& into, text from) {
+    auto read = Parse(from);
+    if (!read) return read.error().message;
+    member(into, Side).*Member = *std::move(read);
+    return {};
+}
+
+template <auto Side, auto Member, auto Parse>
+constexpr option_setter set_tls{set_tls_text<Side, Member, Parse>, scope_of(Side)};
+
+// Memory is the process's, whichever listener the bytes came in by.
+constexpr option_setter of_the_process(option_setter setter) {
+    setter.scope = option_scope::process;
+    return setter;
 }
 
 using gw = gateway_config;
@@ -142,8 +213,8 @@ constexpr std::array rows{
                "the log names it",
                true, add<&gw::listen, parse_socket_address>},
     option_row{"--upstream", "URL", "none",
-               "the HTTP service: http://HOST[:PORT][/PATH]; several are endpoints of one service",
-               true, add<&up::endpoints, parse_http_url>},
+               "the HTTP service: http[s]://HOST[:PORT][/PATH]; several are endpoints of one service",
+               true, add<&up::endpoints, parse_http_url>, "endpoints"},
     option_row{"--demo", "", "off",
                "a built-in HTTP echo service on loopback is the upstream",
                false, set<&daemon_config::demo, parse_switch>},
@@ -154,8 +225,19 @@ constexpr std::array rows{
                "what the HTTP response body is encoded to before it is the reply",
                false, set<&gw::encode, parse_codec>},
     option_row{"--content-type", "TYPE", "application/octet-stream",
-               "the Content-Type of the POST",
+               "the Content-Type of the request",
                false, set<&up::content_type, as_it_is>},
+    option_row{"--method", "METHOD", "POST",
+               "the request's method: POST, PUT, PATCH, DELETE, QUERY, REPORT or SEARCH",
+               false, set<&up::method, as_it_is>},
+    option_row{"--path", "PATH", "that of the URL",
+               "the request's path and query; {peer.ip}, {peer.port}, {local.port}, {request.id}, "
+               "{payload.bytes} and {tls.peer_name} stand for what the exchange has there, {{ and }} for braces",
+               false, set<&up::path, parse_own_path>},
+    option_row{"--header", "NAME:VALUE", "none",
+               "one more header field of the request; its value may name what --path may (in the "
+               "variable, no value has a comma)",
+               true, add<&up::headers, parse_header>, "headers"},
     option_row{"--max-payload", "SIZE", "16MiB",
                "the largest payload, before decoding",
                false, set<&gw::max_payload, parse_size>},
@@ -164,7 +246,7 @@ constexpr std::array rows{
                false, set<&up::max_reply, parse_size>},
     option_row{"--max-buffered", "SIZE", "1GiB",
                "all payloads and replies held at once; above it, reading pauses",
-               false, set<&gw::max_buffered, parse_size>},
+               false, of_the_process(set<&gw::max_buffered, parse_size>)},
     option_row{"--max-connections", "N", "10000",
                "clients held at once; more wait in the kernel's backlog",
                false, set<&gw::max_connections, parse_count>},
@@ -174,8 +256,36 @@ constexpr std::array rows{
     option_row{"--accept-rate", "N", "off",
                "clients accepted a second; more wait in the kernel's backlog",
                false, set<&gw::accept_rate, parse_limit>},
+    option_row{"--allow", "CIDR", "all",
+               "who may connect: an address or ADDRESS/BITS; nobody else then",
+               true, add<&gw::allow, parse_network>},
+    option_row{"--deny", "CIDR", "none",
+               "who may not connect, even where --allow lets them",
+               true, add<&gw::deny, parse_network>},
+    option_row{"--tls-cert", "FILE", "off",
+               "TLS on the listeners: the certificate, then its intermediates, as PEM",
+               false, set_tls<&gw::tls, &tls_options::cert, parse_path>},
+    option_row{"--tls-key", "FILE", "in --tls-cert",
+               "the private key of --tls-cert, without a passphrase",
+               false, set_tls<&gw::tls, &tls_options::key, parse_path>},
+    option_row{"--tls-client-ca", "FILE", "none",
+               "whose certificates of clients are valid; a revocation list in it is obeyed",
+               false, set_tls<&gw::tls, &tls_options::ca, parse_path>},
+    option_row{"--tls-client-auth", "off|optional|required", "off",
+               "whether a client is asked for a certificate, and must have one",
+               false, set_tls<&gw::tls, &tls_options::client_auth, parse_client_auth>},
+    option_row{"--tls-handshake", "D", "5s",
+               "the longest time for a client's TLS handshake",
+               false, set<&gw::tls_handshake, parse_duration>},
+    option_row{"--max-handshakes", "N", "1000",
+               "clients at once in their TLS handshake or PROXY header; more wait in the kernel's backlog",
+               false, set<&gw::max_handshakes, parse_count>},
+    option_row{"--proxy-protocol-from", "CIDR", "none",
+               "proxies: who must send a PROXY header, version 1 or 2, before everything else",
+               true, add<&gw::proxy_protocol_from, parse_network>},
     option_row{"--min-rate", "SIZE", "off",
-               "the slowest upload tolerated after 5 s, in bytes a second",
+               "the slowest upload tolerated after 5 s, in bytes a second; also the slowest reading of "
+               "a reply",
                false, set<&gw::min_rate, parse_rate>},
     option_row{"--receive-idle", "D", "10s",
                "the longest pause while a payload is received",
@@ -183,12 +293,42 @@ constexpr std::array rows{
     option_row{"--receive-total", "D", "60s",
                "the longest time until a payload is complete",
                false, set<&gw::receive_total, parse_duration>},
+    option_row{"--upstream-ca", "FILE", "the system's",
+               "whose certificates of https:// endpoints are valid; a revocation list in it is obeyed",
+               false, set_tls<&up::tls, &tls_options::ca, parse_path>},
+    option_row{"--upstream-cert", "FILE", "none",
+               "the certificate that is shown to an upstream which asks for one, as PEM",
+               false, set_tls<&up::tls, &tls_options::cert, parse_path>},
+    option_row{"--upstream-key", "FILE", "in --upstream-cert",
+               "the private key of --upstream-cert, without a passphrase",
+               false, set_tls<&up::tls, &tls_options::key, parse_path>},
+    option_row{"--upstream-server-name", "NAME", "the URL's host",
+               "the name that certificates of https:// endpoints must have",
+               false, set_tls<&up::tls, &tls_options::server_name, as_it_is>},
+    option_row{"--upstream-insecure", "", "off",
+               "https:// endpoints are believed whoever they are: for tests; each start says so in the log",
+               false, set_tls<&up::tls, &tls_options::verify, parse_insecure>},
     option_row{"--upstream-connect", "D", "3s",
                "the longest time to get a connection to the upstream",
                false, set<&up::connect, parse_duration>},
     option_row{"--upstream-total", "D", "30s",
                "the longest time until the upstream's response is complete",
                false, set<&up::total, parse_duration>},
+    option_row{"--upstream-keep-alive", "D", "4s",
+               "how long an idle connection to the upstream is kept: less than the upstream does",
+               false, set<&up::keep_alive, parse_duration>},
+    option_row{"--resolve-every", "D", "30s",
+               "how often the host names of the upstream are looked up again",
+               false, set<&up::resolve_every, parse_duration>},
+    option_row{"--health-path", "PATH|off", "off",
+               "what a health check asks each endpoint for; a status of 200 to 299 is well",
+               false, set<&up::health_path, parse_health_path>},
+    option_row{"--health-every", "D", "5s",
+               "the time from one health check of an endpoint to the next",
+               false, set<&up::health_every, parse_duration>},
+    option_row{"--health-timeout", "D", "2s",
+               "the longest time a health check takes",
+               false, set<&up::health_timeout, parse_duration>},
     option_row{"--reply-total", "D", "30s",
                "the longest time for writing the reply",
                false, set<&gw::reply_total, parse_duration>},
@@ -202,10 +342,10 @@ constexpr std::array rows{
                "what becomes of an exchange whose client resets while the upstream works",
                false, set<&gw::on_client_reset, parse_reset>},
     option_row{"--threads", "N", "one a core",
-               "threads of the event loop",
+               "event loops, each with a thread of its own",
                false, set<&daemon_config::threads, parse_threads>},
     option_row{"--admin", "HOST:PORT|off", "127.0.0.1:9180",
-               "where /healthz, /readyz and /metrics are served",
+               "where /healthz, /readyz, /metrics and /sessions are served",
                false, set<&daemon_config::admin, parse_admin>},
     option_row{"--drain", "D", "30s",
                "at a stop, the time exchanges in flight get to finish",
@@ -220,11 +360,15 @@ constexpr std::array rows{
                "how a log line is written",
                false, set<&log_config::format, parse_format>},
     option_row{"--log-file", "FILE", "standard error",
-               "where the log is appended",
+               "where the log is appended; SIGUSR1 opens it again",
                false, set<&log_config::file, parse_path>},
     option_row{"--access-log", "off|refused|all", "all",
                "which exchanges get a line in the log",
                false, set<&gw::access_log, parse_access_log>},
+    option_row{"--trace-sampled", "RATIO|off", "off",
+               "the share of exchanges, 0 to 1, whose traceparent says that they are sampled and "
+               "whose access line has a trace_id",
+               false, set<&gw::trace_sampled, parse_share>},
 };
 
 } // namespace
@@ -237,6 +381,10 @@ std::string option_row::key() const {
     return name;
 }
 
+std::string option_row::table_key() const {
+    return in_table.empty() ? key() : std::string(in_table);
+}
+
 std::string option_row::environment() const {
     std::string name = "FINPOST_" + key();
     std::transform(name.begin(), name.end(), name.begin(),
@@ -247,8 +395,9 @@ std::string option_row::environment() const {
 std::string flag_of(std::string_view field) {
     // The upstream's fields need no prefix in their own structure.
     if (field == "endpoints") return "--upstream";
-    if (field == "connect" || field == "total") return "--upstream-" + std::string(field);
-    std::string flag = "--" + std::string(field);
+    if (field == "headers") return "--header";
+    const bool bare = field == "connect" || field == "total" || field == "keep_alive";
+    std::string flag = (bare ? "--upstream-" : "--") + std::string(field);
     std::replace(flag.begin(), flag.end(), '_', '-');
     return flag;
 }

@@ -7,7 +7,6 @@
 #include <CLI/CLI.hpp>
 
 #include <algorithm>
-#include <set>
 #include <utility>
 
 namespace finpost {
@@ -23,26 +22,6 @@ std::vector<std::string> split(const std::string& list) {
         parts.push_back(list.substr(from, comma == list.npos ? comma : comma - from));
     }
     return parts;
-}
-
-bool is_word(char c) { return (c >= 'a' && c <= 'z') || c == '_'; }
-
-// A message of `validate` may name other fields: people know them by their flags.
-std::string with_flags(const std::string& message) {
-    std::string out;
-    for (std::size_t i = 0; i < message.size();) {
-        std::size_t end = i;
-        while (end < message.size() && is_word(message[end])) ++end;
-        const std::string word = message.substr(i, end - i);
-        const auto table = option_table();
-        const bool field = std::any_of(table.begin(), table.end(), [&](const option_row& row) {
-            return word.find('_') != word.npos && row.key() == word;
-        });
-        out += field ? flag_of(word) : word;
-        if (end < message.size()) out += message[end++];
-        i = end;
-    }
-    return out;
 }
 
 // What follows an unknown flag is most likely its value, and no problem of its own.
@@ -67,6 +46,10 @@ public:
         app_.allow_windows_style_options(false);
         help_ = app_.add_flag("--help,-h");
         version_ = app_.add_flag("--version");
+        health_ = app_.add_flag("--health");
+        check_ = app_.add_flag("--check");
+        config_ = app_.add_option("--config", unused_)->allow_extra_args(false);
+        config_->envname("FINPOST_CONFIG");
         // Everything is read as text: CLI11 stops at the first problem, and people want to see all.
         for (const option_row& row : option_table()) {
             CLI::Option* option = nullptr;
@@ -91,6 +74,16 @@ public:
 
     bool help() const { return help_->count() > 0; }
     bool version() const { return version_->count() > 0; }
+    bool health() const { return health_->count() > 0; }
+    bool check() const { return check_->count() > 0; }
+
+    std::string file(std::vector<std::string>& problems) const {
+        const std::vector<std::string> found = config_->results();
+        if (found.empty()) return {};
+        if (found.size() > 1) problems.emplace_back("--config: given more than once");
+        if (found.back().empty()) problems.emplace_back("--config: the name of a file is needed");
+        return found.back();
+    }
 
     given_values values(std::vector<std::string>& problems) const {
         given_values given;
@@ -106,7 +99,7 @@ public:
                 problems.push_back(std::string(row.flag) + ": given more than once");
                 found.erase(found.begin(), found.end() - 1);
             }
-            given.emplace(row.flag, std::move(found));
+            given.emplace(row.flag, given_value{std::move(found), std::string(row.flag)});
         }
         return given;
     }
@@ -115,48 +108,14 @@ private:
     CLI::App app_;
     CLI::Option* help_ = nullptr;
     CLI::Option* version_ = nullptr;
+    CLI::Option* health_ = nullptr;
+    CLI::Option* check_ = nullptr;
+    CLI::Option* config_ = nullptr;
     std::vector<CLI::Option*> options_; // in the order of the table
     std::vector<std::string> unused_, unused_switch_;
 };
 
 } // namespace
-
-daemon_config configure(const given_values& given, std::vector<std::string>& problems) {
-    daemon_config config;
-    std::set<std::string> wrong;
-    const auto report = [&](const std::string& flag, const std::string& message) {
-        problems.push_back(flag + ": " + message);
-        wrong.insert(flag);
-    };
-    for (const option_row& row : option_table()) {
-        const auto values = given.find(row.flag);
-        if (values == given.end()) continue;
-        for (const std::string& value : values->second) {
-            const std::string problem = row.set(config, value);
-            if (!problem.empty()) report(std::string(row.flag), problem);
-        }
-    }
-    if (config.gateway.listen.empty())
-        config.gateway.listen = {parse_socket_address("127.0.0.1:5000").value()};
-    if (config.demo && !config.upstream.endpoints.empty())
-        report("--demo", "is an upstream itself and cannot stand beside --upstream");
-    if (!config.demo && config.upstream.endpoints.empty() && wrong.count("--upstream") == 0)
-        report("--upstream", "no URL is given, so there is nowhere to send payloads to; --demo "
-                             "brings a service of its own");
-    // The demo's address is known once it listens.
-    upstream_config upstream = config.upstream;
-    if (upstream.endpoints.empty())
-        upstream.endpoints = {parse_http_url("http://127.0.0.1:1/").value()};
-    std::vector<config_problem> found = validate(config.gateway);
-    const std::vector<config_problem> more = validate(upstream);
-    found.insert(found.end(), more.begin(), more.end());
-    for (const config_problem& one : found) {
-        // A field whose value could not even be read still holds its default.
-        const std::string flag = flag_of(one.field);
-        if (wrong.count(flag) == 0) problems.push_back(flag + ": " + with_flags(one.message));
-    }
-    return config;
-}
 
 options read_options(int argc, const char* const* argv) {
     options out;
@@ -167,8 +126,20 @@ options read_options(int argc, const char* const* argv) {
         out.what = line.help() ? options::action::help : options::action::version;
         return out;
     }
-    const given_values given = line.values(problems);
-    out.config = configure(given, problems);
+    out.given = line.values(problems);
+    out.file = line.file(problems);
+    std::vector<std::string> found;
+    out.config = load_config(out.given, out.file, found);
+    if (line.check()) out.what = options::action::check;
+    if (line.health()) {
+        out.what = options::action::health;
+        // The gateway that runs has judged the rest.
+        std::erase_if(found, [&](const std::string& one) {
+            return !one.starts_with("--admin:") && one.find(": admin: ") == one.npos &&
+                   one.find("[not TOML]") == one.npos && !one.starts_with(out.file + ": ");
+        });
+    }
+    problems.insert(problems.end(), found.begin(), found.end());
     out.problems = std::move(problems);
     return out;
 }

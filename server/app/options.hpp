@@ -9,26 +9,49 @@
 
 namespace finpost {
 
-/// What the command line and the environment come down to.
+struct config_file;
+
+/// A setting as it was written, and what a message about it begins with: "--listen", or
+/// "finpost.toml:3: listen". Without a text it was written, but wrongly, which has been reported.
+struct given_value {
+    std::vector<std::string> texts;
+    std::string where;
+};
+
+/// The settings of one source by flag: `--listen` -> {"127.0.0.1:5000"}.
+using given_values = std::map<std::string_view, given_value>;
+
+/// What the command line, the environment and the file come down to.
 struct options {
-    enum class action { run, help, version };
+    enum class action { run, check, help, version, health };
     action what = action::run;
-    /// Complete and valid when there is no problem.
+    /// Flags and variables, to be read again together with the file.
+    given_values given;
+    /// The configuration file; empty when there is none.
+    std::string file;
+    /// Complete and valid when there is no problem. For `health` only what it needs is.
     daemon_config config;
-    /// Everything that is wrong, each naming its flag: "--max-payload: ...". Empty when all is
-    /// well.
+    /// Everything that is wrong, each naming its flag, or its file, line and key: "--max-payload:
+    /// ...". Empty when all is well.
     std::vector<std::string> problems;
 };
 
-/// Reads `argv` and the `FINPOST_...` environment variables; a flag wins over its variable. An
-/// empty variable is as good as none.
+/// Reads `argv`, the `FINPOST_...` environment variables and the file that they name; a flag wins
+/// over its variable, and a variable over the file. An empty variable is as good as none.
 options read_options(int argc, const char* const* argv);
 
-/// The values of one source by flag, as they were written: `--listen` -> {"127.0.0.1:5000"}.
-using given_values = std::map<std::string_view, std::vector<std::string>>;
+/// Reads the file, where one is named, and makes a configuration of it and of `given`, which wins.
+/// Adds everything that is wrong to `problems`; what is returned then is not to be used.
+daemon_config load_config(const given_values& given, const std::string& file,
+                          std::vector<std::string>& problems);
 
 /// Makes a configuration of values and validates it as a whole; adds what is wrong to `problems`.
-daemon_config configure(const given_values& given, std::vector<std::string>& problems);
+daemon_config configure(const given_values& given, const config_file& file,
+                        std::vector<std::string>& problems);
+
+/// A configuration as TOML, every setting with the value in force: what a file would have to say,
+/// in the form the configuration came in. Secrets in header fields are masked.
+std::string effective_config(const daemon_config& config);
 
 /// What `--help` prints: every flag with its variable, its default and its meaning, in 100 columns.
 std::string help_text();

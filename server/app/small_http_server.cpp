@@ -1,5 +1,7 @@
 #include "small_http_server.hpp"
 
+#include "http_messages.hpp"
+
 #include <boost/asio/as_tuple.hpp>
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/ip/tcp.hpp>
@@ -15,10 +17,12 @@
 #include <boost/beast/http/write.hpp>
 #include <boost/system/system_error.hpp>
 
+#include <algorithm>
+#include <array>
 #include <atomic>
 #include <cstring>
 #include <exception>
-#include <map>
+#include <set>
 #include <utility>
 
 #include <sys/socket.h>
@@ -35,20 +39,25 @@ namespace {
 using error_code = boost::system::error_code;
 constexpr auto as_result = asio::as_tuple(asio::use_awaitable);
 constexpr std::uint32_t longest_header = 8 << 10;
-constexpr std::chrono::steady_clock::duration back_off = std::chrono::milliseconds(100);
-constexpr std::chrono::steady_clock::duration until_woken = std::chrono::hours(1);
+using clock = std::chrono::steady_clock;
+constexpr clock::duration back_off = std::chrono::milliseconds(100);
+constexpr clock::duration until_woken = std::chrono::hours(1);
+constexpr clock::duration patience = std::chrono::seconds(1); // with whoever keeps others waiting
+constexpr clock::duration linger = std::chrono::seconds(1);
+constexpr std::size_t most_dropped = 256 << 10;
 
+using request = http::request<http::string_body>;
 using response = http::response<http::string_body>;
 
-response make_response(http_answer answer, bool keep_alive) {
-    response out(static_cast<http::status>(answer.status), 11);
-    out.set(http::field::content_type, answer.content_type);
-    if (!answer.allow.empty()) out.set(http::field::allow, answer.allow);
-    out.keep_alive(keep_alive);
-    out.body() = std::move(answer.body);
-    out.prepare_payload();
-    return out;
-}
+/// One client, and since when it is as it is: reading, or being answered.
+struct connection {
+    explicit connection(tcp::socket socket) : stream(std::move(socket)) { moved(); }
+    void moved() noexcept { since = clock::now().time_since_epoch().count(); }
+    clock::time_point since_when() const { return clock::time_point(clock::duration(since)); }
+
+    beast::tcp_stream stream; // belongs to its own strand
+    std::atomic<clock::rep> since{0};
+};
 
 } // namespace
 
@@ -69,17 +78,14 @@ public:
             error_code ignored;
             self->acceptor_.close(ignored);
             self->timer_.cancel();
-            // Each stream belongs to its own strand.
-            for (const auto& [key, stream] : self->streams_) {
-                asio::post(stream->get_executor(), [stream] { stream->close(); });
-            }
+            for (const auto& one : self->open_) close(one);
         });
     }
 
     socket_address address;
 
 private:
-    using stream_ptr = std::shared_ptr<beast::tcp_stream>;
+    using connection_ptr = std::shared_ptr<connection>;
 
     void listen_on(const socket_address& wanted) {
         try {
@@ -113,8 +119,12 @@ private:
 
     asio::awaitable<void> accept() {
         while (!stopped_) {
-            if (streams_.size() >= most_.connections) {
-                co_await wait(until_woken); // by a connection that ends
+            auto [nobody] = co_await acceptor_.async_wait(tcp::acceptor::wait_read, as_result);
+            static_cast<void>(nobody); // the accept says it again
+            if (stopped_) break;
+            const clock::duration pause = time_until_room();
+            if (pause > clock::duration::zero()) {
+                co_await wait(pause); // or until a connection ends
                 continue;
             }
             const asio::any_io_executor strand = asio::make_strand(executor_);
@@ -124,55 +134,104 @@ private:
                 co_await wait(back_off); // no descriptor, most likely: not a million times a second
                 continue;
             }
-            auto stream = std::make_shared<beast::tcp_stream>(std::move(socket));
-            streams_.emplace(stream.get(), stream);
-            asio::co_spawn(strand, serve(stream),
-                           [ended = report(shared_from_this()), self = shared_from_this(),
-                            stream](std::exception_ptr failed) {
-                               ended(failed);
-                               asio::post(self->strand_, [self, stream] { self->forget(stream); });
-                           });
+            begin(strand, std::make_shared<connection>(std::move(socket)));
         }
     }
 
-    asio::awaitable<void> wait(std::chrono::steady_clock::duration pause) {
+    void begin(const asio::any_io_executor& strand, const connection_ptr& one) {
+        open_.insert(one);
+        asio::co_spawn(strand, serve(one),
+                       [ended = report(shared_from_this()), self = shared_from_this(),
+                        one](std::exception_ptr failed) {
+                           ended(failed);
+                           asio::post(self->strand_, [self, one] { self->forget(one); });
+                       });
+    }
+
+    // Somebody waits and every place is taken: who has done nothing for the longest gives way, once
+    // it has had the time any honest client needs. So slow clients cannot keep a health check out.
+    clock::duration time_until_room() {
+        if (open_.size() < most_.connections) return clock::duration::zero();
+        const auto slowest = *std::min_element(
+            open_.begin(), open_.end(),
+            [](const auto& a, const auto& b) { return a->since < b->since; });
+        const clock::duration rest = slowest->since_when() + patience - clock::now();
+        if (rest > clock::duration::zero()) return rest;
+        close(slowest);
+        return until_woken;
+    }
+
+    static void close(const connection_ptr& one) {
+        asio::post(one->stream.get_executor(), [one] { one->stream.close(); });
+    }
+
+    asio::awaitable<void> wait(clock::duration pause) {
         timer_.expires_after(pause);
         auto [ec] = co_await timer_.async_wait(as_result);
         static_cast<void>(ec);
     }
 
-    void forget(const stream_ptr& stream) {
-        streams_.erase(stream.get());
+    void forget(const connection_ptr& one) {
+        open_.erase(one);
         timer_.cancel();
     }
 
-    asio::awaitable<void> serve(stream_ptr stream) {
+    asio::awaitable<void> serve(connection_ptr one) {
+        beast::tcp_stream& stream = one->stream;
         beast::flat_buffer buffer;
         bool more = true;
+        unsigned wrong = 0;
         error_code ec;
-        stream->socket().set_option(tcp::no_delay(true), ec);
+        stream.socket().set_option(tcp::no_delay(true), ec);
         while (more && !stopped_) {
             http::request_parser<http::string_body> parser;
             parser.body_limit(most_.body);
             parser.header_limit(longest_header);
-            stream->expires_after(most_.read);
-            auto [failed, n] = co_await http::async_read(*stream, buffer, parser, as_result);
+            one->moved();
+            stream.expires_after(most_.read);
+            auto [failed, n] = co_await http::async_read(stream, buffer, parser, as_result);
             static_cast<void>(n);
-            const bool too_large = failed == http::error::body_limit;
-            if (failed && !too_large) break;
-            more = !failed && parser.keep_alive();
-            http_answer given = too_large ? http_answer{413, "text/plain", "too large\n", {}}
-                                          : ask(parser.get());
+            wrong = failed ? status_for(failed, parser.get()) : fault_of(parser.get());
+            if (failed && wrong == 0) break;
+            more = wrong == 0 && parser.keep_alive();
+            const bool head_only = parser.get().method() == http::verb::head;
+            http_answer given = wrong != 0 ? plain_answer(wrong) : ask(parser.get());
             const response out = make_response(std::move(given), more);
-            stream->expires_after(most_.write);
-            auto [cut, m] = co_await http::async_write(*stream, out, as_result);
-            static_cast<void>(m);
-            if (cut) break;
+            one->moved();
+            stream.expires_after(most_.write);
+            error_code cut = co_await write(stream, out, head_only);
+            if (cut) co_return;
         }
-        stream->socket().shutdown(tcp::socket::shutdown_send, ec);
+        stream.socket().shutdown(tcp::socket::shutdown_send, ec);
+        if (wrong != 0) co_await drop_input(stream);
     }
 
-    http_answer ask(http::request<http::string_body>& read) {
+    static asio::awaitable<error_code> write(beast::tcp_stream& stream, const response& out,
+                                             bool head_only) {
+        http::response_serializer<http::string_body> form(out);
+        if (head_only) {
+            auto [cut, n] = co_await http::async_write_header(stream, form, as_result);
+            static_cast<void>(n);
+            co_return cut;
+        }
+        auto [cut, n] = co_await http::async_write(stream, form, as_result);
+        static_cast<void>(n);
+        co_return cut;
+    }
+
+    // Closing with unread input would send a RST that could overtake the answer (RFC 9112 §9.6).
+    static asio::awaitable<void> drop_input(beast::tcp_stream& stream) {
+        std::array<char, 4096> scratch;
+        const auto room = asio::buffer(scratch);
+        stream.expires_after(linger);
+        for (std::size_t dropped = 0; dropped < most_dropped;) {
+            auto [ec, n] = co_await stream.async_read_some(room, as_result);
+            if (ec) co_return;
+            dropped += n;
+        }
+    }
+
+    http_answer ask(request& read) {
         http_query query;
         query.method = std::string(read.method_string());
         query.target = std::string(read.target());
@@ -193,7 +252,7 @@ private:
     const limits most_;
     const responder answer_;
     const logger log_;
-    std::map<beast::tcp_stream*, stream_ptr> streams_;
+    std::set<connection_ptr> open_;
     std::atomic<bool> stopped_{false};
 };
 

@@ -16,7 +16,7 @@ namespace finpost {
 
 /// One HTTP request, read whole.
 struct http_query {
-    std::string method;       ///< "GET"
+    std::string method;       ///< "GET"; after "HEAD" no body of the answer is sent
     std::string target;       ///< as on the request line
     std::string content_type; ///< empty when there is none
     std::string body;
@@ -33,6 +33,10 @@ struct http_answer {
 /// An HTTP/1.1 server for a handful of trusted peers on one address: the admin port and the demo
 /// service. Keeps connections alive. Runs on the executor it is given; its functions may be called
 /// from any thread.
+///
+/// A request that is none gets 400, 413, 414 or 431 and the connection is closed. When all connections
+/// are in use and somebody waits, the one that has done nothing for the longest, for more than a
+/// second, is closed.
 class small_http_server {
 public:
     struct limits {

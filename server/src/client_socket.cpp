@@ -1,13 +1,20 @@
 #include "client_socket.hpp"
 
+#include "tls_layer.hpp"
+
 #include <boost/asio/as_tuple.hpp>
 #include <boost/asio/bind_executor.hpp>
 #include <boost/asio/error.hpp>
+#include <boost/asio/post.hpp>
 #include <boost/asio/use_awaitable.hpp>
 
+#include <array>
 #include <cerrno>
 #include <utility>
 
+#include <linux/sockios.h>
+#include <poll.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -22,6 +29,16 @@ error_code last_error() noexcept { return {errno, boost::system::system_category
 
 constexpr auto as_result = asio::as_tuple(asio::use_awaitable);
 
+tcp::socket::wait_type wait_for(readiness what) noexcept {
+    return what == readiness::writable ? tcp::socket::wait_write : tcp::socket::wait_read;
+}
+
+// For what TLS has taken from the socket already: other sessions have their turn, nothing is waited for.
+asio::awaitable<std::tuple<error_code>> soon(asio::any_io_executor strand) {
+    co_await asio::post(strand, asio::use_awaitable);
+    co_return std::tuple<error_code>();
+}
+
 } // namespace
 
 client_socket::client_socket(asio::any_io_executor strand, int fd, bool v6)
@@ -29,9 +46,42 @@ client_socket::client_socket(asio::any_io_executor strand, int fd, bool v6)
 
 client_socket::~client_socket() { close(); }
 
+void client_socket::secure(const tls_context& tls) {
+    tls_ = std::make_unique<tls_layer>(tls, tls_connection::role::server, fd_);
+}
+
+error_code client_socket::handshake() noexcept { return tls_ ? tls_->handshake() : error_code(); }
+
+std::string_view client_socket::failure() const noexcept {
+    return tls_ ? std::string_view(tls_->connection().failure()) : std::string_view();
+}
+
+std::string client_socket::peer_name() const {
+    return tls_ ? tls_->connection().peer_name() : std::string();
+}
+
 result<std::size_t> client_socket::read_some(std::span<std::byte> room) noexcept {
+    return tls_ ? tls_->read_some(room) : receive(room, 0);
+}
+
+result<std::size_t> client_socket::peek() noexcept {
+    if (tls_) return tls_->peek();
+    std::byte one{};
+    return receive({&one, 1}, MSG_PEEK);
+}
+
+result<std::size_t> client_socket::look(std::span<std::byte> room) noexcept {
+    return receive(room, MSG_PEEK);
+}
+
+result<std::size_t> client_socket::discard_some() noexcept {
+    std::array<std::byte, 16 << 10> scratch;
+    return receive(scratch, 0);
+}
+
+result<std::size_t> client_socket::receive(std::span<std::byte> room, int flags) noexcept {
     for (;;) {
-        const ssize_t n = ::recv(fd_, room.data(), room.size(), 0);
+        const ssize_t n = ::recv(fd_, room.data(), room.size(), flags);
         if (n > 0) return static_cast<std::size_t>(n);
         if (n == 0) return error_code(asio::error::eof);
         if (errno != EINTR) return last_error();
@@ -40,10 +90,13 @@ result<std::size_t> client_socket::read_some(std::span<std::byte> room) noexcept
 
 asio::awaitable<std::tuple<error_code>> client_socket::async_wait_readable() {
     register_for_events();
-    return socket_.async_wait(tcp::socket::wait_read, as_result);
+    if (!tls_ || input_over_) return socket_.async_wait(tcp::socket::wait_read, as_result);
+    if (tls_->input_at_hand()) return soon(socket_.get_executor());
+    return socket_.async_wait(wait_for(tls_->to_read()), as_result);
 }
 
 result<std::size_t> client_socket::write_some(std::span<const std::byte> data) noexcept {
+    if (tls_) return tls_->write_some(data);
     for (;;) {
         const ssize_t n = ::send(fd_, data.data(), data.size(), MSG_NOSIGNAL);
         if (n >= 0) return static_cast<std::size_t>(n);
@@ -53,13 +106,43 @@ result<std::size_t> client_socket::write_some(std::span<const std::byte> data) n
 
 asio::awaitable<std::tuple<error_code>> client_socket::async_wait_writable() {
     register_for_events();
-    return socket_.async_wait(tcp::socket::wait_write, as_result);
+    return socket_.async_wait(tls_ ? wait_for(tls_->to_write()) : tcp::socket::wait_write, as_result);
 }
 
-void client_socket::when_reset(std::function<void(error_code)> gone) {
+error_code client_socket::finish() noexcept { return tls_ ? tls_->close_notify() : error_code(); }
+
+bool client_socket::mid_write() const noexcept { return tls_ && tls_->mid_write(); }
+
+std::size_t client_socket::unacknowledged() const noexcept {
+    int bytes = 0;
+    if (::ioctl(fd_, SIOCOUTQ, &bytes) != 0 || bytes < 0) return 0;
+    return static_cast<std::size_t>(bytes);
+}
+
+void client_socket::when_reset(std::function<void()> gone) {
     register_for_events();
+    on_reset_ = std::make_shared<std::function<void()>>(std::move(gone));
+    wait_for_reset();
+}
+
+void client_socket::wait_for_reset() {
+    auto waited = [this, call = on_reset_](error_code ec) {
+        if (ec || !*call) return;
+        // Asio reuses registrations, and one may still be handed what happened to its last socket.
+        if (!was_reset()) return wait_for_reset();
+        std::exchange(*call, nullptr)();
+    };
     socket_.async_wait(tcp::socket::wait_error,
-                       asio::bind_executor(socket_.get_executor(), std::move(gone)));
+                       asio::bind_executor(socket_.get_executor(), std::move(waited)));
+}
+
+void client_socket::ignore_reset() noexcept {
+    if (on_reset_) *on_reset_ = nullptr;
+}
+
+bool client_socket::was_reset() const noexcept {
+    pollfd look{fd_, 0, 0};
+    return ::poll(&look, 1, 0) > 0 && (look.revents & (POLLERR | POLLHUP)) != 0;
 }
 
 // Where this fails, the wait that follows fails on a socket that is not open.
@@ -68,7 +151,11 @@ void client_socket::register_for_events() {
     if (!socket_.is_open()) socket_.assign(v6_ ? tcp::v6() : tcp::v4(), fd_, ignored);
 }
 
-void client_socket::shutdown_send() noexcept { ::shutdown(fd_, SHUT_WR); }
+void client_socket::shutdown_send() noexcept {
+    finish();
+    input_over_ = true;
+    ::shutdown(fd_, SHUT_WR);
+}
 
 void client_socket::cancel() noexcept {
     error_code ignored;
@@ -76,6 +163,15 @@ void client_socket::cancel() noexcept {
 }
 
 void client_socket::close() noexcept {
+    ignore_reset();
+    if (fd_ < 0) return;
+    // Whoever was cut must not take what it has got for an answer, unless it was told so.
+    if (tls_ && !tls_->truncated()) tls_->close_notify();
+    release();
+}
+
+void client_socket::release() noexcept {
+    ignore_reset();
     if (fd_ < 0) return;
     error_code ignored;
     if (socket_.is_open()) socket_.close(ignored);
@@ -86,7 +182,7 @@ void client_socket::close() noexcept {
 void client_socket::reset() noexcept {
     const linger at_once{1, 0};
     if (fd_ >= 0) ::setsockopt(fd_, SOL_SOCKET, SO_LINGER, &at_once, sizeof at_once);
-    close();
+    release();
 }
 
 } // namespace finpost

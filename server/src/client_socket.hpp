@@ -7,12 +7,18 @@
 
 #include <cstddef>
 #include <functional>
+#include <memory>
 #include <span>
+#include <string>
+#include <string_view>
 #include <tuple>
 
 namespace finpost {
 
-/// One client's connection.
+class tls_context;
+class tls_layer;
+
+/// One client's connection: TCP, or TLS on it. Whoever reads and writes does not know which.
 ///
 /// It tries the system call first and waits only when it must: a payload is often there, FIN included,
 /// when the connection is accepted, and such a connection never needs to be registered for events.
@@ -25,8 +31,23 @@ public:
     client_socket(const client_socket&) = delete;
     client_socket& operator=(const client_socket&) = delete;
 
-    /// Reads what is there now; `error::would_block` when nothing is, `error::eof` at the FIN.
+    /// From now on everything goes through TLS. `handshake` comes first and is called again, when something
+    /// can be read, for as long as it says `error::would_block`.
+    void secure(const tls_context& tls);
+    error_code handshake() noexcept;
+    /// Why it failed, in words, and the name in the client's verified certificate; empty without TLS.
+    std::string_view failure() const noexcept;
+    std::string peer_name() const;
+
+    /// Reads what is there now; `error::would_block` when nothing is, `error::eof` at the client's end: the
+    /// FIN, and over TLS the close_notify. A FIN alone is `reason::tls_truncated` there.
     result<std::size_t> read_some(std::span<std::byte> room) noexcept;
+    /// Says what `read_some` would say, and takes nothing.
+    result<std::size_t> peek() noexcept;
+    /// Copies what is there to the front of `room` and takes nothing. Before `secure` only.
+    result<std::size_t> look(std::span<std::byte> room) noexcept;
+    /// Reads what is there and drops it, whatever it is. After `shutdown_send`.
+    result<std::size_t> discard_some() noexcept;
     /// Waits until there is something to read, an end included. Whoever waits holds no buffer: that is
     /// most of what a slow client costs. `cancel` ends it with `operation_aborted`.
     boost::asio::awaitable<std::tuple<error_code>> async_wait_readable();
@@ -34,25 +55,43 @@ public:
     /// Writes what can be written now; never a SIGPIPE.
     result<std::size_t> write_some(std::span<const std::byte> data) noexcept;
     boost::asio::awaitable<std::tuple<error_code>> async_wait_writable();
+    /// Marks the end of what was written so that it can be told from a cut: a close_notify. It may have to
+    /// wait as a write does. Without TLS that is the FIN, which comes with `shutdown_send` or `close`.
+    error_code finish() noexcept;
+    /// Whether a part of what was not yet taken may be on its way, so that nothing else can be.
+    bool mid_write() const noexcept;
+    /// Of what was written, the bytes that the peer's kernel has not taken yet.
+    std::size_t unacknowledged() const noexcept;
 
-    /// Calls `gone` on the strand when the peer resets the connection (a FIN is no reset), or with the
-    /// wait cancelled. After the EOF only: it would see unread data as well.
-    void when_reset(std::function<void(error_code)> gone);
+    /// Calls `gone` on the strand, once, when the peer resets the connection (a FIN is no reset). Not
+    /// after `ignore_reset`, `cancel` or `close`. After the EOF only: it would see unread data as well.
+    void when_reset(std::function<void()> gone);
+    void ignore_reset() noexcept;
 
-    /// Sends the FIN and keeps reading.
+    /// Whether the peer has reset the connection.
+    bool was_reset() const noexcept;
+
+    /// Sends the end. What still comes can only be waited for and dropped.
     void shutdown_send() noexcept;
     /// Ends a pending operation.
     void cancel() noexcept;
+    /// Closes with what tells a complete end, as far as it is not out yet and the client has not cut its own.
     void close() noexcept;
     /// Closes with a RST: the peer cannot take it for an end.
     void reset() noexcept;
 
 private:
+    result<std::size_t> receive(std::span<std::byte> room, int flags) noexcept;
     void register_for_events();
+    void wait_for_reset();
+    void release() noexcept;
 
     boost::asio::ip::tcp::socket socket_;
     int fd_;
     bool v6_;
+    std::shared_ptr<std::function<void()>> on_reset_; // empty inside once nobody wants to know
+    bool input_over_ = false; // nothing of it is wanted any more
+    std::unique_ptr<tls_layer> tls_; // null for plain TCP
 };
 
 } // namespace finpost

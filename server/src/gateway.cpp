@@ -1,103 +1,306 @@
 #include "finpost/gateway.hpp"
 
 #include "listener.hpp"
+#include "policy/address_filter.hpp"
 #include "policy/buffer_budget.hpp"
 #include "session_gate.hpp"
+#include "tls_side.hpp"
 
 #include "finpost/metrics.hpp"
 
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/error.hpp>
+#include <boost/asio/post.hpp>
 #include <boost/asio/strand.hpp>
 
+#include <algorithm>
 #include <atomic>
+#include <chrono>
+#include <exception>
 #include <mutex>
+#include <stdexcept>
 #include <utility>
 
 namespace asio = boost::asio;
 
 namespace finpost {
 
+namespace {
+
+std::vector<config_problem> problems_of(const std::vector<listener_group>& groups) {
+    std::vector<config_problem> all;
+    if (groups.empty()) all.push_back({"listen", "at least one group of listeners is needed"});
+    std::vector<socket_address> taken;
+    for (const listener_group& group : groups) {
+        const auto found = validate(group.config);
+        all.insert(all.end(), found.begin(), found.end());
+        for (const socket_address& address : group.config.listen) {
+            if (address.port() != 0 && std::count(taken.begin(), taken.end(), address) > 0)
+                all.push_back({"listen", to_string(address) + " is in two groups"});
+        }
+        taken.insert(taken.end(), group.config.listen.begin(), group.config.listen.end());
+    }
+    return all;
+}
+
+tls_context read_certificates(const gateway_config& config, const logger& log) {
+    tls_side made = make_listener_tls(config.tls);
+    // They were good a moment ago, when the configuration was validated.
+    if (!made.problems.empty()) throw config_error(std::move(made.problems));
+    log_warnings(made, log);
+    return std::move(made.context);
+}
+
+std::uint64_t buffered_limit(const std::vector<listener_group>& groups) {
+    std::uint64_t most = 0;
+    for (const listener_group& group : groups) most = std::max(most, group.config.max_buffered);
+    return most;
+}
+
+} // namespace
+
 // Everything sessions and listeners need, alive as long as the last of them.
 class gateway::state : public std::enable_shared_from_this<state> {
 public:
-    state(asio::any_io_executor executor_, gateway_config config_, handler answer_, metrics& counters_,
-          logger log_)
-        : executor(std::move(executor_)), config(std::move(config_)), answer(std::move(answer_)),
-          log(std::move(log_)), budget(config.max_buffered, counters_.buffered_bytes),
-          admits(config.max_connections, config.max_per_source, config.accept_rate),
-          gate(std::make_shared<session_gate>(executor)),
-          context{config, answer, counters_, log, budget, *gate} {}
+    state(std::vector<asio::any_io_executor> executors_, std::vector<listener_group> groups,
+          metrics& counters_, logger log_)
+        : executors(std::move(executors_)), executor(executors.at(0)), counters(counters_), log(std::move(log_)),
+          budget(buffered_limit(groups), counters_.buffered_bytes),
+          gate(std::make_shared<session_gate>(executor)), first(std::move(groups)) {}
+
+    void apply(std::vector<listener_group> groups);
 
     // A listener holds this state as this holds it: letting go here opens the circle.
     void close_listeners() {
         accepting = false;
-        std::vector<std::shared_ptr<listener>> open;
+        std::vector<place> open;
         {
             const std::lock_guard lock(mutex);
-            open.swap(listeners);
+            closed = true;
+            open.swap(places);
         }
-        for (const auto& one : open) one->close();
+        for (const place& one : open) one.door->close();
     }
 
-    const asio::any_io_executor executor;
-    const gateway_config config;
-    const handler answer;
+    asio::awaitable<void> drain(asio::any_io_executor strand, duration grace, watchdog& given_up);
+
+    struct drain_operation;
+    const std::vector<asio::any_io_executor> executors; // of the sessions
+    const asio::any_io_executor executor;               // of everything else: the first of them
+    metrics& counters;
     const logger log;
     buffer_budget budget;
-    admission admits;
     const std::shared_ptr<session_gate> gate;
-    const session_context context;
-    std::vector<socket_address> bound; // written by `start` only
+    std::vector<listener_group> first; // until `start`
     std::atomic<bool> accepting{false};
 
+    struct rules;
+    // An address as it was asked for, and what listens there.
+    struct place {
+        socket_address wanted;
+        std::shared_ptr<listener> door;
+        std::shared_ptr<const rules> of;
+        bool kept = false; // it listened before the change under way
+    };
     std::mutex mutex;
-    std::vector<std::shared_ptr<listener>> listeners;
+    std::vector<place> places;
+    std::vector<socket_address> bound;
+    bool closed = false;
 };
 
+// What the sessions of a group go by, as long as the last of them lives.
+struct gateway::state::rules {
+    rules(std::shared_ptr<state> owner_, listener_group group, std::shared_ptr<admission> admits_)
+        : owner(std::move(owner_)), config(std::move(group.config)),
+          answer(std::move(group.answer)), admits(std::move(admits_)),
+          filter(config.allow, config.deny), shares(config.max_handshakes, 0, 0),
+          tls(read_certificates(config, owner->log)),
+          context{config,  answer, owner->counters, owner->log, owner->budget, *owner->gate,
+                  *admits, filter, tls,             shares,     has_preambles()} {}
+
+    bool has_preambles() const { return tls || !config.proxy_protocol_from.empty(); }
+
+    const std::shared_ptr<state> owner;
+    const gateway_config config;
+    const handler answer;
+    const std::shared_ptr<admission> admits; // shared with the rules before: who is in, counts
+    const address_filter filter;
+    admission shares; // of those in their preamble, who are over with it soon: not carried on
+    const tls_context tls;
+    const session_context context;
+};
+
+// Binds what is new first: when that fails, nothing has changed yet.
+void gateway::state::apply(std::vector<listener_group> groups) {
+    const std::lock_guard lock(mutex);
+    if (closed) return;
+    const std::uint64_t most_buffered = buffered_limit(groups);
+    std::vector<place> next;
+    std::vector<bool> taken(places.size());
+    std::vector<std::shared_ptr<admission>> continued;
+    for (listener_group& group : groups) {
+        const auto wanted = group.config.listen;
+        std::vector<std::shared_ptr<listener>> doors;
+        std::shared_ptr<admission> admits;
+        for (const socket_address& address : wanted) {
+            std::shared_ptr<listener> door;
+            for (std::size_t i = 0; i < places.size() && !door; ++i) {
+                if (taken[i] || !(places[i].wanted == address)) continue;
+                taken[i] = true;
+                door = places[i].door;
+                // A group that was split goes on with its count in one of its parts only.
+                const auto& before = places[i].of->admits;
+                const bool free = std::count(continued.begin(), continued.end(), before) == 0;
+                if (!admits && free) continued.push_back(admits = before);
+            }
+            doors.push_back(std::move(door));
+        }
+        if (!admits) {
+            const gateway_config& limits = group.config;
+            admits = std::make_shared<admission>(limits.max_connections, limits.max_per_source,
+                                                 limits.accept_rate);
+        }
+        const auto fresh = std::make_shared<rules>(shared_from_this(), std::move(group),
+                                                         std::move(admits));
+        const std::shared_ptr<const session_context> context(fresh, &fresh->context);
+        for (std::size_t i = 0; i < wanted.size(); ++i) {
+            const bool kept = doors[i] != nullptr;
+            if (!kept) doors[i] = std::make_shared<listener>(executors, context, wanted[i]);
+            next.push_back({wanted[i], std::move(doors[i]), fresh, kept});
+        }
+    }
+    bound.clear();
+    budget.limit(most_buffered);
+    for (const place& one : next) {
+        const gateway_config& limits = one.of->config;
+        one.of->admits->change(limits.max_connections, limits.max_per_source, limits.accept_rate);
+        bound.push_back(one.door->address());
+        if (one.kept) one.door->change({one.of, &one.of->context});
+        else one.door->start();
+    }
+    for (std::size_t i = 0; i < places.size(); ++i)
+        if (!taken[i]) places[i].door->close();
+    places = std::move(next);
+    accepting = true;
+}
+
 gateway::gateway(asio::any_io_executor executor, gateway_config config, handler answer,
+                 metrics& counters, logger log)
+    : gateway(std::move(executor), {{std::move(config), std::move(answer)}}, counters,
+              std::move(log)) {}
+
+gateway::gateway(asio::any_io_executor executor, std::vector<listener_group> groups,
+                 metrics& counters, logger log)
+    : gateway(std::vector{std::move(executor)}, std::move(groups), counters, std::move(log)) {}
+
+gateway::gateway(std::vector<asio::any_io_executor> executors, std::vector<listener_group> groups,
                  metrics& counters, logger log) {
-    if (auto problems = validate(config); !problems.empty())
+    if (auto problems = problems_of(groups); !problems.empty())
         throw config_error(std::move(problems));
-    state_ = std::make_shared<state>(std::move(executor), std::move(config), std::move(answer),
-                                     counters, std::move(log));
+    if (executors.empty()) throw std::invalid_argument("a gateway needs at least one executor");
+    state_ = std::make_shared<state>(std::move(executors), std::move(groups), counters,
+                                     std::move(log));
 }
 
 gateway::~gateway() { stop(); }
 
 void gateway::start() {
-    const std::shared_ptr<const session_context> context(state_, &state_->context);
-    std::vector<std::shared_ptr<listener>> opened;
-    for (const socket_address& address : state_->config.listen) {
-        opened.push_back(std::make_shared<listener>(state_->executor, context, state_->admits, address));
-    }
-    for (const auto& one : opened) {
-        state_->bound.push_back(one->address());
-        one->start();
-    }
-    const std::lock_guard lock(state_->mutex);
-    state_->listeners = std::move(opened);
-    state_->accepting = true;
+    if (state_->first.empty()) throw std::logic_error("the gateway was started already");
+    state_->apply(state_->first);
+    state_->first.clear();
 }
 
-std::vector<socket_address> gateway::endpoints() const { return state_->bound; }
+void gateway::change(std::vector<listener_group> groups) {
+    if (auto problems = problems_of(groups); !problems.empty())
+        throw config_error(std::move(problems));
+    state_->apply(std::move(groups));
+}
+
+std::vector<socket_address> gateway::endpoints() const {
+    const std::lock_guard lock(state_->mutex);
+    return state_->bound;
+}
 
 bool gateway::accepting() const noexcept { return state_->accepting; }
 
 std::size_t gateway::sessions() const noexcept { return state_->gate->size(); }
 
-asio::awaitable<void> gateway::drain(duration grace) {
-    const auto kept = state_; // the gateway may be destroyed meanwhile
-    const auto until = std::chrono::steady_clock::now() + grace;
-    kept->close_listeners();
-    kept->gate->drain();
-    // A strand of its own, because whoever wakes the wait may do so from another thread.
-    const asio::any_io_executor strand = asio::make_strand(kept->executor);
-    co_await kept->gate->wait_empty(strand, until);
-    kept->gate->stop(reason::draining);
-    while (!kept->gate->empty()) {
+std::vector<session_view> gateway::session_views(std::size_t most) const {
+    std::vector<session_view> all = state_->gate->views();
+    const auto older = [](const session_view& a, const session_view& b) { return a.age > b.age; };
+    const auto end = all.begin() + static_cast<std::ptrdiff_t>(std::min(most, all.size()));
+    std::partial_sort(all.begin(), end, all.end(), older);
+    all.erase(end, all.end());
+    return all;
+}
+
+std::optional<tls_context::time_point> gateway::tls_expires() const {
+    std::optional<tls_context::time_point> first;
+    const std::lock_guard lock(state_->mutex);
+    for (const auto& one : state_->places) {
+        const auto when = one.of->tls.expires();
+        if (when && (!first || *when < *first)) first = when;
+    }
+    return first;
+}
+
+// On `strand`, or where `given_up` is nobody else's.
+asio::awaitable<void> gateway::state::drain(asio::any_io_executor strand, duration grace,
+                                            watchdog& given_up) {
+    constexpr duration longest = std::chrono::hours(24 * 365); // a time point of centuries would wrap around
+    const auto until = std::chrono::steady_clock::now() + std::min(grace, longest);
+    close_listeners();
+    gate->drain();
+    co_await gate->wait_empty(strand, until, given_up);
+    if (given_up.error()) co_return;
+    gate->stop(reason::draining);
+    while (!gate->empty() && !given_up.error()) {
         constexpr auto ever = std::chrono::steady_clock::time_point::max();
-        co_await kept->gate->wait_empty(strand, ever);
+        co_await gate->wait_empty(strand, ever, given_up);
     }
 }
+
+asio::awaitable<void> gateway::drain(duration grace) {
+    const auto kept = state_; // the gateway may be destroyed meanwhile
+    // A strand of its own, because whoever wakes the wait may do so from another thread.
+    const asio::any_io_executor strand = asio::make_strand(kept->executor);
+    watchdog never;
+    co_await kept->drain(strand, grace, never);
+}
+
+// One `async_drain`, on a strand of its own.
+struct gateway::state::drain_operation {
+    explicit drain_operation(std::shared_ptr<state> one)
+        : owner(std::move(one)), strand(asio::make_strand(owner->executor)) {}
+
+    static asio::awaitable<void> run(std::shared_ptr<drain_operation> self, duration grace) {
+        co_await self->owner->drain(self->strand, grace, self->given_up);
+    }
+
+    const std::shared_ptr<state> owner;
+    const asio::any_io_executor strand;
+    watchdog given_up;
+};
+
+void gateway::begin_drain(const std::shared_ptr<state>& one, duration grace, drained done,
+                          const std::function<void(detail::cancel_function)>& arm) {
+    const auto mine = std::make_shared<state::drain_operation>(one);
+    arm([weak = std::weak_ptr(mine)] {
+        const auto self = weak.lock();
+        if (self) asio::post(self->strand, [self] { self->given_up.stop(reason::draining); });
+    });
+    one->close_listeners(); // at once; the rest begins on the strand
+    const auto ended = [mine, done = std::move(done)](std::exception_ptr failed) {
+        if (failed) done(asio::error::no_memory); // nothing else can fail here
+        else if (mine->given_up.error()) done(asio::error::operation_aborted);
+        else done({});
+    };
+    asio::co_spawn(mine->strand, state::drain_operation::run(mine, grace), ended);
+}
+
+asio::any_io_executor gateway::executor_of(const state& one) noexcept { return one.executor; }
+
+asio::any_io_executor gateway::get_executor() const noexcept { return state_->executor; }
 
 void gateway::stop() {
     state_->close_listeners();

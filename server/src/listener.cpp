@@ -1,5 +1,7 @@
 #include "listener.hpp"
 
+#include "policy/address_filter.hpp"
+#include "policy/shortage.hpp"
 #include "policy/wait_queue.hpp"
 #include "reply.hpp"
 
@@ -7,11 +9,14 @@
 
 #include <boost/asio/as_tuple.hpp>
 #include <boost/asio/co_spawn.hpp>
+#include <boost/asio/io_context.hpp>
 #include <boost/asio/ip/v6_only.hpp>
 #include <boost/asio/post.hpp>
+#include <boost/asio/strand.hpp>
 #include <boost/asio/use_awaitable.hpp>
 #include <boost/system/system_error.hpp>
 
+#include <array>
 #include <cerrno>
 #include <cstring>
 #include <exception>
@@ -32,7 +37,21 @@ constexpr int backlog = 4096;
 constexpr int batch = 32; // accepts after one readiness, before other events have their turn
 constexpr std::chrono::milliseconds back_off{100};
 
+void reset_when_closed(int fd) noexcept {
+    const linger at_once{1, 0};
+    ::setsockopt(fd, SOL_SOCKET, SO_LINGER, &at_once, sizeof at_once);
+}
+
+using reuse_port = asio::detail::socket_option::boolean<SOL_SOCKET, SO_REUSEPORT>;
+
 unique_fd open_spare() noexcept { return unique_fd(::open("/dev/null", O_RDONLY | O_CLOEXEC)); }
+
+// What has come is read: otherwise a reset would overtake whatever is said to the client.
+void drop_input(int fd) noexcept {
+    std::array<std::byte, 16 << 10> scratch;
+    for (int i = 0; i < 16; ++i)
+        if (::recv(fd, scratch.data(), scratch.size(), MSG_DONTWAIT) <= 0) return;
+}
 
 // A connection of any kind, ready for a session to use.
 unique_fd accept_from(tcp::acceptor& acceptor, sockaddr* peer, socklen_t* size) noexcept {
@@ -46,21 +65,34 @@ socket_address bound_address(int fd) {
     return {reinterpret_cast<const sockaddr*>(&storage), size};
 }
 
-void listen_on(tcp::acceptor& acceptor, const socket_address& address) {
+void listen_on(tcp::acceptor& acceptor, const socket_address& address, bool shared) {
     try {
         tcp::endpoint endpoint;
         endpoint.resize(address.size());
         std::memcpy(endpoint.data(), address.data(), address.size());
         acceptor.open(endpoint.protocol());
         acceptor.set_option(tcp::acceptor::reuse_address(true));
+        if (shared) acceptor.set_option(reuse_port(true));
         // So that 0.0.0.0:5000 and [::]:5000 can stand side by side.
         if (address.is_v6()) acceptor.set_option(asio::ip::v6_only(true));
+        // A byte sent as urgent is a byte of the payload like any other (RFC 6093 §6). What is accepted
+        // inherits it.
+        const int on = 1;
+        ::setsockopt(acceptor.native_handle(), SOL_SOCKET, SO_OOBINLINE, &on, sizeof on);
         acceptor.bind(endpoint);
         acceptor.listen(backlog);
         acceptor.non_blocking(true);
     } catch (const boost::system::system_error& failed) {
         throw boost::system::system_error(failed.code(), "cannot listen on " + to_string(address));
     }
+}
+
+// A strand of the very type fits into an `any_io_executor`; one around another `any_io_executor` is
+// allocated for every copy, several times an exchange.
+asio::any_io_executor strand_on(const asio::any_io_executor& executor) {
+    const auto* const plain = executor.target<asio::io_context::executor_type>();
+    if (plain == nullptr) return asio::make_strand(executor);
+    return asio::make_strand(*plain);
 }
 
 // What a session leaves behind when it ends: nothing, or a bug to report.
@@ -80,24 +112,74 @@ struct report_end {
 
 } // namespace
 
-listener::listener(asio::any_io_executor executor, std::shared_ptr<const session_context> context,
-                   admission& admits, const socket_address& address)
-    : executor_(executor), strand_(asio::make_strand(executor)), context_(std::move(context)),
-      admission_(admits), acceptor_(strand_), spare_(open_spare()) {
-    listen_on(acceptor_, address);
+listener::listener(std::span<const asio::any_io_executor> executors,
+                   std::shared_ptr<const session_context> context, const socket_address& address)
+    : executor_(executors.front()), strand_(asio::make_strand(executor_)),
+      context_(std::move(context)), acceptor_(strand_), shortage_(std::make_shared<shortage>()),
+      spare_(open_spare()) {
+    const bool shared = executors.size() > 1;
+    if (shared) {
+        // Two processes that both share a port would take each other's clients without a word. Who
+        // does not share it is told that it is in use.
+        tcp::acceptor alone(executor_);
+        listen_on(alone, address, false);
+    }
+    bind(address, shared);
+    for (const auto& executor : executors.subspan(1))
+        others_.push_back(
+            std::make_shared<listener>(shares(), executor, context_, address_, shortage_));
+}
+
+listener::listener(shares, asio::any_io_executor executor,
+                   std::shared_ptr<const session_context> context, const socket_address& address,
+                   std::shared_ptr<shortage> told)
+    : executor_(std::move(executor)), strand_(asio::make_strand(executor_)),
+      context_(std::move(context)), acceptor_(strand_), shortage_(std::move(told)),
+      spare_(open_spare()) {
+    bind(address, true);
+}
+
+void listener::bind(const socket_address& address, bool shared) {
+    listen_on(acceptor_, address, shared);
     address_ = bound_address(acceptor_.native_handle());
     const std::string host = address_.host();
     wildcard_ = host == "0.0.0.0" || host == "::";
 }
 
 void listener::start() {
+    for (const auto& other : others_) other->start();
     // The coroutine's `this` is kept alive by the completion handler.
     asio::co_spawn(strand_, run(), [self = shared_from_this()](std::exception_ptr failed) {
         report_end{self->context_}(failed);
     });
 }
 
+void listener::change(std::shared_ptr<const session_context> context) {
+    for (const auto& other : others_) other->change(context);
+    const std::lock_guard lock(mutex_);
+    next_ = std::move(context);
+    changed_ = true;
+}
+
+// A client that connected after `change` finds it made; one that came before may find either.
+void listener::take_change() {
+    if (!changed_.load()) return;
+    const std::lock_guard lock(mutex_);
+    // When it is full, the connection at hand comes in under the rules it has waited by.
+    const bool others = permit_ && &next_->admits != &context_->admits;
+    std::optional<admission::permit> permit, share;
+    if (others && !(permit = next_->admits.try_admit())) return;
+    if (permit_ && next_->preambles && !(share = next_->shares.try_admit())) return;
+    if (others) std::swap(permit_, permit);
+    std::swap(share_, share);
+    permit.reset(); // before the rules go that they are of
+    share.reset();
+    context_ = std::move(next_);
+    changed_ = false;
+}
+
 void listener::close() noexcept {
+    for (const auto& other : others_) other->close();
     // Refuses new connections at once, from whatever thread this is; the rest happens on the strand.
     ::shutdown(acceptor_.native_handle(), SHUT_RD);
     asio::post(strand_, [self = shared_from_this()] {
@@ -115,21 +197,32 @@ asio::awaitable<void> listener::run() {
     while (!dog_.error()) {
         auto [ec] = co_await acceptor_.async_wait(tcp::acceptor::wait_read,
                                                   asio::as_tuple(asio::use_awaitable));
-        co_await wait_for_permit();
-        if (!ec && !dog_.error()) accept_some();
+        const bool free = !dog_.error() && take_permits();
+        if (!free) co_await wait_for_permits();
+        if (!ec && !dog_.error()) accept_what_fits();
         permit_.reset();
+        share_.reset();
         co_await pause();
     }
 }
 
-asio::awaitable<void> listener::wait_for_permit() {
-    while (!permit_ && !dog_.error()) {
-        permit_ = admission_.try_admit();
-        if (permit_) break;
-        auto turn = admission_.join_unless_free(strand_);
+// Clients in their preamble have a share of their own: with all of it taken one connection is held back here,
+// and the rest is for those who are further.
+bool listener::take_permits() {
+    if (!permit_) take_change();
+    if (!permit_) permit_ = context_->admits.try_admit();
+    if (permit_ && !share_ && context_->preambles) share_ = context_->shares.try_admit();
+    return permit_ && (share_ || !context_->preambles);
+}
+
+asio::awaitable<void> listener::wait_for_permits() {
+    while (!dog_.error() && !take_permits()) {
+        const auto asked = context_; // another one may be in force when the wait is over
+        admission& lacking = permit_ ? asked->shares : asked->admits;
+        auto turn = lacking.join_unless_free(strand_);
         if (!turn) continue;
         co_await turn->wait(dog_);
-        admission_.leave(turn);
+        lacking.leave(turn);
     }
 }
 
@@ -139,62 +232,114 @@ asio::awaitable<void> listener::pause() {
     co_await alarm_clock->wait(dog_, pause_until_);
 }
 
+// Nothing may end the loop but `close`: a gateway that does not accept any more helps nobody.
+void listener::accept_what_fits() noexcept {
+    try {
+        accept_some();
+    } catch (...) {
+        // No memory, not even for a log line. Whatever was accepted is closed, and counted.
+        pause_until_ = watchdog::clock::now() + back_off;
+    }
+}
+
 void listener::accept_some() {
     for (int i = 0; i < batch; ++i) {
-        if (!permit_) permit_ = admission_.try_admit();
-        if (!permit_) return;
+        if (!take_permits()) return;
         const auto now = watchdog::clock::now();
-        if (const auto due = admission_.accept_at(now)) {
+        if (const auto due = context_->admits.accept_at(now)) {
             pause_until_ = *due;
             return;
         }
         sockaddr_storage storage{};
         socklen_t size = sizeof storage;
         auto* const peer = reinterpret_cast<sockaddr*>(&storage);
-        unique_fd fd = accept_from(acceptor_, peer, &size);
+        unique_fd fd = accept_next(peer, &size);
         if (fd) {
-            starving_ = false;
-            if (!start_session(std::move(fd), socket_address(peer, size))) return starve(ENOMEM);
+            take_change();
+            const socket_address from(peer, size);
+            if (!context_->filter.admits(from) && !is_proxy(from)) deny(std::move(fd), from);
+            else if (!start_session(std::move(fd), from)) return starve(ENOMEM);
         } else if (errno == EAGAIN) {
-            return;
+            return recover();
         } else if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM) {
             return starve(errno);
         }
         // Anything else is about the one connection that failed (accept(2)): on to the next.
     }
+    recover();
+}
+
+unique_fd listener::accept_next(sockaddr* peer, socklen_t* size) {
+    const auto turn = shortage_->turn();
+    return accept_from(acceptor_, peer, size);
 }
 
 void listener::starve(int error) {
     context_->counters.accept_errors.add();
     // Accepting at once again would fail at once again, millions of times a second.
-    pause_until_ = watchdog::clock::now() + back_off;
-    if (!starving_) {
+    const auto now = watchdog::clock::now();
+    pause_until_ = now + back_off;
+    if (shortage_->met(now)) {
         const error_code ec(error, boost::system::system_category());
         const std::string address = to_string(address_);
         const std::string what = ec.message();
         context_->log(log_level::error, "accept failed",
                       {{"address", address}, {"what", what}, {"back_off_ms", back_off.count()}});
     }
-    starving_ = true;
+    if (error == EMFILE || error == ENFILE) refuse_with_spare();
+}
+
+// One client a pause: the others wait in the backlog, where a descriptor may become free for them.
+void listener::refuse_with_spare() {
+    const auto turn = shortage_->turn();
     if (!spare_) spare_ = open_spare();
-    if (!spare_ || (error != EMFILE && error != ENFILE)) return;
+    if (!spare_) return;
     spare_.reset();
-    if (const unique_fd fd = accept_from(acceptor_, nullptr, nullptr)) refuse_at_once(fd.get());
-    spare_ = open_spare();
+    if (unique_fd fd = accept_from(acceptor_, nullptr, nullptr)) {
+        shortage_->refused();
+        refuse_at_once(std::move(fd));
+    }
+    spare_ = open_spare(); // after the client's descriptor is closed
+}
+
+// The shortage is over when nobody waits any more, or a whole batch came in: one accept between two
+// failures is the same shortage, and not a line in the log each time.
+void listener::recover() {
+    if (!shortage_->is_on()) return;
+    const auto was = shortage_->over(watchdog::clock::now());
+    if (!was) return;
+    const auto ms = std::chrono::duration_cast<std::chrono::milliseconds>(was->lasted).count();
+    const std::string address = to_string(address_);
+    context_->log(log_level::info, "accepting again",
+                  {{"address", address}, {"short_ms", std::int64_t{ms}}, {"refused", was->refused}});
 }
 
 // Without a session, for which there is no descriptor to spare.
-void listener::refuse_at_once(int fd) const {
+void listener::refuse_at_once(unique_fd fd) const {
     context_->counters.accepted.add();
     context_->counters.refused_for(reason::busy).add();
     const refusal_style style = context_->config.on_refusal;
-    if (style == refusal_style::line) {
+    if (style == refusal_style::reset) reset_when_closed(fd.get());
+    if (style != refusal_style::line) return;
+    try {
         const std::string line = refusal_line(reason::busy, request_id::generate());
-        static_cast<void>(::send(fd, line.data(), line.size(), MSG_NOSIGNAL));
-    } else if (style == refusal_style::reset) {
-        const linger at_once{1, 0};
-        ::setsockopt(fd, SOL_SOCKET, SO_LINGER, &at_once, sizeof at_once);
+        static_cast<void>(::send(fd.get(), line.data(), line.size(), MSG_NOSIGNAL));
+        drop_input(fd.get());
+    } catch (...) {
+        reset_when_closed(fd.get());
     }
+}
+
+// No line for whom nobody wants to talk to, and no end that could be taken for an empty reply either.
+void listener::deny(unique_fd fd, const socket_address& peer) const {
+    context_->counters.accepted.add();
+    context_->counters.refused_for(reason::denied).add();
+    if (context_->config.on_refusal != refusal_style::close) reset_when_closed(fd.get());
+    fd.reset();
+    if (context_->config.access_log == access_log::off) return;
+    const std::string who = to_string(peer);
+    context_->log(log_level::info, "denied",
+                  {{"peer", who}, {"reason", to_string(reason::denied)}});
 }
 
 // False when there were no resources for it: the connection is closed then, and counted as refused.
@@ -202,18 +347,33 @@ bool listener::start_session(unique_fd fd, const socket_address& peer) noexcept 
     context_->counters.accepted.add();
     try {
         std::optional<reason> refused;
-        if (!admission_.admit_source(*permit_, peer)) refused = reason::busy;
+        // A proxy stands for many: they are counted when it has said who they are.
+        const bool proxied = is_proxy(peer);
+        if (!proxied && !context_->admits.admit_source(*permit_, peer)) refused = reason::busy;
         const socket_address local = wildcard_ ? bound_address(fd.get()) : address_;
         accepted_client client(std::move(fd), peer, local, std::move(*permit_),
                                context_->gate, refused);
         permit_.reset();
-        const asio::any_io_executor strand = asio::make_strand(executor_);
+        if (context_->preambles) client.first = preamble_of(proxied);
+        const asio::any_io_executor strand = strand_on(executor_);
         asio::co_spawn(strand, serve(context_, strand, std::move(client)), report_end{context_});
         return true;
     } catch (...) {
         context_->counters.refused_for(reason::internal).add();
         return false;
     }
+}
+
+bool listener::is_proxy(const socket_address& peer) const noexcept {
+    return context_->preambles && contains(context_->config.proxy_protocol_from, peer);
+}
+
+// Null for a client that begins with its payload.
+std::unique_ptr<preamble> listener::preamble_of(bool proxied) {
+    if (!proxied && !context_->tls) return nullptr;
+    admission::permit share = std::move(*share_);
+    share_.reset();
+    return std::make_unique<preamble>(proxied, context_->tls, std::move(share));
 }
 
 } // namespace finpost

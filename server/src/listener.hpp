@@ -6,47 +6,82 @@
 #include <boost/asio/ip/tcp.hpp>
 #include <boost/asio/strand.hpp>
 
+#include <atomic>
 #include <memory>
+#include <mutex>
+#include <optional>
+#include <span>
+#include <vector>
 
 namespace finpost {
 
-/// One listening socket. It takes a permit before it accepts, so a flood waits in the kernel's backlog
-/// and costs nothing here.
+class shortage;
+
+/// One address that clients connect to. It takes its permits before it accepts, so a flood waits in the
+/// kernel's backlog and costs nothing here.
+///
+/// With several executors each has a socket of its own for the address, and the kernel spreads the
+/// clients (SO_REUSEPORT): a session stays with the event loop that accepted it.
 class listener : public std::enable_shared_from_this<listener> {
 public:
-    /// Binds and listens; throws boost::system::system_error that names the address.
-    listener(boost::asio::any_io_executor executor, std::shared_ptr<const session_context> context,
-             admission& admits, const socket_address& address);
+    /// Binds and listens; throws boost::system::system_error that names the address, also when another
+    /// process shares its port in the same way.
+    listener(std::span<const boost::asio::any_io_executor> executors,
+             std::shared_ptr<const session_context> context, const socket_address& address);
 
     /// Accepts until `close`. Keeps itself and the context alive meanwhile.
     void start();
+
+    /// Clients that connect from now on are served by `context`, which has the same gate. From any
+    /// thread.
+    void change(std::shared_ptr<const session_context> context);
 
     /// No connection is accepted from now on. From any thread.
     void close() noexcept;
 
     const socket_address& address() const noexcept { return address_; }
 
+    /// For `make_shared`: one of several that share `address`.
+    struct shares {};
+    listener(shares, boost::asio::any_io_executor executor,
+             std::shared_ptr<const session_context> context, const socket_address& address,
+             std::shared_ptr<shortage> told);
+
 private:
+    void bind(const socket_address& address, bool shared);
     boost::asio::awaitable<void> run();
-    boost::asio::awaitable<void> wait_for_permit();
+    bool take_permits();
+    boost::asio::awaitable<void> wait_for_permits();
     boost::asio::awaitable<void> pause();
+    void take_change();
+    void accept_what_fits() noexcept;
     void accept_some();
+    unique_fd accept_next(sockaddr* peer, socklen_t* size);
     void starve(int error);
-    void refuse_at_once(int fd) const;
+    void refuse_with_spare();
+    void recover();
+    void refuse_at_once(unique_fd fd) const;
+    void deny(unique_fd fd, const socket_address& peer) const;
     bool start_session(unique_fd fd, const socket_address& peer) noexcept;
+    bool is_proxy(const socket_address& peer) const noexcept;
+    std::unique_ptr<preamble> preamble_of(bool proxied);
 
     boost::asio::any_io_executor executor_;
     boost::asio::strand<boost::asio::any_io_executor> strand_;
     std::shared_ptr<const session_context> context_;
-    admission& admission_;
     boost::asio::ip::tcp::acceptor acceptor_;
     socket_address address_;
-    bool wildcard_;
+    bool wildcard_ = false;
+    std::vector<std::shared_ptr<listener>> others_; // that share the address, for the other executors
     watchdog dog_; // never expires: `close` stops it
     std::optional<admission::permit> permit_;
+    std::optional<admission::permit> share_; // of those in their preamble, where there are any
     watchdog::clock::time_point pause_until_{};
-    bool starving_ = false; // descriptors or memory are short, and that has been logged
-    unique_fd spare_;       // given up for a moment to refuse a client when descriptors are short
+    std::atomic<bool> changed_{false}; // `next_` is to take the place of `context_`
+    std::mutex mutex_;
+    std::shared_ptr<const session_context> next_; // under the mutex
+    std::shared_ptr<shortage> shortage_; // one for all that share the address
+    unique_fd spare_; // given up for a moment to refuse a client when descriptors are short
 };
 
 } // namespace finpost

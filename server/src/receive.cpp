@@ -2,6 +2,8 @@
 
 #include "client_socket.hpp"
 #include "policy/buffer_budget.hpp"
+#include "policy/min_rate.hpp"
+#include "tally.hpp"
 
 #include "finpost/config.hpp"
 
@@ -17,6 +19,8 @@ namespace {
 
 constexpr std::size_t first_read = 4 << 10;
 constexpr std::size_t largest_read = 1 << 20;
+// A full buffer of this size or more is perhaps a whole payload: growing it costs more than a look.
+constexpr std::size_t look_before_growing = 16 << 10;
 
 } // namespace
 
@@ -28,28 +32,26 @@ std::size_t next_read(std::size_t have, std::uint64_t limit) noexcept {
     return static_cast<std::size_t>(std::min<std::uint64_t>(wanted, limit + 1 - have));
 }
 
-bool too_slow(std::uint64_t bytes, std::chrono::nanoseconds elapsed, std::uint64_t rate) noexcept {
-    using namespace std::chrono_literals;
-    if (rate == 0 || elapsed < 5s) return false;
-    const double seconds = std::chrono::duration<double>(elapsed).count();
-    return static_cast<double>(bytes) < static_cast<double>(rate) * seconds;
-}
-
-asio::awaitable<error_code> receive(client_socket& socket, payload& into,
+asio::awaitable<error_code> receive(client_socket& socket, payload& into, tally& received,
                                     const gateway_config& limits, watchdog& dog) {
     const auto began = watchdog::clock::now();
     const watchdog::guard cancel(dog, [&socket] { socket.cancel(); });
     dog.watch(limits.receive_idle, limits.receive_total, reason::receive_timeout);
     for (;;) {
-        const std::size_t wanted = next_read(into.size(), limits.max_payload);
-        if (into.room().empty() && !into.reserve(wanted)) {
-            error_code failed = co_await wait_for_room(into, wanted, dog);
-            if (failed) co_return failed;
+        const bool full = into.room().empty();
+        auto got = full && into.size() >= look_before_growing ? socket.peek() : std::size_t{1};
+        if (got.has_value()) {
+            const std::size_t wanted = next_read(into.size(), limits.max_payload);
+            if (full && !into.reserve(wanted)) {
+                error_code failed = co_await wait_for_room(into, wanted, dog);
+                if (failed) co_return failed;
+            }
+            const std::size_t allowed = limits.max_payload + 1 - into.size();
+            got = socket.read_some(into.room().first(std::min(into.room().size(), allowed)));
         }
-        const std::size_t allowed = limits.max_payload + 1 - into.size();
-        const auto got = socket.read_some(into.room().first(std::min(into.room().size(), allowed)));
         if (got.has_value()) {
             into.commit(*got);
+            received.set(into.size());
             if (into.size() > limits.max_payload) co_return reason::too_large;
             const auto now = watchdog::clock::now();
             if (too_slow(into.size(), now - began, limits.min_rate)) co_return reason::too_slow;

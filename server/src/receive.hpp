@@ -6,29 +6,25 @@
 
 #include <boost/asio/awaitable.hpp>
 
-#include <chrono>
 #include <cstddef>
 #include <cstdint>
 
 namespace finpost {
 
 class client_socket;
+class tally;
 struct gateway_config;
 
 /// How much to read next when `have` bytes are there: few and growing reads, and never more than one
 /// byte beyond `limit`, which is enough to know that it was passed.
 std::size_t next_read(std::size_t have, std::uint64_t limit) noexcept;
 
-/// Whether an upload of `bytes` in `elapsed` is slower than `rate` bytes a second, once the 5 s have
-/// passed in which nobody is judged. A rate of 0 tolerates everything.
-bool too_slow(std::uint64_t bytes, std::chrono::nanoseconds elapsed, std::uint64_t rate) noexcept;
-
-/// Accumulates what the client sends into `into`, until its EOF.
+/// Accumulates what the client sends into `into`, until its EOF; `received` says how much there is by now.
 ///
 /// Success is the EOF and nothing else. A `reason` says what to refuse with: `too_large`,
 /// `receive_timeout`, `too_slow`, `busy` (no buffer in time), `draining`. Any other code is the
 /// connection's end without an EOF: the payload was cut and must go nowhere.
-boost::asio::awaitable<error_code> receive(client_socket& socket, payload& into,
+boost::asio::awaitable<error_code> receive(client_socket& socket, payload& into, tally& received,
                                            const gateway_config& limits, watchdog& dog);
 
 } // namespace finpost

@@ -1,12 +1,14 @@
 #include "reply.hpp"
 
 #include "client_socket.hpp"
+#include "policy/min_rate.hpp"
+#include "tally.hpp"
 
 #include "finpost/request_id.hpp"
 
 #include <boost/asio/error.hpp>
 
-#include <array>
+#include <algorithm>
 
 namespace asio = boost::asio;
 
@@ -23,37 +25,49 @@ std::string refusal_line(reason why, const request_id& id) {
 
 namespace {
 
+// A client that is just fast enough is not looked at without a pause.
+constexpr std::chrono::milliseconds shortest_look{100};
+
 // False when the client's input has come to its end, or the connection has.
 bool discard_some(client_socket& socket) {
-    std::array<std::byte, 16 << 10> scratch;
-    const auto got = socket.read_some(scratch);
+    const auto got = socket.discard_some();
     return got.has_value() || got.error() == asio::error::would_block;
 }
 
 } // namespace
 
 error_code write_at_once(client_socket& socket, std::span<const std::byte> data,
-                         std::size_t& written) noexcept {
-    while (written < data.size()) {
-        const auto sent = socket.write_some(data.subspan(written));
+                         tally& written) noexcept {
+    while (written.value() < data.size()) {
+        const auto sent = socket.write_some(data.subspan(written.value()));
         if (sent.has_error()) return sent.error();
-        written += *sent;
+        written.add(*sent);
     }
-    return {};
+    return socket.finish();
 }
 
 asio::awaitable<error_code> write_all(client_socket& socket, std::span<const std::byte> data,
-                                      duration total, watchdog& dog, std::size_t& written) {
+                                      write_limits limits, watchdog& dog, tally& written) {
     error_code unsent = write_at_once(socket, data, written);
     if (unsent != asio::error::would_block) co_return unsent;
     // Only a client that does not keep up needs to be watched.
     const watchdog::guard cancel(dog, [&socket] { socket.cancel(); });
-    dog.watch(duration::zero(), total, reason::internal);
+    const auto began = watchdog::clock::now();
     while (unsent == asio::error::would_block) {
-        if (dog.error()) co_return dog.error();
+        // What waits in this kernel nobody has taken. The peer's kernel may hold more than its program
+        // has read, never less: who reads fast enough is never judged too slow.
+        const std::size_t taken =
+            written.value() - std::min(written.value(), socket.unacknowledged());
+        const auto now = watchdog::clock::now();
+        if (now - began >= limits.total) co_return reason::internal;
+        if (too_slow(taken, now - began, limits.min_rate)) co_return reason::too_slow;
+        const auto judged = began + slow_after(taken, limits.min_rate);
+        const auto look_at = std::min(began + limits.total, std::max(judged, now + shortest_look));
+        dog.watch(duration::zero(), look_at - now, reason::internal);
+        if (dog.stopped()) co_return dog.error();
         auto [ec] = co_await socket.async_wait_writable();
-        if (dog.error()) co_return dog.error();
-        if (ec) co_return ec;
+        if (dog.stopped()) co_return dog.error();
+        if (ec && !dog.error()) co_return ec;
         unsent = write_at_once(socket, data, written);
     }
     co_return unsent;

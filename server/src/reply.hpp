@@ -7,6 +7,7 @@
 #include <boost/asio/awaitable.hpp>
 
 #include <cstddef>
+#include <cstdint>
 #include <span>
 #include <string>
 
@@ -14,18 +15,32 @@ namespace finpost {
 
 class client_socket;
 class request_id;
+class tally;
 
 /// What a client reads in place of an answer: `finpost: <reason> <request id>\n`.
 std::string refusal_line(reason why, const request_id& id);
 
-/// Writes of `data` what the kernel takes, counting it in `written`: success when that is all of it,
-/// `error::would_block` when there is more.
+/// Writes of `data` what the kernel takes, counting it in `written`: success when that is all of it and its
+/// end is marked (`client_socket::finish`), `error::would_block` when there is more.
 error_code write_at_once(client_socket& socket, std::span<const std::byte> data,
-                         std::size_t& written) noexcept;
+                         tally& written) noexcept;
 
-/// Writes all of `data` from `written` on within `total`, counting in `written` what the kernel took. Closes nothing.
+/// How long the peer of `write_all` may take, and how few bytes a second.
+class write_limits {
+public:
+    explicit write_limits(duration longest, std::uint64_t slowest = 0)
+        : total(longest), min_rate(slowest) {}
+
+    duration total;
+    std::uint64_t min_rate; // 0 = none; judged after 5 s
+};
+
+/// Writes all of `data` from `written` on within `limits`, counting in `written` what the kernel took.
+/// Closes nothing. Fails with `too_slow` when the peer takes it more slowly than `min_rate`, with another
+/// reason when the total has passed or the exchange was stopped, else with what the connection says.
 boost::asio::awaitable<error_code> write_all(client_socket& socket, std::span<const std::byte> data,
-                                             duration total, watchdog& dog, std::size_t& written);
+                                             write_limits limits, watchdog& dog,
+                                             tally& written);
 
 /// Reads and drops what the client still sends, until its EOF, for at most `limit`: closing with unread
 /// input would send a RST that could overtake what was written (RFC 9112 §9.6).

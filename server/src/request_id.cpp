@@ -2,6 +2,8 @@
 
 #include "random.hpp"
 
+#include <algorithm>
+#include <charconv>
 #include <random>
 
 namespace finpost {
@@ -36,6 +38,22 @@ request_id::request_id(std::chrono::milliseconds since_epoch, std::uint64_t rand
         const std::uint64_t half = i < 16 ? high : low;
         *out++ = digits[(half >> (60 - 4 * (i % 16))) & 0xf];
     }
+}
+
+std::array<char, 32> request_id::trace_id() const noexcept {
+    std::array<char, 32> out;
+    std::remove_copy(text_.begin(), text_.end(), out.begin(), '-');
+    return out;
+}
+
+bool request_id::sampled(double share) const noexcept {
+    if (share <= 0) return false;
+    constexpr std::uint64_t all = std::uint64_t{1} << 56;
+    constexpr std::size_t digits = 14;
+    const std::array<char, 32> trace = trace_id();
+    std::uint64_t random = 0;
+    std::from_chars(trace.end() - digits, trace.end(), random, 16);
+    return random >= all - static_cast<std::uint64_t>(std::min(share, 1.0) * static_cast<double>(all));
 }
 
 } // namespace finpost

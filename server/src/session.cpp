@@ -1,5 +1,6 @@
 #include "session.hpp"
 
+#include "policy/address_filter.hpp"
 #include "policy/buffer_budget.hpp"
 #include "receive.hpp"
 #include "reply.hpp"
@@ -9,13 +10,19 @@
 
 #include <algorithm>
 #include <array>
+#include <chrono>
 #include <exception>
+#include <span>
 
 namespace asio = boost::asio;
 
 namespace finpost {
 
 namespace {
+
+// How long a handler works before the client is watched for a reset. Most have answered by then, and the
+// watch costs an exchange more than anything else in here: a registration and a system call.
+constexpr std::chrono::milliseconds watched_after{100};
 
 double milliseconds(watchdog::clock::duration span) {
     return std::chrono::duration<double, std::milli>(span).count();
@@ -32,10 +39,12 @@ asio::awaitable<void> serve(std::shared_ptr<const session_context> context,
 session::session(const session_context& context, asio::any_io_executor strand,
                  accepted_client client)
     : context_(context), client_(std::move(client)), dog_(&context.gate),
-      socket_(strand, client_.fd.release(), client_.peer.is_v6()), id_(request_id::generate()),
+      socket_(strand, client_.fd.release(), client_.v6), id_(request_id::generate()),
       payload_(&context.budget), answer_(reason::internal), received_at_(client_.at),
       answered_at_(client_.at), pass_(context.gate, strand, *this) {
     client_.announced.release();
+    mute_ = client_.first && client_.first->tls;
+    sampled_ = id_.sampled(context_.config.trace_sampled);
 }
 
 session::~session() {
@@ -47,8 +56,9 @@ session::~session() {
 }
 
 asio::awaitable<void> session::run() {
-    if (admitted()) {
-        error_code ended = co_await receive(socket_, payload_, context_.config, dog_);
+    if (admitted() && client_.first) co_await introduce();
+    if (undecided()) {
+        error_code ended = co_await receive(socket_, payload_, received_, context_.config, dog_);
         received(ended);
     }
     decode();
@@ -71,13 +81,72 @@ bool session::admitted() {
     return undecided();
 }
 
+// What is due before the payload. Somebody who says nothing at all is a probe, here as well.
+asio::awaitable<void> session::introduce() {
+    enter(session_stage::handshake);
+    preamble& first = *client_.first;
+    error_code failed;
+    if (first.header) {
+        failed = co_await read_proxy_header(socket_, first, context_.config.proxy_protocol, dog_);
+        if (!failed) identify(*first.header);
+    }
+    if (!failed && undecided() && first.tls) {
+        failed = co_await shake_hands(socket_, first, context_.config.tls_handshake, dog_);
+        mute_ = failed.failed();
+        if (!failed) tls_peer_name_ = socket_.peer_name();
+    }
+    introduced(failed);
+    client_.first.reset(); // others may come in now
+    enter(session_stage::receive);
+}
+
+// From here on the client is whom the proxy speaks for. Where it does not say whom, it stands for itself.
+void session::identify(const proxy_parser& header) {
+    if (header.whose() == proxy_parser::subject::proxy) return; // it only looks, and was let in by name
+    if (header.whose() == proxy_parser::subject::client) {
+        if (context_.log.enabled(log_level::debug)) {
+            const std::string proxy = to_string(client_.peer);
+            const std::string peer = to_string(header.source());
+            context_.log(log_level::debug, "proxied",
+                         {{"id", id_.text()}, {"peer", peer}, {"proxy", proxy}});
+        }
+        pass_.change([&] {
+            client_.peer = header.source();
+            client_.local = header.destination();
+        });
+    }
+    kept_out_ = !context_.filter.admits(client_.peer);
+    if (kept_out_) refuse(reason::denied);
+    else if (!context_.admits.admit_source(client_.permit, client_.peer)) refuse(reason::busy);
+}
+
+void session::introduced(error_code failed) {
+    if (!failed) return;
+    const bool refusable = failed.category() == reason_category();
+    if (!client_.first->begun && failed != reason::draining) {
+        outcome_ = outcome::probe;
+    } else if (!refusable) {
+        abort("aborted_read");
+    } else {
+        refuse(to_reason(failed));
+        if (failed == reason::draining) return;
+        const std::string peer = to_string(client_.peer);
+        const bool header = failed == reason::proxy_protocol;
+        std::string_view what = header ? client_.first->header->fault() : socket_.failure();
+        if (what.empty()) what = dog_.error() ? "it took too long" : "it ended too early";
+        context_.log(log_level::info, "handshake failed",
+                     {{"id", id_.text()}, {"peer", peer}, {"reason", to_string(why_)}, {"what", what}});
+    }
+}
+
 void session::received(error_code ended) {
-    received_ = payload_.size();
+    received_.set(payload_.size());
     received_at_ = watchdog::clock::now();
     eof_ = !ended;
-    context_.counters.payload_bytes.add(received_);
+    context_.counters.payload_bytes.add(received_.value());
     const bool refusable = ended.category() == reason_category();
-    if (received_ == 0 && (!ended || !refusable || ended == reason::receive_timeout))
+    const bool silence = ended == reason::receive_timeout || ended == reason::tls_truncated;
+    if (received_.value() == 0 && (!ended || !refusable || silence))
         outcome_ = outcome::probe;
     else if (refusable && ended)
         refuse(to_reason(ended));
@@ -99,8 +168,10 @@ void session::decode() {
 }
 
 asio::awaitable<void> session::handle() {
-    if (context_.config.on_client_reset == client_reset_policy::cancel) watch_for_reset();
-    request asked(std::move(payload_), client_.peer, client_.local, id_, dog_);
+    enter(session_stage::handle);
+    const watchdog::reminder late(dog_, received_at_ + watched_after, [this] { watch_for_reset(); });
+    request asked(std::move(payload_), client_.peer, client_.local, id_, dog_, sampled_,
+                  std::move(tls_peer_name_));
     try {
         dog_.rest(); // the handler says itself how long it may take
         reply given = co_await context_.answer(std::move(asked));
@@ -111,11 +182,13 @@ asio::awaitable<void> session::handle() {
         context_.log(log_level::error, "handler failed", {{"id", id_.text()}, {"what", "unknown"}});
     }
     dog_.rest();
-    if (reset_watch_) *reset_watch_ = nullptr;
+    socket_.ignore_reset();
     answered_at_ = watchdog::clock::now();
     context_.counters.upstream_seconds.record(answered_at_ - received_at_);
-    if (client_gone_) abort("aborted_handle");
+    const bool finishes = context_.config.on_client_reset == client_reset_policy::finish;
+    if (client_gone_ && !finishes) abort("aborted_handle");
     else if (answer_.refused()) refuse(answer_.why());
+    else if (client_gone_) abort("aborted_reply");
 }
 
 void session::encode() {
@@ -130,6 +203,7 @@ void session::encode() {
 // True when nothing is left to send: nearly every reply fits into the kernel's buffer.
 bool session::send_reply_at_once() {
     if (!undecided()) return true;
+    enter(session_stage::reply);
     const error_code failed = write_at_once(socket_, answer_.bytes().bytes(), written_);
     if (failed == asio::error::would_block) return false;
     replied(failed);
@@ -138,32 +212,40 @@ bool session::send_reply_at_once() {
 
 asio::awaitable<void> session::send_rest_of_reply() {
     const auto data = answer_.bytes().bytes();
-    const duration total = context_.config.reply_total;
-    error_code failed = co_await write_all(socket_, data, total, dog_, written_);
+    const write_limits limits(context_.config.reply_total, context_.config.min_rate);
+    error_code failed = co_await write_all(socket_, data, limits, dog_, written_);
     replied(failed);
 }
 
 void session::replied(error_code failed) {
-    context_.counters.reply_bytes.add(written_);
-    if (!failed) {
-        outcome_ = outcome::replied;
-    } else if (failed.category() != reason_category()) {
-        client_gone_ = true;
+    context_.counters.reply_bytes.add(written_.value());
+    // A reply of no bytes has no write that would fail.
+    const bool gone = failed ? failed.category() != reason_category()
+                             : written_.value() == 0 && socket_.was_reset();
+    if (gone) {
+        note_reset();
         abort("aborted_reply");
-    } else if (dog_.stopped() && written_ == 0) {
+    } else if (!failed) {
+        outcome_ = outcome::replied;
+    } else if (dog_.stopped() && written_.value() == 0 && !socket_.mid_write()) {
         refuse(reason::draining); // not a byte of the answer is out: a refusal can still be read
+    } else if (failed == reason::too_slow) {
+        abort(to_string(reason::too_slow));
     } else {
         abort("aborted_reply"); // a cut reply must not look complete
     }
 }
 
 asio::awaitable<void> session::send_refusal() {
-    if (context_.config.on_refusal == refusal_style::reset) co_return;
-    if (context_.config.on_refusal == refusal_style::line) {
+    enter(session_stage::refuse);
+    const refusal_style style = context_.config.on_refusal;
+    if (style == refusal_style::reset || kept_out_) co_return;
+    if (style == refusal_style::line && !mute_) {
         const std::string line = refusal_line(why_, id_);
         const auto data = std::as_bytes(std::span(line));
-        error_code failed = co_await write_all(socket_, data, context_.config.linger, dog_, written_);
-        client_gone_ = client_gone_ || (failed && failed.category() != reason_category());
+        const write_limits limits(context_.config.linger);
+        error_code failed = co_await write_all(socket_, data, limits, dog_, written_);
+        if (failed && failed.category() != reason_category()) note_reset();
     }
     record(); // what is drained now changes nothing any more
     if (eof_ || client_gone_) co_return;
@@ -173,9 +255,11 @@ asio::awaitable<void> session::send_refusal() {
 
 void session::close() noexcept {
     record();
+    client_.permit.leave_source(); // whoever sees the end may come again at once
     const bool cut = outcome_ == outcome::aborted || outcome_ == outcome::none;
-    const bool rude = outcome_ == outcome::refused &&
-                      context_.config.on_refusal == refusal_style::reset;
+    const refusal_style style = context_.config.on_refusal;
+    const bool denied = kept_out_ && style != refusal_style::close;
+    const bool rude = outcome_ == outcome::refused && (style == refusal_style::reset || denied);
     if (cut || rude) socket_.reset();
     else socket_.close(); // after the EOF everything was read, so this is a FIN
 }
@@ -197,14 +281,27 @@ void session::on_drain() {
     if (!eof_ && payload_.empty() && outcome_ == outcome::none) dog_.stop(reason::draining);
 }
 
+// From any thread, while the session is in the gate: only what never changes, what changes under the gate's
+// lock, and what is atomic.
+session_view session::view(watchdog::clock::time_point now) const noexcept {
+    return {id_, client_.peer, client_.local, stage_.load(std::memory_order_relaxed),
+            now - client_.at, received_.value(), written_.value()};
+}
+
+void session::enter(session_stage stage) noexcept {
+    stage_.store(stage, std::memory_order_relaxed);
+}
+
 void session::watch_for_reset() {
-    reset_watch_ = std::make_shared<session*>(this);
-    socket_.when_reset([watch = reset_watch_](error_code ec) {
-        session* self = *watch;
-        if (ec || self == nullptr) return;
-        self->client_gone_ = true;
-        self->dog_.stop(reason::internal);
+    socket_.when_reset([this] {
+        note_reset();
+        const bool cancels = context_.config.on_client_reset == client_reset_policy::cancel;
+        if (cancels) dog_.stop(reason::internal);
     });
+}
+
+void session::note_reset() noexcept {
+    if (!std::exchange(client_gone_, true)) context_.counters.client_gone.add();
 }
 
 // Before the client can see the end, so that whoever has read a reply finds it counted and logged.
@@ -212,7 +309,7 @@ void session::record() noexcept {
     if (recorded_) return;
     recorded_ = true;
     metrics& counters = context_.counters;
-    if (client_gone_) counters.client_gone.add();
+    if (cut_by_stop()) counters.cut.add();
     if (outcome_ != outcome::probe)
         counters.exchange_seconds.record(watchdog::clock::now() - client_.at);
     switch (outcome_) {
@@ -231,6 +328,13 @@ void session::record() noexcept {
     } catch (...) {
         // No memory for a log line: the counters tell.
     }
+}
+
+// An exchange that was in flight and did not get to its end because the gateway stopped.
+bool session::cut_by_stop() const noexcept {
+    const bool unfinished = outcome_ == outcome::aborted ||
+                            (outcome_ == outcome::refused && why_ == reason::draining);
+    return unfinished && received_.value() > 0 && dog_.stopped() && dog_.error() == reason::draining;
 }
 
 std::string_view session::outcome_word() const noexcept {
@@ -253,11 +357,12 @@ void session::write_access_line() {
     const auto received = std::max(received_at_, client_.at);
     const auto answered = std::max(answered_at_, received);
     const std::string peer = to_string(client_.peer);
-    const std::array<log_field, 12> fields{{
+    const std::array<char, 32> trace = sampled_ ? id_.trace_id() : std::array<char, 32>();
+    const std::array<log_field, 13> fields{{
         {"id", id_.text()},
         {"peer", peer},
-        {"bytes_in", static_cast<std::int64_t>(received_)},
-        {"bytes_out", static_cast<std::int64_t>(written_)},
+        {"bytes_in", static_cast<std::int64_t>(received_.value())},
+        {"bytes_out", static_cast<std::int64_t>(written_.value())},
         {"outcome", outcome_word()},
         {"reason", refused ? to_string(why_) : aborted_why_},
         {"upstream", std::string_view(answer_.upstream())},
@@ -266,8 +371,10 @@ void session::write_access_line() {
         {"upstream_ms", milliseconds(answered - received)},
         {"reply_ms", milliseconds(now - answered)},
         {"client_gone", client_gone_},
+        {"trace_id", std::string_view(trace.data(), trace.size())}, // of sampled exchanges only
     }};
-    context_.log(log_level::info, "exchange", fields);
+    const std::span<const log_field> all(fields);
+    context_.log(log_level::info, "exchange", sampled_ ? all : all.first(fields.size() - 1));
 }
 
 } // namespace finpost

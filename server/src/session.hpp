@@ -2,7 +2,9 @@
 
 #include "client_socket.hpp"
 #include "policy/admission.hpp"
+#include "preamble.hpp"
 #include "session_gate.hpp"
+#include "tally.hpp"
 #include "unique_fd.hpp"
 
 #include "finpost/config.hpp"
@@ -13,16 +15,20 @@
 #include <boost/asio/awaitable.hpp>
 #include <boost/asio/strand.hpp>
 
+#include <atomic>
 #include <memory>
 #include <optional>
+#include <string>
 #include <utility>
 
 namespace finpost {
 
+class address_filter;
 class buffer_budget;
 struct metrics;
 
-/// What every session of a gateway uses, and nobody changes while it runs.
+/// What every session of a listener group uses, and nobody changes while it runs: new rules come in
+/// a new context, and a session keeps the one it began with.
 struct session_context {
     const gateway_config& config;
     const handler& answer;
@@ -30,6 +36,11 @@ struct session_context {
     const logger& log;
     buffer_budget& budget;
     session_gate& gate;
+    admission& admits;
+    const address_filter& filter;
+    const tls_context& tls; // none: plain TCP
+    admission& shares;      // of those in their preamble
+    bool preambles;         // clients may have one
 };
 
 /// One client's connection as the listener hands it over.
@@ -37,16 +48,19 @@ class accepted_client {
 public:
     accepted_client(unique_fd descriptor, socket_address peer_address, socket_address local_address,
                     admission::permit held, session_gate& gate, std::optional<reason> refused)
-        : fd(std::move(descriptor)), peer(peer_address), local(local_address), permit(std::move(held)),
-          announced(gate), refusal(refused), at(watchdog::clock::now()) {}
+        : fd(std::move(descriptor)), v6(peer_address.is_v6()), peer(peer_address),
+          local(local_address), permit(std::move(held)), announced(gate), refusal(refused),
+          at(watchdog::clock::now()) {}
 
     unique_fd fd; // until a session takes it over
+    bool v6;      // the socket
     socket_address peer;
     socket_address local;
     admission::permit permit;
     session_gate::hold announced; // until there is a session
     std::optional<reason> refusal; // known before a byte was read
     watchdog::clock::time_point at;
+    std::unique_ptr<preamble> first; // null when the payload begins at once
 };
 
 /// One accepted TCP connection and its exchange. It lives in the frame of `serve` and on its strand.
@@ -63,6 +77,9 @@ private:
     enum class outcome { none, replied, refused, aborted, probe };
 
     bool admitted();
+    boost::asio::awaitable<void> introduce();
+    void identify(const proxy_parser& header);
+    void introduced(error_code failed);
     void received(error_code ended);
     void decode();
     boost::asio::awaitable<void> handle();
@@ -72,17 +89,21 @@ private:
     void replied(error_code failed);
     boost::asio::awaitable<void> send_refusal();
 
+    void enter(session_stage stage) noexcept;
     bool undecided() const noexcept { return outcome_ == outcome::none; }
     void refuse(reason why);
     void abort(std::string_view why);
     void watch_for_reset();
+    void note_reset() noexcept;
     void close() noexcept;
     void record() noexcept;
+    bool cut_by_stop() const noexcept;
     std::string_view outcome_word() const noexcept;
     void write_access_line();
 
     watchdog& dog() noexcept override { return dog_; }
     void on_drain() override;
+    session_view view(watchdog::clock::time_point now) const noexcept override;
 
     const session_context& context_;
     accepted_client client_;
@@ -94,13 +115,16 @@ private:
     outcome outcome_ = outcome::none;
     reason why_ = reason::internal;
     std::string_view aborted_why_;
+    bool mute_ = false;        // the client waits for TLS, and would not understand a line
+    bool kept_out_ = false;    // by its address, as the proxy tells it
     bool eof_ = false;         // the client has half-closed
     bool client_gone_ = false; // it has reset the connection since
     bool recorded_ = false;    // counted and logged
-    std::size_t received_ = 0;
-    std::size_t written_ = 0;
+    bool sampled_ = false;     // the trace is
+    std::atomic<session_stage> stage_{session_stage::receive}; // read by `view` as the tallies are
+    std::string tls_peer_name_;
+    tally received_, written_;
     watchdog::clock::time_point received_at_, answered_at_;
-    std::shared_ptr<session*> reset_watch_; // null inside once the handler has returned
     session_gate::pass pass_;               // last: the gate sees a complete session
 };
 

@@ -81,6 +81,24 @@ bool session_gate::stopped() const {
     return stopped_;
 }
 
+std::vector<session_view> session_gate::views() const {
+    constexpr std::size_t at_once = 64; // who begins or ends meanwhile waits for so many, not for all
+    std::vector<std::shared_ptr<slot>> all;
+    {
+        const std::lock_guard lock(mutex_);
+        all = slots_;
+    }
+    std::vector<session_view> out;
+    out.reserve(all.size());
+    const auto now = clock::now();
+    for (std::size_t i = 0; i < all.size();) {
+        const std::lock_guard lock(mutex_);
+        for (const std::size_t end = std::min(i + at_once, all.size()); i < end; ++i)
+            if (all[i]->session != nullptr) out.push_back(all[i]->session->view(now));
+    }
+    return out;
+}
+
 void session_gate::for_each(const std::function<void(gated&)>& call) {
     std::vector<std::shared_ptr<slot>> all;
     {
@@ -113,8 +131,7 @@ void session_gate::stop(reason why) {
 }
 
 asio::awaitable<void> session_gate::wait_empty(asio::any_io_executor strand,
-                                               clock::time_point until) {
-    watchdog never;
+                                               clock::time_point until, watchdog& given_up) {
     std::shared_ptr<waiter> turn;
     // The waiter belongs to the strand, and so must be waited for there.
     co_await asio::post(asio::bind_executor(strand, asio::use_awaitable));
@@ -123,7 +140,7 @@ asio::awaitable<void> session_gate::wait_empty(asio::any_io_executor strand,
         if (empty_locked()) co_return;
         turn = emptied_.join(strand);
     }
-    co_await turn->wait(never, until);
+    co_await turn->wait(given_up, until);
     const std::lock_guard lock(mutex_);
     emptied_.leave(turn);
 }

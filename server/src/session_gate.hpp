@@ -3,6 +3,7 @@
 #include "policy/wait_queue.hpp"
 
 #include "finpost/error.hpp"
+#include "finpost/session_view.hpp"
 #include "finpost/watchdog.hpp"
 
 #include <boost/asio/any_io_executor.hpp>
@@ -26,6 +27,9 @@ public:
     virtual watchdog& dog() noexcept = 0;
     /// The gateway drains: end now if nothing is in flight. On the session's executor.
     virtual void on_drain() = 0;
+    /// The session as it is. From any thread, under the gate's lock: what it reads and can change is changed
+    /// by `pass::change`.
+    virtual session_view view(watchdog::clock::time_point now) const noexcept = 0;
 
 protected:
     ~gated() = default;
@@ -47,6 +51,13 @@ public:
         ~pass();
         pass(const pass&) = delete;
         pass& operator=(const pass&) = delete;
+
+        /// Changes what `gated::view` reads.
+        template <class Change>
+        void change(const Change& now) {
+            const std::lock_guard lock(gate_.mutex_);
+            now();
+        }
 
     private:
         session_gate& gate_;
@@ -77,15 +88,21 @@ public:
     /// No session is alive, and none can come.
     bool empty() const;
 
+    /// Every session as it is, in no order. No session waits for the whole list, and each is as it was
+    /// when its turn came.
+    std::vector<session_view> views() const;
+
     /// Asks every session, now and later ones, to end if it has nothing in flight.
     void drain();
     /// Stops every session; who enters later is stopped as well.
     void stop(reason why);
     bool stopped() const;
 
-    /// Waits until no session is left, the time has come, or `stop` is called.
+    /// Waits until no session is left, the time has come, `stop` is called, or it is `given_up`, which
+    /// belongs to the strand.
     boost::asio::awaitable<void> wait_empty(boost::asio::any_io_executor strand,
-                                            std::chrono::steady_clock::time_point until);
+                                            std::chrono::steady_clock::time_point until,
+                                            watchdog& given_up);
 
     void look_earlier(watchdog::clock::time_point when) override;
 

@@ -32,9 +32,24 @@ BOOST_AUTO_TEST_CASE(a_line_has_all_that_is_to_be_known) {
         BOOST_TEST(line.number(stage) >= 0);
     std::set<std::string> names;
     for (const auto& [name, value] : line.fields) names.insert(name);
-    BOOST_TEST(names.size() == 12u);
+    BOOST_TEST(names.size() == 12u); // no trace_id: nothing is sampled
+    BOOST_TEST(upstream.requests().at(0).field("traceparent").ends_with("-00"));
     BOOST_TEST(counters.payload_bytes.value() == 5u);
     BOOST_TEST(counters.reply_bytes.value() == 12u);
+}
+
+BOOST_AUTO_TEST_CASE(a_sampled_exchange_is_found_by_the_trace_the_service_was_told) {
+    config.trace_sampled = 1;
+    upstream.on(2, scripted_upstream::echo(500));
+    start();
+    BOOST_TEST(exchange("hello").bytes == "hello");
+    expect_refusal(exchange("x"), reason::upstream_status);
+    for (std::size_t i = 0; i < 2; ++i) {
+        const std::string trace = upstream.requests().at(i).field("traceparent");
+        BOOST_TEST(trace.size() == 55u);
+        BOOST_TEST(trace.ends_with("-01"), trace);
+        BOOST_TEST(gateway_fixture::access_line(i + 1).at("trace_id") == trace.substr(3, 32));
+    }
 }
 
 BOOST_AUTO_TEST_CASE(the_accepted_connection_as_the_socket_sees_it) {

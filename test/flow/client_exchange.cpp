@@ -5,19 +5,26 @@
 #include "support/tcp_peer.hpp"
 
 #include <boost/asio/bind_cancellation_slot.hpp>
+#include <boost/asio/bind_executor.hpp>
 #include <boost/asio/cancellation_signal.hpp>
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/deferred.hpp>
 #include <boost/asio/error.hpp>
 #include <boost/asio/io_context.hpp>
+#include <boost/asio/post.hpp>
 #include <boost/asio/steady_timer.hpp>
+#include <boost/asio/strand.hpp>
 #include <boost/asio/use_awaitable.hpp>
 #include <boost/asio/use_future.hpp>
 #include <boost/test/unit_test.hpp>
 
+#include <atomic>
 #include <future>
+#include <memory>
 #include <optional>
+#include <thread>
 #include <utility>
+#include <vector>
 
 using namespace finpost;
 using namespace finpost::test;
@@ -240,17 +247,95 @@ BOOST_AUTO_TEST_CASE(it_can_be_cancelled_at_every_stage) {
         BOOST_REQUIRE(got);
         BOOST_TEST((got->error == asio::error::operation_aborted));
     }
-    asio::io_context io; // before it has begun
-    asio::cancellation_signal stop;
-    std::optional<outcome> got;
-    async_exchange(io.get_executor(), peer.address(), "x", {},
-                   asio::bind_cancellation_slot(stop.slot(), [&](error_code ec, exchange_result r) {
-                       got = {ec, std::move(r)};
-                   }));
-    stop.emit(asio::cancellation_type::total);
-    io.run();
-    BOOST_REQUIRE(got);
-    BOOST_TEST((got->error == asio::error::operation_aborted));
+    // Before it has begun, and while a name is looked up.
+    for (const std::string host : {"127.0.0.1", "localhost"}) {
+        asio::io_context io;
+        asio::cancellation_signal stop;
+        std::optional<outcome> got;
+        async_exchange(io.get_executor(), {host, peer.address().port}, "x", {},
+                       asio::bind_cancellation_slot(stop.slot(), [&](error_code ec, exchange_result r) {
+                           got = {ec, std::move(r)};
+                       }));
+        stop.emit(asio::cancellation_type::total);
+        io.run();
+        BOOST_REQUIRE(got);
+        BOOST_TEST((got->error == asio::error::operation_aborted));
+        BOOST_TEST((host != "localhost" || got->result.stage == exchange_stage::resolve));
+    }
+}
+
+BOOST_AUTO_TEST_CASE(it_can_be_cancelled_while_it_connects_and_while_the_reply_comes) {
+    const silent_port silence;
+    tcp_peer talker([](peer_connection& one) {
+        one.read_to_end();
+        one.send("the beginning of a reply");
+        one.stay_silent();
+    });
+    const socket_address nowhere = silence.address();
+    for (const host_port& target : {host_port{nowhere.host(), nowhere.port()}, talker.address()}) {
+        asio::io_context io;
+        asio::cancellation_signal stop;
+        std::optional<outcome> got;
+        const bool connecting = target.port == nowhere.port();
+        asio::steady_timer later(io, 50ms); // nothing is to be seen of a connect that waits
+        const auto cancel = [&] { stop.emit(asio::cancellation_type::terminal); };
+        if (connecting) later.async_wait([&](error_code) { cancel(); });
+        client_options options;
+        options.progress = [&](std::uint64_t, std::uint64_t received) {
+            if (received > 0) asio::post(io, cancel);
+        };
+        async_exchange(io.get_executor(), target, "hello", options,
+                       asio::bind_cancellation_slot(stop.slot(), [&](error_code ec, exchange_result r) {
+                           got = {ec, std::move(r)};
+                       }));
+        io.run();
+        BOOST_REQUIRE(got);
+        BOOST_TEST((got->error == asio::error::operation_aborted));
+        BOOST_TEST((got->result.stage == (connecting ? exchange_stage::connect : exchange_stage::receive)));
+    }
+}
+
+// Each exchange completes and is cancelled on a strand of its own. Made for ThreadSanitizer.
+BOOST_AUTO_TEST_CASE(cancellations_and_ends_meet_on_many_threads) {
+    struct caller {
+        explicit caller(asio::io_context& io) : strand(asio::make_strand(io)), later(strand) {}
+        asio::strand<asio::io_context::executor_type> strand;
+        asio::steady_timer later;
+        asio::cancellation_signal stop;
+    };
+    metrics counters;
+    asio::io_context io;
+    gateway_config config;
+    config.listen = {parse_socket_address("127.0.0.1:0").value()};
+    const auto echoes = [](request asked) -> asio::awaitable<reply> {
+        co_return reply(std::move(asked.body()));
+    };
+    gateway door(io.get_executor(), config, echoes, counters);
+    door.start();
+    const host_port target{"127.0.0.1", door.endpoints().front().port()};
+    constexpr int exchanges = 300;
+    std::atomic<int> whole{0}, cancelled{0}, others{0};
+    const auto ended = [&](error_code ec, const exchange_result& got) {
+        if (ec == asio::error::operation_aborted) ++cancelled;
+        else ++(!ec && got.reply == "hello" ? whole : others);
+        if (whole + cancelled + others == exchanges) door.async_drain(10s, [](error_code) {});
+    };
+    for (int i = 0; i < exchanges; ++i) {
+        const auto one = std::make_shared<caller>(io);
+        asio::post(one->strand, [&, one, i] {
+            const auto done = [&, one](error_code ec, exchange_result got) { ended(ec, got); };
+            async_exchange(io.get_executor(), target, "hello", {},
+                           asio::bind_cancellation_slot(one->stop.slot(),
+                                                        asio::bind_executor(one->strand, done)));
+            one->later.expires_after(std::chrono::microseconds(i * 100));
+            one->later.async_wait([one](error_code) { one->stop.emit(asio::cancellation_type::terminal); });
+        });
+    }
+    std::vector<std::thread> threads;
+    for (int i = 0; i < 4; ++i) threads.emplace_back([&] { io.run(); });
+    for (std::thread& one : threads) one.join();
+    BOOST_TEST(whole + cancelled == exchanges);
+    BOOST_TEST(others == 0);
 }
 
 BOOST_AUTO_TEST_CASE(an_exchange_that_is_given_up_with_its_context_leaves_nothing) {

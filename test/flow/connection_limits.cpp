@@ -11,23 +11,6 @@ using namespace std::chrono_literals;
 
 BOOST_FIXTURE_TEST_SUITE(connection_limits, gateway_fixture)
 
-BOOST_AUTO_TEST_CASE(more_clients_than_allowed_wait_and_are_then_served) {
-    config.max_connections = 2;
-    upstream.by_default(scripted_upstream::held(scripted_upstream::echo()));
-    start();
-    std::vector<std::string> payloads;
-    for (unsigned i = 0; i < 10; ++i) payloads.push_back(some_bytes(1000, i));
-    auto replies = std::async(std::launch::async,
-                              [&] { return exchange_all(address(), payloads, payloads.size()); });
-    BOOST_TEST(upstream.wait_for_requests(2));
-    BOOST_TEST(!log.wait_for("accepted", 3, 300ms)); // the third is not even accepted
-    BOOST_TEST(sessions() == 2u);
-    upstream.open_gate();
-    const auto got = replies.get();
-    for (std::size_t i = 0; i < payloads.size(); ++i) BOOST_TEST((got[i].bytes == payloads[i]));
-    BOOST_TEST(counters.replied.value() == payloads.size());
-}
-
 BOOST_AUTO_TEST_CASE(a_quiet_listener_holds_no_connection_back_from_the_others) {
     config.max_connections = 1;
     for (int i = 0; i < 3; ++i)
@@ -35,20 +18,6 @@ BOOST_AUTO_TEST_CASE(a_quiet_listener_holds_no_connection_back_from_the_others) 
     start();
     for (const std::size_t listener : {0u, 1u, 2u, 0u, 2u, 1u})
         BOOST_TEST(test::exchange(address(listener), "hello").bytes == "hello");
-}
-
-BOOST_AUTO_TEST_CASE(more_from_one_address_than_allowed_are_refused) {
-    config.max_per_source = 1;
-    upstream.by_default(scripted_upstream::held(scripted_upstream::echo()));
-    start();
-    auto first = std::async(std::launch::async, [&] { return exchange("first").bytes; });
-    BOOST_TEST(upstream.wait_for_requests(1));
-    expect_refusal(exchange("second"), reason::busy);
-    expect_refusal(exchange(some_bytes(3'000'000)), reason::busy); // while it is still sending
-    upstream.open_gate();
-    BOOST_TEST(first.get() == "first");
-    BOOST_TEST(upstream.count() == 1u);
-    BOOST_TEST(refused(reason::busy) == 2u);
 }
 
 BOOST_AUTO_TEST_CASE(clients_are_accepted_no_faster_than_allowed) {

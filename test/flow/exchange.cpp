@@ -96,6 +96,17 @@ BOOST_AUTO_TEST_CASE(data_and_fin_in_one_segment) {
     BOOST_TEST(upstream.complete() == 50u);
 }
 
+BOOST_AUTO_TEST_CASE(a_payload_that_fills_its_buffer_exactly_needs_no_larger_one) {
+    std::int64_t held = 0;
+    start([&](request) -> boost::asio::awaitable<reply> {
+        held = counters.buffered_bytes.value();
+        co_return reply(payload("done"));
+    });
+    const std::string data = some_bytes(64 << 10, 1);
+    BOOST_TEST(exchange(data).bytes == "done");
+    BOOST_TEST(held == static_cast<std::int64_t>(data.size()));
+}
+
 BOOST_AUTO_TEST_CASE(two_hundred_clients_at_once_get_each_its_own_answer) {
     constexpr std::size_t clients = 200;
     threads = 4;

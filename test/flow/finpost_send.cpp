@@ -146,9 +146,9 @@ BOOST_AUTO_TEST_CASE(a_cut_connection_is_exit_code_6) {
 }
 
 BOOST_AUTO_TEST_CASE(usage_errors_are_exit_code_2_and_all_named) {
-    const finished got = send({"nowhere", "--timeout", "5", "--encode", "hex", "--tls", "a", "b"});
+    const finished got = send({"nowhere", "--timeout", "5", "--encode", "hex", "--tsl", "a", "b"});
     BOOST_TEST(got.code == 2);
-    for (const char* part : {"HOST:PORT", "--timeout", "--encode", "--tls", "\"b\""})
+    for (const char* part : {"HOST:PORT", "--timeout", "--encode", "--tsl", "\"b\""})
         BOOST_TEST(holds(got.error, part), part);
     const finished missing = send({"127.0.0.1:1", "/no/such/file"});
     BOOST_TEST(missing.code == 2);

@@ -1,23 +1,18 @@
 // The program itself, as someone at a shell runs it: flags, variables, signals, exit codes, logs.
-#include "support/child_process.hpp"
+#include "support/daemon.hpp"
 #include "support/gateway_fixture.hpp"
-#include "support/raw_client.hpp"
+#include "support/temporary_folder.hpp"
 
 #include <boost/test/unit_test.hpp>
 
 #include <algorithm>
 #include <array>
-#include <chrono>
 #include <csignal>
-#include <cstdlib>
 #include <fstream>
-#include <functional>
 #include <iterator>
 #include <string>
 #include <vector>
 
-#include <netinet/in.h>
-#include <sys/socket.h>
 #include <unistd.h>
 
 using namespace finpost;
@@ -25,104 +20,6 @@ using namespace finpost::test;
 using namespace std::chrono_literals;
 
 namespace {
-
-using strings = std::vector<std::string>;
-
-bool has(const std::string& text, std::string_view part) { return text.find(part) != text.npos; }
-
-// A text field of the first JSON log line with that event; lines are written whole.
-std::string logged(const std::string& log, const std::string& event, const std::string& name) {
-    const std::size_t line = log.find("\"event\":\"" + event + '"');
-    if (line == log.npos) return {};
-    const std::string key = '"' + name + "\":\"";
-    const std::size_t at = log.find(key, line);
-    if (at == log.npos || at > log.find('\n', line)) return {};
-    return log.substr(at + key.size(), log.find('"', at + key.size()) - at - key.size());
-}
-
-socket_address address(const std::string& text) { return parse_socket_address(text).value(); }
-
-/// `finpostd` with whatever it is given.
-class bare_gateway {
-public:
-    explicit bare_gateway(strings flags, strings variables = {})
-        : process_(with_program(std::move(flags)), std::move(variables)) {}
-
-    child_process& process() { return process_; }
-    std::string log() const { return process_.error(); }
-    /// The exit code, or -1 when it still runs.
-    int ended(child_process::milliseconds limit = 20s) { return process_.wait(limit).value_or(-1); }
-
-    /// Waits for the line that names the addresses.
-    void wait_ready() { BOOST_REQUIRE_MESSAGE(process_.wait_for_error("\"pid\":"), log()); }
-    socket_address listens() const {
-        const std::string all = logged(log(), "ready", "listen");
-        return address(all.substr(0, all.find(',')));
-    }
-
-    std::string get(const std::string& target, const std::string& method = "GET") {
-        raw_client client(address(logged(log(), "ready", "admin")));
-        client.send(method + ' ' + target + " HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n");
-        return client.read_to_end().bytes;
-    }
-    /// A sample of /metrics, or -1.
-    double sample(const std::string& name) {
-        const std::string page = get("/metrics");
-        const std::size_t at = page.find('\n' + name + ' ');
-        return at == page.npos ? -1 : std::strtod(page.c_str() + at + name.size() + 2, nullptr);
-    }
-
-private:
-    static strings with_program(strings flags) {
-        flags.insert(flags.begin(), FINPOSTD_PATH);
-        return flags;
-    }
-    child_process process_;
-};
-
-/// `finpostd --demo` on ports of its own, ready.
-class demo_gateway : public bare_gateway {
-public:
-    explicit demo_gateway(strings more = {}, strings variables = {})
-        : bare_gateway(with_usual(std::move(more)), std::move(variables)) {
-        wait_ready();
-    }
-
-private:
-    static strings with_usual(strings more) {
-        const strings usual{"--demo",     "--listen",     "127.0.0.1:0", "--admin",
-                            "127.0.0.1:0", "--log-format", "json"};
-        more.insert(more.begin(), usual.begin(), usual.end());
-        return more;
-    }
-};
-
-// Asks again until the answer is yes; each question is a round trip, so nothing spins idly.
-bool until(const std::function<bool()>& yes) {
-    const auto end = std::chrono::steady_clock::now() + 20s;
-    while (std::chrono::steady_clock::now() < end)
-        if (yes()) return true;
-    return false;
-}
-
-// An address nobody listens on, kept from everybody else while this lives.
-class closed_port {
-public:
-    closed_port() : fd_(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)) {
-        const socket_address any = address("127.0.0.1:0");
-        BOOST_REQUIRE(::bind(fd_, any.data(), static_cast<socklen_t>(any.size())) == 0);
-    }
-    ~closed_port() { ::close(fd_); }
-    std::string text() const {
-        sockaddr_storage storage{};
-        socklen_t size = sizeof storage;
-        ::getsockname(fd_, reinterpret_cast<sockaddr*>(&storage), &size);
-        return to_string(socket_address(reinterpret_cast<const sockaddr*>(&storage), size));
-    }
-
-private:
-    int fd_;
-};
 
 // A client whose payload has reached the gateway, without its end.
 raw_client begin_exchange(demo_gateway& gateway, std::string_view first) {
@@ -147,7 +44,8 @@ BOOST_AUTO_TEST_CASE(the_demo_answers_a_payload_with_itself) {
 }
 
 BOOST_AUTO_TEST_CASE(every_connection_is_in_the_numbers) {
-    demo_gateway gateway({"--max-payload", "10"});
+    // Each thread keeps connections of its own.
+    demo_gateway gateway({"--max-payload", "10", "--threads", "1"});
     BOOST_TEST(exchange(gateway.listens(), "hello").bytes == "hello");
     BOOST_TEST(exchange(gateway.listens(), "olleh").bytes == "olleh");
     const std::string refusal = exchange(gateway.listens(), "eleven bytes").bytes;
@@ -177,10 +75,10 @@ BOOST_AUTO_TEST_CASE(the_admin_port_answers_get_and_nothing_else) {
     const std::string page = gateway.get("/metrics");
     BOOST_TEST(has(page, "Content-Type: text/plain; version=0.0.4"));
     BOOST_TEST(has(page, "\nfinpost_build_info{version=\""));
-    BOOST_TEST(gateway.get("/sessions").starts_with("HTTP/1.1 404 "));
+    BOOST_TEST(gateway.get("/nowhere").starts_with("HTTP/1.1 404 "));
     const std::string post = gateway.get("/metrics", "POST");
     BOOST_TEST(post.starts_with("HTTP/1.1 405 "), post);
-    BOOST_TEST(has(post, "Allow: GET"));
+    BOOST_TEST(has(post, "Allow: GET, HEAD"));
 }
 
 BOOST_AUTO_TEST_CASE(more_admin_clients_than_allowed_wait_and_none_is_lost) {
@@ -195,6 +93,26 @@ BOOST_AUTO_TEST_CASE(more_admin_clients_than_allowed_wait_and_none_is_lost) {
     // One that says nothing is not kept for ever.
     raw_client silent(admin);
     BOOST_TEST((silent.read_to_end().how != raw_client::ending::timeout));
+}
+
+BOOST_AUTO_TEST_CASE(health_asks_the_gateway_that_runs) {
+    demo_gateway gateway;
+    const std::string admin = to_string(gateway.admin());
+    bare_gateway healthy({"--health", "--admin", admin});
+    BOOST_TEST(healthy.ended() == 0);
+    BOOST_TEST(healthy.log() == "");
+    const std::string everywhere = "0.0.0.0:" + std::to_string(gateway.admin().port());
+    bare_gateway by_variable({"--health"}, {"FINPOST_ADMIN=" + everywhere});
+    BOOST_TEST(by_variable.ended() == 0);
+    gateway.process().signal(SIGTERM);
+    BOOST_TEST(gateway.ended() == 0);
+    bare_gateway gone({"--health", "--admin", admin});
+    BOOST_TEST(gone.ended() == 1);
+    BOOST_TEST(gone.log() == "finpostd: admin port " + admin + ": Connection refused\n");
+    bare_gateway off({"--health", "--admin", "off"});
+    BOOST_TEST(off.ended() == 1);
+    bare_gateway wrong({"--health", "--admin", "nowhere"});
+    BOOST_TEST(wrong.ended() == 2);
 }
 
 BOOST_AUTO_TEST_CASE(idle_it_stops_at_once_and_says_what_it_served) {
@@ -229,6 +147,7 @@ BOOST_AUTO_TEST_CASE(an_exchange_in_flight_is_finished_before_it_stops) {
     BOOST_TEST((reply.how == raw_client::ending::fin));
     BOOST_TEST(gateway.ended(5s) == 0);
     BOOST_TEST(has(gateway.log(), "\"event\":\"stopped\",\"exchanges\":1,"));
+    BOOST_TEST(has(gateway.log(), "\"finished\":1,\"cut\":0,\"seconds\":"), gateway.log());
 }
 
 BOOST_AUTO_TEST_CASE(the_grace_ends_what_does_not_finish) {
@@ -237,6 +156,7 @@ BOOST_AUTO_TEST_CASE(the_grace_ends_what_does_not_finish) {
     gateway.process().signal(SIGTERM);
     BOOST_TEST(client.read_to_end().bytes.starts_with("finpost: draining "));
     BOOST_TEST(gateway.ended(5s) == 0);
+    BOOST_TEST(has(gateway.log(), "\"finished\":0,\"cut\":1,\"seconds\":"), gateway.log());
 }
 
 BOOST_AUTO_TEST_CASE(a_second_signal_stops_now) {
@@ -351,8 +271,9 @@ BOOST_AUTO_TEST_CASE(an_upstream_may_be_a_name) {
 }
 
 BOOST_AUTO_TEST_CASE(without_its_upstream_it_is_not_ready_and_says_which) {
-    const closed_port nobody;
-    bare_gateway gateway({"--upstream", "http://" + nobody.text() + "/", "--listen", "127.0.0.1:0",
+    const refusing_port nobody;
+    const std::string address = to_string(nobody.address());
+    bare_gateway gateway({"--upstream", "http://" + address + "/", "--listen", "127.0.0.1:0",
                           "--admin", "127.0.0.1:0", "--log-format", "json"});
     gateway.wait_ready();
     std::string readyz;
@@ -363,7 +284,7 @@ BOOST_AUTO_TEST_CASE(without_its_upstream_it_is_not_ready_and_says_which) {
         readyz = gateway.get("/readyz");
         return readyz.starts_with("HTTP/1.1 503 ");
     }));
-    BOOST_TEST(has(readyz, nobody.text()), readyz);
+    BOOST_TEST(has(readyz, "no usable endpoint: " + address + " (upstream_unreachable)"), readyz);
     BOOST_TEST(gateway.get("/healthz").starts_with("HTTP/1.1 200 "));
 }
 
@@ -417,6 +338,35 @@ BOOST_AUTO_TEST_CASE(a_log_file_takes_the_log_and_leaves_standard_error_alone) {
     BOOST_TEST(has(nowhere.log(), "finpostd: cannot open the log file " + file));
 }
 
+BOOST_AUTO_TEST_CASE(a_renamed_log_file_is_opened_again_on_a_signal) {
+    const temporary_folder folder;
+    const std::string file = (folder.path() / "log").string();
+    bare_gateway one({"--demo", "--listen", "127.0.0.1:0", "--admin", "off", "--log-file", file});
+    const auto content = [](const std::string& name) {
+        std::ifstream in(name);
+        return std::string(std::istreambuf_iterator<char>(in), {});
+    };
+    BOOST_REQUIRE(until([&] { return has(content(file), "\"pid\":"); }));
+    const socket_address where = address(logged(content(file), "ready", "listen"));
+    BOOST_TEST(exchange(where, "before").bytes == "before");
+    std::filesystem::rename(file, file + ".old");
+    one.process().signal(SIGUSR1);
+    BOOST_REQUIRE(until([&] { return has(content(file), "\"event\":\"log reopened\""); }));
+    BOOST_TEST(exchange(where, "after").bytes == "after");
+    // What cannot be opened is told in the file that is still there.
+    std::filesystem::rename(file, file + ".second");
+    std::filesystem::create_directory(file);
+    one.process().signal(SIGUSR1);
+    BOOST_REQUIRE(until([&] { return has(content(file + ".second"), "\"log not reopened\""); }));
+    one.process().signal(SIGTERM);
+    BOOST_TEST(one.ended(5s) == 0);
+    BOOST_TEST(has(content(file + ".old"), "\"event\":\"ready\""));
+    // Lines gather for some milliseconds: the one before the signal may be in either.
+    BOOST_TEST(has(content(file + ".old") + content(file + ".second"), "\"bytes_in\":6,"));
+    BOOST_TEST(has(content(file + ".second"), "\"bytes_in\":5,"));
+    BOOST_TEST(has(content(file + ".second"), "\"event\":\"stopped\""));
+}
+
 BOOST_AUTO_TEST_CASE(few_descriptors_mean_a_warning_and_fewer_connections) {
     child_process gateway({"sh", "-c", "ulimit -n 300 && exec \"$0\" \"$@\"", FINPOSTD_PATH,
                            "--demo", "--listen", "127.0.0.1:0", "--admin", "off",
@@ -434,7 +384,7 @@ BOOST_AUTO_TEST_CASE(few_descriptors_mean_a_warning_and_fewer_connections) {
     const auto served = std::count_if(clients.begin(), clients.end(), [](raw_client& one) {
         return one.read_to_end().bytes == "x";
     });
-    BOOST_TEST(served == 200);
+    BOOST_TEST(served == 200, gateway.error());
 }
 
 BOOST_AUTO_TEST_CASE(with_one_thread_and_with_many_it_serves_the_same) {

@@ -1,49 +1,19 @@
 // Software nobody here wrote, on both sides of the gateway.
 #include "support/child_process.hpp"
 #include "support/gateway_fixture.hpp"
+#include "support/temporary_folder.hpp"
 
 #include <boost/test/unit_test.hpp>
 
-#include <cstdlib>
 #include <filesystem>
 #include <fstream>
-#include <iostream>
 #include <optional>
-
-#include <unistd.h>
 
 using namespace finpost;
 using namespace finpost::test;
 using namespace std::chrono_literals;
 
 namespace {
-
-// Whether a program is there to test with. In continuous integration it must be.
-bool have(const std::string& program) {
-    if (!find_program(program).empty()) return true;
-    if (std::getenv("CI") != nullptr) BOOST_ERROR(program + " is not installed");
-    else std::cout << "SKIPPED: " << program << " is not installed" << std::endl;
-    return false;
-}
-
-// A folder of its own, gone with everything in it in the end.
-class temporary_folder {
-public:
-    temporary_folder() {
-        std::string pattern = (std::filesystem::temp_directory_path() / "finpost-XXXXXX").string();
-        if (::mkdtemp(pattern.data()) == nullptr) throw std::runtime_error("mkdtemp");
-        path_ = pattern;
-    }
-    ~temporary_folder() {
-        std::error_code ignored;
-        std::filesystem::remove_all(path_, ignored);
-    }
-    temporary_folder(const temporary_folder&) = delete;
-    const std::filesystem::path& path() const noexcept { return path_; }
-
-private:
-    std::filesystem::path path_;
-};
 
 // nginx on a free port, in one process: it proxies /upload to `behind` and answers the rest itself.
 class nginx {

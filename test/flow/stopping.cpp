@@ -60,6 +60,7 @@ BOOST_AUTO_TEST_CASE(a_connection_without_a_byte_is_ended_at_once) {
     expect_refusal(client.read_to_end(), reason::draining);
     client.close();
     BOOST_TEST(completes(drained));
+    BOOST_TEST(counters.cut.value() == 0u); // nothing was in flight
 }
 
 BOOST_AUTO_TEST_CASE(what_is_not_done_when_the_grace_is_over_is_refused) {
@@ -86,6 +87,7 @@ BOOST_AUTO_TEST_CASE(a_stop_cuts_every_stage) {
     sending.send("has not ended");
     BOOST_TEST(log.wait_for("accepted", 3));
     unread.read_at_least(1); // the reply is being written
+    BOOST_TEST(wait_for_bytes_in(3));
     stop_gateway();
     expect_refusal(handled.read_to_end(), reason::draining);
     BOOST_TEST(refusal_reason(sending.read_to_end().bytes) == "draining");
@@ -93,6 +95,7 @@ BOOST_AUTO_TEST_CASE(a_stop_cuts_every_stage) {
     auto drained = drain(0ms);
     BOOST_TEST(completes(drained));
     BOOST_TEST(counters.aborted.value() == 1u);
+    BOOST_TEST(counters.cut.value() == 3u);
 }
 
 BOOST_AUTO_TEST_CASE(a_stop_cuts_the_grace_short) {

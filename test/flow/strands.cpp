@@ -33,7 +33,7 @@ struct verdicts {
 
 // Whether this thread is in the strand behind `executor`.
 bool on_strand(const asio::any_io_executor& executor) {
-    const auto* const strand = executor.target<asio::strand<asio::any_io_executor>>();
+    const auto* const strand = executor.target<asio::strand<asio::io_context::executor_type>>();
     return strand != nullptr && strand->running_in_this_thread();
 }
 

@@ -31,7 +31,8 @@ const std::vector<room>& rooms() {
         {"listener", {"server/src/listener."},
          {"session", "reply", "handler", "policy", "base", "common"}},
         {"session", {"server/src/session.", "server/src/session_gate."},
-         {"receive", "reply", "connection", "handler", "policy", "base", "common"}},
+         {"preamble", "receive", "reply", "connection", "handler", "policy", "base", "common"}},
+        {"preamble", {"server/src/preamble."}, {"connection", "policy", "base", "common"}},
         {"receive", {"server/src/receive."}, {"connection", "policy", "base", "common"}},
         {"reply", {"server/src/reply."}, {"connection", "policy", "base", "common"}},
         {"connection", {"server/src/client_socket."}, {"base", "common"}},
@@ -44,7 +45,9 @@ const std::vector<room>& rooms() {
                   "server/include/finpost/metrics.hpp", "server/src/metrics.",
                   "server/include/finpost/watchdog.hpp", "server/src/watchdog.",
                   "server/include/finpost/request_id.hpp", "server/src/request_id.",
-                  "server/src/random.", "server/src/unique_fd."},
+                  "server/include/finpost/session_view.hpp", "server/src/session_view.",
+                  "server/src/request_template.", "server/src/random.", "server/src/tally.",
+                  "server/src/unique_fd.", "server/src/tls_side.", "server/src/tls_layer."},
          {"common"}},
         {"common", {"common/include/", "common/src/"}, {}},
         {"test", {"test/"}, {"*"}},
@@ -90,6 +93,7 @@ std::string fault_of_library(std::string_view path, const room& here, std::strin
     if (app) return {};
     if (name.starts_with("<boost/log/")) return "Boost.Log outside of an app";
     if (name.starts_with("<CLI/")) return "CLI11 outside of an app";
+    if (name.starts_with("<prometheus/")) return "prometheus-cpp outside of an app";
     if (one_of(name, {"<csignal>", "<signal.h>", "<boost/asio/signal_set.hpp>"}))
         return "signals outside of an app";
     if (one_of(name, {"<thread>", "<boost/asio/thread_pool.hpp>", "<pthread.h>"}) ||

@@ -1,9 +1,12 @@
 #include "support/child_process.hpp"
 
+#include <boost/test/unit_test.hpp>
+
 #include <array>
 #include <cerrno>
 #include <csignal>
 #include <cstdlib>
+#include <iostream>
 #include <sstream>
 #include <system_error>
 #include <utility>
@@ -169,6 +172,13 @@ std::string find_program(const std::string& name) {
     // Daemons such as nginx are not on everybody's PATH.
     const std::string system = "/usr/sbin/" + name;
     return ::access(system.c_str(), X_OK) == 0 ? system : std::string();
+}
+
+bool have(const std::string& program) {
+    if (!find_program(program).empty()) return true;
+    if (std::getenv("CI") != nullptr) BOOST_ERROR(program + " is not installed");
+    else std::cout << "SKIPPED: " << program << " is not installed" << std::endl;
+    return false;
 }
 
 } // namespace finpost::test

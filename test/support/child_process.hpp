@@ -60,4 +60,8 @@ private:
 /// Where a program is on PATH; empty when it is not installed.
 std::string find_program(const std::string& name);
 
+/// Whether a program is there to test with; says SKIPPED when it is not. In continuous integration (CI in
+/// the environment) it must be.
+bool have(const std::string& program);
+
 } // namespace finpost::test

@@ -10,6 +10,7 @@
 #include <condition_variable>
 #include <cstdio>
 #include <cstdlib>
+#include <deque>
 #include <exception>
 #include <mutex>
 #include <optional>
@@ -28,9 +29,9 @@ constexpr auto patience = 20s;
 } // namespace
 
 struct gateway_fixture::engine {
-    asio::io_context context;
-    std::optional<asio::executor_work_guard<asio::io_context::executor_type>> work{
-        context.get_executor()};
+    using guard = asio::executor_work_guard<asio::io_context::executor_type>;
+    std::deque<asio::io_context> contexts;
+    std::vector<guard> work;
     std::optional<http_upstream> forwarder;
     std::optional<gateway> door;
     std::vector<std::thread> threads;
@@ -39,12 +40,24 @@ struct gateway_fixture::engine {
     std::condition_variable changed;
     std::size_t running = 0;
 
+    engine() : contexts(1) { work.push_back(asio::make_work_guard(contexts.front())); }
     ~engine() {
-        context.stop();
+        for (asio::io_context& one : contexts) one.stop();
         for (std::thread& one : threads) one.join();
     }
 
-    void run() {
+    void add_loop() {
+        contexts.emplace_back();
+        work.push_back(asio::make_work_guard(contexts.back()));
+    }
+
+    std::vector<asio::any_io_executor> executors() {
+        std::vector<asio::any_io_executor> all;
+        for (asio::io_context& one : contexts) all.emplace_back(one.get_executor());
+        return all;
+    }
+
+    void run(asio::io_context& context) {
         try {
             context.run();
         } catch (const std::exception& bug) {
@@ -59,7 +72,7 @@ struct gateway_fixture::engine {
 
     // Whether `run` returns by itself once nobody asks for anything any more.
     bool comes_to_rest() {
-        work.reset();
+        work.clear();
         std::unique_lock lock(mutex);
         return changed.wait_for(lock, patience, [this] { return running == 0; });
     }
@@ -74,19 +87,28 @@ gateway_fixture::~gateway_fixture() = default;
 
 void gateway_fixture::start() {
     if (service.endpoints.empty()) service.endpoints = {upstream.url()};
-    engine_->forwarder.emplace(executor(), service, counters, log.as_logger(threshold));
+    add_loops();
+    engine_->forwarder.emplace(engine_->executors(), service, counters, log.as_logger(threshold));
     engine_->forwarder->start();
     start(engine_->forwarder->as_handler());
 }
 
 void gateway_fixture::start(handler answer) {
     if (config.listen.empty()) config.listen = {parse_socket_address("127.0.0.1:0").value()};
-    engine_->door.emplace(executor(), config, std::move(answer), counters,
-                          log.as_logger(threshold));
+    add_loops();
+    engine_->door.emplace(engine_->executors(), std::vector{listener_group{config, std::move(answer)}},
+                          counters, log.as_logger(threshold));
     engine_->door->start();
+    if (loops > 1) threads = loops;
     engine_->running = threads;
-    for (std::size_t i = 0; i < threads; ++i)
-        engine_->threads.emplace_back([one = engine_.get()] { one->run(); });
+    for (std::size_t i = 0; i < threads; ++i) {
+        asio::io_context& context = engine_->contexts.at(loops > 1 ? i : 0);
+        engine_->threads.emplace_back([one = engine_.get(), &context] { one->run(context); });
+    }
+}
+
+void gateway_fixture::add_loops() {
+    while (engine_->contexts.size() < loops) engine_->add_loop();
 }
 
 socket_address gateway_fixture::address(std::size_t listener) const {
@@ -110,12 +132,25 @@ std::future<void> gateway_fixture::drain(duration grace) {
 bool gateway_fixture::accepting() const { return engine_->door->accepting(); }
 void gateway_fixture::stop_gateway() { engine_->door->stop(); }
 std::size_t gateway_fixture::sessions() const { return engine_->door->sessions(); }
-asio::any_io_executor gateway_fixture::executor() const { return engine_->context.get_executor(); }
+asio::any_io_executor gateway_fixture::executor() const { return engine_->contexts.front().get_executor(); }
+gateway& gateway_fixture::door() const { return *engine_->door; }
 http_upstream& gateway_fixture::forwarder() const { return *engine_->forwarder; }
 
 log_recorder::record gateway_fixture::access_line(std::size_t n) const {
     if (!log.wait_for("exchange", n)) throw std::runtime_error("no access line came");
     return log.of("exchange").at(n - 1);
+}
+
+bool gateway_fixture::wait_for_bytes_in(std::size_t n) const {
+    const auto end = std::chrono::steady_clock::now() + patience;
+    while (std::chrono::steady_clock::now() < end) {
+        const auto all = engine_->door->session_views(n);
+        const auto begun = std::count_if(all.begin(), all.end(),
+                                         [](const session_view& one) { return one.bytes_in > 0; });
+        if (static_cast<std::size_t>(begun) == n) return true;
+        std::this_thread::yield();
+    }
+    return false;
 }
 
 std::shared_ptr<void> gateway_fixture::hold_threads() {
@@ -165,7 +200,8 @@ void gateway_fixture::teardown() {
     }
     engine_.reset();
     upstream.stop();
-    BOOST_TEST(open_descriptors() == descriptors_before_);
+    // The case before this one may have left a thread behind that closes its own a little later.
+    BOOST_TEST(open_descriptors() <= descriptors_before_);
 }
 
 } // namespace finpost::test

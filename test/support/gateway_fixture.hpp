@@ -34,6 +34,7 @@ public:
     gateway_config config;    ///< without `listen`: 127.0.0.1, any port
     upstream_config service;  ///< without `endpoints`: the scripted upstream; kept for a minute
     std::size_t threads = 2;
+    std::size_t loops = 1; ///< above 1: so many event loops, each with one thread
     log_level threshold = log_level::debug;
     metrics counters;
     log_recorder log;
@@ -54,7 +55,11 @@ public:
     void stop_gateway();
     std::size_t sessions() const;
     boost::asio::any_io_executor executor() const;
+    gateway& door() const;
     http_upstream& forwarder() const;
+
+    /// Waits until `n` sessions have received at least a byte.
+    bool wait_for_bytes_in(std::size_t n) const;
 
     /// Keeps all of the gateway's threads busy until the result goes: what clients do meanwhile
     /// lies ready in the kernel, and is then seen in one go.
@@ -70,7 +75,7 @@ public:
     log_recorder::record access_line(std::size_t n = 1) const;
 
 private:
-    void run();
+    void add_loops();
     struct engine; // the io_context, its threads, the gateway and its upstream
     std::unique_ptr<engine> engine_;
 };

@@ -7,6 +7,8 @@
 #include <system_error>
 #include <utility>
 
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -198,6 +200,8 @@ void scripted_upstream::accept_all() {
             return;
         }
         if (fd < 0) continue; // about the one connection that failed
+        const int at_once = 1; // what a script sends is not held back for what it sent before
+        ::setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &at_once, sizeof at_once);
         const std::size_t number = ++accepted_;
         connection& mine = open_.emplace(number, connection{number, fd}).first->second;
         threads_.emplace_back([this, &mine] { serve(mine); });

@@ -27,6 +27,48 @@ BOOST_AUTO_TEST_CASE(permits_are_limited_and_give_themselves_back) {
     BOOST_TEST(door.try_admit().has_value());
 }
 
+BOOST_AUTO_TEST_CASE(a_source_may_be_left_before_the_permit_is_given_back) {
+    finpost::admission door(2, 1, 0);
+    auto a = door.try_admit(), b = door.try_admit();
+    BOOST_TEST(door.admit_source(*a, from("192.0.2.1:1")));
+    BOOST_TEST(!door.admit_source(*b, from("192.0.2.1:2")));
+    a->leave_source();
+    a->leave_source();
+    BOOST_TEST(door.admit_source(*b, from("192.0.2.1:2")));
+    BOOST_TEST(!door.try_admit());
+    a.reset();
+    auto c = door.try_admit();
+    BOOST_REQUIRE(c.has_value());
+    BOOST_TEST(!door.admit_source(*c, from("192.0.2.1:3")));
+}
+
+BOOST_AUTO_TEST_CASE(a_change_of_limits_counts_those_who_are_in) {
+    finpost::admission door(3, 0, 0);
+    auto a = door.try_admit(), b = door.try_admit();
+    door.change(1, 1, 0);
+    BOOST_TEST(!door.try_admit());
+    a.reset();
+    BOOST_TEST(!door.try_admit());
+    b.reset();
+    auto c = door.try_admit();
+    BOOST_REQUIRE(c.has_value());
+    BOOST_TEST(door.admit_source(*c, from("127.0.0.1:1")));
+    door.change(2, 1, 0);
+    auto d = door.try_admit();
+    BOOST_REQUIRE(d.has_value());
+    BOOST_TEST(!door.admit_source(*d, from("127.0.0.1:2")));
+}
+
+BOOST_AUTO_TEST_CASE(a_change_that_keeps_the_rate_gives_no_second_burst) {
+    finpost::admission door(10, 0, 1);
+    const auto now = token_bucket::clock::now();
+    BOOST_TEST(!door.accept_at(now).has_value());
+    door.change(11, 0, 1);
+    BOOST_TEST(door.accept_at(now).has_value());
+    door.change(11, 0, 2);
+    BOOST_TEST(!door.accept_at(now).has_value());
+}
+
 BOOST_AUTO_TEST_CASE(who_finds_no_permit_waits_and_is_woken_by_the_next) {
     boost::asio::io_context io;
     finpost::admission door(1, 0, 0);

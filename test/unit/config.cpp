@@ -48,13 +48,15 @@ BOOST_AUTO_TEST_CASE(every_problem_of_a_gateway_is_named_at_once) {
     config.receive_total = -1s;
     config.reply_total = std::chrono::hours(24 * 400);
     config.linger = 0ms;
+    config.trace_sampled = 1.5;
     BOOST_TEST(fields_of(validate(config)) == "listen max_payload max_buffered max_connections "
-                                              "receive_idle receive_total reply_total linger ");
+                                              "receive_idle receive_total reply_total linger "
+                                              "trace_sampled ");
     try {
         throw config_error(validate(config));
     } catch (const config_error& error) {
         const std::string what = error.what();
-        BOOST_TEST(error.problems().size() == 8u);
+        BOOST_TEST(error.problems().size() == 9u);
         for (const auto& problem : error.problems())
             BOOST_TEST((what.find(problem.field + ": " + problem.message) != what.npos));
     }
@@ -69,8 +71,35 @@ BOOST_AUTO_TEST_CASE(every_problem_of_an_upstream_is_named_at_once) {
     config.max_connections = 0;
     config.keep_alive = 0ms;
     config.resolve_every = 0ms;
+    config.health_path = "health";
+    config.health_every = 0ms;
+    config.health_timeout = 0ms;
     BOOST_TEST(fields_of(validate(config)) == "endpoints content_type connect total max_reply "
-                                              "max_connections keep_alive resolve_every ");
+                                              "max_connections keep_alive resolve_every "
+                                              "health_path health_every health_timeout ");
+}
+
+BOOST_AUTO_TEST_CASE(a_health_path_goes_into_a_request_line) {
+    upstream_config config;
+    config.endpoints = {parse_http_url("http://127.0.0.1:3000/upload").value()};
+    for (const char* good : {"/", "/health?full=1", ""}) {
+        config.health_path = good;
+        BOOST_TEST(fields_of(validate(config)) == "", good);
+    }
+    for (const char* bad : {"health", "/a b", "/a\r\nX: y", "/a#b", "/\x7f"}) {
+        config.health_path = bad;
+        BOOST_TEST(fields_of(validate(config)) == "health_path ", bad);
+    }
+}
+
+BOOST_AUTO_TEST_CASE(an_upstream_has_at_most_64_endpoints) {
+    upstream_config config;
+    for (int i = 1; i <= 65; ++i)
+        config.endpoints.push_back(
+            parse_http_url("http://127.0.0.1:" + std::to_string(i) + '/').value());
+    BOOST_TEST(fields_of(validate(config)) == "endpoints ");
+    config.endpoints.pop_back();
+    BOOST_TEST(fields_of(validate(config)) == "");
 }
 
 BOOST_AUTO_TEST_CASE(endpoints_of_one_upstream_are_alike) {
@@ -83,7 +112,76 @@ BOOST_AUTO_TEST_CASE(endpoints_of_one_upstream_are_alike) {
     config.endpoints.push_back(config.endpoints.front());
     BOOST_TEST(fields_of(validate(config)) == "endpoints ");
     config.endpoints = {parse_http_url("https://127.0.0.1/upload").value()};
-    BOOST_TEST(fields_of(validate(config)) == "endpoints ");
+    BOOST_TEST(fields_of(validate(config)) == "");
+    config.endpoints.push_back(parse_http_url("http://127.0.0.1/upload").value());
+    BOOST_TEST(fields_of(validate(config)) == "endpoints "); // never plain text beside TLS
+}
+
+BOOST_AUTO_TEST_CASE(options_of_tls_that_would_do_nothing_are_problems) {
+    upstream_config upstream = good_upstream();
+    upstream.tls.ca = upstream.tls.cert = upstream.tls.key = "/nowhere.pem";
+    upstream.tls.server_name = "server.test";
+    upstream.tls.verify = false;
+    BOOST_TEST(fields_of(validate(upstream)) == "upstream_ca upstream_cert upstream_key "
+                                                "upstream_server_name upstream_insecure ");
+    upstream.endpoints = {parse_http_url("https://127.0.0.1/upload").value()};
+    BOOST_TEST(fields_of(validate(upstream)) == "upstream_ca upstream_cert upstream_key ");
+    gateway_config gateway = good_gateway();
+    gateway.tls.key = "/nowhere.pem";
+    BOOST_TEST(fields_of(validate(gateway)) == "tls_cert ");
+    gateway.tls = {};
+    gateway.tls.client_auth = tls_client_auth::required;
+    BOOST_TEST(fields_of(validate(gateway)) == "tls_cert tls_client_ca ");
+}
+
+BOOST_AUTO_TEST_CASE(only_methods_that_carry_a_payload_are_taken) {
+    upstream_config config = good_upstream();
+    for (const char* method : {"POST", "PUT", "PATCH"}) {
+        config.method = method;
+        BOOST_TEST(fields_of(validate(config)) == "", method);
+    }
+    for (const char* method : {"GET", "HEAD", "CONNECT", "TRACE", "post", "", "POST /x"}) {
+        config.method = method;
+        BOOST_TEST(fields_of(validate(config)) == "method ", method);
+    }
+}
+
+BOOST_AUTO_TEST_CASE(a_path_of_its_own_is_one_and_the_only_one) {
+    upstream_config config = good_upstream();
+    config.path = "/from/{peer.ip}";
+    BOOST_TEST(fields_of(validate(config)) == "path "); // the URL has one already
+    config.endpoints = {parse_http_url("http://127.0.0.1:3000").value()};
+    for (const char* path : {"/", "/from/{peer.ip}/x?y={request.id}", "/%20a", "/{{a}}"}) {
+        config.path = path;
+        BOOST_TEST(fields_of(validate(config)) == "", path);
+    }
+    for (const char* path : {"from", "/a b", "/a#b", "/%2", "/{peer}", "/a\r\nX: y", "{peer.ip}"}) {
+        config.path = path;
+        BOOST_TEST(fields_of(validate(config)) == "path ", path);
+    }
+}
+
+BOOST_AUTO_TEST_CASE(headers_cannot_touch_what_finpost_writes_itself) {
+    upstream_config config = good_upstream();
+    config.headers = {{"X-Site", "Berlin"}, {"X-Device", "{peer.ip}:{peer.port}"}};
+    BOOST_TEST(fields_of(validate(config)) == "");
+    for (const char* name : {"Content-Length", "host", "TRANSFER-ENCODING", "Connection",
+                             "Idempotency-Key", "Forwarded", "X-Site", "x site", "", "X:"}) {
+        config.headers = {{"X-Site", "Berlin"}, {name, "x"}};
+        const auto problems = validate(config);
+        BOOST_REQUIRE_MESSAGE(problems.size() == 1u, name);
+        BOOST_TEST(problems[0].field == "headers");
+        BOOST_TEST((problems[0].message.find('"' + std::string(name) + '"') != std::string::npos));
+    }
+    for (const char* value : {"", " x", "x ", "a\r\nX-Evil: 1", "{peer}", "caf\xc3\xa9"}) {
+        config.headers = {{"X-Site", value}};
+        BOOST_TEST(fields_of(validate(config)).find("headers ") == 0u, value);
+    }
+    config.headers.assign(65, {});
+    for (std::size_t i = 0; i < 65; ++i) config.headers[i] = {"X-" + std::to_string(i), "x"};
+    BOOST_TEST(fields_of(validate(config)) == "headers ");
+    config.headers = {{"X-Long", std::string(9000, 'x')}};
+    BOOST_TEST(fields_of(validate(config)) == "headers ");
 }
 
 BOOST_AUTO_TEST_CASE(an_address_cannot_be_listened_on_twice_but_any_port_can) {

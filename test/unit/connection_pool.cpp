@@ -139,4 +139,30 @@ BOOST_AUTO_TEST_CASE(a_closed_pool_keeps_nothing) {
     BOOST_TEST(busy.value() == 0);
 }
 
+BOOST_AUTO_TEST_CASE(a_connection_that_is_not_wanted_any_more_is_not_taken_again) {
+    auto pool = make(10, 2);
+    {
+        auto a = opened(pool, 0, now, 1);
+        auto b = opened(pool, 0, now, 2);
+        auto of_another = opened(pool, 1, now, 1);
+        a.keep(now);
+        b.keep(now);
+        of_another.keep(now);
+    }
+    auto two = pool.take(0, now);
+    auto in_use = pool.take(0, now);
+    BOOST_REQUIRE((two->connection() != nullptr && **in_use->connection() == 1));
+    two->keep(now);
+    pool.restrict(0, [](const connection& one) { return *one == 2; });
+    BOOST_TEST(idle.value() == 2); // 2, and the one of the other endpoint
+    in_use->keep(now);
+    BOOST_TEST(idle.value() == 2);
+    auto left = pool.take(0, now);
+    BOOST_REQUIRE(left->connection() != nullptr);
+    BOOST_TEST(**left->connection() == 2);
+    BOOST_TEST(pool.take(0, now)->connection() == nullptr);
+    left->keep(now);
+    BOOST_TEST(idle.value() == 2);
+}
+
 BOOST_AUTO_TEST_SUITE_END()

@@ -6,57 +6,194 @@
 #include <vector>
 
 using namespace std::chrono_literals;
-using order = std::vector<std::size_t>;
+using finpost::reason;
 
 namespace {
-const finpost::endpoint_set::clock::time_point now{std::chrono::hours(1)};
+
+using set_type = finpost::endpoint_set;
+const set_type::clock::time_point now{std::chrono::hours(1)};
+
+// Ends at once what it has chosen.
+std::size_t next_of(set_type& set, set_type::clock::time_point when = now) {
+    return set.choose(when).endpoint();
 }
+
+void refuse(set_type& set, std::size_t endpoint, set_type::clock::time_point when = now,
+            std::uint64_t jitter = 0) {
+    const auto others = ~(set_type::mask{1} << endpoint);
+    set.choose(when, others).failed(reason::upstream_unreachable, when, jitter);
+}
+
+bool up(const set_type& set, std::size_t endpoint, set_type::clock::time_point when = now) {
+    return set.look(endpoint, when).up;
+}
+
+} // namespace
 
 BOOST_AUTO_TEST_SUITE(endpoint_set)
 
-BOOST_AUTO_TEST_CASE(endpoints_take_turns) {
-    finpost::endpoint_set set(3);
-    BOOST_TEST(set.order(now) == (order{0, 1, 2}), boost::test_tools::per_element());
-    BOOST_TEST(set.order(now) == (order{1, 2, 0}), boost::test_tools::per_element());
-    BOOST_TEST(set.order(now) == (order{2, 0, 1}), boost::test_tools::per_element());
-    BOOST_TEST(set.order(now) == (order{0, 1, 2}), boost::test_tools::per_element());
+BOOST_AUTO_TEST_CASE(idle_endpoints_take_turns) {
+    set_type set(3);
+    for (const std::size_t expected : {0u, 1u, 2u, 0u}) BOOST_TEST(next_of(set) == expected);
 }
 
-BOOST_AUTO_TEST_CASE(one_that_failed_comes_last_until_its_pause_is_over) {
-    finpost::endpoint_set set(2);
-    set.failed(0, now, 0); // 50 ms for certain, 0 of 50 by chance
-    BOOST_TEST(!set.up(0, now + 49ms));
-    BOOST_TEST(set.order(now + 49ms) == (order{1, 0}), boost::test_tools::per_element());
-    BOOST_TEST(set.up(0, now + 50ms));
+BOOST_AUTO_TEST_CASE(the_one_with_the_fewest_exchanges_has_the_next) {
+    set_type set(3);
+    const auto slow = set.choose(now);
+    const auto other = set.choose(now);
+    BOOST_TEST(slow.endpoint() == 0u);
+    BOOST_TEST(other.endpoint() == 1u);
+    for (int i = 0; i < 9; ++i) BOOST_TEST(next_of(set) == 2u);
+    BOOST_TEST(set.look(0, now).outstanding == 1u);
+    BOOST_TEST(set.look(2, now).outstanding == 0u);
+}
+
+BOOST_AUTO_TEST_CASE(what_was_tried_is_not_chosen_again) {
+    set_type set(2);
+    BOOST_TEST(set.choose(now, 0b01).endpoint() == 1u);
+    BOOST_TEST(set.choose(now, 0b10).endpoint() == 0u);
+    BOOST_TEST(!set.choose(now, 0b11));
+    BOOST_TEST(set.look(0, now).outstanding == 0u);
+}
+
+BOOST_AUTO_TEST_CASE(one_whose_name_is_unknown_is_chosen_only_when_there_is_no_other) {
+    set_type set(2);
+    for (int i = 0; i < 4; ++i) BOOST_TEST(set.choose(now, 0, 0b01).endpoint() == 1u);
+    BOOST_TEST(bool(set.choose(now, 0b10, 0b01)));
+}
+
+BOOST_AUTO_TEST_CASE(one_that_failed_is_avoided_until_its_pause_is_over) {
+    set_type set(2);
+    refuse(set, 0); // 50 ms for certain, 0 of 50 by chance
+    BOOST_TEST(!up(set, 0, now + 49ms));
+    BOOST_TEST((set.look(0, now).last_error == reason::upstream_unreachable));
+    BOOST_TEST((set.look(0, now).avoided_until == now + 50ms));
+    for (int i = 0; i < 4; ++i) BOOST_TEST(next_of(set, now + 49ms) == 1u);
+    BOOST_TEST(up(set, 0, now + 50ms));
+}
+
+BOOST_AUTO_TEST_CASE(after_the_pause_one_exchange_finds_out_for_all) {
+    set_type set(2);
+    refuse(set, 0);
+    const auto later = now + 50ms;
+    {
+        const auto probe = set.choose(later);
+        BOOST_TEST(probe.endpoint() == 0u);
+        for (int i = 0; i < 4; ++i) BOOST_TEST(next_of(set, later) == 1u);
+        BOOST_TEST(!up(set, 0, later)); // not proved yet
+    }
+    // It ended without an answer either way, so the next one is the probe.
+    auto probe = set.choose(later);
+    BOOST_TEST(probe.endpoint() == 0u);
+    probe.connected();
+    const auto one = set.choose(later), another = set.choose(later), third = set.choose(later);
+    BOOST_TEST(one.endpoint() + another.endpoint() + third.endpoint() < 3u); // not all to the other
 }
 
 BOOST_AUTO_TEST_CASE(the_pause_doubles_to_a_limit_and_is_spread_by_chance) {
-    finpost::endpoint_set set(1);
-    set.failed(0, now, 50); // all of the half that chance gives
-    BOOST_TEST(!set.up(0, now + 99ms));
-    BOOST_TEST(set.up(0, now + 100ms));
-    set.failed(0, now, 0);
-    BOOST_TEST(!set.up(0, now + 99ms));
-    BOOST_TEST(set.up(0, now + 100ms));
-    for (int i = 0; i < 100; ++i) set.failed(0, now, 0);
-    BOOST_TEST(!set.up(0, now + 4999ms));
-    BOOST_TEST(set.up(0, now + 5s));
+    set_type set(1);
+    refuse(set, 0, now, 50); // all of the half that chance gives
+    BOOST_TEST(!up(set, 0, now + 99ms));
+    BOOST_TEST(up(set, 0, now + 100ms));
+    auto when = now + 100ms;
+    refuse(set, 0, when);
+    BOOST_TEST(!up(set, 0, when + 99ms));
+    BOOST_TEST(up(set, 0, when + 100ms));
+    for (int i = 0; i < 100; ++i) refuse(set, 0, when += 10s);
+    BOOST_TEST(!up(set, 0, when + 4999ms));
+    BOOST_TEST(up(set, 0, when + 5s));
 }
 
-BOOST_AUTO_TEST_CASE(when_all_are_down_they_are_asked_all_the_same) {
-    finpost::endpoint_set set(2);
-    set.failed(0, now, 0);
-    set.failed(1, now, 0);
-    BOOST_TEST(set.order(now).size() == 2u);
+BOOST_AUTO_TEST_CASE(exchanges_that_fail_together_are_one_failure) {
+    set_type set(1);
+    for (int i = 0; i < 100; ++i) refuse(set, 0);
+    BOOST_TEST(up(set, 0, now + 50ms));
+}
+
+BOOST_AUTO_TEST_CASE(only_answers_that_fail_five_times_in_a_row_count) {
+    set_type set(2);
+    for (int i = 0; i < 10; ++i) {
+        const auto turn = set.choose(now, 0b10);
+        BOOST_TEST(!turn.failed(reason::upstream_timeout, now, 0));
+        if (i % 4 == 3) turn.answered();
+    }
+    BOOST_TEST(up(set, 0));
+    set.choose(now, 0b10).answered();
+    for (int i = 0; i < 4; ++i)
+        BOOST_TEST(!set.choose(now, 0b10).failed(reason::upstream_invalid, now, 0));
+    BOOST_TEST(set.choose(now, 0b10).failed(reason::upstream_invalid, now, 0));
+    BOOST_TEST(!up(set, 0));
+    // That it can be connected to is no news.
+    set.choose(now, 0b10).connected();
+    BOOST_TEST(!up(set, 0));
+    set.choose(now, 0b10).answered();
+    BOOST_TEST(up(set, 0));
+    BOOST_TEST(!set.look(0, now).last_error);
+}
+
+BOOST_AUTO_TEST_CASE(a_probe_without_an_answer_ejects_at_once) {
+    set_type set(2);
+    for (int i = 0; i < 5; ++i) set.choose(now, 0b10).failed(reason::upstream_timeout, now, 0);
+    const auto later = now + 50ms;
+    BOOST_TEST(!set.choose(later, 0b10).failed(reason::upstream_timeout, later, 0)); // no news
+    BOOST_TEST(!up(set, 0, later + 99ms));
+    BOOST_TEST(up(set, 0, later + 100ms));
+}
+
+BOOST_AUTO_TEST_CASE(when_all_are_avoided_they_are_asked_all_the_same) {
+    set_type set(2);
+    refuse(set, 0);
+    refuse(set, 1);
+    const auto first = set.choose(now);
+    const auto second = set.choose(now);
+    BOOST_TEST((first && second));
+    BOOST_TEST(first.endpoint() != second.endpoint());
 }
 
 BOOST_AUTO_TEST_CASE(success_clears_the_record) {
-    finpost::endpoint_set set(1);
-    for (int i = 0; i < 5; ++i) set.failed(0, now, 0);
-    set.succeeded(0);
-    BOOST_TEST(set.up(0, now));
-    set.failed(0, now, 0);
-    BOOST_TEST(set.up(0, now + 50ms));
+    set_type set(1);
+    auto when = now;
+    for (int i = 0; i < 5; ++i) refuse(set, 0, when += 10s);
+    set.choose(when).connected();
+    BOOST_TEST(up(set, 0, when));
+    refuse(set, 0, when);
+    BOOST_TEST(up(set, 0, when + 50ms));
+}
+
+BOOST_AUTO_TEST_CASE(the_first_health_check_decides_and_later_two_in_a_row) {
+    set_type set(2);
+    BOOST_TEST(set.checked(0, reason::upstream_status));
+    BOOST_TEST(!up(set, 0, now + 24h));
+    for (int i = 0; i < 4; ++i) BOOST_TEST(next_of(set, now + 24h) == 1u);
+    BOOST_TEST(set.checked(0, std::nullopt));
+    BOOST_TEST(up(set, 0));
+    BOOST_TEST(!set.checked(0, reason::upstream_timeout));
+    BOOST_TEST(up(set, 0));
+    BOOST_TEST(!set.checked(0, std::nullopt));
+    BOOST_TEST(!set.look(0, now).last_error);
+    BOOST_TEST(!set.checked(0, reason::upstream_timeout));
+    BOOST_TEST(set.checked(0, reason::upstream_timeout));
+    BOOST_TEST(!up(set, 0));
+    BOOST_TEST((set.look(0, now).avoided_until == set_type::clock::time_point::max()));
+    BOOST_TEST((set.look(0, now).last_error == reason::upstream_timeout));
+}
+
+BOOST_AUTO_TEST_CASE(an_exchange_does_not_overrule_a_health_check) {
+    set_type set(1);
+    set.checked(0, reason::upstream_status);
+    set.choose(now).answered();
+    BOOST_TEST(!up(set, 0));
+    BOOST_TEST((set.look(0, now).last_error == reason::upstream_status));
+}
+
+BOOST_AUTO_TEST_CASE(a_health_check_ends_the_pause_of_one_that_can_be_connected_to_again) {
+    set_type set(1);
+    refuse(set, 0);
+    set.checked(0, std::nullopt);
+    BOOST_TEST(up(set, 0));
+    for (int i = 0; i < 5; ++i) set.choose(now).failed(reason::upstream_timeout, now, 0);
+    set.checked(0, std::nullopt);
+    BOOST_TEST(!up(set, 0)); // whether it answers again, only an exchange can tell
 }
 
 BOOST_AUTO_TEST_SUITE_END()

@@ -1,17 +1,25 @@
 #include "log_setup.hpp"
 
+#include "support/temporary_folder.hpp"
+
 #include <boost/test/unit_test.hpp>
 
 #include <algorithm>
 #include <array>
+#include <atomic>
 #include <cstdio>
 #include <cstdlib>
+#include <filesystem>
+#include <fstream>
+#include <iterator>
+#include <sstream>
 #include <string>
 #include <system_error>
 #include <thread>
 #include <vector>
 
 #include <fcntl.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 using namespace finpost;
@@ -55,6 +63,11 @@ log_config text_at(log_level level) {
     config.level = level;
     config.format = log_format::text;
     return config;
+}
+
+std::string content(const std::string& file) {
+    std::ifstream in(file);
+    return {std::istreambuf_iterator<char>(in), {}};
 }
 
 std::size_t lines(const std::string& text) {
@@ -158,6 +171,63 @@ BOOST_AUTO_TEST_CASE(a_file_is_appended_to_and_one_that_cannot_be_opened_is_name
     BOOST_CHECK_EXCEPTION(finpost::log_setup{config}, std::system_error, [](const auto& error) {
         return std::string(error.what()).find("/nonexistent/folder/log") != std::string::npos;
     });
+}
+
+BOOST_AUTO_TEST_CASE(a_renamed_file_is_left_and_a_new_one_goes_on_without_losing_a_line) {
+    const test::temporary_folder folder;
+    log_config config = text_at(log_level::info);
+    config.file = (folder.path() / "log").string();
+    finpost::log_setup log(config);
+    std::atomic<bool> stop{false};
+    std::int64_t written = 0;
+    std::thread writer([&] {
+        for (; !stop; ++written) log.door()(log_level::info, "n", {{"i", written}});
+    });
+    constexpr int renames = 20;
+    for (int i = 0; i < renames; ++i) {
+        std::filesystem::rename(config.file, config.file + '.' + std::to_string(i));
+        BOOST_TEST(log.reopen());
+    }
+    stop = true;
+    writer.join();
+    BOOST_TEST(log.stop(10s));
+    BOOST_TEST(log.dropped() == 0u);
+    std::string all;
+    for (int i = 0; i < renames; ++i) all += content(config.file + '.' + std::to_string(i));
+    all += content(config.file);
+    std::int64_t next = 0;
+    std::istringstream lines(all);
+    for (std::string line; std::getline(lines, line); ++next)
+        BOOST_TEST_REQUIRE(line.ends_with(" info n i=" + std::to_string(next)), line);
+    BOOST_TEST(next == written);
+}
+
+BOOST_AUTO_TEST_CASE(a_file_that_cannot_be_opened_again_leaves_the_old_one_in_use) {
+    const test::temporary_folder folder;
+    log_config config = text_at(log_level::info);
+    config.file = (folder.path() / "log").string();
+    const std::string old = config.file + ".old";
+    finpost::log_setup log(config);
+    std::filesystem::rename(config.file, old);
+    std::filesystem::create_directory(config.file);
+    BOOST_CHECK_EXCEPTION(log.reopen(), std::system_error, [&](const auto& error) {
+        return std::string(error.what()).find(config.file) != std::string::npos;
+    });
+    std::filesystem::remove(config.file);
+    BOOST_REQUIRE(::mkfifo(config.file.c_str(), 0600) == 0); // with no reader, and then with one
+    BOOST_CHECK_THROW(log.reopen(), std::system_error);
+    const int reader = ::open(config.file.c_str(), O_RDONLY | O_NONBLOCK | O_CLOEXEC);
+    BOOST_CHECK_THROW(log.reopen(), std::system_error);
+    ::close(reader);
+    log.door()(log_level::info, "after");
+    log.stop(10s);
+    BOOST_TEST(content(old).ends_with(" info after\n"));
+}
+
+BOOST_AUTO_TEST_CASE(standard_error_is_nothing_to_reopen) {
+    pipe_pair out;
+    finpost::log_setup log(text_at(log_level::info), out.ends[1], 10'000);
+    BOOST_TEST(!log.reopen());
 }
 
 BOOST_AUTO_TEST_SUITE_END()

@@ -15,7 +15,8 @@ namespace {
 
 std::string page(const finpost::metrics& counters) {
     return finpost::metrics_text(
-        counters, {"1.2.3", {{"127.0.0.1:80", true}, {"odd\"\\\nname:1", false}}, 7, 2});
+        counters, {"1.2.3", {{"127.0.0.1:80", true}, {"odd\"\\\nname:1", false}}, 7, 2, 3, 1, true, 100,
+                   4096, 86'400});
 }
 
 bool has_line(const std::string& text, const std::string& line) {
@@ -33,6 +34,7 @@ BOOST_AUTO_TEST_CASE(the_numbers_of_the_counters_are_on_the_page) {
     counters.refused_for(reason::too_large).add(2);
     counters.aborted.add();
     counters.probes.add();
+    counters.cut.add(5);
     counters.payload_bytes.add(1'000'000);
     counters.upstream_idle.add(4);
     counters.buffered_bytes.add(-1);
@@ -42,13 +44,17 @@ BOOST_AUTO_TEST_CASE(the_numbers_of_the_counters_are_on_the_page) {
                              "finpost_exchanges_total{outcome=\"refused\"} 2",
                              "finpost_exchanges_total{outcome=\"aborted\"} 1",
                              "finpost_exchanges_total{outcome=\"probe\"} 1",
+                             "finpost_exchanges_cut_total 5",
                              "finpost_refusals_total{reason=\"too_large\"} 2",
                              "finpost_refusals_total{reason=\"internal\"} 0",
                              "finpost_payload_bytes_total 1000000", "finpost_buffered_bytes -1",
                              "finpost_upstream_connections{state=\"idle\"} 4",
                              "finpost_upstream_endpoint_up{endpoint=\"127.0.0.1:80\"} 1",
                              "finpost_upstream_endpoint_up{endpoint=\"odd\\\"\\\\\\nname:1\"} 0",
+                             "finpost_tls_certificate_expiry_seconds{side=\"listener\"} 86400",
                              "finpost_log_dropped_total 7", "finpost_internal_errors_total 2",
+                             "finpost_draining 1", "finpost_sessions_limit 100",
+                             "finpost_buffered_bytes_limit 4096",
                              "finpost_build_info{version=\"1.2.3\"} 1"})
         BOOST_TEST(has_line(text, line), line);
 }

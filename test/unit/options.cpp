@@ -19,6 +19,7 @@ struct no_variables {
     no_variables() { clear(); }
     ~no_variables() { clear(); }
     static void clear() {
+        ::unsetenv("FINPOST_CONFIG");
         for (const option_row& row : option_table()) ::unsetenv(row.environment().c_str());
     }
     static void set(const char* name, const char* value) { ::setenv(name, value, 1); }
@@ -68,7 +69,13 @@ BOOST_AUTO_TEST_CASE(every_default_in_the_help_is_the_one_in_force) {
         BOOST_TEST_CONTEXT(row.flag) {
             const std::string text(row.fallback);
             if (row.flag == "--upstream" || row.flag == "--threads" || row.flag == "--log-format" ||
-                row.flag == "--log-file")
+                row.flag == "--log-file" || row.flag == "--allow" || row.flag == "--deny" ||
+                row.flag == "--path" || row.flag == "--header" ||
+                row.flag == "--proxy-protocol-from" || row.flag == "--tls-cert" ||
+                row.flag == "--tls-client-ca" ||
+                row.flag == "--tls-key" || row.flag == "--upstream-ca" ||
+                row.flag == "--upstream-cert" || row.flag == "--upstream-key" ||
+                row.flag == "--upstream-server-name")
                 continue; // "none" and what depends on the machine
             daemon_config changed;
             BOOST_TEST(row.set(changed, text) == "");
@@ -81,11 +88,14 @@ BOOST_AUTO_TEST_CASE(every_default_in_the_help_is_the_one_in_force) {
             BOOST_TEST(a.max_connections == b.max_connections);
             BOOST_TEST(a.max_per_source == b.max_per_source);
             BOOST_TEST(a.accept_rate == b.accept_rate);
+            BOOST_TEST((a.tls == b.tls && a.tls_handshake == b.tls_handshake));
+            BOOST_TEST(a.max_handshakes == b.max_handshakes);
+            BOOST_TEST((u.tls == v.tls));
             BOOST_TEST(a.min_rate == b.min_rate);
             BOOST_TEST((a.receive_idle == b.receive_idle && a.receive_total == b.receive_total));
             BOOST_TEST((a.reply_total == b.reply_total && a.on_refusal == b.on_refusal));
             BOOST_TEST((a.on_client_reset == b.on_client_reset && a.access_log == b.access_log));
-            BOOST_TEST(u.content_type == v.content_type);
+            BOOST_TEST((u.content_type == v.content_type && u.method == v.method));
             BOOST_TEST(u.max_reply == v.max_reply);
             BOOST_TEST((u.connect == v.connect && u.total == v.total));
             BOOST_TEST((u.on_status == v.on_status));
@@ -100,11 +110,15 @@ BOOST_AUTO_TEST_CASE(every_default_in_the_help_is_the_one_in_force) {
 BOOST_AUTO_TEST_CASE(every_flag_reaches_its_field) {
     const auto given = read({"--listen", "127.0.0.1:0", "--listen=[::1]:7", "--upstream",
                              "http://a:1/x", "--upstream", "http://b:2/x", "--decode", "base64",
-                             "--encode", "base64", "--content-type", "text/plain", "--max-payload",
+                             "--encode", "base64", "--content-type", "text/plain", "--method", "PUT",
+                             "--header", "X-Site: Berlin", "--header=X-Peer:{peer.ip}", "--max-payload",
                              "1KiB", "--max-reply", "2KiB", "--max-buffered", "3MiB",
                              "--max-connections", "4", "--max-per-source", "5", "--accept-rate",
-                             "6", "--min-rate", "7KiB", "--receive-idle", "8ms", "--receive-total", "9s",
+                             "6", "--allow", "10.0.0.0/8", "--allow", "::1", "--deny",
+                             "10.1.0.0/16", "--min-rate", "7KiB", "--receive-idle", "8ms", "--receive-total", "9s",
                              "--upstream-connect", "10s", "--upstream-total", "11m",
+                             "--upstream-keep-alive", "16s", "--resolve-every", "17s",
+                             "--health-path", "/h", "--health-every", "18s", "--health-timeout", "19s",
                              "--reply-total", "12s", "--on-refusal", "reset", "--on-status", "relay",
                              "--on-client-reset", "cancel", "--threads", "13", "--admin", "off",
                              "--drain", "0s", "--drain-delay", "15s", "--log-level", "debug",
@@ -116,10 +130,21 @@ BOOST_AUTO_TEST_CASE(every_flag_reaches_its_field) {
     const upstream_config& up = config.upstream;
     BOOST_REQUIRE(gate.listen.size() == 2u);
     BOOST_TEST(to_string(gate.listen[1]) == "[::1]:7");
+    BOOST_REQUIRE(gate.allow.size() == 2u && gate.deny.size() == 1u);
+    BOOST_TEST(to_string(gate.allow[1]) == "::1/128");
+    BOOST_TEST(to_string(gate.deny[0]) == "10.1.0.0/16");
     BOOST_REQUIRE(up.endpoints.size() == 2u);
     BOOST_TEST(to_string(up.endpoints[1]) == "http://b:2/x");
     BOOST_TEST((gate.decode == codec::base64 && gate.encode == codec::base64));
     BOOST_TEST(up.content_type == "text/plain");
+    BOOST_TEST((up.keep_alive == 16s && up.resolve_every == 17s));
+    BOOST_TEST(up.health_path == "/h");
+    BOOST_TEST((up.health_every == 18s && up.health_timeout == 19s));
+    BOOST_TEST(up.method == "PUT");
+    BOOST_REQUIRE(up.headers.size() == 2u);
+    BOOST_TEST((up.headers[1] == http_header{"X-Peer", "{peer.ip}"}));
+    BOOST_TEST(read({"--upstream", "http://a", "--path", "/{peer.ip}"}).config.upstream.path ==
+               "/{peer.ip}");
     BOOST_TEST(gate.max_payload == 1024u);
     BOOST_TEST(up.max_reply == 2048u);
     BOOST_TEST(gate.max_buffered == 3u << 20);
@@ -170,15 +195,16 @@ BOOST_AUTO_TEST_CASE(every_problem_is_told_at_once_and_names_its_flag) {
     const auto given =
         read({"--max-payload", "1x", "--receive-idle", "-3s", "--bogus", "3", "--threads", "0",
               "--listen", "localhost:1", "--decode=foo", "--max-connections", "0", "--drain", "5",
-              "stray", "--max-reply", "0", "--log-level", "loud", "--upstream-connect", "0s"});
+              "stray", "--max-reply", "0", "--log-level", "loud", "--upstream-connect", "0s",
+              "--header", "X", "--method", "GET"});
     const std::string text = all(given.problems);
     for (const char* part : {"--max-payload: \"1x\"", "--receive-idle: \"-3s\"", "\"--bogus\"",
                              "--threads: \"0\"", "--listen: \"localhost:1\"", "--decode: \"foo\"",
                              "--max-connections: ", "--drain: \"5\" has no unit", "\"stray\"",
                              "--max-reply: ", "--log-level: \"loud\"", "--upstream-connect: ",
-                             "--encode: \"rot13\"", "--upstream: no URL"})
+                             "--encode: \"rot13\"", "--upstream: no URL", "--header: \"X\"", "--method: \"GET\""})
         BOOST_TEST(has(text, part), part << " in:\n" << text);
-    BOOST_TEST(given.problems.size() == 14u);
+    BOOST_TEST(given.problems.size() == 16u);
 }
 
 BOOST_AUTO_TEST_CASE(a_problem_between_two_flags_names_both_as_flags) {
@@ -192,7 +218,9 @@ BOOST_AUTO_TEST_CASE(a_payload_needs_somewhere_to_go_and_only_one_place) {
     BOOST_TEST(has(all(read({"--demo", "--upstream", "http://a/"}).problems), "--demo: "));
     // A URL that cannot be read is one problem, not two.
     BOOST_TEST(read({"--upstream", "ftp://a/"}).problems.size() == 1u);
-    BOOST_TEST(has(all(read({"--upstream", "https://a/"}).problems), "--upstream: https://a/"));
+    BOOST_TEST(read({"--upstream", "https://a/"}).problems.empty());
+    BOOST_TEST(has(all(read({"--upstream", "http://a/", "--upstream-insecure"}).problems),
+                   "--upstream-insecure: is of no use"));
 }
 
 BOOST_AUTO_TEST_CASE(a_flag_without_its_value_or_given_twice_is_a_problem) {
@@ -202,8 +230,7 @@ BOOST_AUTO_TEST_CASE(a_flag_without_its_value_or_given_twice_is_a_problem) {
 }
 
 BOOST_AUTO_TEST_CASE(what_is_not_implemented_is_not_accepted) {
-    for (const char* flag : {"--config", "--check", "--health", "--tls-cert", "--allow", "--deny",
-                             "--proxy-protocol-from", "--stream-above", "--spill-above"}) {
+    for (const char* flag : {"--stream-above", "--spill-above"}) {
         const std::string text = all(read({"--demo", flag, "x"}).problems);
         BOOST_TEST(has(text, "is no option"), flag);
     }
@@ -213,6 +240,28 @@ BOOST_AUTO_TEST_CASE(help_and_version_are_answered_whatever_else_is_wrong) {
     BOOST_TEST((read({"--bogus", "--help"}).what == finpost::options::action::help));
     BOOST_TEST((read({"-h"}).what == finpost::options::action::help));
     BOOST_TEST((read({"--version"}).what == finpost::options::action::version));
+}
+
+BOOST_AUTO_TEST_CASE(a_share_of_traces_is_a_number_from_0_to_1_or_off) {
+    const auto share = [](const char* text) {
+        return read({"--demo", "--trace-sampled", text}).config.gateway.trace_sampled;
+    };
+    BOOST_TEST(share("0.25") == 0.25);
+    BOOST_TEST(share("1") == 1.0);
+    BOOST_TEST(share("off") == 0.0);
+    for (const char* wrong : {"1.01", "-0.1", "half", "0.5x", "1e-3", "nan", "inf", ""}) {
+        const std::string text = all(read({"--demo", "--trace-sampled", wrong}).problems);
+        BOOST_TEST(has(text, "--trace-sampled: "), wrong);
+    }
+}
+
+BOOST_AUTO_TEST_CASE(a_health_check_needs_the_admin_address_and_nothing_else) {
+    const finpost::options asked = read({"--health", "--admin", "127.0.0.1:9999", "--max-payload", "huge"});
+    BOOST_TEST((asked.what == finpost::options::action::health));
+    BOOST_TEST(asked.problems.empty());
+    BOOST_TEST(asked.config.admin->port() == 9999);
+    BOOST_TEST(has(all(read({"--health", "--admin", "x"}).problems), "--admin: "));
+    BOOST_TEST(has(all(read({"--health", "--what"}).problems), "is no option"));
 }
 
 BOOST_AUTO_TEST_CASE(the_help_names_every_flag_and_variable_and_fits_a_terminal) {

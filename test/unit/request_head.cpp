@@ -1,6 +1,8 @@
 #include "upstream/request_head.hpp"
 
+#include "finpost/config.hpp"
 #include "finpost/handler.hpp"
+#include "finpost/version.hpp"
 #include "finpost/watchdog.hpp"
 
 #include <boost/test/unit_test.hpp>
@@ -9,14 +11,16 @@ using namespace finpost;
 
 namespace {
 
-std::string head_of(const char* peer, const char* local, std::string_view body) {
+std::string head_of(const char* peer, const char* local, std::string_view body,
+                    bool sampled = false, upstream_config config = {}) {
     watchdog dog;
     const finpost::request_id id(std::chrono::milliseconds(0x017f22e279b0), 0x0cc3,
                                  0x18c4dc0c0c07398f);
     const request asked(payload(body), parse_socket_address(peer).value(),
-                        parse_socket_address(local).value(), id, dog);
+                        parse_socket_address(local).value(), id, dog, sampled);
     const http_url url = parse_http_url("http://service.test:3000/upload?x=1").value();
-    return request_head(fixed_head(url, "text/plain"), asked, 0x00f067aa0ba902b7);
+    config.content_type = "text/plain";
+    return request_head(head_opening(url, config), asked, 0x00f067aa0ba902b7);
 }
 
 } // namespace
@@ -27,7 +31,7 @@ BOOST_AUTO_TEST_CASE(says_everything_an_upstream_is_promised) {
     BOOST_TEST(head_of("192.0.2.7:40000", "198.51.100.1:5000", "hello") ==
                "POST /upload?x=1 HTTP/1.1\r\n"
                "Host: service.test:3000\r\n"
-               "User-Agent: finpost/0.1.0\r\n"
+               "User-Agent: finpost/" FINPOST_VERSION "\r\n"
                "Content-Type: text/plain\r\n"
                "Content-Length: 5\r\n"
                "X-Request-Id: 017f22e2-79b0-7cc3-98c4-dc0c0c07398f\r\n"
@@ -38,12 +42,42 @@ BOOST_AUTO_TEST_CASE(says_everything_an_upstream_is_promised) {
                "\r\n");
 }
 
+BOOST_AUTO_TEST_CASE(says_when_the_trace_is_sampled) {
+    const std::string head = head_of("192.0.2.7:40000", "198.51.100.1:5000", "hello", true);
+    BOOST_TEST((head.find("\r\ntraceparent: 00-017f22e279b07cc398c4dc0c0c07398f-00f067aa0ba902b7-01\r\n") !=
+                head.npos));
+}
+
 BOOST_AUTO_TEST_CASE(quotes_ipv6_addresses_as_rfc_7239_asks) {
     const std::string head = head_of("[2001:db8::7]:40000", "[::1]:5000", "");
     BOOST_TEST((head.find("\r\nForwarded: for=\"[2001:db8::7]:40000\";by=\"[::1]:5000\";proto=tcp\r\n") !=
                 head.npos));
     BOOST_TEST((head.find("\r\nX-Forwarded-For: 2001:db8::7\r\n") != head.npos));
     BOOST_TEST((head.find("\r\nContent-Length: 0\r\n") != head.npos));
+}
+
+BOOST_AUTO_TEST_CASE(a_health_check_is_a_get_without_a_body) {
+    const auto url = finpost::parse_http_url("http://example.org:3000/upload").value();
+    BOOST_TEST(finpost::health_head(url, "/health") == "GET /health HTTP/1.1\r\n"
+                                                       "Host: example.org:3000\r\n"
+                                                       "User-Agent: finpost/" FINPOST_VERSION "\r\n"
+                                                       "Connection: close\r\n\r\n");
+}
+
+BOOST_AUTO_TEST_CASE(path_and_headers_say_what_their_templates_name) {
+    upstream_config config;
+    config.method = "PUT";
+    config.path = "/from/{peer.ip}/{peer.port}?to={local.port}&{{n}}={payload.bytes}";
+    config.headers = {{"X-Site", "Berlin"}, {"X-Device", "{peer.ip}; id={request.id}"}};
+    const std::string head = head_of("[2001:db8::7]:40000", "[::1]:5000", "hello", false, config);
+    BOOST_TEST(head.starts_with(
+        "PUT /from/2001:db8::7/40000?to=5000&%7Bn%7D=5 HTTP/1.1\r\n"
+        "Host: service.test:3000\r\n"
+        "User-Agent: finpost/" FINPOST_VERSION "\r\n"
+        "Content-Type: text/plain\r\n"
+        "X-Site: Berlin\r\n"
+        "X-Device: 2001:db8::7; id=017f22e2-79b0-7cc3-98c4-dc0c0c07398f\r\n"
+        "Content-Length: 5\r\n"), head);
 }
 
 BOOST_AUTO_TEST_SUITE_END()

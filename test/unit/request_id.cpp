@@ -33,4 +33,34 @@ BOOST_AUTO_TEST_CASE(always_carries_version_and_variant) {
     }
 }
 
+BOOST_AUTO_TEST_CASE(is_a_trace_id_without_its_dashes) {
+    const finpost::request_id id(std::chrono::milliseconds(0x017f22e279b0), 0xfcc3,
+                                 0xd8c4dc0c0c07398f);
+    const auto trace = id.trace_id();
+    BOOST_TEST(std::string_view(trace.data(), trace.size()) == "017f22e279b07cc398c4dc0c0c07398f");
+}
+
+BOOST_AUTO_TEST_CASE(the_rightmost_56_bits_decide_what_is_sampled) {
+    const auto with = [](std::uint64_t random) {
+        return finpost::request_id(std::chrono::milliseconds(1), 0, random);
+    };
+    const std::uint64_t half = std::uint64_t{1} << 55;
+    BOOST_TEST(with(half).sampled(0.5));
+    BOOST_TEST(!with(half - 1).sampled(0.5));
+    BOOST_TEST(with(half - 1).sampled(0.500001));
+    // The bits above them do not matter: a version, a variant and six random ones.
+    BOOST_TEST(!with(half - 1 + (std::uint64_t{0x3f} << 56)).sampled(0.5));
+    for (const std::uint64_t any : {std::uint64_t{0}, half, ~std::uint64_t{0}}) {
+        BOOST_TEST(with(any).sampled(1));
+        BOOST_TEST(!with(any).sampled(0));
+    }
+}
+
+BOOST_AUTO_TEST_CASE(a_share_of_many_is_sampled) {
+    int sampled = 0;
+    for (int i = 0; i < 10'000; ++i) sampled += finpost::request_id::generate().sampled(0.25);
+    BOOST_TEST(sampled > 2'000); // five hundred from the mean are more than eleven deviations
+    BOOST_TEST(sampled < 3'000);
+}
+
 BOOST_AUTO_TEST_SUITE_END()

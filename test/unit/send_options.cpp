@@ -58,12 +58,53 @@ BOOST_AUTO_TEST_CASE(all_problems_are_named) {
     BOOST_TEST(read({"send", "h:1", "--timeout", "0s", "--encode", "x", "--bogus"}).problems.size() == 3u);
 }
 
+BOOST_AUTO_TEST_CASE(tls_and_the_proxy_header_are_off_unless_asked_for) {
+    const command_line plain = read({"send", "h:1"});
+    BOOST_TEST(!plain.send.with_tls);
+    BOOST_TEST(!plain.send.proxy);
+    const command_line line = read({"send", "h:1", "--tls", "--ca", "a", "--cert", "b", "--key", "c",
+                                    "--server-name", "d", "--proxy-protocol", "v2", "--proxy-source",
+                                    "192.0.2.1:5", "--proxy-destination", "[::1]:6"});
+    BOOST_TEST(line.problems.empty());
+    BOOST_TEST(line.send.with_tls);
+    BOOST_TEST(line.send.tls.ca + line.send.tls.cert + line.send.tls.key + line.send.tls.server_name ==
+               "abcd");
+    BOOST_REQUIRE(line.send.proxy);
+    BOOST_TEST((line.send.proxy->version == proxy_version::v2));
+    BOOST_TEST(to_string(*line.send.proxy->source) == "192.0.2.1:5");
+    BOOST_TEST(to_string(*line.send.proxy->destination) == "[::1]:6");
+}
+
+BOOST_AUTO_TEST_CASE(half_of_an_option_is_never_ignored) {
+    // To send in the clear because --tls was forgotten would be the worst that can happen.
+    for (const char* flag : {"--ca", "--cert", "--key", "--server-name"}) {
+        const command_line line = read({"send", "h:1", flag, "x"});
+        BOOST_REQUIRE(line.problems.size() == 1u);
+        BOOST_TEST(line.problems[0] == std::string(flag) + " needs --tls");
+    }
+    BOOST_TEST(read({"send", "h:1", "--proxy-source", "192.0.2.1:5"}).problems.size() == 1u);
+    BOOST_TEST(read({"send", "h:1", "--proxy-protocol", "3"}).problems.size() == 1u);
+    BOOST_TEST(read({"send", "h:1", "--proxy-protocol", "v1", "--proxy-source", "h:5"}).problems.size() == 1u);
+    BOOST_TEST(read({"send", "h:1", "--payload", "x"}).problems.size() == 1u);
+    BOOST_TEST(read({"probe", "h:1", "--encode", "base64"}).problems.size() == 1u);
+}
+
+BOOST_AUTO_TEST_CASE(a_probe_has_less_patience_than_a_gateway) {
+    const command_line line = read({"probe", "h:1", "--payload", "ping"});
+    BOOST_TEST(line.problems.empty());
+    BOOST_TEST((line.what == command_line::action::probe));
+    BOOST_TEST((line.probe.total == 5s));
+    BOOST_TEST(line.probe.payload == "ping");
+    BOOST_TEST((read({"probe", "h:1", "--timeout", "9s"}).probe.total == 9s));
+    BOOST_TEST(read({"probe", "h:1", "file"}).problems.size() == 1u);
+}
+
 BOOST_AUTO_TEST_CASE(exit_codes_tell_what_a_script_needs_to_know) {
     exchange_result result;
     const error_code timed_out = boost::asio::error::timed_out;
     const error_code reset = boost::asio::error::connection_reset;
     BOOST_TEST(exit_code({}, result) == 0);
-    for (const auto stage : {exchange_stage::resolve, exchange_stage::connect}) {
+    for (const auto stage : {exchange_stage::resolve, exchange_stage::connect, exchange_stage::handshake}) {
         result.stage = stage;
         BOOST_TEST(exit_code(timed_out, result) == 3);
         BOOST_TEST(exit_code(reset, result) == 3);
@@ -73,6 +114,9 @@ BOOST_AUTO_TEST_CASE(exit_codes_tell_what_a_script_needs_to_know) {
         BOOST_TEST(exit_code(timed_out, result) == 4);
         BOOST_TEST(exit_code(reset, result) == 6);
     }
+    // A certificate that is rejected late: nothing of the payload was taken.
+    BOOST_TEST(exit_code(reason::tls_handshake, result) == 3);
+    BOOST_TEST(exit_code(reason::tls_truncated, result) == 6);
     result.refused = reason::busy;
     BOOST_TEST(exit_code(reason::busy, result) == 5);
 }

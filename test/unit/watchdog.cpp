@@ -112,4 +112,61 @@ BOOST_AUTO_TEST_CASE(a_limit_that_moved_while_the_alarm_looked_is_not_forgotten)
     BOOST_TEST((alarm.asked.back() == dog.when()));
 }
 
+BOOST_AUTO_TEST_CASE(a_reminder_is_called_once_and_ends_nothing) {
+    recording_alarm alarm;
+    finpost::watchdog dog(&alarm);
+    int called = 0;
+    const auto now = clock_type::now();
+    const finpost::watchdog::reminder soon(dog, now + 1s, [&] { ++called; });
+    BOOST_REQUIRE(alarm.asked.size() == 1u);
+    BOOST_TEST((alarm.asked.back() == now + 1s));
+    dog.watch(0s, 1h, reason::upstream_timeout); // a stage that begins changes nothing
+    BOOST_TEST((dog.when() == now + 1s));
+    dog.expire(now);
+    BOOST_TEST(called == 0);
+    dog.expire(now + 2s);
+    dog.expire(now + 3s);
+    BOOST_TEST(called == 1);
+    BOOST_TEST(!dog.error());
+    // And the limit of the stage is still seen to.
+    BOOST_TEST((dog.when() > now + 30min));
+    BOOST_TEST((alarm.asked.back() == dog.when()));
+    dog.expire(now + 2h);
+    BOOST_TEST((dog.error() == reason::upstream_timeout));
+    BOOST_TEST(called == 1);
+}
+
+BOOST_AUTO_TEST_CASE(a_stage_that_expires_leaves_the_reminder_and_the_next_stage_has_it) {
+    finpost::watchdog dog;
+    int called = 0;
+    const auto now = clock_type::now();
+    const finpost::watchdog::reminder late(dog, now + 2h, [&] { ++called; });
+    dog.watch(0s, 1h, reason::upstream_unreachable);
+    dog.expire(now + 90min);
+    BOOST_TEST((dog.error() == reason::upstream_unreachable));
+    BOOST_TEST((dog.when() == now + 2h));
+    dog.watch(0s, 10h, reason::upstream_timeout);
+    dog.rest();
+    BOOST_TEST((dog.when() == now + 2h));
+    dog.expire(now + 3h);
+    BOOST_TEST(called == 1);
+    BOOST_TEST((dog.when() == clock_type::time_point::max()));
+}
+
+BOOST_AUTO_TEST_CASE(a_reminder_that_has_gone_or_a_stop_calls_nobody) {
+    finpost::watchdog dog;
+    int called = 0;
+    const auto now = clock_type::now();
+    { const finpost::watchdog::reminder gone(dog, now + 1s, [&] { ++called; }); }
+    BOOST_TEST((dog.when() == clock_type::time_point::max()));
+    dog.expire(now + 2s);
+    const finpost::watchdog::reminder stopped(dog, now + 1s, [&] { ++called; });
+    dog.stop(reason::draining);
+    BOOST_TEST((dog.when() == clock_type::time_point::max()));
+    dog.expire(now + 2s);
+    BOOST_TEST(called == 0);
+    finpost::watchdog::reminder after(dog, now + 1s, [&] { ++called; });
+    BOOST_TEST((dog.when() == clock_type::time_point::max()));
+}
+
 BOOST_AUTO_TEST_SUITE_END()

@@ -1,16 +1,17 @@
 #pragma once
 
+#include "finpost/completion.hpp"
 #include "finpost/endpoint.hpp"
 #include "finpost/error.hpp"
+#include "finpost/export.hpp"
+#include "finpost/proxy_header.hpp"
+#include "finpost/tls_connection.hpp"
 #include "finpost/units.hpp"
 
 #include <boost/asio/any_io_executor.hpp>
-#include <boost/asio/associated_cancellation_slot.hpp>
-#include <boost/asio/associated_executor.hpp>
 #include <boost/asio/async_result.hpp>
-#include <boost/asio/dispatch.hpp>
-#include <boost/asio/executor_work_guard.hpp>
 
+#include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <functional>
@@ -18,12 +19,13 @@
 #include <optional>
 #include <span>
 #include <string>
+#include <string_view>
 #include <utility>
 
 namespace finpost {
 
 /// Where a payload comes from, block by block: a file, a pipe, memory. Lives until the exchange completes.
-class byte_source {
+class FINPOST_EXPORT byte_source {
 public:
     virtual ~byte_source() = default;
     /// Calls `done` once, now or later and from any thread, with how many bytes are in `room`; 0 is the
@@ -32,7 +34,7 @@ public:
 };
 
 /// Where a reply goes, block by block. Lives until the exchange completes.
-class byte_sink {
+class FINPOST_EXPORT byte_sink {
 public:
     virtual ~byte_sink() = default;
     /// Takes all of `data`; an error ends the exchange with this error.
@@ -40,18 +42,29 @@ public:
 };
 
 /// The stage an exchange was in when it ended.
-enum class exchange_stage { resolve, connect, send, wait, receive, done };
+enum class exchange_stage { resolve, connect, handshake, send, wait, receive, done };
 
-std::string_view to_string(exchange_stage stage) noexcept;
+FINPOST_EXPORT std::string_view to_string(exchange_stage stage) noexcept;
 
-/// Limits of one exchange.
+/// The PROXY header that goes before everything else, also before TLS.
+struct proxy_options {
+    proxy_version version = proxy_version::v1;
+    std::optional<socket_address> source, destination; ///< without: the connection's own
+};
+
+/// How one exchange is made, and its limits.
 struct client_options {
-    /// The longest time for looking the host up and connecting, over all of its addresses.
+    /// The longest time for looking the host up and connecting, over all of its addresses, and for the TLS
+    /// handshake.
     duration connect{5'000};
     /// The longest time for everything, from the call to the reply's end.
     duration total{30'000};
     /// The largest reply, for replies kept in memory or written to a sink; 0 = no limit.
     std::uint64_t max_reply = 0;
+    /// Made once with `make_client_tls`, for any number of exchanges. None: plain TCP.
+    tls_context tls;
+    /// For a gateway that expects to be told whose connection it is.
+    std::optional<proxy_options> proxy;
     /// Told of each step forward: bytes handed to the kernel, bytes received. On the exchange's strand.
     std::function<void(std::uint64_t sent, std::uint64_t received)> progress;
 };
@@ -64,64 +77,43 @@ struct exchange_result {
     std::optional<reason> refused;
     std::string request_id; ///< of a refusal
 
-    socket_address local, remote; ///< the connection as the socket sees it, from `send` on
+    socket_address local, remote; ///< the connection as the socket sees it, from its `connected` on
+    tls_description tls;          ///< from the handshake on, also of one that failed
+    /// What TLS says about an error, beyond `error_code`: "certificate has expired".
+    std::string detail;
     std::uint64_t sent = 0;       ///< payload bytes handed to the kernel: not those that have arrived
     std::uint64_t received = 0;
 
     /// When each stage was over, counted from the call; zero for stages that were not reached.
-    std::chrono::microseconds resolved{}, connected{}, half_closed{}, first_byte{}, ended{};
+    std::chrono::microseconds resolved{}, connected{}, secured{}, half_closed{}, first_byte{},
+        ended{};
 };
 
 namespace detail {
 
 using exchange_handler = std::function<void(error_code, exchange_result)>;
-/// Cancels the exchange, from any thread; does nothing when it has ended.
-using exchange_cancel = std::function<void()>;
 
-/// Hands `arm` what cancels the exchange, then starts it: with several threads it may have ended before
-/// this returns, and a slot must not be touched after that. `done` is never called from within.
-void start_exchange(const boost::asio::any_io_executor& executor, host_port target,
-                    byte_source& payload, byte_sink* reply, client_options options,
-                    std::shared_ptr<void> owned, exchange_handler done,
-                    const std::function<void(exchange_cancel)>& arm);
+/// As `start_for` wants it: `done` is never called from within.
+FINPOST_EXPORT void start_exchange(const boost::asio::any_io_executor& executor, host_port target,
+                                   byte_source& payload, byte_sink* reply, client_options options,
+                                   std::shared_ptr<void> owned, exchange_handler done,
+                                   const std::function<void(cancel_function)>& arm);
 
 /// A source for `bytes`, to be kept alive as the `owned` of `start_exchange`.
-std::shared_ptr<byte_source> memory_source(std::string bytes);
+FINPOST_EXPORT std::shared_ptr<byte_source> memory_source(std::string bytes);
 
-// Everything a completion token asks for, in one place: associated executor, outstanding work on it, and
-// the cancellation slot.
 struct initiate_exchange {
     boost::asio::any_io_executor executor;
 
     template <class Handler>
-    void operator()(Handler&& handler, host_port target, std::shared_ptr<byte_source> memory,
+    void operator()(Handler&& last, host_port target, std::shared_ptr<byte_source> memory,
                     byte_source* source, byte_sink* sink, client_options options) const {
-        namespace asio = boost::asio;
-        using handler_type = std::decay_t<Handler>;
-        struct completion {
-            handler_type handler;
-            asio::executor_work_guard<asio::associated_executor_t<handler_type, asio::any_io_executor>> work;
-        };
-        auto slot = asio::get_associated_cancellation_slot(handler);
-        auto work = asio::make_work_guard(asio::get_associated_executor(handler, executor));
-        auto kept = std::make_shared<completion>(
-            completion{std::forward<Handler>(handler), std::move(work)});
-        exchange_handler done = [kept, slot](error_code ec, exchange_result result) mutable {
-            if (slot.is_connected()) slot.clear();
-            auto target_executor = kept->work.get_executor();
-            asio::dispatch(target_executor, [kept, ec, result = std::move(result)]() mutable {
-                handler_type last = std::move(kept->handler);
-                kept.reset(); // what the handler starts may need the memory, and the work is done
-                std::move(last)(ec, std::move(result));
-            });
-        };
         byte_source& from = memory ? *memory : *source;
-        const auto arm = [slot](exchange_cancel cancel) mutable {
-            if (slot.is_connected())
-                slot.assign([cancel = std::move(cancel)](asio::cancellation_type) { cancel(); });
+        const auto start = [&](exchange_handler done, const std::function<void(cancel_function)>& arm) {
+            start_exchange(executor, std::move(target), from, sink, std::move(options), std::move(memory),
+                           std::move(done), arm);
         };
-        start_exchange(executor, std::move(target), from, sink, std::move(options), std::move(memory),
-                       std::move(done), arm);
+        start_for<error_code, exchange_result>(std::forward<Handler>(last), executor, start);
     }
 };
 
@@ -136,6 +128,11 @@ struct initiate_exchange {
 /// partial or terminal) with `error::operation_aborted`, a peer that ends before it was sent everything
 /// with `error::broken_pipe`; `result.stage` tells how far it came. Limits that are not above zero
 /// complete with `errc::invalid_argument`; one above a year is a year.
+///
+/// With TLS the half-close is a close_notify, and only the peer's close_notify ends the reply: a FIN alone
+/// is `reason::tls_truncated`. A failed handshake or verification is `reason::tls_handshake`, also when a
+/// server rejects the client's certificate after the client's handshake (TLS 1.3): it has taken nothing of
+/// the payload then. `result.detail` says why.
 ///
 /// A connection that ends before the half-close is reset, also when the process is killed or the
 /// execution context goes: the peer never takes a part of a payload for the whole.
@@ -166,6 +163,6 @@ struct refusal {
     reason why;
     std::string request_id;
 };
-std::optional<refusal> parse_refusal(std::string_view reply);
+FINPOST_EXPORT std::optional<refusal> parse_refusal(std::string_view reply);
 
 } // namespace finpost

@@ -1,5 +1,7 @@
 #pragma once
 
+#include "finpost/export.hpp"
+
 #include <cstddef>
 #include <optional>
 #include <span>
@@ -15,7 +17,7 @@ constexpr std::size_t decoded_size(std::size_t n) noexcept { return n / 4 * 3; }
 
 /// Writes the standard alphabet's encoding of `in` to `out`, which has room for
 /// `encoded_size(in.size())` characters, and returns how many it wrote. `in` and `out` don't overlap.
-std::size_t encode(std::span<const std::byte> in, char* out);
+FINPOST_EXPORT std::size_t encode(std::span<const std::byte> in, char* out);
 
 /// What `decode` found wrong.
 struct decode_error {
@@ -32,6 +34,6 @@ struct decode_result {
 /// `=` only as canonical padding at the end, zero pad bits. One LF or one CRLF at the very end is
 /// tolerated, nothing else is. `out` has room for `decoded_size(in.size())` bytes and may be `in`
 /// itself (decoding in place); on an error its content is unspecified.
-decode_result decode(std::span<const std::byte> in, std::byte* out);
+FINPOST_EXPORT decode_result decode(std::span<const std::byte> in, std::byte* out);
 
 } // namespace finpost::base64

@@ -1,5 +1,6 @@
 #pragma once
 
+#include "finpost/export.hpp"
 #include "finpost/result.hpp"
 
 #include <array>
@@ -15,7 +16,7 @@ namespace finpost {
 /// An IPv4 or IPv6 address with a port: what a socket is bound or connected to.
 ///
 /// A small value that needs no Asio header. An IPv4-mapped IPv6 address is kept as IPv4.
-class socket_address {
+class FINPOST_EXPORT socket_address {
 public:
     /// `0.0.0.0:0`.
     socket_address() noexcept;
@@ -34,14 +35,14 @@ public:
     /// "127.0.0.1" or "2001:db8::1", without brackets; a scope is left out.
     std::string host() const;
 
-    friend bool operator==(const socket_address& a, const socket_address& b) noexcept;
+    friend FINPOST_EXPORT bool operator==(const socket_address& a, const socket_address& b) noexcept;
 
 private:
     alignas(8) std::array<unsigned char, 28> storage_; // a sockaddr_in6 at the most
 };
 
 /// "127.0.0.1:5000" or "[2001:db8::1]:5000".
-std::string to_string(const socket_address& address);
+FINPOST_EXPORT std::string to_string(const socket_address& address);
 
 /// A host (name or address) and a port as a person writes them.
 struct host_port {
@@ -51,14 +52,14 @@ struct host_port {
 };
 
 /// As `parse_host_port` reads it: "device.test:5000" or "[2001:db8::1]:5000".
-std::string to_string(const host_port& place);
+FINPOST_EXPORT std::string to_string(const host_port& place);
 
 /// Reads `HOST:PORT`, `A.B.C.D:PORT` or `[IPv6]:PORT`. The port is decimal, 0 to 65535.
 /// An IPv6 address without brackets is an error that says so.
-parsed<host_port> parse_host_port(std::string_view text);
+FINPOST_EXPORT parsed<host_port> parse_host_port(std::string_view text);
 
 /// Reads an address to bind or connect to: a literal IPv4 or IPv6 address with a port, no name.
-parsed<socket_address> parse_socket_address(std::string_view text);
+FINPOST_EXPORT parsed<socket_address> parse_socket_address(std::string_view text);
 
 /// Where an HTTP service is: a URL taken apart (RFC 3986, RFC 9110 §4.2).
 struct http_url {
@@ -72,9 +73,9 @@ struct http_url {
 
 /// Reads an absolute `http://` or `https://` URL. A user name, a password, a fragment, an empty host,
 /// port 0 and any control character are errors.
-parsed<http_url> parse_http_url(std::string_view text);
+FINPOST_EXPORT parsed<http_url> parse_http_url(std::string_view text);
 
 /// The URL as text, normalised: "http://127.0.0.1:3000/upload".
-std::string to_string(const http_url& url);
+FINPOST_EXPORT std::string to_string(const http_url& url);
 
 } // namespace finpost

@@ -1,5 +1,7 @@
 #pragma once
 
+#include "finpost/export.hpp"
+
 #include <boost/system/error_code.hpp>
 
 #include <array>
@@ -46,22 +48,24 @@ inline constexpr std::array all_reasons{
 };
 
 /// The stable word, e.g. `too_large`.
-std::string_view to_string(reason value) noexcept;
+FINPOST_EXPORT std::string_view to_string(reason value) noexcept;
 
 /// The reason a word names; false when it names none.
-bool from_string(std::string_view word, reason& value) noexcept;
+FINPOST_EXPORT bool from_string(std::string_view word, reason& value) noexcept;
 
 /// The category of `reason` as an `error_code`; its name is "finpost".
-const boost::system::error_category& reason_category() noexcept;
+FINPOST_EXPORT const boost::system::error_category& reason_category() noexcept;
 
-boost::system::error_code make_error_code(reason value) noexcept;
+FINPOST_EXPORT boost::system::error_code make_error_code(reason value) noexcept;
 
 /// The reason an error code carries; `reason::internal` for any code of another category.
-reason to_reason(const boost::system::error_code& code) noexcept;
+FINPOST_EXPORT reason to_reason(const boost::system::error_code& code) noexcept;
 
 using error_code = boost::system::error_code;
 
 } // namespace finpost
 
+/// \cond
 template <>
 struct boost::system::is_error_code_enum<finpost::reason> : std::true_type {};
+/// \endcond

@@ -1,5 +1,7 @@
 #pragma once
 
+#include "finpost/export.hpp"
+
 #include <cstdint>
 #include <functional>
 #include <initializer_list>
@@ -12,11 +14,11 @@ namespace finpost {
 
 enum class log_level { trace, debug, info, warning, error, off };
 
-std::string_view to_string(log_level level) noexcept;
-bool from_string(std::string_view word, log_level& level) noexcept;
+FINPOST_EXPORT std::string_view to_string(log_level level) noexcept;
+FINPOST_EXPORT bool from_string(std::string_view word, log_level& level) noexcept;
 
 /// One named value of a log record. It borrows its text: a sink that keeps it copies it.
-struct log_field {
+struct FINPOST_EXPORT log_field {
     std::string_view name;
     std::variant<std::string_view, std::int64_t, double, bool> value;
 
@@ -32,7 +34,7 @@ struct log_field {
 /// The function is called from any thread that runs the gateway, several at once; it must not throw
 /// and should not block. Text in fields may come from a peer: a sink escapes what is not printable.
 /// Copies share the function.
-class logger {
+class FINPOST_EXPORT logger {
 public:
     using sink = std::function<void(log_level level, std::string_view event,
                                     std::span<const log_field> fields)>;

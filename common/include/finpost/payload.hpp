@@ -1,5 +1,7 @@
 #pragma once
 
+#include "finpost/export.hpp"
+
 #include <cstddef>
 #include <functional>
 #include <span>
@@ -10,7 +12,7 @@ namespace finpost {
 /// A limit on bytes held at once, shared by everything that buffers. Thread safe.
 ///
 /// The null object is no budget at all: a `payload` without one is unlimited.
-class byte_budget {
+class FINPOST_EXPORT byte_budget {
 public:
     virtual ~byte_budget() = default;
     /// Takes `n` bytes out of the budget; false, and nothing taken, when they are not there.
@@ -27,7 +29,7 @@ public:
 /// A movable buffer of uninitialised storage in the manner of a dynamic buffer: `prepare` room, fill
 /// it, `commit` what was filled. Growth is geometric, so accumulating is linear in the size. What it
 /// allocates is taken from its budget and given back when it goes. Not thread safe.
-class payload {
+class FINPOST_EXPORT payload {
 public:
     /// Empty, without a budget.
     payload() noexcept = default;

@@ -1,6 +1,7 @@
 #pragma once
 
 #include "finpost/error.hpp"
+#include "finpost/export.hpp"
 
 #include <boost/system/result.hpp>
 
@@ -23,7 +24,7 @@ template <class T>
 using parsed = boost::system::result<T, parse_error>;
 
 /// Reading `value()` of a failed `parsed` is a bug; it throws std::logic_error with the message.
-[[noreturn]] void throw_exception_from_error(const parse_error& error,
+[[noreturn]] FINPOST_EXPORT void throw_exception_from_error(const parse_error& error,
                                              const boost::source_location& where);
 
 } // namespace finpost

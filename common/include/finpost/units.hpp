@@ -1,5 +1,6 @@
 #pragma once
 
+#include "finpost/export.hpp"
 #include "finpost/result.hpp"
 
 #include <chrono>
@@ -13,16 +14,16 @@ using duration = std::chrono::milliseconds;
 
 /// Reads a size: a whole number of bytes, or one with the suffix `KiB`, `MiB` or `GiB` ("16MiB").
 /// Nothing else is taken: no sign, no fraction, no space, no overflow of 64 bits.
-parsed<std::uint64_t> parse_size(std::string_view text);
+FINPOST_EXPORT parsed<std::uint64_t> parse_size(std::string_view text);
 
 /// Reads a duration: a whole number with a unit, `ms`, `s`, `m` or `h` ("250ms", "10s").
 /// A bare number is an error that says so; so is anything above one year.
-parsed<duration> parse_duration(std::string_view text);
+FINPOST_EXPORT parsed<duration> parse_duration(std::string_view text);
 
 /// The shortest text `parse_size` reads back as the same value: "16MiB", "1000".
-std::string format_size(std::uint64_t bytes);
+FINPOST_EXPORT std::string format_size(std::uint64_t bytes);
 
 /// The shortest text `parse_duration` reads back as the same value: "10s", "1500ms".
-std::string format_duration(duration value);
+FINPOST_EXPORT std::string format_duration(duration value);
 
 } // namespace finpost

@@ -1,6 +1,9 @@
 #pragma once
 
 #include "finpost/endpoint.hpp"
+#include "finpost/export.hpp"
+#include "finpost/network.hpp"
+#include "finpost/tls_options.hpp"
 #include "finpost/units.hpp"
 
 #include <cstddef>
@@ -27,14 +30,15 @@ enum class status_policy {
     relay,  ///< the client gets the body, whatever the status
 };
 
-/// What becomes of an exchange whose client resets the connection while the handler works.
+/// What becomes of an exchange whose client resets the connection while the handler works. Clients are
+/// watched for it from 100 ms after the payload's end. Either way it is counted and in the access line.
 enum class client_reset_policy { finish, cancel };
 
 /// Which exchanges get a line in the access log.
 enum class access_log { off, refused, all };
 
 /// One thing that is wrong in a configuration: the field's name as in the aggregate, and what is wrong.
-struct config_problem {
+struct FINPOST_EXPORT config_problem {
     std::string field;
     std::string message;
 };
@@ -61,11 +65,33 @@ struct gateway_config {
     std::size_t max_per_source = 0;
     /// Connections accepted in a second, over all listeners; more wait in the backlog; 0 = no limit.
     std::size_t accept_rate = 0;
+    /// Who may connect: with anything in `allow` nobody else, and `deny` wins over it. Others are
+    /// `denied` before a byte is read: reset, or closed without a word where `on_refusal` says `close`.
+    std::vector<network> allow, deny;
     /// The slowest upload tolerated, in bytes a second, from 5 s after the connection was accepted;
-    /// slower is refused with `too_slow`. 0 = no such limit.
+    /// slower is refused with `too_slow`. The same holds for reading a reply, from 5 s after the kernel's
+    /// buffers were full; slower is reset. 0 = no such limit.
     std::uint64_t min_rate = 0;
 
-    /// The longest pause between two reads, and the longest time to EOF: `receive_timeout`.
+    /// TLS for every listener; off while all of it is at its default. `ca` is what clients' certificates are
+    /// judged by. Problems name "tls_cert", "tls_key", "tls_client_ca" and "tls_client_auth". A client's end is
+    /// its close_notify then (RFC 8446 §6.1); a FIN without one is `tls_truncated`.
+    tls_options tls;
+    /// The longest time for a handshake, from the connection's first moment or the end of its PROXY header:
+    /// `tls_handshake`, without a word to the client.
+    duration tls_handshake{5'000};
+    /// Connections at once that are in their handshake or PROXY header; more wait in the kernel's backlog, so
+    /// that clients who begin and never go on cannot take all of `max_connections`.
+    std::size_t max_handshakes = 1'000;
+    /// Proxies: these peers must send a PROXY header, version 1 or 2, before everything else, and nobody else
+    /// may (it would be payload). The address in it counts for `allow`, `deny` and `max_per_source`, in the log
+    /// and for the handler. A bad one is `proxy_protocol`.
+    std::vector<network> proxy_protocol_from;
+    /// The longest time for that header.
+    duration proxy_protocol{5'000};
+
+    /// The longest pause between two reads, and the longest time to EOF from the end of a handshake:
+    /// `receive_timeout`.
     duration receive_idle{10'000};
     duration receive_total{60'000};
     /// The longest time for writing the reply; after it the connection is reset.
@@ -77,10 +103,24 @@ struct gateway_config {
     refusal_style on_refusal = refusal_style::line;
     client_reset_policy on_client_reset = client_reset_policy::finish;
     finpost::access_log access_log = finpost::access_log::all;
+
+    /// The share of exchanges, 0 to 1, that are marked as sampled: `traceparent` says so to the
+    /// upstream, and the access line has their `trace_id`. 0 marks none.
+    double trace_sampled = 0;
+
+    friend bool operator==(const gateway_config&, const gateway_config&) = default;
 };
 
-/// Every problem of a configuration, in the order of its fields; empty when it is good.
-std::vector<config_problem> validate(const gateway_config& config);
+/// Every problem of a configuration, in the order of its fields; empty when it is good. Reads the files of
+/// TLS, where there is any.
+FINPOST_EXPORT std::vector<config_problem> validate(const gateway_config& config);
+
+/// A header field to send; the value is a template, as `upstream_config::path` is.
+struct http_header {
+    std::string name;
+    std::string value;
+    friend bool operator==(const http_header&, const http_header&) = default;
+};
 
 /// Everything an `http_upstream` needs to know: one HTTP service behind one or more endpoints.
 struct upstream_config {
@@ -90,10 +130,24 @@ struct upstream_config {
     /// The request's Content-Type.
     std::string content_type = "application/octet-stream";
 
+    /// The request's method: POST, PUT, PATCH, DELETE, QUERY, REPORT or SEARCH.
+    std::string method = "POST";
+    /// The path and query, in place of the URLs' own, which are "/" then; empty = the URLs'. A
+    /// template: `{peer.ip}`, `{peer.port}`, `{local.port}`, `{request.id}` and `{payload.bytes}`
+    /// stand for what the exchange has there, percent-encoded; `{{` and `}}` are braces.
+    std::string path;
+    /// Header fields beside those that finpost writes itself, which cannot be among them. At most
+    /// 64, and 8 KiB in all.
+    std::vector<http_header> headers;
+
     /// The longest time to get a connection, over all addresses and endpoints, waiting included.
     duration connect{3'000};
     /// The longest time from the handler's start to the complete response: `upstream_timeout`.
     duration total{30'000};
+    /// For endpoints that are `https://`, all or none: whom to trust, what to show, and the name they must have.
+    /// The handshake is part of `connect`. Problems name "upstream_ca", "upstream_cert", "upstream_key",
+    /// "upstream_server_name" and "upstream_insecure" (`verify`).
+    tls_options tls;
     /// The largest response body; above it `reply_too_large`.
     std::uint64_t max_reply = 16u << 20;
     status_policy on_status = status_policy::refuse;
@@ -105,12 +159,23 @@ struct upstream_config {
     duration keep_alive{4'000};
     /// How often host names are looked up again, outside the exchanges' path.
     duration resolve_every{30'000};
+
+    /// What a health check asks each endpoint for, with a GET on a connection of its own: a status of
+    /// 200 to 299 is well. An endpoint that is not, two times in a row or at the first check, is avoided
+    /// until a check succeeds. Empty: no health checks.
+    std::string health_path;
+    /// From one check of an endpoint to the next, a tenth more or less.
+    duration health_every{5'000};
+    /// The longest time from connecting to the response's head.
+    duration health_timeout{2'000};
+
+    friend bool operator==(const upstream_config&, const upstream_config&) = default;
 };
 
-std::vector<config_problem> validate(const upstream_config& config);
+FINPOST_EXPORT std::vector<config_problem> validate(const upstream_config& config);
 
 /// Thrown by constructors that were given a bad configuration; `what()` lists every problem.
-class config_error : public std::invalid_argument {
+class FINPOST_EXPORT config_error : public std::invalid_argument {
 public:
     explicit config_error(std::vector<config_problem> problems);
     const std::vector<config_problem>& problems() const noexcept { return problems_; }

@@ -18,18 +18,28 @@ class watchdog;
 /// One payload, complete and decoded, and where it came from. Movable.
 class request {
 public:
-    request(payload body, socket_address peer, socket_address local, request_id id, watchdog& dog)
-        : body_(std::move(body)), peer_(peer), local_(local), id_(id), dog_(&dog) {}
+    request(payload body, socket_address peer, socket_address local, request_id id, watchdog& dog,
+            bool sampled = false, std::string tls_peer_name = {})
+        : body_(std::move(body)), peer_(peer), local_(local), id_(id), dog_(&dog),
+          sampled_(sampled), tls_peer_name_(std::move(tls_peer_name)) {}
 
     const payload& body() const noexcept { return body_; }
     payload& body() noexcept { return body_; }
 
-    /// The client's address, and the address it connected to.
+    /// The client's address, and the address it connected to: as the PROXY header tells them, where there is
+    /// one.
     const socket_address& peer() const noexcept { return peer_; }
     const socket_address& local() const noexcept { return local_; }
 
+    /// The name in the client's verified certificate: visible ASCII, `tls_connection::peer_name` says how. Empty
+    /// without one.
+    const std::string& tls_peer_name() const noexcept { return tls_peer_name_; }
+
     /// The same in the refusal line, the log and the HTTP request.
     const request_id& id() const noexcept { return id_; }
+
+    /// Whether the exchange's trace is recorded: `trace_sampled` of the configuration decides.
+    bool sampled() const noexcept { return sampled_; }
 
     /// The exchange's time limit and cancellation. A handler that waits for anything names what cancels
     /// it (`watchdog::guard`) and says how long it may take (`watchdog::watch`); one that does neither
@@ -42,6 +52,8 @@ private:
     socket_address local_;
     request_id id_;
     watchdog* dog_;
+    bool sampled_;
+    std::string tls_peer_name_;
 };
 
 /// What a client gets: bytes (none is a valid answer), or a refusal with its reason. Movable.

@@ -1,12 +1,17 @@
 #pragma once
 
 #include "finpost/config.hpp"
+#include "finpost/export.hpp"
 #include "finpost/handler.hpp"
 #include "finpost/logger.hpp"
+#include "finpost/tls_context.hpp"
 
 #include <boost/asio/any_io_executor.hpp>
 
+#include <chrono>
+#include <cstddef>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -16,14 +21,29 @@ struct metrics;
 
 /// The handler that makes one HTTP POST of each request: what stands behind `--upstream`.
 ///
+/// Over TLS for `https://`: the certificate must be valid and name the host, or there is no connection, and
+/// never one in plain text. TLS sessions are resumed. A response that ends with the connection is complete only
+/// with a close_notify (RFC 9112 §9.8).
+///
 /// HTTP/1.1 over kept connections, one exchange on a connection at a time. Redirects are never followed
 /// and a request is sent again only when a kept connection turns out to have been closed before one byte
-/// of a response came; it then carries the same `Idempotency-Key`. Thread safe.
-class http_upstream {
+/// of a response came; it then carries the same `Idempotency-Key`. Only when no connection can be made
+/// does the next endpoint have it. Thread safe.
+///
+/// Of several endpoints the one with the fewest exchanges has the next, in turns among equals. One that
+/// cannot be connected to, or that has not answered acceptably five times in a row, is avoided: for
+/// 0.1 s, then twice as long each time up to 10 s, half of it by chance. Then one exchange tries it.
+class FINPOST_EXPORT http_upstream {
 public:
     /// Throws `config_error` with every problem of `config`. `counters` outlives it.
     http_upstream(boost::asio::any_io_executor executor, upstream_config config, metrics& counters,
                   logger log = {});
+
+    /// For a `gateway` on the same executors: each has connections of its own, so that an exchange
+    /// stays on its event loop. Their number is limited for all together. Throws std::invalid_argument
+    /// when there is none.
+    http_upstream(std::vector<boost::asio::any_io_executor> executors, upstream_config config,
+                  metrics& counters, logger log = {});
 
     /// Like `close`.
     ~http_upstream();
@@ -31,19 +51,35 @@ public:
     http_upstream(http_upstream&&) noexcept;
     http_upstream& operator=(http_upstream&&) noexcept;
 
-    /// Looks host names up for the first time and goes on doing so. Without names it does nothing.
+    /// Looks host names up for the first time and goes on doing so; likewise the health checks, when
+    /// there are any. Without names and checks it does nothing.
     void start();
 
     /// The handler to pass to a `gateway`; it may outlive this object.
     handler as_handler() const;
 
+    /// What is known of an endpoint now, in the order of the configuration.
     struct endpoint_status {
         std::string endpoint; ///< "127.0.0.1:3000"
-        bool up;              ///< false while it is avoided after failures
+        bool up = true;       ///< false while it is avoided, or its name was never found
+        /// What was wrong last; none since all went well.
+        std::optional<reason> last_error = {};
+        std::size_t outstanding = 0; ///< exchanges that it has now
+        /// While it is avoided: until then, or `max()` until a health check succeeds.
+        std::optional<std::chrono::steady_clock::time_point> avoided_until = {};
     };
+    /// From any thread.
     std::vector<endpoint_status> endpoints() const;
 
-    /// Closes idle connections and stops looking up names. Exchanges in flight are not touched.
+    /// Reads the files of `upstream_config::tls` again, for connections from now on. Whatever is wrong is
+    /// returned, by the names in `upstream_config`, and nothing changes then. From any thread.
+    std::vector<config_problem> renew_tls();
+
+    /// When the certificate expires that is shown to an `https://` upstream; nothing without one.
+    std::optional<tls_context::time_point> tls_expires() const;
+
+    /// Closes idle connections, stops looking up names and checking health. Exchanges in flight are not
+    /// touched.
     void close();
 
 private:

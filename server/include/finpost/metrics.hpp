@@ -1,6 +1,7 @@
 #pragma once
 
 #include "finpost/error.hpp"
+#include "finpost/export.hpp"
 
 #include <array>
 #include <atomic>
@@ -47,13 +48,13 @@ public:
     static constexpr std::array<double, 14> bounds{0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05,
                                                    0.1,    0.25,  0.5,    1.0,   2.5,  10.0,  30.0};
 
-    void record(std::chrono::nanoseconds took) noexcept;
+    FINPOST_EXPORT void record(std::chrono::nanoseconds took) noexcept;
 
     struct snapshot {
         std::array<std::uint64_t, bounds.size() + 1> buckets; ///< not cumulative
         double sum_seconds;
     };
-    snapshot read() const noexcept;
+    FINPOST_EXPORT snapshot read() const noexcept;
 
 private:
     std::array<counter, bounds.size() + 1> buckets_;
@@ -70,6 +71,7 @@ struct metrics {
     std::array<counter, all_reasons.size()> refused; ///< in the order of `all_reasons`
     counter aborted;  ///< reset by the client, or the reply could not be written
     counter probes;   ///< ended without a byte
+    counter cut;      ///< in flight when a stop ended them: refused with `draining`, or aborted
 
     counter payload_bytes; ///< received, before decoding
     counter reply_bytes;   ///< written as replies, after encoding
@@ -83,6 +85,7 @@ struct metrics {
     gauge upstream_busy;       ///< upstream connections that carry an exchange
     gauge upstream_idle;       ///< upstream connections kept for the next
     counter upstream_retries;  ///< requests sent again because a kept connection had been closed
+    counter upstream_ejections; ///< how often an endpoint was avoided from then on
 
     counter& refused_for(reason why) noexcept { return refused[static_cast<std::size_t>(why) - 1]; }
 
@@ -90,7 +93,7 @@ struct metrics {
         std::uint64_t accepted, replied, refused, aborted, probes, active;
     };
     /// `active` is what is in flight; the identity above holds in what is returned.
-    sessions read_sessions() const noexcept;
+    FINPOST_EXPORT sessions read_sessions() const noexcept;
 };
 
 } // namespace finpost

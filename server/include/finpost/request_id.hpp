@@ -1,5 +1,7 @@
 #pragma once
 
+#include "finpost/export.hpp"
+
 #include <array>
 #include <chrono>
 #include <cstdint>
@@ -8,7 +10,7 @@
 namespace finpost {
 
 /// The identifier of one exchange: a UUID version 7 (RFC 9562 §5.7), so identifiers sort by time.
-class request_id {
+class FINPOST_EXPORT request_id {
 public:
     /// A new identifier: the wall clock's milliseconds and 74 random bits. Thread safe.
     static request_id generate();
@@ -18,6 +20,14 @@ public:
 
     /// "0190163d-8694-739b-aea5-966c26f8ad91"; valid as long as the object.
     std::string_view text() const noexcept { return {text_.data(), text_.size()}; }
+
+    /// The identifier as a trace-id (W3C Trace Context §3.2.2.3): its 32 digits without the dashes.
+    std::array<char, 32> trace_id() const noexcept;
+
+    /// Whether a trace with this identifier is sampled when `share` of all are (0: none, 1: all). The
+    /// rightmost 56 bits decide, which are random in a UUIDv7: whoever else decides by the same rule,
+    /// as OpenTelemetry's consistent samplers do, decides alike.
+    bool sampled(double share) const noexcept;
 
     friend bool operator==(const request_id&, const request_id&) = default;
 

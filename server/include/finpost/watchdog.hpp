@@ -2,6 +2,7 @@
 
 #include "finpost/deadline.hpp"
 #include "finpost/error.hpp"
+#include "finpost/export.hpp"
 
 #include <atomic>
 #include <chrono>
@@ -29,7 +30,7 @@ public:
 
     /// What looks at many watchdogs with one timer. It tells when it looks next, so that a watchdog
     /// which is due earlier can say so.
-    class alarm {
+    class FINPOST_EXPORT alarm {
     public:
         virtual ~alarm() = default;
         /// From any thread.
@@ -44,27 +45,27 @@ public:
 
     /// A stage begins: from now on `idle` (since the last `progress`) and `total` limit it, zero meaning
     /// no limit. When one passes, `error()` is `why`. Forgets an expiry, but never a `stop`.
-    void watch(span idle, span total, reason why);
+    FINPOST_EXPORT void watch(span idle, span total, reason why);
 
     /// Something moved: the idle limit starts again.
-    void progress();
+    FINPOST_EXPORT void progress();
 
     /// No limit until the next `watch`.
-    void rest() noexcept;
+    FINPOST_EXPORT void rest() noexcept;
 
     /// Set when the stage's limit has passed or the exchange was stopped, and never a success then.
     error_code error() const noexcept { return error_; }
 
-    /// When the nearest limit passes; `time_point::max()` when none does. From any thread.
+    /// When the nearest limit passes or the reminder is due; `time_point::max()` when neither is there. From any thread.
     clock::time_point when() const noexcept {
         return clock::time_point(span(when_.load(std::memory_order_seq_cst)));
     }
 
-    /// Ends the stage when its limit has passed at `now`; does nothing otherwise.
-    void expire(clock::time_point now);
+    /// Ends the stage when its limit has passed at `now`, and has a reminder called when it is due.
+    FINPOST_EXPORT void expire(clock::time_point now);
 
     /// Ends this stage and every later one: `error()` stays `why`.
-    void stop(reason why);
+    FINPOST_EXPORT void stop(reason why);
 
     /// Whether `stop` was called.
     bool stopped() const noexcept { return stopped_; }
@@ -83,7 +84,25 @@ public:
         std::function<void()> outer_;
     };
 
+    /// Has something done at `when`, once, should this still live then: for what is worth its cost only
+    /// in an exchange that takes long. Stages may begin and expire meanwhile; a `stop` forgets it. One
+    /// at a time. `call` runs on the exchange's executor.
+    class reminder {
+    public:
+        reminder(watchdog& dog, clock::time_point when, std::function<void()> call) : dog_(dog) {
+            dog.remind(when, std::move(call));
+        }
+        ~reminder() { dog_.remind(clock::time_point::max(), nullptr); }
+        reminder(const reminder&) = delete;
+        reminder& operator=(const reminder&) = delete;
+
+    private:
+        watchdog& dog_;
+    };
+
 private:
+    FINPOST_EXPORT void remind(clock::time_point when, std::function<void()> call);
+    span::rep next() const noexcept;
     void tell_alarm();
     void end(error_code why);
 
@@ -94,6 +113,8 @@ private:
     bool stopped_ = false;
     error_code error_;
     std::function<void()> cancel_;
+    clock::time_point remind_at_ = clock::time_point::max();
+    std::function<void()> remind_;
 };
 
 } // namespace finpost

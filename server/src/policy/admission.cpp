@@ -20,7 +20,19 @@ std::optional<token_bucket::clock::time_point> token_bucket::take(clock::time_po
 
 admission::admission(std::size_t max_connections, std::size_t max_per_source,
                      std::size_t accept_rate)
-    : max_connections_(max_connections), max_per_source_(max_per_source), rate_(accept_rate) {}
+    : max_per_source_(max_per_source), max_connections_(max_connections),
+      accept_rate_(accept_rate), rate_(accept_rate) {}
+
+void admission::change(std::size_t max_connections, std::size_t max_per_source,
+                       std::size_t accept_rate) {
+    const std::lock_guard lock(mutex_);
+    max_connections_ = max_connections;
+    max_per_source_ = max_per_source;
+    // The same rate goes on with the tokens it has: else each change would let a burst in.
+    if (accept_rate != accept_rate_) rate_ = token_bucket(accept_rate);
+    accept_rate_ = accept_rate;
+    waiting_.wake_all(); // there may be more permits now
+}
 
 std::optional<admission::permit> admission::try_admit() {
     const std::lock_guard lock(mutex_);
@@ -41,11 +53,12 @@ void admission::leave(const std::shared_ptr<waiter>& turn) {
 }
 
 bool admission::admit_source(permit& held, const socket_address& peer) {
-    if (max_per_source_ == 0) return true;
+    const std::size_t most = max_per_source_;
+    if (most == 0) return true;
     const std::lock_guard lock(mutex_);
     std::string source = peer.host();
     std::size_t& count = sources_[source];
-    if (count >= max_per_source_) return false;
+    if (count >= most) return false;
     ++count;
     held.source_ = std::move(source);
     return true;
@@ -60,11 +73,20 @@ admission::accept_at(token_bucket::clock::time_point now) {
 void admission::release(const std::optional<std::string>& source) {
     const std::lock_guard lock(mutex_);
     --held_;
-    if (source) {
-        const auto found = sources_.find(*source);
-        if (--found->second == 0) sources_.erase(found);
-    }
+    if (source) forget(*source);
     waiting_.wake_one();
+}
+
+void admission::release_source(std::optional<std::string>& source) noexcept {
+    const std::lock_guard lock(mutex_);
+    forget(*source);
+    source.reset();
+}
+
+// Under the lock.
+void admission::forget(const std::string& source) noexcept {
+    const auto found = sources_.find(source);
+    if (--found->second == 0) sources_.erase(found);
 }
 
 } // namespace finpost

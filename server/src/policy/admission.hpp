@@ -4,6 +4,7 @@
 
 #include "finpost/endpoint.hpp"
 
+#include <atomic>
 #include <chrono>
 #include <cstddef>
 #include <map>
@@ -47,6 +48,10 @@ public:
         ~permit() {
             if (from_ != nullptr) from_->release(source_);
         }
+        /// Its address has a connection less from now on, though this one is not quite gone.
+        void leave_source() noexcept {
+            if (from_ != nullptr && source_) from_->release_source(source_);
+        }
 
     private:
         friend class admission;
@@ -57,6 +62,9 @@ public:
 
     /// Limits as in `gateway_config`; 0 for the last two means none.
     admission(std::size_t max_connections, std::size_t max_per_source, std::size_t accept_rate);
+
+    /// Changes the limits for who comes from now on; whoever is in stays.
+    void change(std::size_t max_connections, std::size_t max_per_source, std::size_t accept_rate);
 
     /// A permit, when a connection is free now.
     std::optional<permit> try_admit();
@@ -71,11 +79,14 @@ public:
     std::optional<token_bucket::clock::time_point> accept_at(token_bucket::clock::time_point now);
 
 private:
+    void release_source(std::optional<std::string>& source) noexcept;
+    void forget(const std::string& source) noexcept;
     void release(const std::optional<std::string>& source);
 
-    const std::size_t max_connections_;
-    const std::size_t max_per_source_;
+    std::atomic<std::size_t> max_per_source_;
     std::mutex mutex_;
+    std::size_t max_connections_;
+    std::size_t accept_rate_;
     std::size_t held_ = 0;
     std::map<std::string, std::size_t> sources_;
     token_bucket rate_;

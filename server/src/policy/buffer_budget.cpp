@@ -12,14 +12,24 @@ namespace asio = boost::asio;
 
 namespace finpost {
 
+void buffer_budget::limit(std::uint64_t bytes) {
+    limit_ = static_cast<std::int64_t>(bytes);
+    wake_all();
+}
+
 bool buffer_budget::try_take(std::size_t n) noexcept {
     // Never above the limit, not even for a moment: another thread would be refused for nothing then,
     // and nobody would wake it.
-    return used_.add_within(static_cast<std::int64_t>(n), limit_);
+    return used_.add_within(static_cast<std::int64_t>(n),
+                            limit_.load(std::memory_order_relaxed));
 }
 
 void buffer_budget::give_back(std::size_t n) noexcept {
     used_.add(-static_cast<std::int64_t>(n));
+    wake_all();
+}
+
+void buffer_budget::wake_all() noexcept {
     if (!awaited_.load(std::memory_order_seq_cst)) return;
     std::vector<std::function<void()>> wake;
     {

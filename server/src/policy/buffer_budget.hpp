@@ -22,12 +22,17 @@ public:
     buffer_budget(std::uint64_t limit, gauge& used)
         : limit_(static_cast<std::int64_t>(limit)), used_(used) {}
 
+    /// Changes the limit. What is held above a lower one is given back in its own time.
+    void limit(std::uint64_t bytes);
+
     bool try_take(std::size_t n) noexcept override;
     void give_back(std::size_t n) noexcept override;
     void on_release(std::function<void()> wake) override;
 
 private:
-    const std::int64_t limit_;
+    void wake_all() noexcept;
+
+    std::atomic<std::int64_t> limit_;
     gauge& used_;
     std::atomic<bool> awaited_{false};
     std::mutex mutex_;

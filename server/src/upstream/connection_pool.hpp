@@ -9,6 +9,7 @@
 #include <chrono>
 #include <cstddef>
 #include <deque>
+#include <functional>
 #include <memory>
 #include <mutex>
 #include <optional>
@@ -69,7 +70,7 @@ public:
 
     connection_pool(std::size_t endpoints, std::size_t max_connections, clock::duration keep_alive,
                     gauge& busy, gauge& idle)
-        : idle_(endpoints), max_(max_connections), keep_alive_(keep_alive), busy_gauge_(busy),
+        : idle_(endpoints), wanted_(endpoints), max_(max_connections), keep_alive_(keep_alive), busy_gauge_(busy),
           idle_gauge_(idle) {}
     ~connection_pool() { close(); }
 
@@ -120,6 +121,26 @@ public:
         return next;
     }
 
+    /// From now on only those connections to `endpoint` are kept that are `wanted`: idle ones are closed
+    /// at once, those in use when they come back. `wanted` is called under the pool's lock.
+    void restrict(std::size_t endpoint, std::function<bool(const Connection&)> wanted) {
+        std::vector<Connection> closing;
+        const std::lock_guard lock(mutex_);
+        wanted_[endpoint] = std::move(wanted);
+        stack_type left;
+        for (kept& one : idle_[endpoint]) {
+            if (wanted_[endpoint](one.connection)) {
+                left.push_back(std::move(one));
+                continue;
+            }
+            closing.push_back(std::move(one.connection));
+            --open_;
+            idle_gauge_.add(-1);
+            waiting_.wake_one();
+        }
+        idle_[endpoint] = std::move(left);
+    }
+
     /// Closes all idle connections, and from now on each one that comes back.
     void close() {
         std::vector<Connection> closing;
@@ -161,7 +182,7 @@ private:
         std::optional<Connection> closing;
         const std::lock_guard lock(mutex_);
         busy_gauge_.add(-1);
-        if (closed_) {
+        if (closed_ || (wanted_[endpoint] && !wanted_[endpoint](connection))) {
             --open_;
             closing.emplace(std::move(connection));
         } else {
@@ -181,6 +202,7 @@ private:
 
     std::mutex mutex_;
     std::vector<stack_type> idle_;
+    std::vector<std::function<bool(const Connection&)>> wanted_; // by endpoint; empty: every one
     std::size_t open_ = 0; // busy and idle
     const std::size_t max_;
     const clock::duration keep_alive_;

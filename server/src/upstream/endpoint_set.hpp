@@ -1,44 +1,112 @@
 #pragma once
 
+#include "finpost/error.hpp"
+
+#include <atomic>
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <mutex>
+#include <optional>
+#include <utility>
 #include <vector>
 
 namespace finpost {
 
-/// Which endpoint of an upstream to ask first: decisions only, no sockets. Thread safe.
+/// Which endpoint of an upstream an exchange asks: decisions only, no sockets. Thread safe, and without
+/// a lock or an allocation as long as all goes well.
 ///
-/// Endpoints take turns. One that failed is avoided for a while, longer with each failure in a row and
-/// not all at the same moment again; when every endpoint is avoided they are asked all the same, since
-/// there is nothing better.
+/// The endpoint with the fewest exchanges has the next one; among equals they take turns. One that
+/// failed is avoided for a while: at once when it cannot be connected to, after five exchanges in a row
+/// without an acceptable answer. The pause grows with each failure and ends at a moment that chance
+/// decides; then one exchange, the probe, finds out for all. When every endpoint is avoided they are
+/// asked all the same, since there is nothing better.
 class endpoint_set {
 public:
     using clock = std::chrono::steady_clock;
+    /// A set of endpoints: bit n is endpoint n.
+    using mask = std::uint64_t;
+    static constexpr std::size_t most_endpoints = 64;
 
+    /// One exchange's hold on its endpoint; counts as outstanding until it goes.
+    class turn {
+    public:
+        turn() noexcept = default;
+        turn(turn&& other) noexcept
+            : set_(std::exchange(other.set_, nullptr)), endpoint_(other.endpoint_),
+              probe_(other.probe_) {}
+        turn& operator=(turn&& other) noexcept {
+            std::swap(set_, other.set_);
+            std::swap(endpoint_, other.endpoint_);
+            std::swap(probe_, other.probe_);
+            return *this;
+        }
+        ~turn() { end(); }
+        void end() noexcept;
+        explicit operator bool() const noexcept { return set_ != nullptr; }
+        std::size_t endpoint() const noexcept { return endpoint_; }
+
+        /// A connection was made. Makes good a failure to connect, not one to answer. True when the
+        /// endpoint was avoided before and is not any more.
+        bool connected() const;
+        /// A complete response came, whatever its status: the endpoint's record is clean. True likewise.
+        bool answered() const;
+        /// It could not be connected to, or gave no acceptable answer. True when it is avoided from now
+        /// on and was not before. `jitter` is any random number.
+        bool failed(reason why, clock::time_point now, std::uint64_t jitter) const;
+
+    private:
+        friend class endpoint_set;
+        turn(endpoint_set& set, std::size_t endpoint, bool probe) noexcept
+            : set_(&set), endpoint_(endpoint), probe_(probe) {}
+        endpoint_set* set_ = nullptr;
+        std::size_t endpoint_ = 0;
+        bool probe_ = false;
+    };
+
+    /// At most `most_endpoints`.
     explicit endpoint_set(std::size_t count);
 
-    /// The order in which to try the endpoints for an exchange at `now`.
-    std::vector<std::size_t> order(clock::time_point now);
+    /// The best endpoint for an exchange at `now` that is not in `tried`; none when all are. Those in
+    /// `unknown` (their names were never found) are avoided like failed ones.
+    turn choose(clock::time_point now, mask tried = 0, mask unknown = 0) noexcept;
 
-    /// A connection to `endpoint` could not be made. `jitter` is any random number.
-    void failed(std::size_t endpoint, clock::time_point now, std::uint64_t jitter);
-    void succeeded(std::size_t endpoint);
+    /// What a health check found. `why` is empty when all is well; otherwise two in a row, or one when
+    /// no check has succeeded yet, and the endpoint is avoided until a check succeeds. True when that
+    /// changed.
+    bool checked(std::size_t endpoint, std::optional<reason> why);
 
-    /// Not avoided at `now`.
-    bool up(std::size_t endpoint, clock::time_point now) const;
+    struct status {
+        bool up; ///< not avoided
+        std::optional<reason> last_error; ///< what was wrong last; none since all went well
+        std::size_t outstanding;
+        /// While it is avoided: until then, or `max()` until a health check succeeds.
+        std::optional<clock::time_point> avoided_until;
+    };
+    status look(std::size_t endpoint, clock::time_point now) const;
     std::size_t size() const noexcept { return states_.size(); }
 
 private:
-    struct state {
-        unsigned failures = 0;
-        clock::time_point down_until{};
+    // Each on its own cache line: the counts change with every exchange.
+    struct alignas(64) state {
+        std::atomic<std::size_t> outstanding{0};
+        std::atomic<clock::rep> down_until{0}; // 0: not ejected
+        std::atomic<bool> probing{false};      // somebody finds out whether it is back
+        std::atomic<bool> check_failed{false};
+        std::atomic<bool> blemished{false}; // anything below is set
+        // Guarded by the mutex.
+        std::optional<reason> last_error;
+        unsigned ejections = 0; // in a row
+        unsigned bad_answers = 0;
+        unsigned bad_checks = 0;
+        bool check_succeeded = false;
     };
+    bool ejected(const state& one, clock::time_point now) const noexcept;
+    bool forgive(state& one) noexcept;
 
     mutable std::mutex mutex_;
     std::vector<state> states_;
-    std::size_t next_ = 0;
+    std::atomic<std::size_t> next_{0};
 };
 
 } // namespace finpost

@@ -2,45 +2,26 @@
 
 #include "policy/buffer_budget.hpp"
 #include "random.hpp"
-#include "upstream/request_head.hpp"
 
-#include <boost/asio/as_tuple.hpp>
-#include <boost/asio/buffer.hpp>
 #include <boost/asio/error.hpp>
 #include <boost/asio/this_coro.hpp>
-#include <boost/asio/use_awaitable.hpp>
 
 #include <algorithm>
-#include <array>
+#include <bit>
+#include <span>
 #include <utility>
 
-#include <sys/socket.h>
-
 namespace asio = boost::asio;
-using asio::ip::tcp;
 
 namespace finpost {
 
 namespace {
 
-constexpr auto as_result = asio::as_tuple(asio::use_awaitable);
+constexpr std::size_t tls_record = 16 << 10; // what goes into one (RFC 8446 §5.1)
 
-// A kept connection with anything to read, a FIN included, is not fit for another exchange.
-bool is_quiet(tcp::socket& socket) noexcept {
-    char byte = 0;
-    return ::recv(socket.native_handle(), &byte, 1, MSG_PEEK | MSG_DONTWAIT) < 0 &&
-           (errno == EAGAIN || errno == EWOULDBLOCK);
-}
-
-bool has_bytes(tcp::socket& socket) noexcept {
-    char byte = 0;
-    return ::recv(socket.native_handle(), &byte, 1, MSG_PEEK | MSG_DONTWAIT) > 0;
-}
-
-std::vector<std::string> fixed_heads(const upstream_config& config) {
-    std::vector<std::string> heads;
-    for (const http_url& url : config.endpoints)
-        heads.push_back(fixed_head(url, config.content_type));
+std::vector<head_opening> openings(const upstream_config& config) {
+    std::vector<head_opening> heads;
+    for (const http_url& url : config.endpoints) heads.emplace_back(url, config);
     return heads;
 }
 
@@ -63,37 +44,48 @@ struct http_forwarder::attempt {
     request& asked;
     watchdog& dog;
     clock::time_point began, connect_until, until;
+    endpoint_set::turn turn;
+    endpoint_set::mask tried = 0; // could not be connected to
     std::optional<pool::lease> held;
-    std::size_t endpoint = 0;
+    std::size_t endpoint = 0; // taken last
+    std::size_t lane = 0; // which of the executors this exchange is on
     std::string head;     // of the request
+    std::size_t in_head = 0; // of the body: goes out with the head in one record
     std::size_t sent = 0; // of head and body
     int status = 0;
     bool asked_any = false; // an endpoint was chosen: the log can name it
     bool fresh_only = false;
     bool cut = false; // the request could not be sent whole
+    bool rejected = false; // the upstream does not take this side's certificate
 
-    tcp::socket& socket() { return *held->connection(); }
+    upstream_stream& stream() { return *held->connection(); }
     bool connected() { return held && held->connection() != nullptr; }
 };
 
-http_forwarder::http_forwarder(asio::any_io_executor executor, const upstream_config& config,
-                               metrics& counters, logger log, std::function<void()> kept)
-    : executor_(executor), config_(config), counters_(counters), log_(std::move(log)),
-      heads_(fixed_heads(config)), labels_(host_and_port(config)),
+http_forwarder::http_forwarder(std::vector<asio::any_io_executor> executors,
+                               const upstream_config& config, metrics& counters, logger log,
+                               std::function<void()> kept)
+    : executors_(std::move(executors)), config_(config), counters_(counters), log_(std::move(log)),
+      tls_(config, log_), heads_(openings(config)), labels_(host_and_port(config)),
       endpoints_(config.endpoints.size()),
-      resolver_(std::make_shared<resolver>(executor, config.endpoints, config.resolve_every, log_)),
-      pool_(config.endpoints.size(), config.max_connections, config.keep_alive,
+      resolver_(std::make_shared<resolver>(executors_.front(), config.endpoints,
+                                           config.resolve_every, log_)),
+      pool_(config.endpoints.size() * executors_.size(), config.max_connections, config.keep_alive,
             counters.upstream_busy, counters.upstream_idle),
       kept_(std::move(kept)) {}
 
 asio::awaitable<reply> http_forwarder::forward(std::shared_ptr<const void> /*owner*/, request asked) {
     attempt now(asked, config_);
     std::optional<response_guard> guard;
+    if (executors_.size() > 1) {
+        const asio::any_io_executor executor = co_await asio::this_coro::executor;
+        now.lane = lane_of(executor);
+    }
+    choose(now);
     for (;;) {
-        const auto order = endpoints_.order(clock::now());
         // A kept connection is there nearly always, and then there is nothing to wait for.
         error_code failed;
-        if (!take(now, order.front()) || !now.connected()) failed = co_await connect(now, order);
+        if (!take(now) || !now.connected()) failed = co_await connect(now);
         if (failed) co_return refuse(now, failed);
         const bool kept_before = now.held->kept_before();
         guard.emplace(config_.max_reply, asked.body().budget());
@@ -102,24 +94,34 @@ asio::awaitable<reply> http_forwarder::forward(std::shared_ptr<const void> /*own
         if (!failed) break;
         // The upstream may close a kept connection just as the request goes out. Only then, and only
         // while not one byte of a response has come, is it sent again, with the same Idempotency-Key,
-        // on a new connection (RFC 9112 §9.3.1, RFC 9110 §9.2.2).
+        // on a new connection (RFC 9112 §9.3.1, RFC 9110 §9.2.2), to the endpoint that may have seen it
+        // unless that is gone.
         const bool lost = failed == reason::upstream_incomplete && !guard->started();
-        if (!kept_before || !lost) co_return refuse(now, failed);
+        if (!kept_before || !lost) {
+            blame(now, failed);
+            co_return refuse(now, failed);
+        }
         counters_.upstream_retries.add();
         now.fresh_only = true;
         now.held.reset();
     }
-    if (guard->reusable() && !now.cut) {
+    co_return relay(now, *guard);
+}
+
+reply http_forwarder::relay(attempt& now, response_guard& guard) {
+    if (now.turn.answered()) tell(now.endpoint, {});
+    if (tls_.used() && !now.held->kept_before()) tls_.remember(now.stream(), now.endpoint);
+    if (guard.reusable() && !now.cut) {
         now.held->keep(clock::now());
         kept_();
     }
     now.held.reset();
     const bool success = now.status >= 200 && now.status < 300;
     if (!success && config_.on_status == status_policy::refuse)
-        co_return refuse(now, reason::upstream_status);
-    reply answer(guard->take_body());
+        return refuse(now, reason::upstream_status);
+    reply answer(guard.take_body());
     answer.from(labels_[now.endpoint], now.status);
-    co_return answer;
+    return answer;
 }
 
 reply http_forwarder::refuse(const attempt& now, error_code why) const {
@@ -128,83 +130,129 @@ reply http_forwarder::refuse(const attempt& now, error_code why) const {
     return refusal;
 }
 
-// A lease for `endpoint`, with a connection when a fit one was kept; false when all are in use.
-bool http_forwarder::take(attempt& now, std::size_t endpoint) {
-    if (!now.held) now.held = pool_.take(endpoint, clock::now());
+// An exchange that came on none of the executors uses the first, which is as good as any.
+std::size_t http_forwarder::lane_of(const asio::any_io_executor& executor) const {
+    for (std::size_t lane = 1; lane < executors_.size(); ++lane)
+        if (&executors_[lane].context() == &executor.context()) return lane;
+    return 0;
+}
+
+// Where the pool has the connections to an endpoint that belong to a lane.
+std::size_t http_forwarder::place(std::size_t endpoint, std::size_t lane) const noexcept {
+    return lane * endpoints_.size() + endpoint;
+}
+
+void http_forwarder::restrict(std::size_t endpoint,
+                              const std::function<bool(const connection&)>& wanted) {
+    for (std::size_t lane = 0; lane < executors_.size(); ++lane)
+        pool_.restrict(place(endpoint, lane), wanted);
+}
+
+// Among the endpoints that have not been tried; none when all have.
+void http_forwarder::choose(attempt& now) {
+    now.turn = endpoints_.choose(clock::now(), now.tried, resolver_->unknown());
+}
+
+// A lease for the chosen endpoint, with a connection when a fit one was kept; false when all are in use.
+bool http_forwarder::take(attempt& now) {
+    if (!now.held) now.held = pool_.take(place(now.turn.endpoint(), now.lane), clock::now());
     if (!now.held) return false;
-    now.endpoint = endpoint;
+    now.endpoint = now.turn.endpoint();
     now.asked_any = true;
-    if (now.connected() && (now.fresh_only || !is_quiet(now.socket()))) now.held->drop();
+    if (now.connected() && (now.fresh_only || !now.stream().is_quiet())) now.held->drop();
     return true;
 }
 
-asio::awaitable<error_code> http_forwarder::connect(attempt& now, std::span<const std::size_t> order) {
+asio::awaitable<error_code> http_forwarder::connect(attempt& now) {
     error_code failed = reason::upstream_unreachable;
-    for (;;) {
-        bool all_in_use = false;
-        std::size_t others = order.size(); // endpoints to try after this one
-        for (const std::size_t endpoint : order) {
-            --others;
-            all_in_use = !take(now, endpoint);
-            if (all_in_use) break;
-            if (now.connected()) co_return error_code{};
-            error_code refused = co_await connect_to(now, endpoint, others);
-            if (!refused) co_return refused;
-            now.held.reset();
-            if (now.dog.stopped()) co_return now.dog.error();
-            failed = refused;
+    for (; now.turn; choose(now)) {
+        if (!take(now)) {
+            now.turn.end(); // who waits burdens no endpoint
+            error_code gave_up = co_await wait_for_slot(now);
+            if (gave_up) co_return gave_up;
+            continue;
         }
-        if (!all_in_use) co_return failed;
-        error_code gave_up = co_await wait_for_slot(now);
-        if (gave_up) co_return gave_up;
+        if (now.connected()) co_return error_code{};
+        error_code refused = co_await connect_to(now);
+        if (!refused) co_return refused;
+        now.held.reset();
+        now.tried |= endpoint_set::mask{1} << now.endpoint;
+        if (now.dog.stopped()) co_return now.dog.error();
+        failed = refused;
     }
+    co_return failed;
 }
 
-asio::awaitable<error_code> http_forwarder::connect_to(attempt& now, std::size_t endpoint,
-                                                        std::size_t others) {
-    const watchdog::guard cancel(now.dog, [&now] {
-        error_code ignored;
-        if (now.held && now.held->connection() != nullptr) now.socket().cancel(ignored);
-    });
-    auto addresses = resolver_->of(endpoint);
+asio::awaitable<error_code> http_forwarder::connect_to(attempt& now) {
+    // A silent endpoint gets its share of the time, not all of it, and leaves one to each that is still
+    // to be tried.
+    const auto began = clock::now();
+    const auto untried = static_cast<std::int64_t>(
+        endpoints_.size() - static_cast<std::size_t>(std::popcount(now.tried)));
+    const auto share = (now.connect_until - began) / untried;
+    if (share <= clock::duration::zero()) co_return reason::upstream_unreachable; // not its fault
+    now.dog.watch(watchdog::span::zero(), share, reason::upstream_unreachable);
+    auto addresses = resolver_->of(now.endpoint);
     if (addresses.empty()) {
         // Only the exchanges of a gateway that has just been started find a name not looked up yet.
-        const auto share = (now.connect_until - clock::now()) / static_cast<std::int64_t>(1 + others);
-        now.dog.watch(watchdog::span::zero(), std::max(share, clock::duration(1)),
-                      reason::upstream_unreachable);
-        co_await resolver_->first_answer(endpoint, now.dog);
-        addresses = resolver_->of(endpoint);
+        co_await resolver_->first_answer(now.endpoint, now.dog);
+        addresses = resolver_->of(now.endpoint);
     }
-    std::size_t left = addresses.size() + others;
-    bool tried = addresses.empty();
-    for (const tcp::endpoint& address : addresses) {
-        // A silent address gets its share of the time, not all of it, and leaves one to each endpoint
-        // that is still to be tried.
-        const auto remaining = now.connect_until - clock::now();
-        const auto share = remaining / static_cast<std::int64_t>(left--);
-        if (share <= clock::duration::zero()) break;
-        tried = true;
-        now.held->made(tcp::socket(executor_));
-        now.dog.watch(watchdog::span::zero(), share, reason::upstream_unreachable);
-        if (now.dog.error()) co_return now.dog.error();
-        auto [ec] = co_await now.socket().async_connect(address, as_result);
-        if (!ec && !now.dog.error()) {
-            error_code ignored;
-            now.socket().set_option(tcp::no_delay(true), ignored);
-            now.socket().non_blocking(true, ignored);
-            now.held->forget_kept();
-            endpoints_.succeeded(endpoint);
-            co_return error_code{};
+    const asio::any_io_executor strand = co_await asio::this_coro::executor;
+    const auto race = std::make_shared<connect_race>(strand, executors_[now.lane], std::move(addresses));
+    error_code failed = co_await race->run(now.dog, began + share);
+    if (!failed) {
+        made(now, *race);
+        if (tls_.used()) failed = co_await secure(now);
+        if (!failed) {
+            if (now.turn.connected()) tell(now.endpoint, {});
+            co_return failed;
         }
-        now.held->drop();
-        if (now.dog.stopped()) co_return now.dog.error();
     }
-    if (!tried) co_return reason::upstream_unreachable; // the time was over before: not its fault
-    endpoints_.failed(endpoint, clock::now(), random_bits());
+    if (now.dog.stopped()) co_return now.dog.error();
+    if (lacks_resources(failed)) co_return reason::busy; // this side's fault
+    blame(now, reason::upstream_unreachable);
     resolver_->suspect();
-    if (log_.enabled(log_level::debug))
-        log_(log_level::debug, "upstream unreachable", {{"endpoint", labels_[endpoint]}});
     co_return reason::upstream_unreachable;
+}
+
+void http_forwarder::made(attempt& now, connect_race& race) {
+    for (std::size_t i = 0; i < race.position(); ++i)
+        resolver_->demote(now.endpoint, race.address(i));
+    now.held->made(upstream_stream(std::move(race.winner()), race.address(race.position())));
+    now.held->forget_kept();
+}
+
+// Within what is left of this endpoint's share. Plain text is no way out when it fails.
+asio::awaitable<error_code> http_forwarder::secure(attempt& now) {
+    tls_.secure(now.stream(), now.endpoint);
+    error_code failed = co_await shake_hands(now.stream(), now.dog);
+    if (!failed || now.dog.stopped()) co_return failed;
+    tell_handshake(now, now.dog.error() ? "it took too long" : now.stream().failure());
+    tls_.forget(now.endpoint); // what was to be resumed may be why
+    co_return failed;
+}
+
+void http_forwarder::tell_handshake(const attempt& now, std::string_view what) const {
+    log_(log_level::warning, "upstream handshake failed",
+         {{"endpoint", labels_[now.endpoint]}, {"what", what.empty() ? "the connection broke" : what}});
+}
+
+// What an endpoint is blamed for: no connection, no answer in time, or one that is not acceptable. Not
+// for a status, which is an answer, nor for what this side lacks or the client wanted.
+void http_forwarder::blame(const attempt& now, error_code why) {
+    if (why != reason::upstream_unreachable && why != reason::upstream_timeout &&
+        why != reason::upstream_invalid && why != reason::upstream_incomplete)
+        return;
+    if (now.turn.failed(to_reason(why), clock::now(), random_bits())) tell(now.endpoint, why);
+}
+
+void http_forwarder::tell(std::size_t endpoint, error_code why) {
+    if (!why)
+        return log_(log_level::info, "upstream endpoint is back", {{"endpoint", labels_[endpoint]}});
+    counters_.upstream_ejections.add();
+    log_(log_level::warning, "upstream endpoint avoided",
+         {{"endpoint", labels_[endpoint]}, {"reason", to_string(to_reason(why))}});
 }
 
 asio::awaitable<error_code> http_forwarder::wait_for_slot(attempt& now) {
@@ -220,10 +268,7 @@ asio::awaitable<error_code> http_forwarder::wait_for_slot(attempt& now) {
 }
 
 asio::awaitable<error_code> http_forwarder::exchange(attempt& now, response_guard& guard) {
-    const watchdog::guard cancel(now.dog, [&now] {
-        error_code ignored;
-        now.socket().cancel(ignored);
-    });
+    const watchdog::guard cancel(now.dog, [&now] { now.stream().cancel(); });
     const auto remaining = std::max(now.until - clock::now(), clock::duration(1));
     now.dog.watch(watchdog::span::zero(), remaining, reason::upstream_timeout);
     prepare(now);
@@ -241,31 +286,34 @@ asio::awaitable<error_code> http_forwarder::exchange(attempt& now, response_guar
 void http_forwarder::prepare(attempt& now) const {
     const std::uint64_t parent = random_bits() | 1; // never zero
     now.head = request_head(heads_[now.endpoint], now.asked, parent);
-    now.sent = 0;
+    now.sent = now.in_head = 0;
+    if (!tls_.used() || now.head.size() >= tls_record) return;
+    const payload& body = now.asked.body();
+    now.in_head = std::min(body.size(), tls_record - now.head.size());
+    now.head += body.text().substr(0, now.in_head);
 }
 
 // Sends what the kernel takes: success when that is everything, `would_block` when there is more.
 error_code http_forwarder::send_some(attempt& now) const {
     const payload& body = now.asked.body();
-    const std::size_t total = now.head.size() + body.size();
-    error_code ec;
-    while (!ec && now.sent < total) {
-        // Head and body in one gathered write; the payload is never copied.
+    const std::size_t total = now.head.size() + body.size() - now.in_head;
+    while (now.sent < total) {
+        // Head and body in one gathered write; the payload is never copied, but for what fills a TLS record.
         const std::size_t of_head = std::min(now.sent, now.head.size());
-        const std::size_t of_body = now.sent - of_head;
-        const std::array<asio::const_buffer, 2> rest{
-            asio::buffer(now.head.data() + of_head, now.head.size() - of_head),
-            asio::buffer(body.data() + of_body, body.size() - of_body)};
-        now.sent += now.socket().write_some(rest, ec);
+        const std::size_t of_body = now.sent - of_head + now.in_head;
+        const auto head = std::as_bytes(std::span(now.head)).subspan(of_head);
+        const auto sent = now.stream().write_some(head, body.bytes().subspan(of_body));
+        if (sent.has_error()) return sent.error();
+        now.sent += *sent;
     }
-    return ec;
+    return {};
 }
 
 asio::awaitable<error_code> http_forwarder::send_rest(attempt& now) {
     error_code unsent = asio::error::would_block;
     while (unsent == asio::error::would_block) {
         if (now.dog.error()) co_return now.dog.error();
-        auto [ec] = co_await now.socket().async_wait(tcp::socket::wait_write, as_result);
+        auto [ec] = co_await now.stream().async_wait_writable();
         if (ec) co_return ec;
         unsent = send_some(now);
     }
@@ -279,31 +327,34 @@ asio::awaitable<error_code> http_forwarder::read_response(attempt& now, response
         if (now.dog.error()) co_return now.dog.error();
         // Whoever waits holds no buffer: most exchanges that are in flight wait here.
         if (!guard.started()) into.release_room();
-        auto [waited] = co_await now.socket().async_wait(tcp::socket::wait_read, as_result);
+        auto [waited] = co_await now.stream().async_wait_readable();
         if (now.dog.error()) co_return now.dog.error();
         if (waited) co_return reason::upstream_incomplete;
         const std::size_t wanted = guard.wanted();
         if (into.room().empty() && !into.reserve(wanted)) {
             // A request that is being answered is not sent again. Its bytes may be the very ones that
             // are missing: without giving them back, exchanges that fill the budget wait for themselves.
-            if (guard.started() || has_bytes(now.socket()))
+            if (guard.started() || now.stream().has_bytes())
                 now.asked.body() = payload(now.asked.body().budget());
             error_code failed = co_await wait_for_room(into, wanted, now.dog);
             if (failed) co_return failed;
         }
         state = read_some(now, guard);
     }
+    if (now.rejected) co_return reason::upstream_unreachable;
     if (state == response_guard::state::failed) co_return guard.why();
     co_return error_code{};
 }
 
 response_guard::state http_forwarder::read_some(attempt& now, response_guard& guard) {
-    const auto room = guard.buffer().room();
-    error_code ec;
-    const std::size_t n = now.socket().read_some(asio::buffer(room.data(), room.size()), ec);
-    if (ec == asio::error::would_block) return response_guard::state::more;
-    if (ec == asio::error::eof) return guard.closed();
-    return ec ? guard.cut() : guard.received(n);
+    const auto got = now.stream().read_some(guard.buffer().room());
+    if (got.has_value()) return guard.received(*got);
+    if (got.error() == asio::error::would_block) return response_guard::state::more;
+    if (got.error() == asio::error::eof) return guard.closed();
+    // With TLS 1.3 it says only now whether it takes this side's certificate (RFC 8446 §4.4.3).
+    now.rejected = got.error() == reason::tls_handshake;
+    if (now.rejected) tell_handshake(now, now.stream().failure());
+    return guard.cut();
 }
 
 } // namespace finpost

@@ -1,9 +1,13 @@
 #pragma once
 
+#include "upstream/connect_race.hpp"
 #include "upstream/connection_pool.hpp"
 #include "upstream/endpoint_set.hpp"
+#include "upstream/request_head.hpp"
 #include "upstream/resolver.hpp"
 #include "upstream/response_guard.hpp"
+#include "upstream/upstream_stream.hpp"
+#include "upstream/upstream_tls.hpp"
 
 #include "finpost/config.hpp"
 #include "finpost/handler.hpp"
@@ -16,8 +20,8 @@
 #include <functional>
 #include <memory>
 #include <optional>
-#include <span>
 #include <string>
+#include <string_view>
 #include <vector>
 
 namespace finpost {
@@ -26,30 +30,45 @@ namespace finpost {
 /// as each request stays on the executor it came on.
 class http_forwarder {
 public:
-    /// `kept` is called whenever a connection has been kept for the next exchange.
-    http_forwarder(boost::asio::any_io_executor executor, const upstream_config& config,
-                   metrics& counters, logger log, std::function<void()> kept);
+    /// `kept` is called whenever a connection has been kept for the next exchange. A connection stays
+    /// with the executor of the exchange it was made for, as long as that is one of `executors`.
+    http_forwarder(std::vector<boost::asio::any_io_executor> executors,
+                   const upstream_config& config, metrics& counters, logger log,
+                   std::function<void()> kept);
 
     /// `owner` keeps this object alive meanwhile.
     boost::asio::awaitable<reply> forward(std::shared_ptr<const void> owner, request asked);
 
+    const logger& log() const noexcept { return log_; }
     const upstream_config& config() const noexcept { return config_; }
     const std::string& label(std::size_t endpoint) const { return labels_[endpoint]; }
     endpoint_set& endpoints() noexcept { return endpoints_; }
-    resolver& names() noexcept { return *resolver_; }
+    const std::shared_ptr<resolver>& names() const noexcept { return resolver_; }
+    /// Counts and logs that an endpoint is avoided from now on, or, without a reason, no more.
+    void tell(std::size_t endpoint, error_code why);
 
-    using socket = boost::asio::ip::tcp::socket;
-    using pool = connection_pool<socket>;
+    upstream_tls& tls() noexcept { return tls_; }
+
+    using connection = upstream_stream;
+    using pool = connection_pool<connection>;
     pool& connections() noexcept { return pool_; }
+    /// From now on connections to `endpoint` are kept only when they are `wanted`.
+    void restrict(std::size_t endpoint, const std::function<bool(const connection&)>& wanted);
 
 private:
     using clock = watchdog::clock;
     struct attempt; // what one exchange has got so far
 
-    bool take(attempt& now, std::size_t endpoint);
-    boost::asio::awaitable<error_code> connect(attempt& now, std::span<const std::size_t> order);
-    boost::asio::awaitable<error_code> connect_to(attempt& now, std::size_t endpoint,
-                                                  std::size_t others);
+    std::size_t lane_of(const boost::asio::any_io_executor& executor) const;
+    std::size_t place(std::size_t endpoint, std::size_t lane) const noexcept;
+    void choose(attempt& now);
+    bool take(attempt& now);
+    boost::asio::awaitable<error_code> connect(attempt& now);
+    boost::asio::awaitable<error_code> connect_to(attempt& now);
+    void made(attempt& now, connect_race& race);
+    boost::asio::awaitable<error_code> secure(attempt& now);
+    void tell_handshake(const attempt& now, std::string_view what) const;
+    void blame(const attempt& now, error_code why);
     boost::asio::awaitable<error_code> wait_for_slot(attempt& now);
     boost::asio::awaitable<error_code> exchange(attempt& now, response_guard& guard);
     void prepare(attempt& now) const;
@@ -57,13 +76,15 @@ private:
     boost::asio::awaitable<error_code> send_rest(attempt& now);
     boost::asio::awaitable<error_code> read_response(attempt& now, response_guard& guard);
     response_guard::state read_some(attempt& now, response_guard& guard);
+    reply relay(attempt& now, response_guard& guard);
     reply refuse(const attempt& now, error_code why) const;
 
-    const boost::asio::any_io_executor executor_;
+    const std::vector<boost::asio::any_io_executor> executors_;
     const upstream_config config_;
     metrics& counters_;
     const logger log_;
-    std::vector<std::string> heads_;  // the fixed part, by endpoint
+    upstream_tls tls_;
+    std::vector<head_opening> heads_; // by endpoint
     std::vector<std::string> labels_; // "host:port", by endpoint
     endpoint_set endpoints_;
     const std::shared_ptr<resolver> resolver_;

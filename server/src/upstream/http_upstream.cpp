@@ -1,13 +1,16 @@
 #include "finpost/http_upstream.hpp"
 
+#include "upstream/health_checks.hpp"
 #include "upstream/http_forwarder.hpp"
 
 #include <boost/asio/bind_executor.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <boost/asio/strand.hpp>
 
+#include <algorithm>
 #include <atomic>
 #include <chrono>
+#include <stdexcept>
 #include <utility>
 
 namespace asio = boost::asio;
@@ -17,12 +20,24 @@ namespace finpost {
 // The forwarder and the timer that closes its idle connections.
 class http_upstream::state : public std::enable_shared_from_this<state> {
 public:
-    state(asio::any_io_executor executor, const upstream_config& config, metrics& counters, logger log)
-        : forwarder(executor, config, counters, std::move(log), [this] { sweep_later(); }),
-          strand_(asio::make_strand(executor)), timer_(strand_) {}
+    state(const std::vector<asio::any_io_executor>& executors, const upstream_config& config,
+          metrics& counters, logger log)
+        : forwarder(executors, config, counters, std::move(log), [this] { sweep_later(); }),
+          health_(executors.front(), config, forwarder.endpoints(), forwarder.names(), forwarder.tls(),
+                  [this](std::size_t endpoint, error_code why) { forwarder.tell(endpoint, why); }),
+          strand_(asio::make_strand(executors.front())), timer_(strand_) {}
+
+    void start() {
+        health_.start(shared_from_this());
+        forwarder.names()->start([weak = weak_from_this()](std::size_t endpoint,
+                                                          const resolver::addresses& now) {
+            if (const auto self = weak.lock()) self->drain_others(endpoint, now);
+        });
+    }
 
     void close() {
-        forwarder.names().stop();
+        health_.stop(shared_from_this());
+        forwarder.names()->stop();
         forwarder.connections().close();
         asio::post(strand_, [weak = weak_from_this()] {
             const auto self = weak.lock();
@@ -35,6 +50,13 @@ public:
     http_forwarder forwarder;
 
 private:
+    // Connections to addresses that a name does not have any more carry no other exchange.
+    void drain_others(std::size_t endpoint, const resolver::addresses& now) {
+        forwarder.restrict(endpoint, [now](const http_forwarder::connection& one) {
+            return std::find(now.begin(), now.end(), one.address()) != now.end();
+        });
+    }
+
     // Sleeps while nothing is idle: an exchange that ends wakes it at most once.
     void sweep_later() {
         if (armed_.exchange(true)) return;
@@ -56,6 +78,7 @@ private:
         }));
     }
 
+    health_checks health_;
     asio::strand<asio::any_io_executor> strand_;
     asio::steady_timer timer_;
     std::atomic<bool> armed_{false};
@@ -63,10 +86,16 @@ private:
 };
 
 http_upstream::http_upstream(asio::any_io_executor executor, upstream_config config,
+                             metrics& counters, logger log)
+    : http_upstream(std::vector{std::move(executor)}, std::move(config), counters,
+                    std::move(log)) {}
+
+http_upstream::http_upstream(std::vector<asio::any_io_executor> executors, upstream_config config,
                              metrics& counters, logger log) {
+    if (executors.empty()) throw std::invalid_argument("an upstream needs at least one executor");
     if (auto problems = validate(config); !problems.empty())
         throw config_error(std::move(problems));
-    state_ = std::make_shared<state>(std::move(executor), config, counters, std::move(log));
+    state_ = std::make_shared<state>(executors, config, counters, std::move(log));
 }
 
 http_upstream::~http_upstream() {
@@ -76,7 +105,7 @@ http_upstream::~http_upstream() {
 http_upstream::http_upstream(http_upstream&&) noexcept = default;
 http_upstream& http_upstream::operator=(http_upstream&&) noexcept = default;
 
-void http_upstream::start() { state_->forwarder.names().start(); }
+void http_upstream::start() { state_->start(); }
 
 handler http_upstream::as_handler() const {
     return [state = state_](request asked) {
@@ -89,10 +118,24 @@ std::vector<http_upstream::endpoint_status> http_upstream::endpoints() const {
     const auto now = std::chrono::steady_clock::now();
     http_forwarder& forwarder = state_->forwarder;
     for (std::size_t i = 0; i < forwarder.endpoints().size(); ++i) {
-        const bool usable = forwarder.endpoints().up(i, now) && !forwarder.names().of(i).empty();
-        all.push_back({forwarder.label(i), usable});
+        const auto seen = forwarder.endpoints().look(i, now);
+        endpoint_status one{forwarder.label(i), seen.up, seen.last_error, seen.outstanding,
+                            seen.avoided_until};
+        if (forwarder.names()->of(i).empty()) {
+            one.up = false;
+            one.last_error = reason::upstream_unreachable;
+        }
+        all.push_back(std::move(one));
     }
     return all;
+}
+
+std::vector<config_problem> http_upstream::renew_tls() {
+    return state_->forwarder.tls().renew(state_->forwarder.log());
+}
+
+std::optional<tls_context::time_point> http_upstream::tls_expires() const {
+    return state_->forwarder.tls().expires();
 }
 
 void http_upstream::close() { state_->close(); }

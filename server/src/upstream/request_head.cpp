@@ -1,6 +1,8 @@
 #include "upstream/request_head.hpp"
 
+#include "finpost/config.hpp"
 #include "finpost/handler.hpp"
+#include "finpost/version.hpp"
 
 #include <array>
 #include <charconv>
@@ -18,39 +20,93 @@ void append_number(std::string& out, std::uint64_t value, int base, std::size_t 
     out.append(digits.data(), size);
 }
 
+std::string value_of(request_value which, const request& asked) {
+    switch (which) {
+    case request_value::none: break;
+    case request_value::peer_ip: return asked.peer().host();
+    case request_value::peer_port: return std::to_string(asked.peer().port());
+    case request_value::local_port: return std::to_string(asked.local().port());
+    case request_value::request_id: return std::string(asked.id().text());
+    case request_value::tls_peer_name: return asked.tls_peer_name();
+    case request_value::payload_bytes: return std::to_string(asked.body().size());
+    }
+    return {};
+}
+
 } // namespace
 
-std::string fixed_head(const http_url& url, std::string_view content_type) {
-    std::string head = "POST ";
-    head += url.target;
+head_opening::head_opening(const http_url& url, const upstream_config& config) : pieces_(1) {
+    add(config.method);
+    add(" ");
+    if (config.path.empty()) add(url.target);
+    else add_template(config.path, true);
+    add(" HTTP/1.1\r\nHost: ");
+    add(url.authority);
+    add("\r\nUser-Agent: finpost/" FINPOST_VERSION "\r\nContent-Type: ");
+    add(config.content_type);
+    add("\r\n");
+    for (const http_header& header : config.headers) {
+        add(header.name);
+        add(": ");
+        add_template(header.value, false);
+        add("\r\n");
+    }
+    constexpr std::size_t value_size = 40; // an identifier or an IPv6 address
+    for (const piece& one : pieces_) size_ += one.text.size() + value_size;
+}
+
+void head_opening::add_template(std::string_view text, bool in_path) {
+    for (const template_piece& one : parse_template(text).value()) {
+        for (const char c : one.text) // a path has no braces (RFC 3986 §3.3)
+            add(in_path && c == '{' ? "%7B" : in_path && c == '}' ? "%7D" : std::string_view(&c, 1));
+        if (one.value == request_value::none) continue;
+        pieces_.back().value = one.value;
+        pieces_.back().in_path = in_path;
+        pieces_.emplace_back();
+    }
+}
+
+void head_opening::append_to(std::string& head, const request& asked) const {
+    for (const piece& one : pieces_) {
+        head += one.text;
+        if (one.value == request_value::none) continue;
+        const std::string value = value_of(one.value, asked);
+        if (one.in_path) append_path_segment(head, value);
+        else append_field_value(head, value);
+    }
+}
+
+std::string health_head(const http_url& url, std::string_view path) {
+    std::string head = "GET ";
+    head += path;
     head += " HTTP/1.1\r\nHost: ";
     head += url.authority;
-    head += "\r\nUser-Agent: finpost/" FINPOST_VERSION "\r\nContent-Type: ";
-    head += content_type;
-    head += "\r\n";
+    head += "\r\nUser-Agent: finpost/" FINPOST_VERSION "\r\nConnection: close\r\n\r\n";
     return head;
 }
 
-std::string request_head(std::string_view fixed, const request& asked, std::uint64_t parent) {
+std::string request_head(const head_opening& opening, const request& asked,
+                         std::uint64_t parent) {
     const std::string_view id = asked.id().text();
     // Addresses are rebuilt from their binary form, so no byte of a peer's choosing gets in here.
     const std::string peer = to_string(asked.peer());
     std::string head;
-    head.reserve(fixed.size() + 480);
-    head += fixed;
+    head.reserve(opening.size() + 440);
+    opening.append_to(head, asked);
     head += "Content-Length: ";
     append_number(head, asked.body().size(), 10, 1);
     head += "\r\nX-Request-Id: ";
     head += id;
     head += "\r\nIdempotency-Key: ";
     head += id;
-    // The identifier's 128 bits are the trace; not sampled, since nothing here records a span.
+    // The identifier's 128 bits are the trace.
     head += "\r\ntraceparent: 00-";
     constexpr std::size_t groups[][2] = {{0, 8}, {9, 4}, {14, 4}, {19, 4}, {24, 12}};
     for (const auto [begin, size] : groups) head += id.substr(begin, size); // without the dashes
     head += '-';
     append_number(head, parent, 16, 16);
-    head += "-00\r\nForwarded: for=\"";
+    head += asked.sampled() ? "-01" : "-00"; // W3C Trace Context §3.2.2.5
+    head += "\r\nForwarded: for=\"";
     head += peer;
     head += "\";by=\"";
     head += to_string(asked.local());

@@ -7,6 +7,7 @@
 #include <boost/asio/post.hpp>
 #include <boost/asio/this_coro.hpp>
 
+#include <algorithm>
 #include <utility>
 
 namespace asio = boost::asio;
@@ -29,14 +30,21 @@ resolver::resolver(asio::any_io_executor executor, const std::vector<http_url>& 
         error_code not_literal;
         const auto address = asio::ip::make_address(urls[i].host, not_literal);
         answered_[i] = !not_literal;
-        if (not_literal) names_.push_back({i, urls[i].host, urls[i].port});
-        else known_[i] = {tcp::endpoint(address, urls[i].port)};
+        if (not_literal) {
+            names_.push_back({i, urls[i].host, urls[i].port});
+            unknown_ |= std::uint64_t{1} << i;
+        } else {
+            known_[i] = {tcp::endpoint(address, urls[i].port)};
+        }
     }
 }
 
-void resolver::start() {
+void resolver::start(change on_change) {
     if (names_.empty()) return;
-    asio::post(strand_, [self = shared_from_this()] { self->look_up_all(); });
+    asio::post(strand_, [self = shared_from_this(), on_change = std::move(on_change)]() mutable {
+        self->on_change_ = std::move(on_change);
+        self->look_up_all();
+    });
 }
 
 void resolver::stop() {
@@ -50,6 +58,13 @@ void resolver::stop() {
 resolver::addresses resolver::of(std::size_t endpoint) const {
     const std::lock_guard lock(mutex_);
     return known_[endpoint];
+}
+
+void resolver::demote(std::size_t endpoint, const tcp::endpoint& address) {
+    const std::lock_guard lock(mutex_);
+    addresses& all = known_[endpoint];
+    const auto found = std::find(all.begin(), all.end(), address);
+    if (found != all.end()) std::rotate(found, found + 1, all.end());
 }
 
 asio::awaitable<void> resolver::first_answer(std::size_t endpoint, watchdog& dog) {
@@ -77,10 +92,10 @@ void resolver::suspect() {
 
 void resolver::look_up_all() {
     if (stopped_) return;
-    if (pending_ > 0) return wait(at_least_between); // a slow lookup is still under way
     looked_at_ = std::chrono::steady_clock::now();
-    for (const name& which : names_) {
-        ++pending_;
+    for (name& which : names_) {
+        if (which.pending) continue; // slow lookups do not pile up
+        which.pending = true;
         resolver_.async_resolve(
             which.host, std::to_string(which.port), tcp::resolver::numeric_service,
             asio::bind_executor(strand_, [self = shared_from_this(), &which](
@@ -92,9 +107,9 @@ void resolver::look_up_all() {
     wait(every_);
 }
 
-void resolver::found(const name& which, const error_code& ec,
+void resolver::found(name& which, const error_code& ec,
                      const tcp::resolver::results_type& results) {
-    --pending_;
+    which.pending = false;
     if (stopped_) return;
     const bool missing = ec || results.empty();
     if (!missing) know(which, results);
@@ -112,12 +127,24 @@ void resolver::found(const name& which, const error_code& ec,
 }
 
 void resolver::know(const name& which, const tcp::resolver::results_type& results) {
-    constexpr std::size_t most = 16; // an answer with a thousand addresses is not to be tried through
+    constexpr std::size_t most = 8; // an answer with a thousand addresses is not to be tried through
     addresses fresh;
     for (const auto& result : results)
         if (fresh.size() < most) fresh.push_back(result.endpoint());
-    const std::lock_guard lock(mutex_);
-    known_[which.endpoint] = std::move(fresh);
+    bool first = false;
+    {
+        const std::lock_guard lock(mutex_);
+        addresses& known = known_[which.endpoint];
+        // The same addresses in another order are no news, and the order here has been learnt.
+        const bool same = std::is_permutation(known.begin(), known.end(), fresh.begin(), fresh.end());
+        if (same && !known.empty()) return;
+        first = known.empty();
+        known = fresh;
+    }
+    unknown_ &= ~(std::uint64_t{1} << which.endpoint);
+    if (first) return;
+    log_(log_level::info, "upstream addresses changed", {{"host", which.host}});
+    if (on_change_) on_change_(which.endpoint, fresh);
 }
 
 void resolver::wait(std::chrono::milliseconds pause) {

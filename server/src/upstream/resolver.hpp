@@ -11,29 +11,43 @@
 #include <boost/asio/steady_timer.hpp>
 #include <boost/asio/strand.hpp>
 
+#include <atomic>
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <functional>
 #include <memory>
 #include <mutex>
+#include <string>
 #include <vector>
 
 namespace finpost {
 
 /// The addresses of an upstream's endpoints. Names are looked up in the background, never while an
-/// exchange waits: a lookup cannot be cancelled and all share one thread. A failed lookup keeps what
-/// was known. Thread safe; held by shared_ptr.
+/// exchange waits: a lookup cannot be cancelled and all share one thread of Asio's. So a lookup that
+/// hangs holds up the refresh of every name, and no exchange: what was known is used meanwhile, as it
+/// is after a lookup that failed. Thread safe; held by shared_ptr.
 class resolver : public std::enable_shared_from_this<resolver> {
 public:
     using addresses = std::vector<boost::asio::ip::tcp::endpoint>;
+    /// Called on a strand of the resolver's when a name has other addresses than before, with these.
+    using change = std::function<void(std::size_t endpoint, const addresses& now)>;
 
     /// Literal addresses are known from the start.
     resolver(boost::asio::any_io_executor executor, const std::vector<http_url>& urls,
              std::chrono::milliseconds every, logger log);
 
     /// Looks names up now and again; does nothing when there are none.
-    void start();
+    void start(change on_change = {});
     void stop();
 
-    /// What is known of an endpoint; empty when its name was never found.
+    /// What is known of an endpoint, at most eight; empty when its name was never found.
     addresses of(std::size_t endpoint) const;
+    /// The endpoints whose names were never found, as a bit each.
+    std::uint64_t unknown() const noexcept { return unknown_.load(std::memory_order_relaxed); }
+
+    /// An address that did not answer where another did: it is tried last from now on.
+    void demote(std::size_t endpoint, const boost::asio::ip::tcp::endpoint& address);
 
     /// Waits for the first answer about an endpoint's name, found or not; completes at once when there
     /// has been one. The watchdog ends the wait.
@@ -47,9 +61,10 @@ private:
         std::size_t endpoint;
         std::string host;
         std::uint16_t port;
+        bool pending = false; // a lookup is under way, possibly for long
     };
     void look_up_all();
-    void found(const name& which, const error_code& ec,
+    void found(name& which, const error_code& ec,
                const boost::asio::ip::tcp::resolver::results_type& results);
     void know(const name& which, const boost::asio::ip::tcp::resolver::results_type& results);
     void wait(std::chrono::milliseconds pause);
@@ -64,8 +79,9 @@ private:
     std::vector<addresses> known_;
     std::vector<bool> answered_;
     wait_queue waiting_; // for the first answer
+    std::atomic<std::uint64_t> unknown_{0};
+    change on_change_;
     std::chrono::steady_clock::time_point looked_at_{};
-    std::size_t pending_ = 0;
     bool stopped_ = false;
 };
 

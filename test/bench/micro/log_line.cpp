@@ -3,6 +3,7 @@
 #include <benchmark/benchmark.h>
 
 #include <array>
+#include <string>
 
 namespace {
 
@@ -27,11 +28,15 @@ const std::array<log_field, 12> fields{{
 template <auto Line>
 void log_line(benchmark::State& state) {
     const auto now = std::chrono::system_clock::now();
-    for ([[maybe_unused]] auto each : state)
-        benchmark::DoNotOptimize(Line(now, finpost::log_level::info, "exchange", fields));
+    std::string line;
+    for ([[maybe_unused]] auto each : state) {
+        line.clear();
+        Line(line, now, finpost::log_level::info, "exchange", fields);
+        benchmark::DoNotOptimize(line.data());
+    }
 }
 
 } // namespace
 
-BENCHMARK(log_line<finpost::text_line>)->Name("log_line_text");
-BENCHMARK(log_line<finpost::json_line>)->Name("log_line_json");
+BENCHMARK(log_line<finpost::append_text_line>)->Name("log_line_text");
+BENCHMARK(log_line<finpost::append_json_line>)->Name("log_line_json");

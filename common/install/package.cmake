@@ -1,0 +1,88 @@
+# How others find what is installed (find_package, pkg-config), and the Debian packages. Included by the top-level
+# CMakeLists.txt.
+include(CMakePackageConfigHelpers)
+
+set(cmake_folder ${CMAKE_INSTALL_LIBDIR}/cmake/finpost)
+install(EXPORT finpost-targets NAMESPACE finpost:: DESTINATION ${cmake_folder} COMPONENT development)
+configure_package_config_file(common/install/finpost-config.cmake.in finpost-config.cmake
+    INSTALL_DESTINATION ${cmake_folder})
+write_basic_package_version_file(finpost-config-version.cmake COMPATIBILITY SameMajorVersion)
+install(FILES ${CMAKE_CURRENT_BINARY_DIR}/finpost-config.cmake
+              ${CMAKE_CURRENT_BINARY_DIR}/finpost-config-version.cmake
+        DESTINATION ${cmake_folder} COMPONENT development)
+
+# The installed tree may be anywhere: paths in the .pc files start from their own.
+set(pc_folder ${CMAKE_INSTALL_LIBDIR}/pkgconfig)
+file(RELATIVE_PATH up /prefix/${pc_folder} /prefix)
+function(finpost_pkg_config name description)
+    cmake_parse_arguments(arg "" "" "LIBS;OTHERS;REQUIRES;PACKAGES;CFLAGS" ${ARGN})
+    # Whoever links static libraries links what they need as well.
+    if(BUILD_SHARED_LIBS)
+        set(libs_private ${arg_OTHERS})
+        set(requires_private ${arg_PACKAGES})
+    else()
+        list(APPEND arg_LIBS ${arg_OTHERS})
+        list(APPEND arg_REQUIRES ${arg_PACKAGES})
+    endif()
+    list(JOIN arg_LIBS " " libs)
+    list(JOIN libs_private " " libs_private)
+    list(JOIN arg_REQUIRES ", " requires)
+    list(JOIN requires_private ", " requires_private)
+    list(JOIN arg_CFLAGS " " cflags)
+    configure_file(common/install/finpost.pc.in finpost-${name}.pc @ONLY)
+    install(FILES ${CMAKE_CURRENT_BINARY_DIR}/finpost-${name}.pc
+            DESTINATION ${pc_folder} COMPONENT development)
+endfunction()
+
+get_target_property(definitions finpost_asio INTERFACE_COMPILE_DEFINITIONS)
+list(TRANSFORM definitions PREPEND "-D")
+finpost_pkg_config(common "What the libraries of finpost share"
+    LIBS -lfinpost_common -lfinpost_asio -pthread OTHERS -lboost_url
+    PACKAGES libssl libcrypto CFLAGS ${definitions} -pthread)
+finpost_pkg_config(server "A TCP-to-HTTP gateway as a library"
+    LIBS -lfinpost_server REQUIRES "finpost-common = ${PROJECT_VERSION}")
+if(TARGET finpost_client)
+    finpost_pkg_config(client "The client of a finpost gateway"
+        LIBS -lfinpost_client REQUIRES "finpost-common = ${PROJECT_VERSION}")
+endif()
+
+# Debian packages: `cpack -G DEB` in the build folder. They carry the static libraries, which need no promise of
+# binary compatibility; and none of a host that builds its own.
+if(BUILD_SHARED_LIBS OR NOT PROJECT_IS_TOP_LEVEL)
+    return()
+endif()
+# OPTIONAL: an image is built without them.
+install(FILES LICENSE DESTINATION ${CMAKE_INSTALL_DATADIR}/doc/libfinpost-dev RENAME copyright
+        COMPONENT development OPTIONAL)
+set(CPACK_COMPONENTS_ALL development)
+if(TARGET finpostd OR TARGET finpost)
+    list(APPEND CPACK_COMPONENTS_ALL programs)
+    install(FILES LICENSE DESTINATION ${CMAKE_INSTALL_DATADIR}/doc/finpost RENAME copyright COMPONENT programs
+            OPTIONAL)
+    install(FILES README.md CHANGELOG.md DESTINATION ${CMAKE_INSTALL_DATADIR}/doc/finpost COMPONENT programs
+            OPTIONAL)
+    install(FILES docker/finpost.toml DESTINATION ${CMAKE_INSTALL_DATADIR}/doc/finpost/examples
+            COMPONENT programs OPTIONAL)
+endif()
+set(CPACK_GENERATOR DEB)
+set(CPACK_VERBATIM_VARIABLES ON)
+set(CPACK_PACKAGE_CONTACT "finpost <finpost@localhost>")
+set(CPACK_PACKAGING_INSTALL_PREFIX /usr)
+set(CPACK_STRIP_FILES ON)
+set(CPACK_COMPONENTS_GROUPING IGNORE)
+set(CPACK_DEB_COMPONENT_INSTALL ON)
+set(CPACK_DEBIAN_FILE_NAME DEB-DEFAULT)
+set(CPACK_COMPONENT_PROGRAMS_DESCRIPTION
+    "TCP-to-HTTP gateway and its client\n The gateway finpostd: a TCP FIN comes in, an HTTP POST goes out. The command finpost sends payloads.")
+set(CPACK_DEBIAN_PROGRAMS_PACKAGE_NAME finpost)
+set(CPACK_DEBIAN_PROGRAMS_PACKAGE_SECTION net)
+set(CPACK_DEBIAN_PROGRAMS_PACKAGE_SHLIBDEPS ON)
+set(CPACK_DEBIAN_PROGRAMS_PACKAGE_RECOMMENDS ca-certificates)
+set(CPACK_COMPONENT_DEVELOPMENT_DESCRIPTION
+    "TCP-to-HTTP gateway and its client as C++ libraries\n Headers and static libraries, for CMake and pkg-config.")
+set(CPACK_DEBIAN_DEVELOPMENT_PACKAGE_NAME libfinpost-dev)
+set(CPACK_DEBIAN_DEVELOPMENT_PACKAGE_SECTION libdevel)
+set(CPACK_DEBIAN_DEVELOPMENT_PACKAGE_DEPENDS
+    "libboost1.81-dev, libboost-url1.81-dev, libssl-dev (>= 3.0.0)")
+set(CPACK_DEBIAN_DEVELOPMENT_PACKAGE_SUGGESTS finpost)
+include(CPack)

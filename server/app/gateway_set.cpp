@@ -1,0 +1,136 @@
+#include "gateway_set.hpp"
+
+#include "descriptor_limit.hpp"
+
+#include <algorithm>
+#include <utility>
+
+namespace finpost {
+
+namespace {
+
+std::vector<listener_group> groups_of(const daemon_config& config,
+                                      const std::map<std::string, handler>& handlers) {
+    std::vector<listener_group> groups;
+    for (const listener_config& one : config.listeners)
+        groups.push_back({one.gateway, handlers.at(one.upstream)});
+    return groups;
+}
+
+template <class Map>
+std::map<std::string, handler> handlers_of(const Map& upstreams) {
+    std::map<std::string, handler> all;
+    for (const auto& [name, one] : upstreams) all.emplace(name, one.upstream->as_handler());
+    return all;
+}
+
+std::size_t share(std::size_t wanted, std::size_t given, std::size_t all) {
+    if (all == 0) return 1;
+    return std::max<std::size_t>(1, static_cast<std::size_t>(static_cast<double>(wanted) *
+                                                             static_cast<double>(given) /
+                                                             static_cast<double>(all)));
+}
+
+} // namespace
+
+gateway_set::gateway_set(std::vector<boost::asio::any_io_executor> executors, metrics& counters,
+                         logger log)
+    : executors_(std::move(executors)), counters_(counters), log_(std::move(log)) {}
+
+gateway_set::upstream_map gateway_set::upstreams_for(const daemon_config& config) const {
+    upstream_map next;
+    for (const named_upstream& one : config.upstreams) {
+        const auto before = upstreams_.find(one.name);
+        if (before != upstreams_.end() && before->second.config == one.config) {
+            next.insert(*before);
+            continue;
+        }
+        auto fresh = std::make_shared<http_upstream>(executors_, one.config, counters_, log_);
+        fresh->start();
+        next.emplace(one.name, running{one.config, std::move(fresh)});
+    }
+    return next;
+}
+
+void gateway_set::make(const daemon_config& config) {
+    const std::lock_guard lock(mutex_);
+    upstreams_ = upstreams_for(config);
+    gateway_.emplace(executors_, groups_of(config, handlers_of(upstreams_)), counters_, log_);
+}
+
+void gateway_set::change(const daemon_config& config) {
+    // What is not needed any more is closed when it goes, and not under the lock.
+    upstream_map next = upstreams_for(config);
+    gateway_->change(groups_of(config, handlers_of(next)));
+    // Those that stay have new files perhaps, which were good a moment ago, when they were validated.
+    for (const auto& [name, one] : next) {
+        for (const config_problem& wrong : one.upstream->renew_tls())
+            log_(log_level::warning, "certificate", {{"field", wrong.field}, {"what", wrong.message}});
+    }
+    const std::lock_guard lock(mutex_);
+    upstreams_.swap(next);
+}
+
+std::vector<http_upstream::endpoint_status> gateway_set::endpoints() const {
+    std::vector<http_upstream::endpoint_status> all;
+    const std::lock_guard lock(mutex_);
+    for (const auto& [name, one] : upstreams_) {
+        for (const auto& status : one.upstream->endpoints()) {
+            const auto known = std::find_if(all.begin(), all.end(), [&](const auto& seen) {
+                return seen.endpoint == status.endpoint;
+            });
+            if (known == all.end()) all.push_back(status);
+            else if (!status.up) *known = status;
+        }
+    }
+    return all;
+}
+
+std::optional<tls_context::time_point> gateway_set::upstream_tls_expires() const {
+    std::optional<tls_context::time_point> first;
+    const std::lock_guard lock(mutex_);
+    for (const auto& [name, one] : upstreams_) {
+        const auto when = one.upstream->tls_expires();
+        if (when && (!first || *when < *first)) first = when;
+    }
+    return first;
+}
+
+std::size_t all_clients(const daemon_config& config) {
+    std::size_t sum = 0;
+    for (const listener_config& one : config.listeners) sum += one.gateway.max_connections;
+    return sum;
+}
+
+bool fit_into_descriptors(daemon_config& config, std::size_t descriptors) {
+    // No more connections to an upstream than it can have clients: each serves one exchange.
+    std::vector<std::size_t> needed;
+    connection_limits wanted{all_clients(config), 0};
+    for (const named_upstream& one : config.upstreams) {
+        std::size_t clients = 0;
+        for (const listener_config& from : config.listeners)
+            if (from.upstream == one.name) clients += from.gateway.max_connections;
+        needed.push_back(std::min(one.config.max_connections, clients));
+        wanted.upstream += needed.back();
+    }
+    const connection_limits given = within_descriptors(descriptors, wanted, config.demo);
+    if (given == wanted) return false; // a change that is not needed would cost a pool at a reload
+    for (listener_config& one : config.listeners) {
+        std::size_t& limit = one.gateway.max_connections;
+        limit = share(limit, given.clients, wanted.clients);
+    }
+    for (std::size_t i = 0; i < needed.size(); ++i)
+        config.upstreams[i].config.max_connections =
+            share(needed[i], given.upstream, wanted.upstream);
+    return given.clients < wanted.clients;
+}
+
+std::vector<const named_upstream*> longer_than_tracked(const daemon_config& config) {
+    constexpr duration tracked{55'000};
+    std::vector<const named_upstream*> all;
+    for (const named_upstream& one : config.upstreams)
+        if (one.config.total > tracked) all.push_back(&one);
+    return all;
+}
+
+} // namespace finpost

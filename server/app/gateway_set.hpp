@@ -1,0 +1,74 @@
+#pragma once
+
+#include "daemon_config.hpp"
+
+#include "finpost/gateway.hpp"
+#include "finpost/http_upstream.hpp"
+
+#include <boost/asio/any_io_executor.hpp>
+
+#include <cstddef>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace finpost {
+
+/// The gateway and its upstreams, as a configuration asks for them: started together, changed
+/// together. `start`, `change` and `gateway` are for one thread at a time.
+class gateway_set {
+public:
+    /// On one executor for each event loop.
+    gateway_set(std::vector<boost::asio::any_io_executor> executors, metrics& counters, logger log);
+
+    /// Makes everything, and binds nothing yet.
+    void make(const daemon_config& config);
+    /// Binds and accepts; throws like `gateway::start`.
+    void start() { gateway_->start(); }
+
+    /// Puts `config` into the place of what is in force, or throws like `gateway::change`, and then
+    /// nothing has changed. An upstream whose name and settings stay keeps its connections.
+    void change(const daemon_config& config);
+
+    finpost::gateway& gateway() noexcept { return *gateway_; }
+
+    /// Of all upstreams; one that is in several is up when it is for all of them. From any thread.
+    std::vector<http_upstream::endpoint_status> endpoints() const;
+
+    /// When the first certificate expires that is shown to an upstream. From any thread.
+    std::optional<tls_context::time_point> upstream_tls_expires() const;
+
+private:
+    struct running {
+        upstream_config config;
+        std::shared_ptr<http_upstream> upstream;
+    };
+    using upstream_map = std::map<std::string, running>;
+    upstream_map upstreams_for(const daemon_config& config) const;
+
+    const std::vector<boost::asio::any_io_executor> executors_;
+    metrics& counters_;
+    const logger log_;
+    mutable std::mutex mutex_;
+    upstream_map upstreams_; // under the mutex
+    std::optional<finpost::gateway> gateway_;
+};
+
+/// Lowers the limits on connections, in proportion, to what `descriptors` are enough for; whether
+/// clients had to be cut. See `within_descriptors`.
+bool fit_into_descriptors(daemon_config& config, std::size_t descriptors);
+
+/// Clients held at once, over all listeners.
+std::size_t all_clients(const daemon_config& config);
+
+/// Upstreams that may take longer than connection tracking in NATs and sidecars keeps a half-closed
+/// connection (60 s), which draws a warning.
+std::vector<const named_upstream*> longer_than_tracked(const daemon_config& config);
+
+inline constexpr const char* tracking_advice =
+    "NATs and sidecars drop a half-closed connection after 60s: keep it at 55s or below";
+
+} // namespace finpost

@@ -1,0 +1,37 @@
+#pragma once
+
+#include "finpost/endpoint.hpp"
+#include "finpost/export.hpp"
+#include "finpost/request_id.hpp"
+
+#include <chrono>
+#include <cstdint>
+#include <string_view>
+
+namespace finpost {
+
+/// What a session is busy with.
+enum class session_stage {
+    handshake, ///< what comes before the payload: a PROXY header, a TLS handshake
+    receive, ///< the payload: until the client's EOF
+    handle,  ///< its handler works: the upstream is asked
+    reply,   ///< the reply is written
+    refuse,  ///< a refusal is written, and what the client still sends is dropped
+};
+
+/// The stable word, e.g. `receive`.
+FINPOST_EXPORT std::string_view to_string(session_stage stage) noexcept;
+
+/// A session as it was at one moment. The numbers move on while they are read: together they are no
+/// more exact than that.
+struct session_view {
+    request_id id;
+    socket_address peer;
+    socket_address local;
+    session_stage stage;
+    std::chrono::nanoseconds age; ///< since the connection was accepted
+    std::uint64_t bytes_in;       ///< received of the payload, before decoding
+    std::uint64_t bytes_out;      ///< written of the reply or the refusal
+};
+
+} // namespace finpost

@@ -1,0 +1,24 @@
+#pragma once
+
+#include "finpost/network.hpp"
+
+#include <vector>
+
+namespace finpost {
+
+/// Whether an address is in any of the networks.
+bool contains(const std::vector<network>& list, const socket_address& peer) noexcept;
+
+/// Which addresses may connect at all. Empty lists let everybody in. Never changes: thread safe.
+class address_filter {
+public:
+    /// With anything in `allow`, nobody else is let in; `deny` wins over it.
+    address_filter(std::vector<network> allow, std::vector<network> deny);
+
+    bool admits(const socket_address& peer) const noexcept;
+
+private:
+    std::vector<network> allow_, deny_;
+};
+
+} // namespace finpost

@@ -1,0 +1,33 @@
+#include "policy/shortage.hpp"
+
+#include <utility>
+
+namespace finpost {
+
+bool shortage::met(clock::time_point now) {
+    const std::lock_guard lock(mutex_);
+    if (since_) return false;
+    since_ = now;
+    on_ = true;
+    return true;
+}
+
+void shortage::refused() {
+    const std::lock_guard lock(mutex_);
+    ++refused_;
+}
+
+std::unique_lock<std::mutex> shortage::turn() {
+    return is_on() ? std::unique_lock(turn_) : std::unique_lock<std::mutex>();
+}
+
+std::optional<shortage::episode> shortage::over(clock::time_point now) {
+    const std::lock_guard lock(mutex_);
+    if (!since_) return std::nullopt;
+    const episode was{now - *since_, std::exchange(refused_, 0)};
+    since_.reset();
+    on_ = false;
+    return was;
+}
+
+} // namespace finpost

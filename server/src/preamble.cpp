@@ -1,0 +1,81 @@
+#include "preamble.hpp"
+
+#include "client_socket.hpp"
+
+#include <boost/asio/error.hpp>
+
+#include <array>
+#include <span>
+
+namespace asio = boost::asio;
+
+namespace finpost {
+
+namespace {
+
+// Takes of what has come what belongs to the header: `would_block` while that is not all of it. What is behind
+// it stays in the kernel, for the TLS handshake or as the payload.
+error_code take_header(client_socket& socket, preamble& first) {
+    std::array<std::byte, 512> room;
+    proxy_parser& header = *first.header;
+    while (header.reading() == proxy_parser::state::more) {
+        const auto seen = socket.look(room);
+        if (seen.has_error()) return seen.error();
+        first.begun = true;
+        std::size_t due = header.feed(std::span(room).first(*seen));
+        while (due > 0) {
+            const auto taken = socket.read_some(std::span(room).first(due));
+            if (taken.has_error()) return taken.error();
+            due -= *taken;
+        }
+    }
+    const bool good = header.reading() == proxy_parser::state::complete;
+    if (good) first.begun = false; // a proxy that says no more only looked
+    return good ? error_code() : error_code(reason::proxy_protocol);
+}
+
+// Nothing is spent on a client that has not sent a byte.
+error_code next_of_handshake(client_socket& socket, preamble& first) {
+    if (!first.begun) {
+        const auto seen = socket.peek();
+        if (seen.has_error()) return seen.error();
+        first.begun = true;
+        socket.secure(first.tls);
+    }
+    return socket.handshake();
+}
+
+using step = error_code (*)(client_socket&, preamble&);
+
+asio::awaitable<error_code> go_through(step next, client_socket& socket, preamble& first,
+                                       watchdog& dog) {
+    const watchdog::guard cancel(dog, [&socket] { socket.cancel(); });
+    for (;;) {
+        const error_code failed = next(socket, first);
+        if (failed != asio::error::would_block) co_return failed;
+        if (dog.error()) co_return dog.error();
+        auto [ec] = co_await socket.async_wait_readable();
+        if (dog.error()) co_return dog.error();
+        if (ec) co_return ec;
+    }
+}
+
+} // namespace
+
+asio::awaitable<error_code> read_proxy_header(client_socket& socket, preamble& first, duration limit,
+                                              watchdog& dog) {
+    dog.watch(duration::zero(), limit, reason::proxy_protocol);
+    error_code failed = co_await go_through(take_header, socket, first, dog);
+    // The end of the input in the middle of it.
+    if (failed == asio::error::eof && first.begun) co_return reason::proxy_protocol;
+    co_return failed;
+}
+
+asio::awaitable<error_code> shake_hands(client_socket& socket, preamble& first, duration limit,
+                                        watchdog& dog) {
+    dog.watch(duration::zero(), limit, reason::tls_handshake);
+    error_code failed = co_await go_through(next_of_handshake, socket, first, dog);
+    co_return failed;
+}
+
+} // namespace finpost

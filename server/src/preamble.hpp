@@ -1,0 +1,44 @@
+#pragma once
+
+#include "policy/admission.hpp"
+#include "policy/proxy_protocol.hpp"
+
+#include "finpost/tls_context.hpp"
+#include "finpost/units.hpp"
+#include "finpost/watchdog.hpp"
+
+#include <boost/asio/awaitable.hpp>
+
+#include <optional>
+#include <utility>
+
+namespace finpost {
+
+class client_socket;
+struct gateway_config;
+
+/// What has to come before a client's payload: a PROXY header, a TLS handshake, or the one and then the
+/// other. Most clients of most gateways have none, and pay nothing for it.
+class preamble {
+public:
+    preamble(bool proxied, tls_context wanted, admission::permit held)
+        : tls(std::move(wanted)), share(std::move(held)) {
+        if (proxied) header.emplace();
+    }
+
+    std::optional<proxy_parser> header;
+    tls_context tls;
+    admission::permit share; // of those that may be in their preamble at once
+    bool begun = false;      // a byte has come of what is due
+};
+
+/// Reads the header and not a byte more. Fails with `proxy_protocol` when it is bad or not there in time,
+/// with the watchdog's error, or with what the connection says.
+boost::asio::awaitable<error_code> read_proxy_header(client_socket& socket, preamble& first,
+                                                     duration limit, watchdog& dog);
+
+/// Agrees on TLS. Fails likewise, with `tls_handshake`.
+boost::asio::awaitable<error_code> shake_hands(client_socket& socket, preamble& first, duration limit,
+                                               watchdog& dog);
+
+} // namespace finpost

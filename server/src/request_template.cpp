@@ -1,0 +1,83 @@
+#include "request_template.hpp"
+
+#include "finpost/quoted.hpp"
+
+#include <array>
+#include <utility>
+
+namespace finpost {
+
+namespace {
+
+constexpr std::array<std::pair<std::string_view, request_value>, 6> names{{
+    {"peer.ip", request_value::peer_ip},
+    {"peer.port", request_value::peer_port},
+    {"local.port", request_value::local_port},
+    {"request.id", request_value::request_id},
+    {"payload.bytes", request_value::payload_bytes},
+    {"tls.peer_name", request_value::tls_peer_name},
+}};
+
+request_value value_named(std::string_view name) {
+    for (const auto& [word, value] : names)
+        if (word == name) return value;
+    return request_value::none;
+}
+
+parse_error unknown(std::string_view name) {
+    std::string message = quoted(name) + " in braces is no name: expected ";
+    for (std::size_t i = 0; i < names.size(); ++i) {
+        if (i > 0) message += i + 1 == names.size() ? " or " : ", ";
+        message += names[i].first;
+    }
+    return {message};
+}
+
+} // namespace
+
+parsed<std::vector<template_piece>> parse_template(std::string_view text) {
+    std::vector<template_piece> pieces(1);
+    for (std::size_t i = 0; i < text.size(); ++i) {
+        const char c = text[i];
+        if (c != '{' && c != '}') {
+            pieces.back().text += c;
+        } else if (i + 1 < text.size() && text[i + 1] == c) {
+            pieces.back().text += c;
+            ++i;
+        } else if (c == '}') {
+            return parse_error{quoted(text) + " has a } without its { (a plain one is written }})"};
+        } else {
+            const std::size_t end = text.find_first_of("{}", i + 1);
+            if (end == text.npos || text[end] == '{')
+                return parse_error{quoted(text) + " has a { without its } (a plain one is written "
+                                                  "{{)"};
+            const std::string_view name = text.substr(i + 1, end - i - 1);
+            pieces.back().value = value_named(name);
+            if (pieces.back().value == request_value::none) return unknown(name);
+            pieces.emplace_back();
+            i = end;
+        }
+    }
+    if (pieces.size() > 1 && pieces.back().text.empty()) pieces.pop_back();
+    return pieces;
+}
+
+void append_path_segment(std::string& out, std::string_view value) {
+    constexpr std::string_view plain = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
+                                       "0123456789-._~:@";
+    constexpr std::string_view digits = "0123456789ABCDEF";
+    for (const char c : value) {
+        if (plain.find(c) != plain.npos) {
+            out += c;
+        } else {
+            const auto byte = static_cast<unsigned char>(c);
+            ((out += '%') += digits[byte >> 4]) += digits[byte & 15];
+        }
+    }
+}
+
+void append_field_value(std::string& out, std::string_view value) {
+    for (const char c : value) out += c >= ' ' && c <= '~' ? c : '?';
+}
+
+} // namespace finpost

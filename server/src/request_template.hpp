@@ -1,0 +1,35 @@
+#pragma once
+
+#include "finpost/result.hpp"
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace finpost {
+
+/// What a template may name of an exchange; `none` is nothing.
+enum class request_value {
+    none, peer_ip, peer_port, local_port, request_id, payload_bytes, tls_peer_name
+};
+
+/// Text, and the value that follows it.
+struct template_piece {
+    std::string text;
+    request_value value = request_value::none;
+    friend bool operator==(const template_piece&, const template_piece&) = default;
+};
+
+/// Takes "/devices/{peer.ip}" apart; `{{` and `}}` are braces. Only the last piece may be without a
+/// value. An unknown name, and a brace without its partner, are errors that quote it.
+parsed<std::vector<template_piece>> parse_template(std::string_view text);
+
+/// Appends `value` as part of a path or a query (RFC 3986 §3.3): whatever else is percent-encoded,
+/// and a slash ends no segment.
+void append_path_segment(std::string& out, std::string_view value);
+
+/// Appends `value` as part of a field's value (RFC 9110 §5.5): what is not visible ASCII or a space
+/// becomes a question mark.
+void append_field_value(std::string& out, std::string_view value);
+
+} // namespace finpost

@@ -1,0 +1,168 @@
+#include "upstream/health_checks.hpp"
+
+#include "random.hpp"
+#include "upstream/connect_race.hpp"
+#include "upstream/request_head.hpp"
+#include "upstream/response_guard.hpp"
+#include "upstream/upstream_stream.hpp"
+#include "upstream/upstream_tls.hpp"
+
+#include "finpost/watchdog.hpp"
+
+#include <boost/asio/as_tuple.hpp>
+#include <boost/asio/bind_executor.hpp>
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/error.hpp>
+#include <boost/asio/post.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <boost/asio/use_awaitable.hpp>
+
+#include <exception>
+#include <optional>
+#include <span>
+#include <string>
+#include <utility>
+
+namespace asio = boost::asio;
+
+namespace finpost {
+
+namespace {
+
+constexpr auto as_result = asio::as_tuple(asio::use_awaitable);
+
+// Many gateways in front of one service must not ask in step.
+duration about(duration pause) {
+    const auto tenth = pause.count() / 10;
+    const auto by_chance = static_cast<duration::rep>(
+        random_bits() % static_cast<std::uint64_t>(2 * tenth + 1));
+    return pause - duration(tenth) + duration(by_chance);
+}
+
+} // namespace
+
+// Held by shared_ptr: an alarm that has gone off may be handled after the last check.
+struct health_checks::subject : std::enable_shared_from_this<subject> {
+    subject(std::size_t number, std::string request, const asio::any_io_executor& executor)
+        : endpoint(number), head(std::move(request)), pause(executor), alarm(executor) {}
+    const std::size_t endpoint;
+    const std::string head;
+    asio::steady_timer pause; // between two checks
+    asio::steady_timer alarm; // of the watchdog
+    watchdog dog;
+};
+
+health_checks::health_checks(asio::any_io_executor executor, const upstream_config& config,
+                             endpoint_set& endpoints, std::shared_ptr<resolver> names,
+                             const upstream_tls& tls, change on_change)
+    : strand_(asio::make_strand(std::move(executor))), every_(config.health_every),
+      timeout_(config.health_timeout), endpoints_(endpoints), names_(std::move(names)),
+      tls_(tls), on_change_(std::move(on_change)) {
+    if (config.health_path.empty()) return;
+    for (std::size_t i = 0; i < config.endpoints.size(); ++i) {
+        std::string head = health_head(config.endpoints[i], config.health_path);
+        subjects_.push_back(std::make_shared<subject>(i, std::move(head), strand_));
+    }
+}
+
+health_checks::~health_checks() = default;
+
+void health_checks::start(std::shared_ptr<const void> owner) {
+    for (const auto& one : subjects_) {
+        asio::co_spawn(strand_, run(owner, *one), [](std::exception_ptr bug) {
+            if (bug) std::rethrow_exception(bug); // to whoever runs the event loop
+        });
+    }
+}
+
+void health_checks::stop(std::shared_ptr<const void> owner) {
+    if (subjects_.empty()) return;
+    asio::post(strand_, [this, owner = std::move(owner)] {
+        stopped_ = true;
+        for (const auto& one : subjects_) {
+            one->dog.stop(reason::draining);
+            one->pause.cancel();
+        }
+    });
+}
+
+asio::awaitable<void> health_checks::run(std::shared_ptr<const void> /*owner*/, subject& one) {
+    while (!stopped_) {
+        const error_code found = co_await check(one);
+        one.alarm.cancel();
+        if (stopped_) co_return;
+        judge(one, found);
+        one.pause.expires_after(about(every_));
+        auto [ec] = co_await one.pause.async_wait(as_result);
+        static_cast<void>(ec); // over, or stopped
+    }
+}
+
+asio::awaitable<error_code> health_checks::check(subject& one) {
+    limit(one);
+    co_await names_->first_answer(one.endpoint, one.dog);
+    auto addresses = names_->of(one.endpoint);
+    if (addresses.empty()) co_return reason::upstream_unreachable;
+    const auto race = std::make_shared<connect_race>(strand_, strand_, std::move(addresses));
+    const auto until = watchdog::clock::now() + timeout_;
+    const error_code failed = co_await race->run(one.dog, until);
+    if (one.dog.error() || lacks_resources(failed)) co_return failed;
+    if (failed) co_return reason::upstream_unreachable;
+    upstream_stream stream(std::move(race->winner()), race->address(race->position()));
+    if (tls_.used()) {
+        tls_.secure(stream, one.endpoint);
+        const error_code insecure = co_await shake_hands(stream, one.dog);
+        if (insecure) co_return reason::upstream_unreachable;
+    }
+    const error_code found = co_await ask(one, stream);
+    co_return found;
+}
+
+asio::awaitable<error_code> health_checks::ask(subject& one, upstream_stream& stream) {
+    const watchdog::guard cancel(one.dog, [&stream] { stream.cancel(); });
+    auto rest = std::as_bytes(std::span(one.head));
+    while (!rest.empty()) {
+        if (one.dog.error()) co_return one.dog.error();
+        const auto sent = stream.write_some(rest, {});
+        if (sent.has_value()) rest = rest.subspan(*sent);
+        else if (sent.error() != asio::error::would_block) co_return reason::upstream_incomplete;
+        if (sent.has_value()) continue;
+        auto [ec] = co_await stream.async_wait_writable();
+        static_cast<void>(ec); // the write tells
+    }
+    response_guard guard(std::uint64_t{1} << 46, nullptr); // the body is not read
+    auto state = response_guard::state::more;
+    while (state == response_guard::state::more && guard.status() == 0) {
+        if (one.dog.error()) co_return one.dog.error();
+        guard.buffer().reserve(guard.wanted());
+        const auto got = stream.read_some(guard.buffer().room());
+        if (got.has_value()) state = guard.received(*got);
+        else if (got.error() == asio::error::eof) state = guard.closed();
+        else if (got.error() != asio::error::would_block) state = guard.cut();
+        if (got.has_value() || state != response_guard::state::more) continue;
+        auto [ec] = co_await stream.async_wait_readable();
+        static_cast<void>(ec); // the read tells
+    }
+    if (guard.status() == 0) co_return guard.why();
+    const bool well = guard.status() >= 200 && guard.status() < 300;
+    if (!well) co_return reason::upstream_status;
+    co_return error_code{};
+}
+
+void health_checks::limit(subject& one) {
+    one.dog.watch(watchdog::span::zero(), timeout_, reason::upstream_timeout);
+    one.alarm.expires_after(timeout_ + std::chrono::milliseconds(1)); // not before the limit
+    one.alarm.async_wait(
+        asio::bind_executor(strand_, [self = one.shared_from_this()](const error_code& ec) {
+            if (!ec) self->dog.expire(watchdog::clock::now());
+        }));
+}
+
+void health_checks::judge(const subject& one, error_code found) {
+    if (lacks_resources(found)) return; // says nothing about the endpoint
+    if (one.dog.error()) found = one.dog.error();
+    const auto why = found ? std::optional(to_reason(found)) : std::nullopt;
+    if (endpoints_.checked(one.endpoint, why)) on_change_(one.endpoint, found);
+}
+
+} // namespace finpost

@@ -1,0 +1,59 @@
+#pragma once
+
+#include "upstream/endpoint_set.hpp"
+#include "upstream/resolver.hpp"
+
+#include "finpost/config.hpp"
+#include "finpost/logger.hpp"
+
+#include <boost/asio/any_io_executor.hpp>
+#include <boost/asio/awaitable.hpp>
+#include <boost/asio/strand.hpp>
+
+#include <cstddef>
+#include <functional>
+#include <memory>
+#include <vector>
+
+namespace finpost {
+
+class upstream_stream;
+class upstream_tls;
+
+/// Asks every endpoint now and again whether it is well, and tells the endpoint set: a GET of
+/// `health_path` on a connection of its own, one at a time for each endpoint. A status of 200 to 299
+/// within `health_timeout` is well; the body is not waited for. Thread safe.
+class health_checks {
+public:
+    /// `on_change` is called when an endpoint comes to be avoided (with the reason) or is well again.
+    /// `endpoints` and `tls` outlive the owner that `start` is given.
+    using change = std::function<void(std::size_t endpoint, error_code why)>;
+    health_checks(boost::asio::any_io_executor executor, const upstream_config& config,
+                  endpoint_set& endpoints, std::shared_ptr<resolver> names,
+                  const upstream_tls& tls, change on_change);
+    ~health_checks();
+
+    /// The first checks begin at once. `owner` keeps this object alive until they have ended.
+    void start(std::shared_ptr<const void> owner);
+    /// Ends them, the ones under way included.
+    void stop(std::shared_ptr<const void> owner);
+
+private:
+    struct subject; // an endpoint and what is needed to check it
+    boost::asio::awaitable<void> run(std::shared_ptr<const void> owner, subject& one);
+    boost::asio::awaitable<error_code> check(subject& one);
+    boost::asio::awaitable<error_code> ask(subject& one, upstream_stream& stream);
+    void limit(subject& one);
+    void judge(const subject& one, error_code found);
+
+    boost::asio::strand<boost::asio::any_io_executor> strand_;
+    const duration every_, timeout_;
+    endpoint_set& endpoints_;
+    const std::shared_ptr<resolver> names_;
+    const upstream_tls& tls_;
+    const change on_change_;
+    std::vector<std::shared_ptr<subject>> subjects_;
+    bool stopped_ = false;
+};
+
+} // namespace finpost

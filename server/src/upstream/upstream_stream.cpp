@@ -1,0 +1,140 @@
+#include "upstream/upstream_stream.hpp"
+
+#include "finpost/watchdog.hpp"
+
+#include <boost/asio/as_tuple.hpp>
+#include <boost/asio/buffer.hpp>
+#include <boost/asio/error.hpp>
+#include <boost/asio/post.hpp>
+#include <boost/asio/this_coro.hpp>
+#include <boost/asio/use_awaitable.hpp>
+
+#include <array>
+#include <cerrno>
+#include <utility>
+
+#include <sys/socket.h>
+
+namespace asio = boost::asio;
+
+namespace finpost {
+
+namespace {
+
+constexpr auto as_result = asio::as_tuple(asio::use_awaitable);
+
+asio::ip::tcp::socket::wait_type wait_for(readiness what) noexcept {
+    using socket = asio::ip::tcp::socket;
+    return what == readiness::writable ? socket::wait_write : socket::wait_read;
+}
+
+// For what TLS has taken from the socket already: others have their turn, nothing is waited for.
+asio::awaitable<std::tuple<error_code>> soon() {
+    const asio::any_io_executor strand = co_await asio::this_coro::executor;
+    co_await asio::post(strand, asio::use_awaitable);
+    co_return std::tuple<error_code>();
+}
+
+} // namespace
+
+upstream_stream::upstream_stream(tcp::socket socket, const tcp::endpoint& address)
+    : socket_(std::move(socket)), address_(address) {
+    error_code ignored;
+    socket_.set_option(tcp::no_delay(true), ignored);
+    socket_.non_blocking(true, ignored);
+}
+
+upstream_stream& upstream_stream::operator=(upstream_stream&& other) noexcept {
+    say_goodbye();
+    tls_ = std::move(other.tls_);
+    socket_ = std::move(other.socket_);
+    address_ = other.address_;
+    return *this;
+}
+
+upstream_stream::~upstream_stream() { say_goodbye(); }
+
+void upstream_stream::say_goodbye() noexcept {
+    if (tls_) tls_->close_notify();
+}
+
+void upstream_stream::secure(const tls_context& context, std::string_view host,
+                             const tls_session& before) {
+    tls_ = std::make_unique<tls_layer>(context, tls_connection::role::client,
+                                       socket_.native_handle(), host);
+    tls_->connection().resume(before);
+}
+
+std::string_view upstream_stream::failure() const noexcept {
+    return tls_ ? std::string_view(tls_->connection().failure()) : std::string_view();
+}
+
+tls_session upstream_stream::session() const {
+    return tls_ ? tls_->connection().session() : tls_session();
+}
+
+bool upstream_stream::belongs_to(const tls_context& context) const noexcept {
+    return tls_ && tls_->connection().uses(context);
+}
+
+result<std::size_t> upstream_stream::read_some(std::span<std::byte> room) noexcept {
+    if (tls_) return tls_->read_some(room);
+    error_code ec;
+    const std::size_t n = socket_.read_some(asio::buffer(room.data(), room.size()), ec);
+    if (ec) return ec;
+    return n;
+}
+
+result<std::size_t> upstream_stream::write_some(std::span<const std::byte> first,
+                                                std::span<const std::byte> second) noexcept {
+    if (tls_) return tls_->write_some(first.empty() ? second : first);
+    const std::array<asio::const_buffer, 2> both{asio::buffer(first.data(), first.size()),
+                                                 asio::buffer(second.data(), second.size())};
+    error_code ec;
+    const std::size_t n = socket_.write_some(both, ec);
+    if (ec) return ec;
+    return n;
+}
+
+asio::awaitable<std::tuple<error_code>> upstream_stream::async_wait_readable() {
+    if (!tls_) return socket_.async_wait(tcp::socket::wait_read, as_result);
+    if (tls_->input_at_hand()) return soon();
+    return socket_.async_wait(wait_for(tls_->to_read()), as_result);
+}
+
+asio::awaitable<std::tuple<error_code>> upstream_stream::async_wait_writable() {
+    return socket_.async_wait(tls_ ? wait_for(tls_->to_write()) : tcp::socket::wait_write, as_result);
+}
+
+void upstream_stream::cancel() noexcept {
+    error_code ignored;
+    socket_.cancel(ignored);
+}
+
+// Over TLS something may be there that is no byte of a response: the tickets of TLS 1.3.
+bool upstream_stream::is_quiet() noexcept {
+    if (tls_) return tls_->peek().error() == asio::error::would_block;
+    char byte = 0;
+    return ::recv(socket_.native_handle(), &byte, 1, MSG_PEEK | MSG_DONTWAIT) < 0 &&
+           (errno == EAGAIN || errno == EWOULDBLOCK);
+}
+
+bool upstream_stream::has_bytes() noexcept {
+    if (tls_) return tls_->peek().has_value();
+    char byte = 0;
+    return ::recv(socket_.native_handle(), &byte, 1, MSG_PEEK | MSG_DONTWAIT) > 0;
+}
+
+asio::awaitable<error_code> shake_hands(upstream_stream& stream, watchdog& dog) {
+    const watchdog::guard cancel(dog, [&stream] { stream.cancel(); });
+    for (;;) {
+        const error_code failed = stream.handshake();
+        if (failed != asio::error::would_block) co_return failed;
+        if (dog.error()) co_return dog.error();
+        auto [ec] = co_await stream.async_wait_readable();
+        if (dog.error()) co_return dog.error();
+        if (ec) co_return ec;
+    }
+}
+
+} // namespace finpost

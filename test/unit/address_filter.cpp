@@ -1,0 +1,62 @@
+#include "policy/address_filter.hpp"
+
+#include <boost/test/unit_test.hpp>
+
+#include <initializer_list>
+#include <string>
+
+using namespace finpost;
+
+namespace {
+
+std::vector<network> list(std::initializer_list<const char*> texts) {
+    std::vector<network> out;
+    for (const char* text : texts) out.push_back(parse_network(text).value());
+    return out;
+}
+
+socket_address peer(const std::string& text) { return parse_socket_address(text).value(); }
+
+} // namespace
+
+BOOST_AUTO_TEST_SUITE(address_filter)
+
+BOOST_AUTO_TEST_CASE(without_lists_everybody_comes_in) {
+    const finpost::address_filter filter({}, {});
+    for (const char* text : {"0.0.0.0:1", "203.0.113.9:7", "[::]:1", "[2001:db8::1]:9"})
+        BOOST_TEST(filter.admits(peer(text)), text);
+}
+
+BOOST_AUTO_TEST_CASE(with_an_allow_list_nobody_else_does) {
+    const finpost::address_filter filter(list({"10.0.0.0/8", "2001:db8::/32"}), {});
+    BOOST_TEST(filter.admits(peer("10.255.0.1:5000")));
+    BOOST_TEST(filter.admits(peer("[2001:db8:1::7]:1")));
+    BOOST_TEST(!filter.admits(peer("11.0.0.1:5000")));
+    BOOST_TEST(!filter.admits(peer("[2001:db9::7]:1")));
+    // The first bytes are those of 10.0.0.0, but it is no IPv4 address.
+    BOOST_TEST(!filter.admits(peer("[a00::1]:1")));
+}
+
+BOOST_AUTO_TEST_CASE(deny_wins_over_allow) {
+    const finpost::address_filter filter(list({"10.0.0.0/8"}), list({"10.1.0.0/16", "10.2.3.4"}));
+    BOOST_TEST(filter.admits(peer("10.0.0.1:1")));
+    BOOST_TEST(!filter.admits(peer("10.1.255.1:1")));
+    BOOST_TEST(!filter.admits(peer("10.2.3.4:1")));
+    BOOST_TEST(filter.admits(peer("10.2.3.5:1")));
+    const finpost::address_filter same(list({"10.0.0.0/8"}), list({"10.0.0.0/8"}));
+    BOOST_TEST(!same.admits(peer("10.0.0.1:1")));
+}
+
+BOOST_AUTO_TEST_CASE(with_a_deny_list_alone_everybody_else_does) {
+    const finpost::address_filter filter({}, list({"::/0"}));
+    BOOST_TEST(!filter.admits(peer("[::1]:1")));
+    BOOST_TEST(filter.admits(peer("127.0.0.1:1")));
+}
+
+BOOST_AUTO_TEST_CASE(an_ipv4_mapped_peer_is_an_ipv4_peer) {
+    const finpost::address_filter filter(list({"192.0.2.0/24"}), list({"::/0"}));
+    BOOST_TEST(filter.admits(peer("[::ffff:192.0.2.7]:1")));
+    BOOST_TEST(!filter.admits(peer("[::ffff:192.0.3.7]:1")));
+}
+
+BOOST_AUTO_TEST_SUITE_END()

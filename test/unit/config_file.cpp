@@ -1,0 +1,314 @@
+#include "config_file.hpp"
+
+#include "option_table.hpp"
+
+#include <boost/test/unit_test.hpp>
+
+#include <algorithm>
+#include <filesystem>
+#include <fstream>
+#include <iterator>
+#include <map>
+#include <random>
+#include <sstream>
+#include <string>
+#include <vector>
+
+using namespace finpost;
+namespace fs = std::filesystem;
+
+namespace {
+
+using strings = std::vector<std::string>;
+
+std::string content(const fs::path& file) {
+    std::ifstream in(file);
+    return {std::istreambuf_iterator<char>(in), {}};
+}
+
+std::string all(const strings& lines) {
+    std::string text;
+    for (const std::string& one : lines) text += one + '\n';
+    return text;
+}
+
+strings problems_of(const std::string& text, const std::string& name = "finpost.toml") {
+    strings problems;
+    const auto file = parse_config_file(text, name, problems);
+    if (problems.empty()) configure({}, file, problems);
+    else if (all(problems).find("[not TOML]") == std::string::npos) configure({}, file, problems);
+    return problems;
+}
+
+daemon_config config_of(const std::string& text) {
+    strings problems;
+    const auto file = parse_config_file(text, "finpost.toml", problems);
+    const daemon_config config = configure({}, file, problems);
+    BOOST_TEST(all(problems) == "", text);
+    return config;
+}
+
+std::vector<fs::path> files_in(const char* folder) {
+    std::vector<fs::path> files;
+    for (const auto& one : fs::directory_iterator(fs::path(FINPOST_SOURCE_DIR) / folder))
+        files.push_back(one.path());
+    std::sort(files.begin(), files.end());
+    BOOST_REQUIRE(!files.empty());
+    return files;
+}
+
+// The lines of a fixture that say what is wrong with it.
+strings expected_problems(const std::string& text) {
+    constexpr std::string_view sign = "# problem: ";
+    strings expected;
+    std::istringstream lines(text);
+    for (std::string line; std::getline(lines, line);)
+        if (line.starts_with(sign)) expected.push_back(line.substr(sign.size()));
+    return expected;
+}
+
+bool same(const daemon_config& a, const daemon_config& b) {
+    const auto same_listener = [](const listener_config& x, const listener_config& y) {
+        return x.gateway == y.gateway && x.upstream == y.upstream;
+    };
+    const auto same_upstream = [](const named_upstream& x, const named_upstream& y) {
+        return x.name == y.name && x.config == y.config;
+    };
+    return std::equal(a.listeners.begin(), a.listeners.end(), b.listeners.begin(),
+                      b.listeners.end(), same_listener) &&
+           std::equal(a.upstreams.begin(), a.upstreams.end(), b.upstreams.begin(),
+                      b.upstreams.end(), same_upstream) &&
+           a.demo == b.demo && a.threads == b.threads && a.admin == b.admin &&
+           a.drain == b.drain && a.drain_delay == b.drain_delay && a.log.level == b.log.level &&
+           a.log.format == b.log.format && a.log.file == b.log.file;
+}
+
+// Good values for an option; none for one that this does not know.
+strings good_values(const option_row& row) {
+    static const std::map<std::string_view, strings> special{
+        {"--listen", {"127.0.0.1:0", "[::1]:0", "0.0.0.0:0"}},
+        {"--upstream", {"http://127.0.0.1:3000"}},
+        {"--demo", {}},
+        {"--method", {"PUT", "PATCH"}},
+        {"--path", {"/a\"b\\c", "/{peer.ip}?x={request.id}"}},
+        {"--header", {"X-A: \"quoted\\\"", "X-A: {peer.ip} {{x}}"}},
+        {"--content-type", {"text/plain; charset=\"utf-8\""}},
+        {"--max-buffered", {"1GiB", "3GiB", "99999999"}},
+        {"--threads", {"1", "007", "1024"}},
+        {"--admin", {"off", "127.0.0.1:0"}},
+        {"--log-file", {"/var/log/\"x\"\t.log"}},
+        {"--log-level", {"trace", "off"}},
+        {"--health-path", {"/health", "off"}},
+        {"--allow", {"10.0.0.0/8", "::1"}},
+        {"--deny", {"10.1.0.0/16"}},
+        {"--trace-sampled", {"0.05", "off"}},
+    };
+    if (const auto found = special.find(row.flag); found != special.end()) return found->second;
+    if (row.value == "SIZE") return {"1KiB", "12345", "64MiB"};
+    if (row.value == "D") return {"1ms", "90s", "2m"};
+    if (row.value == "N") return {"1", "4000", "00012"};
+    strings words;
+    std::istringstream choices{std::string(row.value)};
+    for (std::string word; std::getline(choices, word, '|');) words.push_back(word);
+    daemon_config scratch;
+    return words.empty() || !row.set(scratch, words.front()).empty() ? strings{} : words;
+}
+
+// Good only together, and with the files they name: test/flow/finpostd_tls.cpp.
+bool is_about_tls(std::string_view flag) {
+    for (const std::string_view one :
+         {"--tls-cert", "--tls-key", "--tls-client-ca", "--tls-client-auth", "--upstream-ca",
+          "--upstream-cert", "--upstream-key", "--upstream-server-name", "--upstream-insecure"})
+        if (flag == one) return true;
+    return false;
+}
+
+given_values some_of(option_scope scope, std::mt19937& random) {
+    given_values given;
+    for (const option_row& row : option_table()) {
+        const strings values = good_values(row);
+        if (row.scope() != scope || values.empty() || is_about_tls(row.flag) || random() % 2 == 0) continue;
+        given[row.flag] = {{values[random() % values.size()]}, std::string(row.flag)};
+        if (row.flag == "--path") given[row.flag].texts = {values[1]};
+    }
+    return given;
+}
+
+} // namespace
+
+BOOST_AUTO_TEST_SUITE(config_file)
+
+BOOST_AUTO_TEST_CASE(every_valid_file_is_read_without_a_complaint) {
+    for (const fs::path& file : files_in("test/config/valid")) {
+        BOOST_TEST_CONTEXT(file.filename().string()) {
+            BOOST_TEST(all(problems_of(content(file))) == "");
+        }
+    }
+}
+
+BOOST_AUTO_TEST_CASE(every_invalid_file_is_told_all_its_problems_with_line_and_key) {
+    for (const fs::path& file : files_in("test/config/invalid")) {
+        BOOST_TEST_CONTEXT(file.filename().string()) {
+            const std::string text = content(file);
+            const strings expected = expected_problems(text);
+            const strings problems = problems_of(text, "x.toml");
+            BOOST_TEST(!expected.empty());
+            BOOST_TEST(problems.size() == expected.size(), all(problems));
+            for (const std::string& one : expected) {
+                const std::string start = one.starts_with("--") ? one : "x.toml:" + one;
+                const bool told = std::any_of(problems.begin(), problems.end(), [&](auto& problem) {
+                    return problem.starts_with(start);
+                });
+                BOOST_TEST(told, one << "\nnot in:\n" << all(problems));
+            }
+        }
+    }
+}
+
+BOOST_AUTO_TEST_CASE(every_example_of_the_repository_is_valid) {
+    std::size_t blocks = 0;
+    const fs::path root = FINPOST_SOURCE_DIR;
+    const auto check = [&](const std::string& text, const std::string& name) {
+        ++blocks;
+        BOOST_TEST_CONTEXT(name << ":\n" << text) { BOOST_TEST(all(problems_of(text)) == ""); }
+    };
+    const auto look_at = [&](const fs::path& file) {
+        if (file.extension() == ".toml") return check(content(file), file.string());
+        if (file.extension() != ".md") return;
+        std::istringstream lines(content(file));
+        std::string block;
+        bool inside = false;
+        for (std::string line; std::getline(lines, line);) {
+            if (inside && line == "```") check(block, file.string());
+            if (inside && line != "```") block += line + '\n';
+            if (line == "```toml") block.clear();
+            inside = line == "```toml" || (inside && line != "```");
+        }
+    };
+    for (const auto& one : fs::directory_iterator(root)) look_at(one.path());
+    for (const char* folder : {"server", "client", "docker", "test"})
+        for (const auto& one : fs::recursive_directory_iterator(root / folder))
+            if (one.path().string().find("/config/invalid/") == std::string::npos)
+                look_at(one.path());
+    BOOST_TEST(blocks >= 7u);
+}
+
+BOOST_AUTO_TEST_CASE(the_example_has_every_key) {
+    const std::string text = content(fs::path(FINPOST_SOURCE_DIR) / "docker/finpost.toml");
+    for (const option_row& row : option_table()) {
+        const std::string key = '\n' + row.table_key() + " = ";
+        const std::string table = '.' + row.table_key() + ']';
+        const bool there = text.find(key) != text.npos || text.find(table) != text.npos ||
+                           text.find("\n# " + row.table_key() + " = ") != text.npos;
+        BOOST_TEST((there || row.flag == "--demo"), row.flag); // the demo has no file's tables
+    }
+}
+
+BOOST_AUTO_TEST_CASE(the_tables_reach_their_listeners_and_upstreams) {
+    const auto config = config_of(content(fs::path(FINPOST_SOURCE_DIR) /
+                                          "test/config/valid/long.toml"));
+    BOOST_REQUIRE((config.listeners.size() == 2u && config.upstreams.size() == 2u));
+    const listener_config &a = config.listeners[0], &b = config.listeners[1];
+    BOOST_TEST((a.upstream == "orders" && b.upstream == "labs"));
+    BOOST_TEST((a.gateway.decode == codec::base64 && b.gateway.decode == codec::none));
+    BOOST_TEST((a.gateway.max_connections == 500u && b.gateway.max_connections == 10'000u));
+    BOOST_TEST((a.gateway.max_buffered == 2u << 30 && b.gateway.max_buffered == 2u << 30));
+    BOOST_TEST((b.gateway.listen.size() == 2u && b.gateway.on_refusal == refusal_style::close));
+    const auto orders = std::find_if(config.upstreams.begin(), config.upstreams.end(),
+                                     [](const auto& one) { return one.name == "orders"; });
+    BOOST_REQUIRE((orders != config.upstreams.end()));
+    BOOST_TEST(orders->config.endpoints.size() == 2u);
+    BOOST_TEST(orders->config.path == "/orders/{request.id}");
+    BOOST_REQUIRE(orders->config.headers.size() == 2u);
+    BOOST_TEST((orders->config.headers[1] == http_header{"X-Device", "{peer.ip}"}));
+}
+
+BOOST_AUTO_TEST_CASE(a_flag_wins_over_the_file_in_every_table) {
+    strings problems;
+    const auto file = parse_config_file("[[listeners]]\nlisten = '127.0.0.1:0'\nmax_payload = 1\n"
+                                        "[[listeners]]\nlisten = '127.0.0.1:0'\n"
+                                        "[upstreams.a]\nendpoints = 'http://127.0.0.1'\n",
+                                        "x.toml", problems);
+    const given_values given{{"--max-payload", {{"4KiB"}, "--max-payload"}}};
+    const auto config = configure(given, file, problems);
+    BOOST_TEST(all(problems) == "");
+    for (const listener_config& one : config.listeners)
+        BOOST_TEST(one.gateway.max_payload == 4096u);
+    configure({{"--listen", {{"127.0.0.1:0"}, "--listen"}}}, file, problems);
+    BOOST_TEST(all(problems).starts_with("--listen: cannot stand beside a file with [[listeners]]"));
+    problems.clear();
+    configure({{"--max-payload", {{"4x"}, "--max-payload"}}}, file, problems);
+    BOOST_TEST(problems.size() == 1u); // and not once a table
+}
+
+BOOST_AUTO_TEST_CASE(what_is_shown_is_a_file_that_says_the_same) {
+    std::mt19937 random(7);
+    for (int round = 0; round < 300; ++round) {
+        struct config_file said;
+        const bool tables = round % 2 == 1;
+        said.top.values = some_of(option_scope::process, random);
+        if (tables) {
+            said.upstreams.resize(1 + random() % 3);
+            said.listeners.resize(1 + random() % 3);
+            for (std::size_t i = 0; i < said.upstreams.size(); ++i) {
+                said.upstreams[i].values = some_of(option_scope::upstream, random);
+                said.upstreams[i].values["--upstream"] = {{"http://127.0.0.1:3000"}, "x"};
+                said.upstreams[i].name.texts = {"up-" + std::to_string(i)};
+            }
+            for (file_table& one : said.listeners) {
+                one.values = some_of(option_scope::listener, random);
+                one.values["--listen"] = {{"127.0.0.1:0"}, "x"};
+                one.name.texts = {"up-" + std::to_string(random() % said.upstreams.size())};
+            }
+        } else {
+            said.top.values.merge(some_of(option_scope::listener, random));
+            said.top.values.merge(some_of(option_scope::upstream, random));
+            said.top.values["--upstream"] = {{"http://127.0.0.1:3000"}, "x"};
+        }
+        strings problems;
+        const daemon_config first = configure({}, said, problems);
+        BOOST_TEST_REQUIRE(all(problems) == "");
+        const std::string shown = effective_config(first);
+        const daemon_config second = config_of(shown);
+        BOOST_TEST_REQUIRE(same(first, second), shown);
+        const std::string again = effective_config(second);
+        BOOST_TEST(again.size() > 200u);
+        BOOST_TEST(effective_config(config_of(again)) == again);
+    }
+}
+
+BOOST_AUTO_TEST_CASE(what_proves_who_sends_is_masked) {
+    const auto config = config_of("upstream = 'http://127.0.0.1:3000'\n"
+                                  "header = ['Authorization: Bearer hush', 'X-Api-Key: hush', "
+                                  "'Cookie: hush', 'X-Site: Berlin']\n");
+    const std::string shown = effective_config(config);
+    BOOST_TEST((shown.find("hush") == shown.npos), shown);
+    BOOST_TEST((shown.find("X-Site: Berlin") != shown.npos), shown);
+    config_of(shown); // and still a file
+}
+
+BOOST_AUTO_TEST_CASE(a_file_that_cannot_be_read_is_the_only_problem) {
+    strings problems;
+    load_config({}, "/nowhere/finpost.toml", problems);
+    BOOST_TEST(all(problems) == "/nowhere/finpost.toml: cannot be read: No such file or directory\n");
+    problems.clear();
+    load_config({}, "/", problems);
+    BOOST_TEST(all(problems) == "/: cannot be read: Is a directory\n");
+}
+
+BOOST_AUTO_TEST_CASE(any_bytes_are_read_or_told) {
+    std::mt19937 random(11);
+    const std::string good = content(fs::path(FINPOST_SOURCE_DIR) / "test/config/valid/long.toml");
+    for (int round = 0; round < 2000; ++round) {
+        std::string text = good;
+        for (int i = 0; i < 3; ++i) {
+            const std::size_t at = random() % text.size();
+            if (random() % 2 == 0) text[at] = static_cast<char>(random());
+            else text.erase(at, random() % 20);
+        }
+        for (const std::string& problem : problems_of(text))
+            BOOST_TEST(problem.find('\n') == problem.npos, problem);
+    }
+}
+
+BOOST_AUTO_TEST_SUITE_END()

@@ -1,0 +1,50 @@
+#include "policy/shortage.hpp"
+
+#include <boost/test/unit_test.hpp>
+
+#include <atomic>
+#include <future>
+
+using namespace finpost;
+using namespace std::chrono_literals;
+
+BOOST_AUTO_TEST_SUITE(shortage)
+
+BOOST_AUTO_TEST_CASE(it_begins_once_and_ends_once_however_often_it_is_met) {
+    finpost::shortage of;
+    const auto now = finpost::shortage::clock::now();
+    BOOST_TEST(!of.over(now).has_value());
+    BOOST_TEST(!of.is_on());
+    BOOST_TEST(of.met(now));
+    BOOST_TEST(of.is_on());
+    BOOST_TEST(!of.met(now + 1s));
+    of.refused();
+    of.refused();
+    const auto was = of.over(now + 3s);
+    BOOST_REQUIRE(was.has_value());
+    BOOST_TEST((was->lasted == 3s));
+    BOOST_TEST(was->refused == 2);
+    BOOST_TEST(!of.is_on());
+    BOOST_TEST(!of.over(now + 4s).has_value());
+    // The next one counts from its own beginning.
+    BOOST_TEST(of.met(now + 5s));
+    BOOST_TEST(of.over(now + 6s)->refused == 0);
+}
+
+BOOST_AUTO_TEST_CASE(only_while_it_is_on_they_take_turns) {
+    finpost::shortage of;
+    BOOST_TEST(!of.turn().owns_lock());
+    of.met(finpost::shortage::clock::now());
+    std::atomic<bool> mine{true};
+    auto turn = of.turn();
+    BOOST_REQUIRE(turn.owns_lock());
+    auto other = std::async(std::launch::async, [&] {
+        const auto second = of.turn();
+        return !mine;
+    });
+    mine = false;
+    turn.unlock();
+    BOOST_TEST(other.get());
+}
+
+BOOST_AUTO_TEST_SUITE_END()
