@@ -1,0 +1,74 @@
+// A handler of one's own: answers without HTTP, and waits for something slow the right way.
+//
+//   custom_handler [LISTEN]            127.0.0.1:5000 without
+#include <finpost/gateway.hpp>
+#include <finpost/metrics.hpp>
+#include <finpost/watchdog.hpp>
+
+#include <boost/asio/as_tuple.hpp>
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/signal_set.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <boost/asio/this_coro.hpp>
+#include <boost/asio/use_awaitable.hpp>
+
+#include <chrono>
+#include <csignal>
+#include <iostream>
+#include <string>
+
+namespace asio = boost::asio;
+using namespace std::chrono_literals;
+
+namespace {
+
+//! [a handler that answers at once]
+// The payload backwards; an empty one is refused.
+asio::awaitable<finpost::reply> turn_around(finpost::request asked) {
+    if (asked.body().empty()) co_return finpost::reply(finpost::reason::empty);
+    const std::string_view text = asked.body().text();
+    const std::string reversed(text.rbegin(), text.rend());
+    co_return finpost::reply(finpost::payload(reversed));
+}
+//! [a handler that answers at once]
+
+//! [a handler that waits]
+// The payload itself, when the device that it is for has had its 50 ms. The watchdog is told how long that may take,
+// and what ends the wait when it takes longer or the gateway stops.
+asio::awaitable<finpost::reply> ask_a_device(finpost::request asked) {
+    finpost::watchdog& dog = asked.dog();
+    const asio::any_io_executor executor = co_await asio::this_coro::executor;
+    asio::steady_timer device(executor, 50ms);
+    const finpost::watchdog::guard cancel(dog, [&device] { device.cancel(); });
+    dog.watch(0s, 5s, finpost::reason::upstream_timeout);
+    if (dog.error()) co_return finpost::reply(finpost::to_reason(dog.error()));
+    auto [ec] = co_await device.async_wait(asio::as_tuple(asio::use_awaitable));
+    static_cast<void>(ec); // why it ended, the watchdog tells
+    if (dog.error()) co_return finpost::reply(finpost::to_reason(dog.error()));
+    co_return finpost::reply(std::move(asked.body()));
+}
+//! [a handler that waits]
+
+// One handler for both: it is a function, and may choose.
+asio::awaitable<finpost::reply> answer(finpost::request asked) {
+    if (asked.body().text().starts_with("device: ")) return ask_a_device(std::move(asked));
+    return turn_around(std::move(asked));
+}
+
+} // namespace
+
+int main(int argc, char** argv) {
+    finpost::metrics counters; // first: it outlives everything that counts
+    asio::io_context io;       // second: it outlives the gateway
+
+    finpost::gateway_config config;
+    config.listen = {finpost::parse_socket_address(argc > 1 ? argv[1] : "127.0.0.1:5000").value()};
+    finpost::gateway gateway(io.get_executor(), config, answer, counters);
+    gateway.start();
+
+    asio::signal_set signals(io, SIGINT, SIGTERM);
+    signals.async_wait([&](auto, int) { gateway.async_drain(10s, [](finpost::error_code) {}); });
+    std::cout << "listening on " << to_string(gateway.endpoints().front()) << std::endl;
+    io.run(); // returns when the last exchange is done
+    std::cout << counters.replied.value() << " replies\n";
+}
