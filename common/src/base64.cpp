@@ -1,58 +1,15 @@
 #include "finpost/base64.hpp"
 
-#include <openssl/evp.h>
+#include "base64_groups.hpp"
 
 #include <algorithm>
 #include <array>
-#include <cstdint>
-#include <cstring>
 
 namespace finpost::base64 {
 
 namespace {
 
-// OpenSSL takes and returns `int` sizes: everything goes through it in slices of whole groups. The
-// decoder's slice is copied first, so it is small.
-constexpr std::size_t encode_slice = 3u << 20;
-constexpr std::size_t decode_slice = 4u << 10;
-
-constexpr std::uint8_t foreign = 0xff;
-
-// The value of each character of the standard alphabet (RFC 4648 §4), `foreign` for everything else.
-constexpr std::array<std::uint8_t, 256> values = [] {
-    constexpr std::string_view alphabet =
-        "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-    std::array<std::uint8_t, 256> table{};
-    table.fill(foreign);
-    for (std::size_t i = 0; i < alphabet.size(); ++i) {
-        table[static_cast<unsigned char>(alphabet[i])] = static_cast<std::uint8_t>(i);
-    }
-    return table;
-}();
-
-std::uint8_t value_of(std::byte c) noexcept {
-    return values[std::to_integer<std::size_t>(c)];
-}
-
-std::span<const std::byte> without_line_end(std::span<const std::byte> in) noexcept {
-    if (in.empty() || in.back() != std::byte{'\n'}) return in;
-    in = in.first(in.size() - 1);
-    if (in.empty() || in.back() != std::byte{'\r'}) return in;
-    return in.first(in.size() - 1);
-}
-
-// How many characters of the alphabet `text` begins with.
-std::size_t alphabet_run(std::span<const std::byte> text) noexcept {
-    constexpr std::size_t step = 16; // one test for many characters: nearly every text is valid
-    std::size_t i = 0;
-    for (; text.size() - i >= step; i += step) {
-        std::uint8_t seen = 0;
-        for (std::size_t k = 0; k < step; ++k) seen |= value_of(text[i + k]);
-        if ((seen & 0x80) != 0) break;
-    }
-    while (i < text.size() && value_of(text[i]) != foreign) ++i;
-    return i;
-}
+constexpr std::byte pad{'='}, cr{'\r'}, lf{'\n'};
 
 std::string_view cause_of(std::byte c) noexcept {
     switch (std::to_integer<unsigned char>(c)) {
@@ -67,86 +24,128 @@ std::string_view cause_of(std::byte c) noexcept {
     }
 }
 
-decode_result failed(std::size_t offset, std::string_view cause) {
-    decode_result out;
-    out.error = decode_error{offset, cause};
-    return out;
-}
-
-// Whole groups of checked characters become bytes. OpenSSL promises nothing about decoding in place.
-bool decode_groups(std::span<const std::byte> text, std::byte* out) {
-    std::array<unsigned char, decode_slice> copy;
-    std::memcpy(copy.data(), text.data(), text.size());
-    const int made = EVP_DecodeBlock(reinterpret_cast<unsigned char*>(out), copy.data(),
-                                     static_cast<int>(text.size()));
-    return made == static_cast<int>(decoded_size(text.size()));
-}
-
-// What is left after the full groups: nothing, a padded group at the end, or something wrong.
-decode_result decode_end(std::span<const std::byte> text, std::size_t at, std::byte* out) {
-    constexpr std::byte pad{'='};
-    const std::size_t first_odd = at + alphabet_run(text.subspan(at));
-    const std::size_t written = decoded_size(at);
-    if (first_odd == text.size()) {
-        if (first_odd != at) return failed(text.size(), "the text ends within a group of four");
-        return {written, std::nullopt};
-    }
-    const std::size_t kept = first_odd - at; // characters of the group before its padding
-    if (text[first_odd] != pad || kept < 2) return failed(first_odd, cause_of(text[first_odd]));
-    for (std::size_t i = first_odd + 1; i < at + 4; ++i) {
-        if (i == text.size()) return failed(i, "the text ends within its padding");
-        if (text[i] != pad) return failed(i, "a character other than padding after padding");
-    }
-    if (text.size() > at + 4) return failed(at + 4, "more text after the padding");
-    // OpenSSL drops the bits that no byte takes; two texts for the same bytes are a covert channel
-    // (RFC 4648 §3.5, §12).
-    const unsigned unused = kept == 2 ? 0x0f : 0x03;
-    if ((value_of(text[first_odd - 1]) & unused) != 0) {
-        return failed(first_odd - 1, "bits that must be zero before the padding");
-    }
-    // It writes a zero byte for each padding character: not to the caller's memory.
-    std::array<std::byte, 3> last{};
-    if (!decode_groups(text.subspan(at), last.data())) return failed(at, "not decodable");
-    std::memcpy(out, last.data(), kept - 1);
-    return {written + kept - 1, std::nullopt};
-}
-
 } // namespace
 
 std::size_t encode(std::span<const std::byte> in, char* out) {
-    if (in.empty()) return 0;
-    const auto* from = reinterpret_cast<const unsigned char*>(in.data());
-    auto* to = reinterpret_cast<unsigned char*>(out);
-    // OpenSSL ends what it writes with a NUL, for which there is no room: the last group overwrites the
-    // NULs of the slices before it and takes its own way through a buffer.
-    std::size_t before_last = (in.size() - 1) / 3 * 3;
-    const std::size_t in_last = in.size() - before_last;
-    while (before_last > 0) {
-        const std::size_t n = std::min(before_last, encode_slice);
-        EVP_EncodeBlock(to, from, static_cast<int>(n));
-        from += n;
-        to += encoded_size(n);
-        before_last -= n;
+    encoder whole;
+    const std::size_t made = whole.encode(in, out);
+    return made + whole.finish(out + made);
+}
+
+std::size_t encoder::encode(std::span<const std::byte> in, char* out) {
+    std::size_t made = 0;
+    if (kept_ > 0) {
+        const std::size_t missing = std::min(3 - kept_, in.size());
+        std::copy_n(in.begin(), missing, carried_ + kept_);
+        kept_ += missing;
+        in = in.subspan(missing);
+        if (kept_ < 3) return 0;
+        detail::encode_groups(carried_, out);
+        made = 4;
     }
-    std::array<unsigned char, 5> last;
-    EVP_EncodeBlock(last.data(), from, static_cast<int>(in_last));
-    std::memcpy(to, last.data(), 4);
-    return encoded_size(in.size());
+    const std::size_t whole = detail::encode_groups(in, out + made);
+    kept_ = in.size() - whole;
+    std::copy_n(in.begin() + static_cast<std::ptrdiff_t>(whole), kept_, carried_);
+    return made + encoded_size(whole);
+}
+
+std::size_t encoder::finish(char* out) {
+    if (kept_ == 0) return 0;
+    std::fill(carried_ + kept_, carried_ + 3, std::byte{});
+    detail::encode_groups(carried_, out);
+    std::fill(out + kept_ + 1, out + 4, '=');
+    kept_ = 0;
+    return 4;
+}
+
+decode_result decoder::decode(std::span<const std::byte> in, std::byte* out) {
+    std::byte* to = out;
+    // Up to the start of a group, then many groups at once, then what is left or is no such group.
+    const std::size_t to_group = std::min<std::size_t>((4u - in_group_) % 4, in.size());
+    if (const auto error = take_each(in.first(to_group), to)) return {0, error};
+    in = in.subspan(to_group);
+    if (in_group_ == 0 && padding_ == padding::none && line_ == line_end::none) {
+        const std::size_t whole = detail::decode_groups(in, to);
+        read_ += whole;
+        to += decoded_size(whole);
+        in = in.subspan(whole);
+    }
+    if (const auto error = take_each(in, to)) return {0, error};
+    return {static_cast<std::size_t>(to - out), std::nullopt};
+}
+
+std::optional<decode_error> decoder::take_each(std::span<const std::byte> in, std::byte*& out) {
+    for (const std::byte c : in) {
+        if (const auto error = take(c, out)) return error;
+        ++read_;
+    }
+    return std::nullopt;
+}
+
+// One character, at the offset `read_`.
+std::optional<decode_error> decoder::take(std::byte c, std::byte*& out) {
+    // Only an LF may follow a CR, and nothing an LF: otherwise it was no line end that began there.
+    if (line_ == line_end::cr && c != lf) return decode_error{line_end_, cause_here(cr)};
+    if (line_ == line_end::lf) return decode_error{line_end_, cause_here(lf)};
+    if (c == cr || c == lf) {
+        if (line_ == line_end::none) line_end_ = read_;
+        line_ = c == cr ? line_end::cr : line_end::lf;
+        return std::nullopt;
+    }
+    if (c == pad) return take_padding();
+    const std::uint8_t value = detail::value_of(c);
+    if (value == detail::foreign || padding_ != padding::none)
+        return decode_error{read_, cause_here(c)};
+    bits_ = bits_ << 6 | value;
+    if (in_group_ > 0) {
+        const unsigned rest = 6u - 2u * in_group_; // bits left over: 4, 2 or 0
+        *out++ = static_cast<std::byte>(bits_ >> rest);
+        bits_ &= (1u << rest) - 1;
+    }
+    in_group_ = (in_group_ + 1u) % 4;
+    return std::nullopt;
+}
+
+std::optional<decode_error> decoder::take_padding() {
+    if (padding_ == padding::complete || in_group_ < 2) return decode_error{read_, cause_here(pad)};
+    // Bits that no byte takes must be zero: two texts for the same bytes are a covert channel
+    // (RFC 4648 §3.5, §12).
+    if (bits_ != 0) return decode_error{read_ - 1, "bits that must be zero before the padding"};
+    in_group_ = (in_group_ + 1u) % 4;
+    padding_ = in_group_ == 0 ? padding::complete : padding::begun;
+    return std::nullopt;
+}
+
+// Why `c` cannot stand where it does.
+std::string_view decoder::cause_here(std::byte c) const noexcept {
+    switch (padding_) {
+    case padding::begun: return "a character other than padding after padding";
+    case padding::complete: return "more text after the padding";
+    case padding::none: break;
+    }
+    return cause_of(c);
+}
+
+decode_result decoder::finish() {
+    if (line_ == line_end::cr) return {0, decode_error{line_end_, cause_here(cr)}};
+    if (in_group_ == 0) return {};
+    const std::size_t end = line_ == line_end::none ? read_ : line_end_;
+    return {0, decode_error{end, padding_ == padding::begun
+                                     ? "the text ends within its padding"
+                                     : "the text ends within a group of four"}};
 }
 
 decode_result decode(std::span<const std::byte> in, std::byte* out) {
-    const auto text = without_line_end(in);
-    std::size_t at = 0; // always at the start of a group; the bytes made stay behind the text read
-    for (;;) {
-        const auto slice = text.subspan(at, std::min(decode_slice, text.size() - at));
-        const std::size_t whole = alphabet_run(slice) / 4 * 4;
-        if (whole == 0) break;
-        if (!decode_groups(slice.first(whole), out + decoded_size(at))) {
-            return failed(at, "not decodable");
-        }
-        at += whole;
-    }
-    return decode_end(text, at, out + decoded_size(at));
+    // A good text has nothing but its line end behind the last whole group. What a broken one has there
+    // may give bytes that `out` has no room for.
+    const std::size_t whole = in.size() / 4 * 4;
+    std::array<std::byte, 3> beyond;
+    decoder text;
+    const decode_result groups = text.decode(in.first(whole), out);
+    if (groups.error) return groups;
+    if (auto rest = text.decode(in.subspan(whole), beyond.data()); rest.error) return rest;
+    if (auto end = text.finish(); end.error) return end;
+    return groups;
 }
 
 } // namespace finpost::base64
