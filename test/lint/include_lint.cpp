@@ -65,9 +65,10 @@ const room* find_room(std::string_view path) {
 // The file that `#include "name"` in `path` means: beside it, or in a folder that is searched.
 std::optional<std::string> file_named(std::string_view name, std::string_view path,
                                       const std::set<std::string>& files) {
-    constexpr std::array<std::string_view, 8> searched{
+    constexpr std::array<std::string_view, 9> searched{
         "common/include/", "server/include/", "client/include/", "server/src/",
-        "client/src/",     "test/",           "server/app/",     "client/app/"};
+        "client/src/",     "test/",           "server/app/",     "client/app/",
+        "common/src/"};
     std::vector<std::string> candidates{
         std::string(path.substr(0, path.rfind('/') + 1)) + std::string(name)};
     for (const std::string_view folder : searched)
