@@ -26,6 +26,7 @@ std::unique_ptr<small_http_server> make_demo_service(boost::asio::any_io_executo
     most.read = std::chrono::seconds(60);
     most.write = std::chrono::seconds(60);
     most.body = max_body;
+    most.read_ahead = 64 << 10;
     const socket_address any_port = parse_socket_address("127.0.0.1:0").value();
     return std::make_unique<small_http_server>(std::move(executor), any_port, most, answer_demo,
                                                std::move(log));

@@ -179,6 +179,7 @@ private:
     asio::awaitable<void> serve(connection_ptr one) {
         beast::tcp_stream& stream = one->stream;
         beast::flat_buffer buffer;
+        buffer.reserve(most_.read_ahead); // it would begin with 512 bytes and grow too slowly
         bool more = true;
         unsigned wrong = 0;
         error_code ec;

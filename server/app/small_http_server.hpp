@@ -44,6 +44,7 @@ public:
         std::chrono::seconds read{5};  ///< from one answer to the end of the next request
         std::chrono::seconds write{5}; ///< for one answer
         std::uint64_t body = 0;        ///< above it 413, and the connection is closed
+        std::size_t read_ahead = 512;  ///< bytes read at once, and memory held for each connection
     };
 
     /// Called on any thread that runs the executor, several at once; an exception becomes a 500.
