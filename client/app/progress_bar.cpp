@@ -36,20 +36,27 @@ std::string progress_text(std::uint64_t sent, std::uint64_t total, std::uint64_t
     return text + " received " + human(received);
 }
 
-progress_bar::progress_bar(std::uint64_t total)
-    : total_(total), terminal_(::isatty(STDERR_FILENO) == 1), next_(clock::now() + 500ms) {}
+progress_bar::progress_bar(const boost::asio::any_io_executor& executor, std::uint64_t total)
+    : total_(total), timer_(executor) {
+    if (::isatty(STDERR_FILENO) == 1) draw_later(500ms);
+}
 
 progress_bar::~progress_bar() {
     if (shown_) std::fputs("\r\x1b[K", stderr);
 }
 
-void progress_bar::update(std::uint64_t sent, std::uint64_t received) {
-    if (!terminal_) return;
-    const auto now = clock::now();
-    if (now < next_) return;
-    next_ = now + 100ms;
+void progress_bar::draw_later(std::chrono::milliseconds pause) {
+    timer_.expires_after(pause);
+    timer_.async_wait([this](boost::system::error_code ended) {
+        if (ended) return;
+        draw();
+        draw_later(100ms);
+    });
+}
+
+void progress_bar::draw() {
     shown_ = true;
-    std::fprintf(stderr, "\r%s\x1b[K", progress_text(sent, total_, received).c_str());
+    std::fprintf(stderr, "\r%s\x1b[K", progress_text(sent_, total_, received_).c_str());
     std::fflush(stderr);
 }
 

@@ -1,6 +1,7 @@
 #include "send.hpp"
 
 #include "progress_bar.hpp"
+#include "stages_text.hpp"
 #include "streams.hpp"
 
 #include "finpost/base64.hpp"
@@ -26,8 +27,6 @@ namespace finpost {
 namespace {
 
 enum code { whole = 0, usage = 2, no_connection = 3, time_limit = 4, refused = 5, cut = 6 };
-
-double milliseconds(std::chrono::microseconds span) { return static_cast<double>(span.count()) / 1000; }
 
 void complain(const std::string& what) { std::fprintf(stderr, "finpost: %s\n", what.c_str()); }
 
@@ -76,27 +75,6 @@ private:
     byte_sink& to_;
 };
 
-void tell(const exchange_result& result) {
-    std::fputs(describe(result).c_str(), stderr);
-    auto stage = [last = std::chrono::microseconds{}](const char* name, std::chrono::microseconds at,
-                                                             const std::string& more) mutable {
-        if (at.count() == 0) return;
-        std::fprintf(stderr, "%-9s %10.3f ms%s\n", name, milliseconds(at - last), more.c_str());
-        last = at;
-    };
-    stage("resolve", result.resolved, "");
-    stage("connect", result.connected, "");
-    stage("tls", result.secured, "");
-    const char* const end = result.secured.count() > 0 ? " bytes, then the close_notify" : " bytes, then the FIN";
-    stage("send", result.half_closed, "  " + std::to_string(result.sent) + end);
-    stage("wait", result.first_byte, "");
-    // What was not finished is told by its name: the time of a failed handshake is no time of receiving.
-    const bool receiving = result.stage == exchange_stage::done || result.received > 0;
-    const std::string last(receiving ? "receive" : to_string(result.stage));
-    stage(last.c_str(), result.ended, "  " + std::to_string(result.received) + " bytes");
-    std::fprintf(stderr, "%-9s %10.3f ms\n", "total", milliseconds(result.ended));
-}
-
 } // namespace
 
 // What people read when something went wrong.
@@ -110,7 +88,10 @@ std::string explain(const host_port& target, error_code failed, const exchange_r
     const std::string stage(to_string(result.stage));
     if (exit_code(failed, result) == no_connection)
         return "no connection to " + where + " (" + stage + "): " + why;
-    if (failed == asio::error::timed_out) return "the time was over in stage " + stage;
+    if (failed == asio::error::timed_out) {
+        return "the time was over in stage " + stage + ", with " + std::to_string(result.sent) +
+               " bytes sent and " + std::to_string(result.received) + " received";
+    }
     if (failed == asio::error::broken_pipe)
         return where + " closed the connection before the whole payload was sent";
     return "the connection was cut in stage " + stage + ": " + why;
@@ -145,16 +126,16 @@ int send(const send_options& options) {
     byte_source& payload = options.encode ? static_cast<byte_source&>(encoded) : input;
     descriptor_sink standard_output(STDOUT_FILENO);
     noting_sink output(standard_output);
-    keeping_sink kept;
-    byte_sink& reply = options.decode ? static_cast<byte_sink&>(kept) : output;
+    decoding_sink decoded(output);
+    byte_sink& reply = options.decode ? static_cast<byte_sink&>(decoded) : output;
 
     error_code failed;
     exchange_result result;
     {
         const std::uint64_t size = raw.size();
-        progress_bar bar(options.encode ? base64::encoded_size(size) : size);
-        limits->progress = [&bar](std::uint64_t sent, std::uint64_t received) { bar.update(sent, received); };
         asio::io_context io(1);
+        progress_bar bar(io.get_executor(), options.encode ? base64::encoded_size(size) : size);
+        limits->progress = [&bar](std::uint64_t sent, std::uint64_t received) { bar.update(sent, received); };
         async_exchange(io.get_executor(), options.target, payload, reply, *limits,
                        [&](error_code ec, exchange_result what) {
                            failed = ec;
@@ -163,33 +144,21 @@ int send(const send_options& options) {
                        });
         io.run();
         raw.stop(); // before what its reader runs on
-        if (options.verbose) tell(result);
+        if (options.verbose) std::fputs((describe(result) + stages_text(result)).c_str(), stderr);
         // A lookup that is still under way would hold the end up: leave it behind.
         if (failed && result.stage == exchange_stage::resolve) {
             complain(explain(options.target, failed, result));
             std::_Exit(exit_code(failed, result));
         }
     }
-    if (failed) {
-        if (output.failed) complain("standard output: " + output.failed.message());
-        else if (input.failed && failed == input.failed)
-            complain(input_name(options.file) + ": " + failed.message() + "; the connection was reset");
-        else complain(explain(options.target, failed, result));
-        return exit_code(failed, result);
-    }
-    if (!options.decode) return whole;
-    std::vector<std::byte>& text = kept.bytes();
-    const auto decoded = base64::decode(text, text.data());
-    if (decoded.error) {
-        complain("the reply is not Base64: " + std::string(decoded.error->cause) + " at byte " +
-                 std::to_string(decoded.error->offset));
-        return cut;
-    }
-    if (const error_code unwritten = output.write(std::span(text).first(decoded.size))) {
-        complain("standard output: " + unwritten.message());
-        return cut;
-    }
-    return whole;
+    if (!failed && options.decode) failed = decoded.finish();
+    if (!failed) return whole;
+    if (output.failed) complain("standard output: " + output.failed.message());
+    else if (!decoded.wrong().empty()) complain("the reply is not Base64: " + decoded.wrong());
+    else if (input.failed && failed == input.failed)
+        complain(input_name(options.file) + ": " + failed.message() + "; the connection was reset");
+    else complain(explain(options.target, failed, result));
+    return exit_code(failed, result);
 }
 
 } // namespace finpost

@@ -89,28 +89,22 @@ void descriptor_source::read(std::span<std::byte> room,
     worker_->asked.notify_one();
 }
 
-// Whole groups of three make whole groups of four; what is left over waits for more, or for the end.
 void encoding_source::read(std::span<std::byte> room,
                            std::function<void(error_code, std::size_t)> done) {
     if (ended_) return done({}, 0);
-    raw_.resize(room.size() / 4 * 3);
+    raw_.resize(room.size() / 4 * 3 - 2); // with the two bytes that may have been left over
     more(room, std::move(done));
 }
 
 void encoding_source::more(std::span<std::byte> room,
                            std::function<void(error_code, std::size_t)> done) {
-    const auto free = std::span(raw_).subspan(have_);
-    from_.read(free, [this, room, done = std::move(done)](error_code ec, std::size_t n) {
+    from_.read(raw_, [this, room, done = std::move(done)](error_code ec, std::size_t n) {
         if (ec) return done(ec, 0);
-        have_ += n;
-        ended_ = n == 0;
-        const std::size_t whole = ended_ ? have_ : have_ / 3 * 3;
-        if (whole == 0 && !ended_) return more(room, done);
         auto* const text = reinterpret_cast<char*>(room.data());
-        const std::size_t made = base64::encode(std::span(raw_).first(whole), text);
-        std::copy(raw_.begin() + static_cast<std::ptrdiff_t>(whole),
-                  raw_.begin() + static_cast<std::ptrdiff_t>(have_), raw_.begin());
-        have_ -= whole;
+        ended_ = n == 0;
+        const std::size_t made =
+            ended_ ? encoder_.finish(text) : encoder_.encode(std::span(raw_).first(n), text);
+        if (made == 0 && !ended_) return more(room, done); // 0 would be the end
         done({}, made);
     });
 }
@@ -124,9 +118,21 @@ error_code descriptor_sink::write(std::span<const std::byte> data) {
     return {};
 }
 
-error_code keeping_sink::write(std::span<const std::byte> data) {
-    bytes_.insert(bytes_.end(), data.begin(), data.end());
-    return {};
+error_code decoding_sink::write(std::span<const std::byte> text) {
+    bytes_.resize(text.size());
+    const auto decoded = decoder_.decode(text, bytes_.data());
+    if (decoded.error) return failed(*decoded.error);
+    return to_.write(std::span(bytes_).first(decoded.size));
+}
+
+error_code decoding_sink::finish() {
+    const auto end = decoder_.finish();
+    return end.error ? failed(*end.error) : error_code();
+}
+
+error_code decoding_sink::failed(const base64::decode_error& what) {
+    wrong_ = std::string(what.cause) + " at byte " + std::to_string(what.offset);
+    return reason::bad_encoding;
 }
 
 } // namespace finpost

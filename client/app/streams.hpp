@@ -1,9 +1,11 @@
 #pragma once
 
+#include "finpost/base64.hpp"
 #include "finpost/client.hpp"
 
 #include <functional>
 #include <memory>
+#include <string>
 #include <vector>
 
 namespace finpost {
@@ -30,7 +32,7 @@ private:
     std::shared_ptr<worker> worker_;
 };
 
-/// Base64 of another source, without line breaks.
+/// Base64 of another source, without line breaks. Wants room for at least one group of four.
 class encoding_source final : public byte_source {
 public:
     explicit encoding_source(byte_source& from) : from_(from) {}
@@ -40,8 +42,8 @@ private:
     void more(std::span<std::byte> room, std::function<void(error_code, std::size_t)> done);
 
     byte_source& from_;
-    std::vector<std::byte> raw_; // read, and not yet a whole group of three
-    std::size_t have_ = 0;
+    base64::encoder encoder_;
+    std::vector<std::byte> raw_;
     bool ended_ = false;
 };
 
@@ -55,14 +57,27 @@ private:
     int fd_;
 };
 
-/// Keeps the reply, to be decoded when all of it is there.
-class keeping_sink final : public byte_sink {
+/// Decodes Base64 on its way to another sink.
+class decoding_sink final : public byte_sink {
 public:
-    error_code write(std::span<const std::byte> data) override;
-    std::vector<std::byte>& bytes() noexcept { return bytes_; }
+    explicit decoding_sink(byte_sink& to) : to_(to) {}
+
+    /// `reason::bad_encoding` where the text is wrong; `wrong` says how. What came before it has gone on.
+    error_code write(std::span<const std::byte> text) override;
+
+    /// To be called at the reply's end: the same error when the text is not complete.
+    error_code finish();
+
+    /// What is wrong with the text, and where; empty while nothing is.
+    const std::string& wrong() const noexcept { return wrong_; }
 
 private:
+    error_code failed(const base64::decode_error& what);
+
+    byte_sink& to_;
+    base64::decoder decoder_;
     std::vector<std::byte> bytes_;
+    std::string wrong_;
 };
 
 } // namespace finpost

@@ -12,6 +12,7 @@
 #include <fstream>
 #include <future>
 
+#include <fcntl.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -115,6 +116,77 @@ BOOST_AUTO_TEST_CASE(verbose_tells_the_connection_and_each_stage) {
                              "send", "5 bytes, then the FIN", "wait", "receive", "total"})
         BOOST_TEST(holds(got.error, part), part);
     BOOST_TEST(holds(got.error, "remote=" + to_string(address())));
+}
+
+// A gateway that streams: the answer comes while the payload is still on its way.
+BOOST_AUTO_TEST_CASE(verbose_tells_a_reply_that_began_before_the_end_of_the_payload) {
+    tcp_peer peer([](peer_connection& one) {
+        one.read_at_least(1);
+        one.send(std::string(1'000, 'x')); // too much for a refusal
+        one.read_to_end();
+    });
+    std::array<int, 2> input{};
+    BOOST_REQUIRE(::pipe(input.data()) == 0);
+    ::fcntl(input[1], F_SETFD, FD_CLOEXEC);
+    BOOST_REQUIRE(::write(input[1], "abc", 3) == 3);
+    child_process child({"sh", "-c", "exec \"$0\" send -v \"$1\" </dev/fd/" + std::to_string(input[0]),
+                         FINPOST_PATH, text(peer.address())});
+    BOOST_TEST(child.wait_for_output("x"));
+    ::close(input[0]);
+    ::close(input[1]);
+    BOOST_TEST((child.wait() == 0));
+    BOOST_TEST(holds(child.error(), "3 bytes, then the FIN"), child.error());
+    BOOST_TEST(holds(child.error(), "1000 bytes, the first "), child.error());
+    BOOST_TEST(!holds(child.error(), "wait"), child.error());
+}
+
+BOOST_AUTO_TEST_CASE(verbose_tells_how_much_of_a_payload_was_sent_before_it_was_cut) {
+    tcp_peer peer([](peer_connection& one) {
+        one.read_at_least(1);
+        one.reset();
+    });
+    const finished got = send({"-v", text(peer.address())}, std::string(50'000'000, 'x'));
+    BOOST_TEST(got.code == 6);
+    BOOST_TEST(holds(got.error, " bytes, without the FIN"), got.error);
+}
+
+// The kernel has taken all of it, and the other side has read none: that is "sent", and no more. Nothing
+// moves from then on, and the line is up to date all the same.
+BOOST_AUTO_TEST_CASE(the_progress_bar_tells_what_was_sent_while_nothing_is_received) {
+    if (!have("script")) return; // for a terminal
+    std::promise<void> read_on;
+    tcp_peer peer([told = read_on.get_future().share()](peer_connection& one) {
+        told.wait_for(20s);
+        one.read_to_end();
+        one.send("thanks");
+    });
+    const temporary_file file(std::string(50'000, 'x'));
+    child_process child({"script", "-qec",
+                         std::string(FINPOST_PATH) + " send " + text(peer.address()) + ' ' + file.name,
+                         "/dev/null"});
+    const bool shown = child.wait_for_output(
+        "sent 48.8 KiB of 48.8 KiB [" + std::string(30, '#') + "] received 0 B");
+    read_on.set_value();
+    BOOST_TEST(shown);
+    BOOST_TEST((child.wait() == 0));
+    BOOST_TEST(holds(child.output(), "thanks"));
+}
+
+BOOST_AUTO_TEST_CASE(a_reply_that_is_not_base64_is_exit_code_6_and_told_with_its_place) {
+    const auto answered = [](const char* answer) {
+        tcp_peer peer([answer](peer_connection& one) {
+            one.read_to_end();
+            one.send(answer);
+        });
+        return send({"--decode", "base64", text(peer.address())}, "hello");
+    };
+    const finished wrong = answered("Zm9v!");
+    BOOST_TEST(wrong.code == 6);
+    BOOST_TEST(wrong.error == "finpost: the reply is not Base64: not a character of the Base64 alphabet "
+                              "at byte 4\n");
+    const finished half = answered("Zm9vY");
+    BOOST_TEST(half.code == 6);
+    BOOST_TEST(holds(half.error, "the text ends within a group of four at byte 5"), half.error);
 }
 
 BOOST_AUTO_TEST_CASE(no_connection_is_exit_code_3) {
