@@ -12,11 +12,13 @@ namespace {
 constexpr std::string_view alphabet =
     "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
 constexpr std::size_t counted = 10;  // characters of a head that hold the number: 60 bits
+constexpr std::size_t most_noise = 16u << 20; // larger payloads repeat it: their size costs no memory
 constexpr std::size_t windows = 4093; // a prime, so that neighbours in time differ in their bodies too
 
 } // namespace
 
-load_payloads::load_payloads(std::size_t size) : size_(size), noise_(size + windows) {
+load_payloads::load_payloads(std::size_t size)
+    : size_(size), noise_(std::min(size, most_noise) + windows) {
     // The same noise in every run: figures of two runs can be compared.
     std::mt19937_64 random(20'240'229);
     for (char& each : noise_) each = alphabet[random() & 63];
@@ -46,7 +48,9 @@ int load_payloads::rest(const one& which, std::size_t offset,
         offset = head;
     }
     if (offset < size_) {
-        pieces[used++] = {const_cast<char*>(noise_.data() + which.body_at + offset), size_ - offset};
+        const std::size_t at = (which.body_at + offset) % noise_.size();
+        pieces[used++] = {const_cast<char*>(noise_.data() + at),
+                          std::min(size_ - offset, noise_.size() - at)};
     }
     return static_cast<int>(used);
 }
@@ -54,13 +58,13 @@ int load_payloads::rest(const one& which, std::size_t offset,
 bool load_payloads::matches(const one& which, std::size_t offset,
                             std::span<const char> data) const noexcept {
     if (offset + data.size() > size_) return false;
-    std::array<iovec, 2> pieces;
-    const int count = rest(which, offset, pieces);
-    for (int i = 0; i < count && !data.empty(); ++i) {
-        const iovec& piece = pieces[static_cast<std::size_t>(i)];
-        const std::size_t n = std::min(piece.iov_len, data.size());
-        if (std::memcmp(piece.iov_base, data.data(), n) != 0) return false;
+    while (!data.empty()) {
+        std::array<iovec, 2> pieces;
+        rest(which, offset, pieces);
+        const std::size_t n = std::min(pieces[0].iov_len, data.size());
+        if (std::memcmp(pieces[0].iov_base, data.data(), n) != 0) return false;
         data = data.subspan(n);
+        offset += n;
     }
     return true;
 }

@@ -13,7 +13,7 @@ namespace {
 constexpr std::uint64_t most_connections = 1'000'000;
 constexpr std::uint64_t most_requests = 1'000'000'000'000;
 constexpr std::uint64_t most_rate = 10'000'000;
-constexpr std::uint64_t largest_size = 1u << 30;
+constexpr std::uint64_t largest_size = std::uint64_t{64} << 30;
 constexpr duration usual_length{10'000};
 constexpr duration longest_count{120'000}; // a run of -n exchanges that does not get through them
 
@@ -49,7 +49,7 @@ public:
         const auto read = parse_size(text);
         if (!read) return wrong(name, read.error().message);
         if (*read == 0) return wrong(name, "must be at least 1: an empty payload gets no reply");
-        if (*read > largest_size) return wrong(name, "must be at most 1GiB");
+        if (*read > largest_size) return wrong(name, "must be at most 64GiB");
         into = *read;
     }
 
