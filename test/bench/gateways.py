@@ -1,12 +1,14 @@
-"""What is compared, and the three comparisons."""
+"""What is compared, and the comparisons."""
 
 import dataclasses
+import functools
 import os
+import subprocess
 import sys
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 
-REFERENCE = "finpostd"  # ratios are given against it
+OURS = "finpostd"
 
 # Name, title in tables and pictures. finpostd runs with everything it has: every limit and deadline,
 # metrics, and an access log line for each exchange, written to a file.
@@ -16,21 +18,47 @@ TITLES = {
     "thread_per_client_pool": "thread per client, pooled",
     "original": "the original (Python)",
     "epoll_floor": "epoll floor",
+    "finpostd_memory": "finpostd, accumulating in memory",
+    "finpostd_spill": "finpostd, spilling to a file",
+    "finpostd_stream": "finpostd, streaming",
+    "finpostd_base64": "finpostd, streaming, Base64 both ways",
+}
+
+# What large payloads need of finpostd, and what each way to treat them is called there. With Base64 the
+# load sends text: it is decoded for the service, and the answer encoded again.
+LARGE = ["--max-payload", "8GiB", "--max-reply", "8GiB", "--max-buffered", "16GiB",
+         "--receive-total", "10m", "--upstream-total", "10m", "--reply-total", "10m"]
+WAYS = {
+    "finpostd_memory": ["--spill-above", "off"],
+    "finpostd_spill": ["--spill-above", "256KiB"],
+    "finpostd_stream": ["--stream-above", "256KiB"],
+    "finpostd_base64": ["--stream-above", "256KiB", "--decode", "base64", "--encode", "base64"],
 }
 
 
 def command(name, build_dir, upstream_port):
     baselines = os.path.join(build_dir, "test", "bench")
-    if name == "finpostd":
-        return [os.path.join(build_dir, "server", "app", "finpostd"), "--listen", "127.0.0.1:0",
-                "--upstream", f"http://127.0.0.1:{upstream_port}/upload", "--threads", "1",
-                "--admin", "off"]
+    if name == "finpostd" or name in WAYS:
+        return [_finpostd(build_dir), "--listen", "127.0.0.1:0", "--upstream",
+                f"http://127.0.0.1:{upstream_port}/upload", "--threads", "1", "--admin", "off",
+                *([] if name == "finpostd" else LARGE + WAYS[name])]
     if name == "original":
         script = os.path.join(HERE, "baselines", "original.py")
         return [sys.executable, script, "0", str(upstream_port)]
     program = name.removesuffix("_pool")
     pool = ["--pool"] if program != name else []
     return [os.path.join(baselines, program), "0", str(upstream_port), *pool]
+
+
+def _finpostd(build_dir):
+    return os.path.join(build_dir, "server", "app", "finpostd")
+
+
+@functools.cache
+def _options(build_dir):
+    done = subprocess.run([_finpostd(build_dir), "--help"], capture_output=True, text=True, timeout=10,
+                          check=False)
+    return set(done.stdout.replace(",", " ").split())
 
 
 def echo_service(build_dir, delay):
@@ -50,11 +78,29 @@ class Point:
     slow: int = 0
     seconds: float = 2.0
     warm_up: float = 0.3
+    exchanges: int = 0      # so many instead of for so long, after one to warm up
+    timeout: int = 10       # seconds for one exchange: who got nothing for so long counts as failed
 
 
-KIB, MIB = 1024, 1024 * 1024
+KIB, MIB, GIB = 1024, 1024 ** 2, 1024 ** 3
 
 SIZES = [KIB, 4 * KIB, 16 * KIB, 64 * KIB, 256 * KIB, MIB, 4 * MIB, 16 * MIB]
+LARGE_SIZES = [MIB, 4 * MIB, 16 * MIB, 64 * MIB, 256 * MIB, GIB, 4 * GIB]
+
+
+# The names of each comparison, and against which of them ratios are given.
+EACH = ["finpostd", "thread_per_client", "thread_per_client_pool", "original", "epoll_floor"]
+LARGE_ONES = [*WAYS, "thread_per_client", "epoll_floor"]
+
+
+def compared(comparison, only):
+    """The gateways of a comparison; `only` those, where some were named."""
+    names = LARGE_ONES if comparison == "large" else EACH
+    return [name for name in names if not only or name in only]
+
+
+def reference(comparison):
+    return "epoll_floor" if comparison == "large" else OURS
 
 
 def points(comparison, quick):
@@ -69,12 +115,31 @@ def points(comparison, quick):
         sizes = [KIB, 256 * KIB] if quick else SIZES
         return [Point(n, connections=16 if n < MIB else 4, size=n, seconds=seconds, warm_up=warm_up)
                 for n in sizes]
+    if comparison == "large":
+        sizes = [MIB, 16 * MIB] if quick else LARGE_SIZES
+        volume = 16 * MIB if quick else GIB // 2
+        return [Point(n, connections=1, size=n, exchanges=max(1, min(256, volume // n)), timeout=100)
+                for n in sizes]
     counts = [200] if quick else [0, 1000, 2000, 4000, 8000]
     return [Point(n, slow=n, seconds=seconds, warm_up=warm_up) for n in counts]
 
 
-def left_out(name, point):
+def left_out(name, point, build_dir):
     """Why a gateway is not asked to take a load, or nothing."""
+    for option in WAYS.get(name, []):
+        if option.startswith("--") and option not in _options(build_dir):
+            return f"this finpostd has no {option}"
+    if point.size > GIB and "--stream-above" not in WAYS.get(name, []):
+        return "not streamed, it would be held twice: payload and answer"
+    # The service holds a payload while it receives it, and a gateway may hold two more.
+    needed = point.size * (1.5 if "--stream-above" in WAYS.get(name, []) else 5)
+    if point.size >= GIB and needed > _available():
+        return f"{needed / GIB:.0f} GiB of memory are not free"
     if name == "original" and point.size > 4 * MIB:
         return "half a minute of copying for four payloads: it accumulates in quadratic time"
     return None
+
+
+def _available():
+    with open("/proc/meminfo", encoding="ascii") as file:
+        return next(int(line.split()[1]) * KIB for line in file if line.startswith("MemAvailable:"))

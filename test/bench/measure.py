@@ -10,21 +10,25 @@ import time
 import gateways
 from processes import BenchError, Process, busy_us, cores, pinned, wait_for_quiet
 
-TIMEOUT = 10      # of one exchange: a client that got nothing for so long counts as failed
 GRACE = 60        # for a load generator to end by itself after its time
 MEGABYTE = 1e6
 
 
-def _load(build_dir, port, arguments, core):
+def _load(build_dir, port, point, arguments, core):
     return pinned([gateways.load(build_dir), "load", f"127.0.0.1:{port}", "--json",
-                   "--timeout", f"{TIMEOUT}s", *arguments], core)
+                   "--timeout", f"{point.timeout}s", *arguments], core)
 
 
-def _run_load(build_dir, port, point, seconds, core):
-    arguments = ["-c", str(point.connections), "--size", str(point.size),
-                 "--duration", f"{int(seconds * 1000)}ms"]
+def _run_load(build_dir, port, point, core, warm_up=False):
+    seconds = point.warm_up if warm_up else point.seconds
+    if point.exchanges:
+        seconds = point.timeout
+        much = ["-n", str(1 if warm_up else point.exchanges)]
+    else:
+        much = ["--duration", f"{int(seconds * 1000)}ms"]
+    arguments = ["-c", str(point.connections), "--size", str(point.size), *much]
     try:
-        done = subprocess.run(_load(build_dir, port, arguments, core), capture_output=True,
+        done = subprocess.run(_load(build_dir, port, point, arguments, core), capture_output=True,
                               text=True, timeout=seconds + GRACE, check=False)
     except subprocess.TimeoutExpired as stuck:
         raise BenchError("the load generator did not end") from stuck
@@ -36,8 +40,9 @@ def _run_load(build_dir, port, point, seconds, core):
 class SlowClients:
     """A load generator of its own that holds slow clients, so that its CPU is not in the figures."""
 
-    def __init__(self, build_dir, port, count, core):
-        command = _load(build_dir, port, ["-c", "0", "--slow", str(count), "--duration", "60s"], core)
+    def __init__(self, build_dir, port, point, core):
+        arguments = ["-c", "0", "--slow", str(point.slow), "--duration", "60s"]
+        command = _load(build_dir, port, point, arguments, core)
         self.child = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
                                       text=True)
         # It says one line when all are connected, or ends: bounded by its own limits.
@@ -72,14 +77,14 @@ def measure(name, point, build_dir, delay, quiet):
 
 def _measure(gateway, service, point, build_dir, core):
     port = gateway.port()
-    _run_load(build_dir, port, point, point.warm_up, core)
+    _run_load(build_dir, port, point, core, warm_up=True)
     rss_before = gateway.rss_kib()
-    slow = SlowClients(build_dir, port, point.slow, core) if point.slow else None
+    slow = SlowClients(build_dir, port, point, core) if point.slow else None
     try:
         figures = {"rss_slow_kib": gateway.rss_kib(), "threads": gateway.threads()}
         began, busy = time.monotonic(), busy_us()
         cpu, user, service_cpu = gateway.cpu_us(), gateway.user_us(), service.cpu_us()
-        load = _run_load(build_dir, port, point, point.seconds, core)
+        load = _run_load(build_dir, port, point, core)
         cpu, user = gateway.cpu_us() - cpu, gateway.user_us() - user
         service_cpu = service.cpu_us() - service_cpu
         elapsed, busy = time.monotonic() - began, busy_us() - busy
@@ -106,7 +111,8 @@ def _measure(gateway, service, point, build_dir, core):
         error_kinds={kind: count for kind, count in {**load["errors"], **load["refusals"]}.items()
                      if count and kind != "refused"},  # the reasons add up to it
         stalled=load["stalled"],
-        waited_long=load["latency_us"]["max"] > 1e6,
+        # A large payload takes its time.
+        waited_long=load["latency_us"]["max"] > 1e6 and not point.exchanges,
         slow_lost=point.slow - stayed,
         peak_rss_kib=gateway.peak_rss_kib(),
     )

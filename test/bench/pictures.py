@@ -14,6 +14,10 @@ COLOURS = {
     "thread_per_client_pool": "#e8a87c",
     "original": "#7a7a7a",
     "epoll_floor": "#3a6ea5",
+    "finpostd_memory": "#66b395",
+    "finpostd_spill": "#b08900",
+    "finpostd_stream": "#0b6e4f",
+    "finpostd_base64": "#7b4fa3",
 }
 
 # Of each comparison: file, title, figure, and the labels of the axes.
@@ -26,12 +30,18 @@ PICTURES = {
     "memory": [
         ("memory.svg", "Memory over slow clients", "rss_slow_kib", "slow clients", "resident MiB"),
     ],
+    "large": [
+        ("speed_by_payload.svg", "Speed by payload size", "mb_per_s", "payload", "MB/s"),
+        ("memory_by_payload.svg", "Memory by payload size", "peak_rss_kib", "payload",
+         "peak resident MiB"),
+    ],
 }
 
 # How the axes are scaled: x is logarithmic unless the clients' memory adds up along it, y where a curve
 # spans powers of ten.
 LINEAR_X = {"rss_slow_kib"}
-LINEAR_Y = {"rss_slow_kib", "exchanges_per_s"}
+LINEAR_Y = {"rss_slow_kib", "exchanges_per_s", "mb_per_s"}
+BOLD = {"finpostd", "finpostd_stream"}
 
 
 def _curve(by_point, figure):
@@ -61,7 +71,7 @@ def _script(file, title, figure, x_label, y_label, curves, ticks):
     for number, (name, rows) in enumerate(curves.items()):
         values = [" ".join(f"{value:.6g}" for value in row) for row in rows]
         lines += [f"$data{number} << EOD", *values, "EOD"]
-        width = 3 if name == gateways.REFERENCE else 1.8
+        width = 3 if name in BOLD else 1.8
         plots += [f"$data{number} using 1:2:3:4 with yerrorlines lc rgb '{COLOURS[name]}' lw {width} "
                   f"pt 7 ps 0.5 title '{gateways.TITLES[name]}'"]
     return "\n".join(lines + ["plot " + ", \\\n     ".join(plots)]) + "\n"

@@ -29,12 +29,18 @@ MEMORY = ("slow clients", [
     ("p99 ms beside", "p99_us", 1, None),
     ("CPU us an exchange", "gateway_us", 1, False),
 ])
-COMPARISONS = {"connections": CONNECTIONS, "sizes": SIZES, "memory": MEMORY}
+LARGE = ("payload", [
+    ("MB/s", "mb_per_s", 0, True),
+    ("CPU us a MB", "gateway_us_per_mb", 0, False),
+    ("peak MiB", "peak_rss_kib", 1, None),
+])
+COMPARISONS = {"connections": CONNECTIONS, "sizes": SIZES, "memory": MEMORY, "large": LARGE}
 
 HEADINGS = {
     "connections": "## Connections: 1 KiB payloads, more and more clients at once",
     "sizes": "## Payload sizes: 16 clients at once, 4 from 1 MiB on",
     "memory": "## Memory: slow clients that send a byte a second, 64 fast ones beside them",
+    "large": "## Large payloads: memory and speed by payload size, one client at a time",
 }
 
 REMARKS = {
@@ -57,8 +63,10 @@ def median(rounds, figure):
 
 
 def x_text(comparison, x):
-    if comparison != "sizes":
+    if comparison not in ("sizes", "large"):
         return f"{x:,}"
+    if x >= gateways.GIB:
+        return f"{x // gateways.GIB} GiB"
     return f"{x // gateways.MIB} MiB" if x >= gateways.MIB else f"{x // gateways.KIB} KiB"
 
 
@@ -104,9 +112,11 @@ def section(comparison, results, drawn, options):
     lines += [f"![{title}](pictures/{file})" for title, file in drawn] + ([""] if drawn else [])
     compared = [(title, figure) for title, figure, _, better in columns if better is not None]
     heads = [varies, "gateway"] + [title for title, *_ in columns]
-    heads += [f"{title} / {gateways.REFERENCE}" for title, _ in compared] + ["remarks"]
+    against = gateways.reference(comparison)
+    heads += [f"{title} / {gateways.TITLES[against].split(' (')[0]}" for title, _ in compared]
+    heads += ["remarks"]
     lines += ["| " + " | ".join(heads) + " |", "|" + "---|" * len(heads)]
-    reference = results.get(gateways.REFERENCE, {})
+    reference = results.get(against, {})
     for point in gateways.points(comparison, options.quick):
         for name, by_point in results.items():
             rounds = by_point[point]
@@ -114,7 +124,48 @@ def section(comparison, results, drawn, options):
             cells += [_cell(rounds, figure, digits) for _, figure, digits, _ in columns]
             cells += [_ratio(rounds, reference.get(point, []), figure) for _, figure in compared]
             lines.append("| " + " | ".join(cells + [_remarks(rounds)]) + " |")
+    if comparison == "large" and not options.quick:
+        lines += _goals(results)
     return "\n".join(lines) + "\n"
+
+
+# What each way to treat a payload of 64 MiB is to reach: its MB/s against the floor's, and at most so many
+# MiB at its peak. And what a byte costs is to be the same within a tenth from 1 MiB to 1 GiB.
+GOALS = {"finpostd_stream": (1.5, 8), "finpostd_base64": (0.8, 8), "finpostd_spill": (0.6, 16),
+         "finpostd_memory": (1.0, None)}
+SPREAD = 1.10
+
+
+def _verdict(met):
+    return "met" if met else "**missed**"
+
+
+def _goals(results):
+    def at(name, size, figure):
+        found = [rounds for point, rounds in results.get(name, {}).items() if point.size == size]
+        return median(found[0], figure) if found else None
+
+    lines = ["", "| goal | reached | |", "|---|---|---|"]
+    size = 64 * gateways.MIB
+    floor = at("epoll_floor", size, "mb_per_s")
+    for name, (least, most) in GOALS.items():
+        title, speed = gateways.TITLES[name], at(name, size, "mb_per_s")
+        if speed and floor:
+            lines.append(f"| 64 MiB, {title}: at least {least} x the floor's MB/s | "
+                         f"{speed / floor:.2f} | {_verdict(speed >= least * floor)} |")
+        peak = at(name, size, "peak_rss_kib")
+        if peak and most:
+            lines.append(f"| 64 MiB, {title}: at most {most} MiB | {peak:.1f} MiB | "
+                         f"{_verdict(peak <= most)} |")
+    for name in GOALS:
+        costs = [median(rounds, "gateway_us_per_mb") for point, rounds in results.get(name, {}).items()
+                 if point.size <= gateways.GIB]
+        costs = [cost for cost in costs if cost]
+        if len(costs) > 1:
+            ratio = max(costs) / min(costs)
+            lines.append(f"| 1 MiB to 1 GiB, {gateways.TITLES[name]}: CPU a byte within "
+                         f"{SPREAD - 1:.0%} | {ratio - 1:.0%} | {_verdict(ratio <= SPREAD)} |")
+    return lines if len(lines) > 3 else []
 
 
 def progress(comparison, number, name, point, figures):
@@ -124,6 +175,8 @@ def progress(comparison, number, name, point, figures):
     cpu = figures["gateway_us"]
     if cpu is None:
         return where + f"nothing succeeded {figures['error_kinds']}"
+    if comparison == "large":
+        return where + f"{figures['mb_per_s']:,.0f} MB/s, {figures['peak_rss_kib'] / 1024:.1f} MiB"
     return where + f"{figures['exchanges_per_s']:,.0f}/s, {cpu:.1f} us"
 
 

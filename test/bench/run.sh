@@ -2,7 +2,7 @@
 # The benchmark: finpostd beside a thread per client, the original and the floor. README.md says how to
 # read what it prints.
 #
-#   test/bench/run.sh [--quick] [--rounds N] [--only connections|sizes|memory] [--gateways A,B]
+#   test/bench/run.sh [--quick] [--rounds N] [--only connections|sizes|memory|large] [--gateways A,B]
 #                     [--delay MS] [--build-dir DIR] [--output DIR]
 #   test/bench/run.sh --micro [options of Google Benchmark]
 #
@@ -10,8 +10,9 @@
 #
 #   --quick          one short round over few points, under a minute: whether it works, not how fast
 #   --rounds N       interleaved rounds [3]
-#   --only WHAT      one comparison instead of all three, into RESULTS.WHAT.md
-#   --gateways A,B   of finpostd, thread_per_client, thread_per_client_pool, original, epoll_floor [all]
+#   --only WHAT      one comparison instead of all four, into RESULTS.WHAT.md
+#   --gateways A,B   of finpostd, thread_per_client, thread_per_client_pool, original, epoll_floor and, with
+#                    large payloads, finpostd_memory, finpostd_spill, finpostd_stream, finpostd_base64 [all]
 #   --delay MS       how long the HTTP service behind them takes to answer [0]
 #   --build-dir DIR  measure what is built there; nothing is installed or built
 #   --output DIR     where the results go

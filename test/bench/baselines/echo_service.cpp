@@ -2,8 +2,8 @@
 // once or after a fixed delay. One thread, one epoll, kept connections: it costs as little as such a
 // service can, so that the differences are the gateways'.
 //
-// Left out: chunked bodies, pipelining, timeouts, limits, anything but an echo. A request it does not
-// understand ends the connection.
+// A chunked body is sent back as it came, with its framing. Left out: trailers, pipelining, timeouts,
+// limits, anything but an echo. A request it does not understand ends the connection.
 //
 //     echo_service PORT [--delay MILLISECONDS]      port 0 takes any free one
 #include "sockets.hpp"
@@ -26,6 +26,7 @@ struct connection {
     int fd = -1;
     baseline::buffer in;
     baseline::head request;
+    std::size_t chunk = 0; // where the next chunk of a chunked body begins in `in`
     std::string head; // of the response; empty while a request is read
     std::size_t sent = 0;
     bool delayed = false; // the response is due later
@@ -107,14 +108,36 @@ private:
     bool take_request(connection& one) {
         if (one.request.size == 0) one.request = baseline::read_head(one.in.text());
         if (one.request.size == 0) return false;
+        if (one.request.chunked && !take_chunks(one)) return false;
         const std::size_t whole = one.request.size + one.request.body_size;
         one.in.reserve(whole); // at once, rather than by doubling
         if (one.in.size() < whole) return false;
-        one.head = "HTTP/1.1 200 OK\r\nContent-Type: application/octet-stream\r\nContent-Length: " +
-                   std::to_string(one.request.body_size) +
+        one.head = "HTTP/1.1 200 OK\r\nContent-Type: application/octet-stream\r\n" +
+                   (one.request.chunked ? "Transfer-Encoding: chunked"
+                                        : "Content-Length: " + std::to_string(one.request.body_size)) +
                    (one.request.close ? "\r\nConnection: close\r\n\r\n" : "\r\n\r\n");
         one.sent = 0;
         return true;
+    }
+
+    // Whether the last chunk is there; `body_size` is then known.
+    static bool take_chunks(connection& one) {
+        one.chunk = std::max(one.chunk, one.request.size);
+        for (;;) {
+            const std::string_view text = one.in.text();
+            const std::size_t line_end = one.chunk < text.size() ? text.find('\n', one.chunk) : text.npos;
+            if (line_end == text.npos) return false;
+            const std::size_t size = std::strtoull(text.data() + one.chunk, nullptr, 16);
+            const std::size_t end = line_end + 1 + size + 2;
+            if (size > 0) {
+                one.chunk = end;
+                continue;
+            }
+            if (text.size() < end) return false;
+            one.request.body_size = end - one.request.size;
+            one.chunk = 0;
+            return true;
+        }
     }
 
     // False when the connection has ended; the head is empty when all was sent.

@@ -113,10 +113,11 @@ inline std::string post_head(std::uint16_t port, std::size_t body_size, bool kee
            std::to_string(body_size) + (keep ? "\r\n\r\n" : "\r\nConnection: close\r\n\r\n");
 }
 
-/// What matters of a message's head. Only Content-Length delimits a body here.
+/// What matters of a message's head. Only Content-Length delimits a body here, or it is chunked.
 struct head {
     std::size_t size = 0; ///< 0: not complete yet
     std::size_t body_size = 0;
+    bool chunked = false;
     bool close = false;
 };
 
@@ -129,6 +130,8 @@ inline head read_head(std::string_view text) {
         const char* line = text.data() + at + 2; // the empty line at the end stops every comparison
         if (::strncasecmp(line, "content-length:", 15) == 0)
             read.body_size = std::strtoull(line + 15, nullptr, 10);
+        else if (::strncasecmp(line, "transfer-encoding: chunked", 26) == 0)
+            read.chunked = true;
         else if (::strncasecmp(line, "connection: close", 17) == 0)
             read.close = true;
     }
