@@ -12,7 +12,7 @@ namespace {
 constexpr std::string_view alphabet =
     "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
 constexpr std::size_t counted = 10;  // characters of a head that hold the number: 60 bits
-constexpr std::size_t most_noise = 16u << 20; // larger payloads repeat it: their size costs no memory
+constexpr std::size_t most_noise = 1u << 20; // larger payloads repeat it: it stays in the cache
 constexpr std::size_t windows = 4093; // a prime, so that neighbours in time differ in their bodies too
 
 } // namespace

@@ -77,6 +77,7 @@ def measure(name, point, build_dir, delay, quiet):
 
 def _measure(gateway, service, point, build_dir, core):
     port = gateway.port()
+    rss_idle = gateway.rss_kib()
     _run_load(build_dir, port, point, core, warm_up=True)
     rss_before = gateway.rss_kib()
     slow = SlowClients(build_dir, port, point, core) if point.slow else None
@@ -115,6 +116,7 @@ def _measure(gateway, service, point, build_dir, core):
         waited_long=load["latency_us"]["max"] > 1e6 and not point.exchanges,
         slow_lost=point.slow - stayed,
         peak_rss_kib=gateway.peak_rss_kib(),
+        peak_above_idle_kib=gateway.peak_rss_kib() - rss_idle,
     )
     if point.slow:
         figures["rss_per_slow_kib"] = (figures["rss_slow_kib"] - rss_before) / point.slow

@@ -33,6 +33,7 @@ LARGE = ("payload", [
     ("MB/s", "mb_per_s", 0, True),
     ("CPU us a MB", "gateway_us_per_mb", 0, False),
     ("peak MiB", "peak_rss_kib", 1, None),
+    ("of it above idle", "peak_above_idle_kib", 1, None),
 ])
 COMPARISONS = {"connections": CONNECTIONS, "sizes": SIZES, "memory": MEMORY, "large": LARGE}
 
@@ -49,7 +50,8 @@ REMARKS = {
     "disturbed": "machine busy with other work",
 }
 
-SCALE = {"p50_us": 1e-3, "p99_us": 1e-3, "peak_rss_kib": 1 / 1024, "rss_slow_kib": 1 / 1024}
+SCALE = {"p50_us": 1e-3, "p99_us": 1e-3, "peak_rss_kib": 1 / 1024, "peak_above_idle_kib": 1 / 1024,
+         "rss_slow_kib": 1 / 1024}
 
 
 def values(rounds, figure):

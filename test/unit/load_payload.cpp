@@ -51,7 +51,7 @@ BOOST_AUTO_TEST_CASE(the_payload_itself_matches_in_any_pieces) {
             BOOST_TEST(payloads.matches(one, from, std::span(all).subspan(from, to - from)));
 }
 
-// Beyond 16 MiB the noise is repeated, and comes in several pieces.
+// Beyond 1 MiB the noise is repeated, and comes in several pieces.
 BOOST_AUTO_TEST_CASE(a_large_payload_costs_no_memory_and_matches_across_the_repetition) {
     const std::size_t size = (std::size_t{5} << 30) + 7;
     const load_payloads payloads(size);
@@ -61,17 +61,17 @@ BOOST_AUTO_TEST_CASE(a_large_payload_costs_no_memory_and_matches_across_the_repe
         while (out.size() < n) out += whole(payloads, one, from + out.size());
         return out.substr(0, n);
     };
-    for (const std::size_t from : {std::size_t{16} << 20, std::size_t{5} << 30}) {
-        const std::string part = sent(from - 10'000, 10'007);
-        BOOST_TEST(payloads.matches(one, from - 10'000, part));
-        BOOST_TEST(!payloads.matches(one, from - 9'999, part));
+    for (const std::size_t from : {(std::size_t{1} << 20) - 10'000, size - 20'000}) {
+        const std::string part = sent(from, 20'000);
+        BOOST_TEST(payloads.matches(one, from, part));
+        BOOST_TEST(!payloads.matches(one, from - 1, part));
     }
     std::size_t at = 0, pieces_sent = 0;
     for (std::array<iovec, 2> pieces; at < size; ++pieces_sent)
         for (int i = 0, count = payloads.rest(one, at, pieces); i < count; ++i)
             at += pieces[static_cast<std::size_t>(i)].iov_len;
     BOOST_TEST(at == size);
-    BOOST_TEST(pieces_sent > 300u);
+    BOOST_TEST(pieces_sent > 5'000u);
 }
 
 BOOST_AUTO_TEST_CASE(a_single_wrong_byte_does_not_match) {
