@@ -12,8 +12,8 @@
 #include <cerrno>
 #include <chrono>
 #include <deque>
-#include <memory>
 #include <utility>
+#include <vector>
 
 #include <sys/epoll.h>
 #include <sys/uio.h>
@@ -30,7 +30,6 @@ struct connection {
     std::string head; // of the response; empty while a request is read
     std::size_t sent = 0;
     bool delayed = false; // the response is due later
-    bool gone = false;    // the client has hung up meanwhile
 };
 
 class service {
@@ -68,16 +67,21 @@ private:
             const int fd = ::accept4(listener_, nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC);
             if (fd < 0) return;
             baseline::no_delay(fd);
-            auto one = std::make_unique<connection>();
+            if (free_.empty()) free_.push_back(new connection);
+            connection* one = free_.back(); // with the buffer it had
+            free_.pop_back();
             one->fd = fd;
-            watch(fd, one.release(), EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLET);
+            watch(fd, one, EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLET);
         }
     }
 
     void end(connection* one) {
         ::close(one->fd);
-        one->gone = true;
-        if (!one->delayed) delete one; // otherwise the queue still names it
+        one->in.drop_front(one->in.size());
+        one->request = {};
+        one->chunk = one->sent = 0;
+        one->head.clear();
+        free_.push_back(one);
     }
 
     // Whatever the event was: write what is owed, then read what is there. False: the connection ends.
@@ -184,6 +188,7 @@ private:
     int epoll_;
     std::chrono::milliseconds delay_;
     std::deque<std::pair<clock_type::time_point, connection*>> due_;
+    std::vector<connection*> free_;
 };
 
 } // namespace
