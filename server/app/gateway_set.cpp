@@ -9,19 +9,14 @@ namespace finpost {
 
 namespace {
 
-std::vector<listener_group> groups_of(const daemon_config& config,
-                                      const std::map<std::string, handler>& handlers) {
-    std::vector<listener_group> groups;
-    for (const listener_config& one : config.listeners)
-        groups.push_back({one.gateway, handlers.at(one.upstream)});
-    return groups;
-}
-
 template <class Map>
-std::map<std::string, handler> handlers_of(const Map& upstreams) {
-    std::map<std::string, handler> all;
-    for (const auto& [name, one] : upstreams) all.emplace(name, one.upstream->as_handler());
-    return all;
+std::vector<listener_group> groups_of(const daemon_config& config, const Map& upstreams) {
+    std::vector<listener_group> groups;
+    for (const listener_config& one : config.listeners) {
+        const http_upstream& behind = *upstreams.at(one.upstream).upstream;
+        groups.push_back({one.gateway, behind.as_handler(), behind.as_streaming_handler()});
+    }
+    return groups;
 }
 
 std::size_t share(std::size_t wanted, std::size_t given, std::size_t all) {
@@ -55,13 +50,13 @@ gateway_set::upstream_map gateway_set::upstreams_for(const daemon_config& config
 void gateway_set::make(const daemon_config& config) {
     const std::lock_guard lock(mutex_);
     upstreams_ = upstreams_for(config);
-    gateway_.emplace(executors_, groups_of(config, handlers_of(upstreams_)), counters_, log_);
+    gateway_.emplace(executors_, groups_of(config, upstreams_), counters_, log_);
 }
 
 void gateway_set::change(const daemon_config& config) {
     // What is not needed any more is closed when it goes, and not under the lock.
     upstream_map next = upstreams_for(config);
-    gateway_->change(groups_of(config, handlers_of(next)));
+    gateway_->change(groups_of(config, next));
     // Those that stay have new files perhaps, which were good a moment ago, when they were validated.
     for (const auto& [name, one] : next) {
         for (const config_problem& wrong : one.upstream->renew_tls())

@@ -42,6 +42,13 @@ parsed<std::uint64_t> parse_rate(text from) {
     return parse_size(from);
 }
 
+parsed<std::optional<std::uint64_t>> parse_threshold(text from) {
+    if (from == "off") return std::optional<std::uint64_t>();
+    const auto size = parse_size(from);
+    if (!size) return parse_error{size.error().message + ", or off"};
+    return std::optional(*size);
+}
+
 parsed<double> parse_share(text from) {
     if (from == "off") return 0.0;
     double share = 0;
@@ -244,6 +251,9 @@ constexpr std::array rows{
     option_row{"--max-reply", "SIZE", "16MiB",
                "the largest HTTP response body",
                false, set<&up::max_reply, parse_size>},
+    option_row{"--stream-above", "SIZE|off", "off",
+               "beyond it the POST starts, in chunks, while the client is still sending, and the reply streams",
+               false, set<&gw::stream_above, parse_threshold>},
     option_row{"--max-buffered", "SIZE", "1GiB",
                "all payloads and replies held at once; above it, reading pauses",
                false, of_the_process(set<&gw::max_buffered, parse_size>)},

@@ -175,9 +175,11 @@ std::vector<config_problem> validate(const gateway_config& config) {
     }
     check.require(config.max_payload > 0 && config.max_payload <= largest, "max_payload",
                   "must be above zero and at most 64 TiB");
-    check.require(config.max_buffered >= config.max_payload && config.max_buffered <= largest,
-                  "max_buffered", "must be at least max_payload (" +
-                  format_size(config.max_payload) + ") and at most 64 TiB");
+    const bool streams = config.stream_above && *config.stream_above < config.max_payload;
+    const std::uint64_t held = streams ? *config.stream_above : config.max_payload;
+    check.require(config.max_buffered >= held && config.max_buffered <= largest, "max_buffered",
+                  "must be at least " + std::string(streams ? "stream_above (" : "max_payload (") +
+                  format_size(held) + ") and at most 64 TiB");
     check.require(config.max_connections > 0, "max_connections", "must be above zero");
     check.add(make_listener_tls(config.tls).problems);
     check.positive(config.tls_handshake, "tls_handshake");

@@ -34,6 +34,8 @@ std::vector<config_problem> problems_of(const std::vector<listener_group>& group
     for (const listener_group& group : groups) {
         const auto found = validate(group.config);
         all.insert(all.end(), found.begin(), found.end());
+        if (group.config.stream_above && !group.streams)
+            all.push_back({"stream_above", "needs a handler that takes a stream"});
         for (const socket_address& address : group.config.listen) {
             if (address.port() != 0 && std::count(taken.begin(), taken.end(), address) > 0)
                 all.push_back({"listen", to_string(address) + " is in two groups"});
@@ -112,10 +114,10 @@ public:
 struct gateway::state::rules {
     rules(std::shared_ptr<state> owner_, listener_group group, std::shared_ptr<admission> admits_)
         : owner(std::move(owner_)), config(std::move(group.config)),
-          answer(std::move(group.answer)), admits(std::move(admits_)),
+          answer(std::move(group.answer)), streams(std::move(group.streams)), admits(std::move(admits_)),
           filter(config.allow, config.deny), shares(config.max_handshakes, 0, 0),
           tls(read_certificates(config, owner->log)),
-          context{config,  answer, owner->counters, owner->log, owner->budget, *owner->gate,
+          context{config,  answer, streams, owner->counters, owner->log, owner->budget, *owner->gate,
                   *admits, filter, tls,             shares,     has_preambles()} {}
 
     bool has_preambles() const { return tls || !config.proxy_protocol_from.empty(); }
@@ -123,6 +125,7 @@ struct gateway::state::rules {
     const std::shared_ptr<state> owner;
     const gateway_config config;
     const handler answer;
+    const streaming_handler streams;
     const std::shared_ptr<admission> admits; // shared with the rules before: who is in, counts
     const address_filter filter;
     admission shares; // of those in their preamble, who are over with it soon: not carried on

@@ -56,6 +56,10 @@ asio::awaitable<error_code> receive(client_socket& socket, payload& into, tally&
             const auto now = watchdog::clock::now();
             if (too_slow(into.size(), now - began, limits.min_rate)) co_return reason::too_slow;
             dog.progress();
+            if (limits.stream_above && into.size() > *limits.stream_above) {
+                // Its end may be there already, and then its length is known.
+                if (socket.peek().error() != asio::error::eof) co_return error_code(asio::error::in_progress);
+            }
             // Try first, wait second; but a client that sends without a pause must not keep the thread.
             if (into.size() < largest_read) continue;
         } else if (got.error() == asio::error::eof) {

@@ -1,5 +1,6 @@
 #include "session.hpp"
 
+#include "client_stream.hpp"
 #include "policy/address_filter.hpp"
 #include "policy/buffer_budget.hpp"
 #include "receive.hpp"
@@ -7,6 +8,8 @@
 
 #include "finpost/base64.hpp"
 #include "finpost/metrics.hpp"
+
+#include <boost/asio/error.hpp>
 
 #include <algorithm>
 #include <array>
@@ -59,7 +62,8 @@ asio::awaitable<void> session::run() {
     if (admitted() && client_.first) co_await introduce();
     if (undecided()) {
         error_code ended = co_await receive(socket_, payload_, received_, context_.config, dog_);
-        received(ended);
+        if (ended == asio::error::in_progress) co_await stream();
+        else received(ended);
     }
     decode();
     if (undecided()) co_await handle();
@@ -97,6 +101,7 @@ asio::awaitable<void> session::introduce() {
     }
     introduced(failed);
     client_.first.reset(); // others may come in now
+    received_at_ = watchdog::clock::now();
     enter(session_stage::receive);
 }
 
@@ -158,13 +163,17 @@ void session::decode() {
     if (!undecided() || context_.config.decode == codec::none) return;
     const auto decoded = base64::decode(payload_.bytes(), payload_.data());
     if (decoded.error) {
-        context_.log(log_level::debug, "bad encoding",
-                     {{"id", id_.text()}, {"cause", decoded.error->cause},
-                      {"offset", static_cast<std::int64_t>(decoded.error->offset)}});
+        log_bad_encoding(*decoded.error);
         return refuse(reason::bad_encoding);
     }
     payload_.truncate(decoded.size);
     if (payload_.empty()) refuse(reason::empty);
+}
+
+void session::log_bad_encoding(const base64::decode_error& error) {
+    context_.log(log_level::debug, "bad encoding",
+                 {{"id", id_.text()}, {"cause", error.cause},
+                  {"offset", static_cast<std::int64_t>(error.offset)}});
 }
 
 asio::awaitable<void> session::handle() {
@@ -176,10 +185,8 @@ asio::awaitable<void> session::handle() {
         dog_.rest(); // the handler says itself how long it may take
         reply given = co_await context_.answer(std::move(asked));
         answer_ = std::move(given);
-    } catch (const std::exception& bug) {
-        context_.log(log_level::error, "handler failed", {{"id", id_.text()}, {"what", bug.what()}});
     } catch (...) {
-        context_.log(log_level::error, "handler failed", {{"id", id_.text()}, {"what", "unknown"}});
+        handler_failed();
     }
     dog_.rest();
     socket_.ignore_reset();
@@ -189,6 +196,71 @@ asio::awaitable<void> session::handle() {
     if (client_gone_ && !finishes) abort("aborted_handle");
     else if (answer_.refused()) refuse(answer_.why());
     else if (client_gone_) abort("aborted_reply");
+}
+
+// In a catch block.
+void session::handler_failed() {
+    try {
+        throw;
+    } catch (const std::exception& bug) {
+        context_.log(log_level::error, "handler failed", {{"id", id_.text()}, {"what", bug.what()}});
+    } catch (...) {
+        context_.log(log_level::error, "handler failed", {{"id", id_.text()}, {"what", "unknown"}});
+    }
+}
+
+// All steps from here to the reply at once, for a payload that does not end soon.
+asio::awaitable<void> session::stream() {
+    enter(session_stage::stream);
+    client_stream::beginning start(std::move(payload_), received_at_, [this] { payload_ended(); });
+    client_stream both(pass_.executor(), socket_, received_, written_, context_.config, dog_,
+                       std::move(start));
+    request asked(payload(&context_.budget), client_.peer, client_.local, id_, dog_, sampled_,
+                  std::move(tls_peer_name_), true);
+    try {
+        dog_.rest(); // until a client or an upstream is waited for
+        reply given = co_await context_.streams(std::move(asked), both);
+        answer_ = std::move(given);
+    } catch (...) {
+        handler_failed();
+    }
+    if (!answer_.refused()) co_await both.finish(answer_.bytes().bytes());
+    dog_.rest();
+    streamed(both);
+    if (outcome_ == outcome::replied) co_await part_from_client();
+}
+
+void session::payload_ended() {
+    eof_ = true;
+    received_at_ = watchdog::clock::now();
+    watch_for_reset();
+}
+
+void session::streamed(const client_stream& both) {
+    socket_.ignore_reset();
+    answered_at_ = watchdog::clock::now();
+    if (!eof_) received_at_ = answered_at_;
+    context_.counters.payload_bytes.add(received_.value());
+    context_.counters.reply_bytes.add(written_.value());
+    context_.counters.upstream_seconds.record(answered_at_ - received_at_);
+    if (both.bad_encoding()) log_bad_encoding(*both.bad_encoding());
+    const bool begun = written_.value() > 0 || socket_.mid_write();
+    const error_code failed = both.error();
+    const bool by_reset = failed && failed.category() != reason_category();
+    const bool finishes = context_.config.on_client_reset == client_reset_policy::finish;
+    if (eof_ && (by_reset || both.gone())) note_reset();
+    if (client_gone_ && !finishes) abort("aborted_handle");
+    else if (by_reset) abort(eof_ ? "aborted_reply" : "aborted_read");
+    else if (both.reply_late()) abort(failed == reason::too_slow ? to_string(reason::too_slow) : "aborted_reply");
+    else if (failed || answer_.refused()) refuse_or_cut(failed ? to_reason(failed) : answer_.why(), begun);
+    else if (client_gone_) abort("aborted_reply");
+    else outcome_ = outcome::replied;
+}
+
+// Who has a part of an answer must not take it, or a line behind it, for the whole.
+void session::refuse_or_cut(reason why, bool begun) {
+    if (begun) abort(to_string(why));
+    else refuse(why);
 }
 
 void session::encode() {
@@ -247,6 +319,11 @@ asio::awaitable<void> session::send_refusal() {
         error_code failed = co_await write_all(socket_, data, limits, dog_, written_);
         if (failed && failed.category() != reason_category()) note_reset();
     }
+    co_await part_from_client();
+}
+
+// Closing while the client is still sending would be a reset.
+asio::awaitable<void> session::part_from_client() {
     record(); // what is drained now changes nothing any more
     if (eof_ || client_gone_) co_return;
     socket_.shutdown_send();
@@ -278,7 +355,7 @@ void session::abort(std::string_view why) {
 }
 
 void session::on_drain() {
-    if (!eof_ && payload_.empty() && outcome_ == outcome::none) dog_.stop(reason::draining);
+    if (!eof_ && received_.value() == 0 && outcome_ == outcome::none) dog_.stop(reason::draining);
 }
 
 // From any thread, while the session is in the gate: only what never changes, what changes under the gate's

@@ -7,7 +7,9 @@
 #include "tally.hpp"
 #include "unique_fd.hpp"
 
+#include "finpost/base64.hpp"
 #include "finpost/config.hpp"
+#include "finpost/exchange_stream.hpp"
 #include "finpost/handler.hpp"
 #include "finpost/logger.hpp"
 #include "finpost/watchdog.hpp"
@@ -25,6 +27,7 @@ namespace finpost {
 
 class address_filter;
 class buffer_budget;
+class client_stream;
 struct metrics;
 
 /// What every session of a listener group uses, and nobody changes while it runs: new rules come in
@@ -32,6 +35,7 @@ struct metrics;
 struct session_context {
     const gateway_config& config;
     const handler& answer;
+    const streaming_handler& streams;
     metrics& counters;
     const logger& log;
     buffer_budget& budget;
@@ -70,7 +74,7 @@ public:
             accepted_client client);
     ~session();
 
-    /// The whole product: receive, decode, handle, encode, reply.
+    /// The whole product: receive, decode, handle, encode, reply; or, for what is streamed, all of it at once.
     boost::asio::awaitable<void> run();
 
 private:
@@ -82,12 +86,19 @@ private:
     void introduced(error_code failed);
     void received(error_code ended);
     void decode();
+    void log_bad_encoding(const base64::decode_error& error);
     boost::asio::awaitable<void> handle();
+    void handler_failed();
+    boost::asio::awaitable<void> stream();
+    void payload_ended();
+    void streamed(const client_stream& both);
+    void refuse_or_cut(reason why, bool begun);
     void encode();
     bool send_reply_at_once();
     boost::asio::awaitable<void> send_rest_of_reply();
     void replied(error_code failed);
     boost::asio::awaitable<void> send_refusal();
+    boost::asio::awaitable<void> part_from_client();
 
     void enter(session_stage stage) noexcept;
     bool undecided() const noexcept { return outcome_ == outcome::none; }

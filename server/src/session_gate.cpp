@@ -33,6 +33,10 @@ session_gate::pass::pass(session_gate& gate, asio::any_io_executor executor, gat
     else if (draining) session.on_drain();
 }
 
+const asio::any_io_executor& session_gate::pass::executor() const noexcept {
+    return slot_->executor;
+}
+
 session_gate::pass::~pass() {
     const std::lock_guard lock(gate_.mutex_);
     slot_->session = nullptr;

@@ -52,6 +52,9 @@ public:
         pass(const pass&) = delete;
         pass& operator=(const pass&) = delete;
 
+        /// The session's strand.
+        const boost::asio::any_io_executor& executor() const noexcept;
+
         /// Changes what `gated::view` reads.
         template <class Change>
         void change(const Change& now) {

@@ -90,14 +90,15 @@ void gateway_fixture::start() {
     add_loops();
     engine_->forwarder.emplace(engine_->executors(), service, counters, log.as_logger(threshold));
     engine_->forwarder->start();
-    start(engine_->forwarder->as_handler());
+    start(engine_->forwarder->as_handler(), engine_->forwarder->as_streaming_handler());
 }
 
-void gateway_fixture::start(handler answer) {
+void gateway_fixture::start(handler answer, streaming_handler streams) {
     if (config.listen.empty()) config.listen = {parse_socket_address("127.0.0.1:0").value()};
     add_loops();
-    engine_->door.emplace(engine_->executors(), std::vector{listener_group{config, std::move(answer)}},
-                          counters, log.as_logger(threshold));
+    listener_group group{config, std::move(answer), std::move(streams)};
+    engine_->door.emplace(engine_->executors(), std::vector{std::move(group)}, counters,
+                          log.as_logger(threshold));
     engine_->door->start();
     if (loops > 1) threads = loops;
     engine_->running = threads;

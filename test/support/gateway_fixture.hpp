@@ -42,7 +42,7 @@ public:
 
     /// Starts the gateway: in front of `service`, or of a handler of the test's own.
     void start();
-    void start(handler answer);
+    void start(handler answer, streaming_handler streams = {});
 
     socket_address address(std::size_t listener = 0) const;
     raw_client connect() const { return raw_client(address()); }

@@ -28,17 +28,48 @@ void close_with_reset(int fd) {
 
 void scripted_upstream::conversation::read_body() {
     if (request_.complete) return;
+    if (request_.field("transfer-encoding") == "chunked") {
+        while (!read_chunk().empty()) {}
+        return;
+    }
     std::size_t length = 0;
     const std::string text = request_.field("content-length");
     std::from_chars(text.data(), text.data() + text.size(), length);
-    while (input_.size() < length)
-        if (!read_more()) throw conversation_over{};
+    while (input_.size() < length) need_more();
     request_.body = input_.substr(0, length);
     input_.erase(0, length);
     request_.complete = true;
+    publish();
+}
+
+std::string scripted_upstream::conversation::read_chunk() {
+    std::size_t line = 0;
+    while ((line = input_.find("\r\n")) == input_.npos) need_more();
+    std::size_t size = 0;
+    const auto [end, ec] = std::from_chars(input_.data(), input_.data() + line, size, 16);
+    if (ec != std::errc{} || end != input_.data() + line) throw conversation_over{};
+    while (input_.size() < line + 2 + size + 2) need_more();
+    const std::string data = input_.substr(line + 2, size);
+    if (input_.compare(line + 2 + size, 2, "\r\n") != 0) throw conversation_over{};
+    input_.erase(0, line + 2 + size + 2);
+    request_.body += data;
+    request_.complete = size == 0;
+    if (request_.complete) publish();
+    return data;
+}
+
+// What was read of a body whose end does not come is kept as well.
+void scripted_upstream::conversation::need_more() {
+    if (read_more()) return;
+    request_.cut = true;
+    publish();
+    throw conversation_over{};
+}
+
+void scripted_upstream::conversation::publish() {
     const std::lock_guard lock(owner_.mutex_);
     owner_.requests_[request_.number - 1] = request_;
-    ++owner_.complete_;
+    owner_.complete_ += request_.complete && !std::exchange(counted_, request_.complete);
     owner_.changed_.notify_all();
 }
 
@@ -47,7 +78,9 @@ bool scripted_upstream::conversation::read_more() {
     for (;;) {
         const ssize_t n = ::recv(fd_, room.data(), room.size(), 0);
         if (n > 0) input_.append(room.data(), static_cast<std::size_t>(n));
-        if (n >= 0 || errno != EINTR) return n > 0;
+        if (n >= 0) return n > 0;
+        request_.by_reset = errno == ECONNRESET;
+        if (errno != EINTR) return false;
     }
 }
 
@@ -55,8 +88,16 @@ void scripted_upstream::conversation::send(std::string_view bytes) {
     while (!bytes.empty()) {
         const ssize_t n = ::send(fd_, bytes.data(), bytes.size(), MSG_NOSIGNAL);
         if (n >= 0) bytes.remove_prefix(static_cast<std::size_t>(n));
-        else if (errno != EINTR) throw conversation_over{};
+        else if (errno != EINTR) cut_while_sending();
     }
+}
+
+// Whoever still sends its request cannot have ended it.
+void scripted_upstream::conversation::cut_while_sending() {
+    request_.by_reset = errno == ECONNRESET;
+    request_.cut = !request_.complete;
+    publish();
+    throw conversation_over{};
 }
 
 void scripted_upstream::conversation::wait_for_gate() {

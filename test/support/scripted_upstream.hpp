@@ -28,6 +28,8 @@ public:
         std::string head;           ///< up to and including the empty line
         std::string body;
         bool complete = false; ///< the whole body was read
+        bool cut = false;      ///< the connection ended before that
+        bool by_reset = false; ///< ... and not by a FIN
 
         std::string request_line() const;
         /// The value of a field, whatever its name's case; empty when it is not there.
@@ -42,8 +44,10 @@ public:
     public:
         /// The head, and after `read_body` the body.
         const seen& request() const noexcept { return request_; }
-        /// Reads the body by its Content-Length. Scripts that answer early don't call it.
+        /// Reads the body by its Content-Length, or its chunks. Scripts that answer early don't call it.
         void read_body();
+        /// Reads the next chunk of a body that comes in chunks; empty: that was the last.
+        std::string read_chunk();
         /// Sends the bytes as they are.
         void send(std::string_view bytes);
         /// Waits until the test opens the gate (`scripted_upstream::open_gate`).
@@ -60,12 +64,16 @@ public:
         conversation(scripted_upstream& owner, int fd, std::string& input)
             : owner_(owner), fd_(fd), input_(input) {}
         bool read_more();
+        void need_more();
+        [[noreturn]] void cut_while_sending();
+        void publish();
 
         scripted_upstream& owner_;
         int fd_;
         std::string& input_; // what came behind the head
         seen request_;
         bool over_ = false;
+        bool counted_ = false; // among the complete ones
     };
 
     using script = std::function<void(conversation&)>;

@@ -8,6 +8,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <stdexcept>
 #include <string>
 #include <vector>
@@ -56,7 +57,11 @@ struct gateway_config {
 
     /// The largest payload, before decoding. One byte more is refused with `too_large`.
     std::uint64_t max_payload = 16u << 20;
-    /// All payloads and replies held at once, at least `max_payload`. Above it, reading pauses.
+    /// Once more than this has come without the EOF, the exchange goes to the group's `streaming_handler` while
+    /// the client is still sending; nothing: every payload is accumulated. `max_payload` holds as before.
+    std::optional<std::uint64_t> stream_above;
+    /// All payloads and replies held at once, at least `max_payload` (what is streamed is not held). Above
+    /// it, reading pauses.
     std::uint64_t max_buffered = 1u << 30;
 
     /// Connections held at once; more wait in the kernel's backlog. At least 1.

@@ -2,6 +2,7 @@
 
 #include "finpost/completion.hpp"
 #include "finpost/config.hpp"
+#include "finpost/exchange_stream.hpp"
 #include "finpost/export.hpp"
 #include "finpost/handler.hpp"
 #include "finpost/logger.hpp"
@@ -27,6 +28,8 @@ struct metrics;
 struct listener_group {
     gateway_config config;
     handler answer;
+    /// Who answers payloads above `stream_above`; without one that has to be off.
+    streaming_handler streams = {};
 };
 
 /// The TCP side of finpost: accepts clients, accumulates each payload until EOF, calls the handler and

@@ -19,9 +19,12 @@ class watchdog;
 class request {
 public:
     request(payload body, socket_address peer, socket_address local, request_id id, watchdog& dog,
-            bool sampled = false, std::string tls_peer_name = {})
+            bool sampled = false, std::string tls_peer_name = {}, bool streamed = false)
         : body_(std::move(body)), peer_(peer), local_(local), id_(id), dog_(&dog),
-          sampled_(sampled), tls_peer_name_(std::move(tls_peer_name)) {}
+          sampled_(sampled), streamed_(streamed), tls_peer_name_(std::move(tls_peer_name)) {}
+
+    /// Whether the payload comes by an `exchange_stream` and the body is empty: for a `streaming_handler` only.
+    bool streamed() const noexcept { return streamed_; }
 
     const payload& body() const noexcept { return body_; }
     payload& body() noexcept { return body_; }
@@ -53,6 +56,7 @@ private:
     request_id id_;
     watchdog* dog_;
     bool sampled_;
+    bool streamed_;
     std::string tls_peer_name_;
 };
 

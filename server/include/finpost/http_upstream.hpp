@@ -1,6 +1,7 @@
 #pragma once
 
 #include "finpost/config.hpp"
+#include "finpost/exchange_stream.hpp"
 #include "finpost/export.hpp"
 #include "finpost/handler.hpp"
 #include "finpost/logger.hpp"
@@ -57,6 +58,15 @@ public:
 
     /// The handler to pass to a `gateway`; it may outlive this object.
     handler as_handler() const;
+
+    /// The same for payloads that are streamed: `listener_group::streams`. The request has the chunked coding
+    /// then, on a new connection, and nothing is sent twice. A payload that does not become complete ends in
+    /// a reset without the last chunk, so that no service can take it for the whole (RFC 9112 §8). The
+    /// response is passed on as it comes.
+    ///
+    /// `total` is for how long the service may take nothing of the request, and from the client's EOF on the
+    /// time until the response is complete, without the time in which the client does not take it.
+    streaming_handler as_streaming_handler() const;
 
     /// What is known of an endpoint now, in the order of the configuration.
     struct endpoint_status {

@@ -19,26 +19,38 @@ bool is_text(std::string_view line) {
 
 chunk_decoder::state chunk_decoder::decode(payload& raw, payload& body) {
     for (;;) {
-        if (part_ == part::data) {
-            const auto n = static_cast<std::size_t>(std::min<std::uint64_t>(left_, raw.size()));
-            if (body.size() + n > max_body_) return fail(reason::reply_too_large);
-            if (!body.append(raw.bytes().first(n))) return fail(reason::busy);
-            raw.remove_prefix(n);
-            left_ -= n;
-            if (left_ > 0) return state::more;
-            part_ = part::data_end;
-        }
-        if (part_ == part::data_end) {
-            if (!std::string_view("\r\n").starts_with(raw.text().substr(0, 2)))
-                return fail(reason::upstream_invalid);
-            if (raw.size() < 2) return state::more;
-            raw.remove_prefix(2);
-            part_ = part::size;
-        }
-        const state now = line(raw);
-        if (now != state::more || part_ != part::data) return now;
-        if (left_ > max_body_ - body.size()) return fail(reason::reply_too_large);
+        const state now = advance(raw);
+        const std::size_t n = at_hand(raw);
+        if (now != state::more || n == 0) return now;
+        if (!body.append(raw.bytes().first(n))) return fail(reason::busy);
+        passed_on(raw, n);
     }
+}
+
+std::size_t chunk_decoder::at_hand(const payload& raw) const noexcept {
+    return part_ != part::data ? 0 : static_cast<std::size_t>(std::min<std::uint64_t>(left_, raw.size()));
+}
+
+void chunk_decoder::passed_on(payload& raw, std::size_t n) noexcept {
+    raw.remove_prefix(n);
+    left_ -= n;
+    passed_ += n;
+    if (left_ == 0) part_ = part::data_end;
+}
+
+chunk_decoder::state chunk_decoder::advance(payload& raw) {
+    if (part_ == part::data) return state::more;
+    if (part_ == part::data_end) {
+        if (!std::string_view("\r\n").starts_with(raw.text().substr(0, 2)))
+            return fail(reason::upstream_invalid);
+        if (raw.size() < 2) return state::more;
+        raw.remove_prefix(2);
+        part_ = part::size;
+    }
+    const state now = line(raw);
+    if (now != state::more || part_ != part::data) return now;
+    if (left_ > max_body_ - passed_) return fail(reason::reply_too_large);
+    return state::more;
 }
 
 // Reads a chunk's size, or the trailers to their end; `more` in part `data` means a chunk follows.

@@ -23,6 +23,12 @@ public:
     /// the end of the body stay in `raw`.
     state decode(payload& raw, payload& body);
 
+    /// The same for who takes the data where it is: drops what is not data at the front of `raw`, of which
+    /// `at_hand` bytes are data then, to be dropped by `passed_on`. `more` with nothing at hand needs input.
+    state advance(payload& raw);
+    std::size_t at_hand(const payload& raw) const noexcept;
+    void passed_on(payload& raw, std::size_t n) noexcept;
+
     /// When failed: `upstream_invalid`, `reply_too_large`, or `busy` when the buffer budget is used up.
     reason why() const noexcept { return why_; }
 
@@ -36,6 +42,7 @@ private:
     const std::uint64_t max_body_;
     part part_ = part::size;
     std::uint64_t left_ = 0;     // of the chunk's data
+    std::uint64_t passed_ = 0;   // data of all chunks so far
     std::size_t overhead_ = 0;   // bytes of extensions and trailers so far
     reason why_ = reason::upstream_invalid;
 };

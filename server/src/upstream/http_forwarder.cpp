@@ -2,6 +2,7 @@
 
 #include "policy/buffer_budget.hpp"
 #include "random.hpp"
+#include "upstream/streamed_exchange.hpp"
 
 #include <boost/asio/error.hpp>
 #include <boost/asio/this_coro.hpp>
@@ -106,6 +107,36 @@ asio::awaitable<reply> http_forwarder::forward(std::shared_ptr<const void> /*own
         now.held.reset();
     }
     co_return relay(now, *guard);
+}
+
+asio::awaitable<reply> http_forwarder::forward_stream(std::shared_ptr<const void> /*owner*/,
+                                                      request asked, exchange_stream& client) {
+    attempt now(asked, config_);
+    // What was sent of a stream is gone: it cannot be sent again when a kept connection turns out closed.
+    now.fresh_only = true;
+    if (executors_.size() > 1) {
+        const asio::any_io_executor executor = co_await asio::this_coro::executor;
+        now.lane = lane_of(executor);
+    }
+    byte_budget* const budget = asked.body().budget();
+    response_guard guard(config_.max_reply, budget, response_guard::body::passed_on);
+    streamed_exchange both(client, guard, budget, config_);
+    error_code failed = co_await both.make_room(now.dog);
+    if (failed) co_return refuse(now, failed);
+    choose(now);
+    if (!take(now) || !now.connected()) failed = co_await connect(now);
+    if (failed) co_return refuse(now, failed);
+    prepare(now);
+    failed = co_await both.run(now.stream(), now.head);
+    now.status = guard.status();
+    now.cut = !both.whole();
+    if (both.rejected()) tell_handshake(now, now.stream().failure());
+    if (failed || now.cut) now.stream().reset();
+    if (failed) {
+        blame(now, failed);
+        co_return refuse(now, failed);
+    }
+    co_return relay(now, guard);
 }
 
 reply http_forwarder::relay(attempt& now, response_guard& guard) {

@@ -10,6 +10,7 @@
 #include "upstream/upstream_tls.hpp"
 
 #include "finpost/config.hpp"
+#include "finpost/exchange_stream.hpp"
 #include "finpost/handler.hpp"
 #include "finpost/logger.hpp"
 #include "finpost/watchdog.hpp"
@@ -38,6 +39,10 @@ public:
 
     /// `owner` keeps this object alive meanwhile.
     boost::asio::awaitable<reply> forward(std::shared_ptr<const void> owner, request asked);
+
+    /// The same for a payload that is still coming, over a connection of its own. Nothing of it is sent twice.
+    boost::asio::awaitable<reply> forward_stream(std::shared_ptr<const void> owner, request asked,
+                                                 exchange_stream& client);
 
     const logger& log() const noexcept { return log_; }
     const upstream_config& config() const noexcept { return config_; }

@@ -113,6 +113,12 @@ handler http_upstream::as_handler() const {
     };
 }
 
+streaming_handler http_upstream::as_streaming_handler() const {
+    return [state = state_](request asked, exchange_stream& client) {
+        return state->forwarder.forward_stream(state, std::move(asked), client);
+    };
+}
+
 std::vector<http_upstream::endpoint_status> http_upstream::endpoints() const {
     std::vector<endpoint_status> all;
     const auto now = std::chrono::steady_clock::now();

@@ -28,7 +28,8 @@ std::string value_of(request_value which, const request& asked) {
     case request_value::local_port: return std::to_string(asked.local().port());
     case request_value::request_id: return std::string(asked.id().text());
     case request_value::tls_peer_name: return asked.tls_peer_name();
-    case request_value::payload_bytes: return std::to_string(asked.body().size());
+    case request_value::payload_bytes:
+        return asked.streamed() ? "unknown" : std::to_string(asked.body().size());
     }
     return {};
 }
@@ -93,8 +94,12 @@ std::string request_head(const head_opening& opening, const request& asked,
     std::string head;
     head.reserve(opening.size() + 440);
     opening.append_to(head, asked);
-    head += "Content-Length: ";
-    append_number(head, asked.body().size(), 10, 1);
+    if (asked.streamed()) {
+        head += "Transfer-Encoding: chunked";
+    } else {
+        head += "Content-Length: ";
+        append_number(head, asked.body().size(), 10, 1);
+    }
     head += "\r\nX-Request-Id: ";
     head += id;
     head += "\r\nIdempotency-Key: ";

@@ -16,8 +16,8 @@ constexpr std::size_t largest_read = 1 << 20;
 
 } // namespace
 
-response_guard::response_guard(std::uint64_t max_body, byte_budget* budget)
-    : max_body_(max_body), raw_(budget), body_(budget), chunks_(max_body) {}
+response_guard::response_guard(std::uint64_t max_body, byte_budget* budget, body becomes)
+    : max_body_(max_body), passes_on_(becomes == body::passed_on), raw_(budget), body_(budget), chunks_(max_body) {}
 
 std::size_t response_guard::wanted() const noexcept {
     const std::size_t have = raw_.size();
@@ -38,6 +38,7 @@ response_guard::state response_guard::received(std::size_t n) {
 }
 
 response_guard::state response_guard::consume() {
+    if (passes_on_ && part_ != part::head) return pass_on();
     switch (part_) {
     case part::head: {
         const std::string_view text = raw_.text();
@@ -58,6 +59,35 @@ response_guard::state response_guard::consume() {
     case part::until_close: break;
     }
     return raw_.size() > max_body_ ? fail(reason::reply_too_large) : state::more;
+}
+
+std::span<const std::byte> response_guard::at_hand() const noexcept {
+    switch (part_) {
+    case part::head: return {};
+    case part::chunked: return raw_.bytes().first(chunks_.at_hand(raw_));
+    case part::sized:
+        return raw_.bytes().first(
+            static_cast<std::size_t>(std::min<std::uint64_t>(raw_.size(), length_ - passed_)));
+    case part::until_close: break;
+    }
+    return raw_.bytes();
+}
+
+response_guard::state response_guard::passed_on(std::size_t n) {
+    passed_ += n;
+    if (part_ == part::chunked) chunks_.passed_on(raw_, n);
+    else raw_.remove_prefix(n);
+    return pass_on();
+}
+
+// Complete only when all of it has been passed on.
+response_guard::state response_guard::pass_on() {
+    if (part_ == part::sized) return passed_ < length_ ? state::more : finish(0);
+    if (part_ == part::until_close)
+        return passed_ + raw_.size() > max_body_ ? fail(reason::reply_too_large) : state::more;
+    const auto now = chunks_.advance(raw_);
+    if (now == chunk_decoder::state::failed) return fail(chunks_.why());
+    return now == chunk_decoder::state::done ? finish(0) : state::more;
 }
 
 response_guard::state response_guard::read_head(std::size_t head_size) {

@@ -7,6 +7,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <span>
 
 namespace finpost {
 
@@ -19,8 +20,11 @@ class response_guard {
 public:
     enum class state { more, complete, failed };
 
+    /// What becomes of a body: it is kept until it is complete, or passed on as it comes.
+    enum class body { kept, passed_on };
+
     /// The body may have `max_body` bytes; all memory is taken from `budget` (null: unlimited).
-    response_guard(std::uint64_t max_body, byte_budget* budget);
+    response_guard(std::uint64_t max_body, byte_budget* budget, body becomes = body::kept);
     response_guard(const response_guard&) = delete;
     response_guard& operator=(const response_guard&) = delete;
 
@@ -47,6 +51,10 @@ public:
     int status() const noexcept { return status_; }
     /// When complete: whether the connection may carry another exchange.
     bool reusable() const noexcept { return reusable_; }
+    /// Of a body that is passed on: what of it is there, to be dropped by `passed_on` before more is read.
+    std::span<const std::byte> at_hand() const noexcept;
+    state passed_on(std::size_t n);
+
     /// When complete: the body.
     payload take_body() noexcept;
 
@@ -54,11 +62,14 @@ private:
     enum class part { head, sized, chunked, until_close };
 
     state consume();
+    state pass_on();
     state read_head(std::size_t head_size);
     state finish(std::size_t body_size);
     state fail(reason why) noexcept;
 
     const std::uint64_t max_body_;
+    const bool passes_on_;
+    std::uint64_t passed_ = 0; // of the body
     payload raw_;  // what was read and not yet consumed; in the end the body itself, unless chunked
     payload body_; // decoded chunks
     chunk_decoder chunks_;

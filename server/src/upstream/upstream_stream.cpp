@@ -111,6 +111,13 @@ void upstream_stream::cancel() noexcept {
     socket_.cancel(ignored);
 }
 
+void upstream_stream::reset() noexcept {
+    tls_.reset();
+    error_code ignored;
+    socket_.set_option(tcp::socket::linger(true, 0), ignored);
+    socket_.close(ignored);
+}
+
 // Over TLS something may be there that is no byte of a response: the tickets of TLS 1.3.
 bool upstream_stream::is_quiet() noexcept {
     if (tls_) return tls_->peek().error() == asio::error::would_block;

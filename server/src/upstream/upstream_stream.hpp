@@ -51,6 +51,8 @@ public:
     boost::asio::awaitable<std::tuple<error_code>> async_wait_readable();
     boost::asio::awaitable<std::tuple<error_code>> async_wait_writable();
     void cancel() noexcept;
+    /// Closes with a RST, and over TLS without a close_notify: what was sent cannot be taken for complete.
+    void reset() noexcept;
 
     /// Nothing is there to be read, and no end: fit for another exchange.
     bool is_quiet() noexcept;

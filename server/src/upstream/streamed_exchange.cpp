@@ -1,0 +1,196 @@
+#include "upstream/streamed_exchange.hpp"
+
+#include "policy/buffer_budget.hpp"
+#include "upstream/upstream_stream.hpp"
+
+#include <boost/asio/as_tuple.hpp>
+#include <boost/asio/bind_executor.hpp>
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/error.hpp>
+#include <boost/asio/this_coro.hpp>
+#include <boost/asio/use_awaitable.hpp>
+
+#include <algorithm>
+#include <charconv>
+#include <exception>
+
+namespace asio = boost::asio;
+
+namespace finpost {
+
+namespace {
+
+// Of each direction.
+constexpr std::size_t window = 64 << 10;
+// In front of a chunk's data: its size in hexadecimal digits, and CRLF (RFC 9112 §7.1).
+constexpr std::size_t size_line = 10;
+constexpr std::string_view last_chunk = "0\r\n\r\n";
+
+} // namespace
+
+streamed_exchange::streamed_exchange(exchange_stream& client, response_guard& guard,
+                                     byte_budget* budget, const upstream_config& config)
+    : client_(client), guard_(guard), config_(config), chunk_(budget) {}
+
+asio::awaitable<error_code> streamed_exchange::make_room(watchdog& dog) {
+    dog.watch(watchdog::span::zero(), config_.connect, reason::busy);
+    error_code failed = co_await wait_for_room(chunk_, window, dog);
+    if (!failed) failed = co_await wait_for_room(guard_.buffer(), window, dog);
+    co_return failed;
+}
+
+asio::awaitable<error_code> streamed_exchange::run(upstream_stream& upstream, std::string_view head) {
+    const asio::any_io_executor strand = co_await asio::this_coro::executor;
+    upstream_ = &upstream;
+    upload_over_.emplace(strand, clock::time_point::max());
+    client_.on_cancel([this] { upstream_->cancel(); });
+    uploading_ = true;
+    auto ended = [this](std::exception_ptr failed) {
+        if (failed) client_failed_ = reason::internal;
+        uploading_ = false;
+        upload_over_->cancel();
+    };
+    asio::co_spawn(strand, upload(head), asio::bind_executor(strand, ended));
+    error_code failed;
+    try {
+        failed = co_await download();
+    } catch (...) {
+        failed = reason::internal; // the upload has to end before this does
+    }
+    // A service that answers well before the end reads on, one that does not is owed nothing more.
+    const bool rest_is_wanted = !failed && guard_.status() < 300;
+    co_await end_upload(!rest_is_wanted);
+    if (rest_is_wanted && !whole_) failed = client_failed_ ? client_failed_ : reason::upstream_incomplete;
+    if (client_.error()) failed = client_.error();
+    limit(clock::time_point::max());
+    client_.on_cancel({});
+    co_return failed;
+}
+
+asio::awaitable<void> streamed_exchange::end_upload(bool now) {
+    if (now && uploading_) {
+        unwanted_ = true;
+        client_.stop_reading();
+        upstream_->cancel();
+    }
+    while (uploading_) {
+        auto [ec] = co_await upload_over_->async_wait(asio::as_tuple(asio::use_awaitable));
+        static_cast<void>(ec);
+    }
+}
+
+asio::awaitable<void> streamed_exchange::upload(std::string_view head) {
+    error_code failed = co_await send(std::as_bytes(std::span(head)));
+    while (!failed && !whole_) {
+        const std::span<std::byte> room = chunk_.room().subspan(size_line, chunk_.room().size() - 2 * size_line);
+        auto got = co_await client_.read(room);
+        if (got.has_error()) {
+            client_failed_ = got.error();
+            failed = got.error();
+        } else {
+            const std::span<const std::byte> data = framed(*got);
+            failed = co_await send(data);
+            whole_ = !failed && *got == 0;
+        }
+    }
+    // From now on the answer is waited for. To a request that was cut it may still come (RFC 9112 §9.5).
+    limit(clock::now() + config_.total);
+    if (client_failed_) upstream_->cancel();
+}
+
+// A chunk of so many bytes, which are in their place; of none it is the last.
+std::span<const std::byte> streamed_exchange::framed(std::size_t size) noexcept {
+    if (size == 0) return std::as_bytes(std::span(last_chunk));
+    char* const data = reinterpret_cast<char*>(chunk_.room().data()) + size_line;
+    // Leading zeros are allowed, so the size always fills its place.
+    for (std::size_t i = 0, left = size; i < size_line - 2; ++i, left >>= 4)
+        data[-3 - static_cast<std::ptrdiff_t>(i)] = "0123456789abcdef"[left & 15];
+    data[-2] = data[size] = '\r';
+    data[-1] = data[size + 1] = '\n';
+    return std::as_bytes(std::span(data - size_line, size + size_line + 2));
+}
+
+asio::awaitable<error_code> streamed_exchange::send(std::span<const std::byte> data) {
+    std::size_t at = 0;
+    while (at < data.size()) {
+        if (client_.error()) co_return client_.error();
+        if (unwanted_) co_return error_code(asio::error::operation_aborted);
+        const auto sent = upstream_->write_some(data.subspan(at), {});
+        if (sent.has_value()) {
+            at += *sent;
+        } else if (sent.error() == asio::error::would_block) {
+            limit(clock::now() + config_.total);
+            auto [ec] = co_await upstream_->async_wait_writable();
+            static_cast<void>(ec); // the next write says it
+            limit(clock::time_point::max());
+        } else {
+            co_return sent.error();
+        }
+    }
+    co_return error_code{};
+}
+
+asio::awaitable<error_code> streamed_exchange::download() {
+    while (state_ == response_guard::state::more && !answered_early()) {
+        if (client_.error()) co_return client_.error();
+        if (client_failed_) co_return client_failed_;
+        if (!guard_.at_hand().empty()) {
+            error_code failed = co_await pass_on();
+            if (failed) co_return failed;
+            continue;
+        }
+        state_ = read_some();
+        if (state_ == response_guard::state::more && guard_.at_hand().empty()) {
+            auto [ec] = co_await upstream_->async_wait_readable();
+            static_cast<void>(ec); // the next read says it
+        }
+    }
+    if (rejected_) co_return reason::upstream_unreachable;
+    if (state_ == response_guard::state::failed) co_return guard_.why();
+    co_return error_code{};
+}
+
+// For as long as the client does not take it, the upstream is not waited for.
+asio::awaitable<error_code> streamed_exchange::pass_on() {
+    const auto data = guard_.at_hand();
+    error_code failed;
+    if (passes_on()) {
+        const auto began = clock::now();
+        client_holds_ = true;
+        limit(until_);
+        failed = co_await client_.write(data);
+        client_holds_ = false;
+        limit(until_ == clock::time_point::max() ? until_ : until_ + (clock::now() - began));
+    }
+    state_ = guard_.passed_on(data.size());
+    co_return failed;
+}
+
+response_guard::state streamed_exchange::read_some() {
+    payload& into = guard_.buffer();
+    // There is that much memory: this only moves the few bytes that are left to its front.
+    into.reserve(window - into.size());
+    const auto got = upstream_->read_some(into.room());
+    if (got.has_value()) return guard_.received(*got);
+    if (got.error() == asio::error::would_block) return response_guard::state::more;
+    if (got.error() == asio::error::eof) return guard_.closed();
+    rejected_ = got.error() == reason::tls_handshake;
+    return guard_.cut();
+}
+
+bool streamed_exchange::passes_on() const noexcept {
+    const int status = guard_.status();
+    return (status >= 200 && status < 300) || config_.on_status == status_policy::relay;
+}
+
+// The configuration refuses it, and the service need not get the rest.
+bool streamed_exchange::answered_early() const noexcept {
+    return guard_.status() != 0 && !passes_on() && !whole_;
+}
+
+void streamed_exchange::limit(clock::time_point until) {
+    until_ = until;
+    client_.limit(client_holds_ ? clock::time_point::max() : until, reason::upstream_timeout);
+}
+
+} // namespace finpost

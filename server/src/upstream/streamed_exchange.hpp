@@ -1,0 +1,72 @@
+#pragma once
+
+#include "upstream/response_guard.hpp"
+
+#include "finpost/config.hpp"
+#include "finpost/exchange_stream.hpp"
+#include "finpost/payload.hpp"
+#include "finpost/watchdog.hpp"
+
+#include <boost/asio/awaitable.hpp>
+#include <boost/asio/steady_timer.hpp>
+
+#include <cstddef>
+#include <optional>
+#include <span>
+#include <string_view>
+
+namespace finpost {
+
+class upstream_stream;
+
+/// One exchange with an upstream both of whose directions are under way at once: the request in chunks as
+/// the client sends it, the response to the client as it comes. A service may answer while it still reads.
+///
+/// Each direction reads only when what it has read before was taken, with one buffer of a fixed size. The
+/// upload is a coroutine of its own, on the same strand, and has ended when `run` completes.
+class streamed_exchange {
+public:
+    streamed_exchange(exchange_stream& client, response_guard& guard, byte_budget* budget,
+                      const upstream_config& config);
+
+    /// Takes the buffers from the budget, waiting for at most `connect`: what has begun waits for none.
+    boost::asio::awaitable<error_code> make_room(watchdog& dog);
+
+    /// Sends `head` and the payload, and passes the response on. Success is a complete response, or one whose
+    /// status says before the payload's end that the rest is not wanted; nothing is passed on of one that
+    /// the configuration refuses. An error is what the guard says, a limit, or why the client failed.
+    boost::asio::awaitable<error_code> run(upstream_stream& upstream, std::string_view head);
+
+    /// Whether the request went out to its end.
+    bool whole() const noexcept { return whole_; }
+    /// The upstream does not take this side's certificate.
+    bool rejected() const noexcept { return rejected_; }
+
+private:
+    using clock = watchdog::clock;
+
+    boost::asio::awaitable<void> upload(std::string_view head);
+    boost::asio::awaitable<error_code> send(std::span<const std::byte> data);
+    boost::asio::awaitable<error_code> download();
+    boost::asio::awaitable<error_code> pass_on();
+    boost::asio::awaitable<void> end_upload(bool now);
+    response_guard::state read_some();
+    std::span<const std::byte> framed(std::size_t size) noexcept;
+    bool passes_on() const noexcept;
+    bool answered_early() const noexcept;
+    void limit(clock::time_point until);
+
+    exchange_stream& client_;
+    response_guard& guard_;
+    const upstream_config& config_;
+    payload chunk_; // a chunk's size, its data, and what ends it
+    upstream_stream* upstream_ = nullptr;
+    std::optional<boost::asio::steady_timer> upload_over_;
+    clock::time_point until_ = clock::time_point::max(); // the upstream has done what it owes
+    response_guard::state state_ = response_guard::state::more;
+    error_code client_failed_;
+    bool client_holds_ = false; // the response, by not taking it
+    bool uploading_ = false, whole_ = false, unwanted_ = false, rejected_ = false;
+};
+
+} // namespace finpost

@@ -1,0 +1,236 @@
+// Payloads above a size are passed on while the client is still sending.
+#include "support/streaming_fixture.hpp"
+
+#include "finpost/base64.hpp"
+
+#include <thread>
+
+using namespace finpost;
+using namespace finpost::test;
+using namespace std::chrono_literals;
+using ending = raw_client::ending;
+
+BOOST_FIXTURE_TEST_SUITE(streaming, streaming_fixture)
+
+BOOST_AUTO_TEST_CASE(the_post_begins_while_the_client_is_still_sending) {
+    start();
+    raw_client client = begin();
+    const auto head = upstream.requests().at(0);
+    BOOST_TEST(head.field("Transfer-Encoding") == "chunked");
+    BOOST_TEST(head.count("Content-Length") == 0u);
+    BOOST_TEST(upstream.complete() == 0u);
+    const auto seen = door().session_views(1);
+    BOOST_TEST(to_string(seen.at(0).stage) == "stream");
+    client.send("the rest").half_close();
+    const auto got = client.read_to_end();
+    BOOST_TEST((got.bytes == some_bytes(5'000) + "the rest"));
+    BOOST_TEST((got.how == ending::fin));
+    BOOST_TEST(upstream.complete() == 1u);
+    const auto line = access_line();
+    BOOST_TEST(line.at("outcome") == "replied");
+    BOOST_TEST(line.number("bytes_in") == 5'008);
+    BOOST_TEST(line.number("bytes_out") == 5'008);
+    BOOST_TEST(line.at("upstream") == to_string(upstream.address()));
+    BOOST_TEST(line.at("status") == "200");
+    BOOST_TEST(counters.payload_bytes.value() == 5'008u);
+    BOOST_TEST(counters.reply_bytes.value() == 5'008u);
+}
+
+BOOST_AUTO_TEST_CASE(a_payload_that_ends_in_time_has_its_length) {
+    start();
+    BOOST_TEST((exchange(some_bytes(1'000)).bytes == some_bytes(1'000)));
+    BOOST_TEST(upstream.requests().at(0).field("Content-Length") == "1000");
+    raw_client client = connect();
+    const auto held = hold_threads(); // it lies in the kernel, with its end, when the gateway looks
+    client.send_with_fin(some_bytes(3'000));
+    const_cast<std::shared_ptr<void>&>(held).reset();
+    BOOST_TEST((client.read_to_end().bytes == some_bytes(3'000)));
+    BOOST_TEST(upstream.requests().at(1).field("Content-Length") == "3000");
+}
+
+BOOST_AUTO_TEST_CASE(the_reply_begins_before_the_payload_has_ended) {
+    upstream.by_default(echo_chunks);
+    start();
+    raw_client client = begin();
+    BOOST_TEST((client.read_at_least(5'000) == some_bytes(5'000)));
+    client.send("more");
+    BOOST_TEST(client.read_at_least(4) == "more");
+    client.half_close();
+    BOOST_TEST((client.read_to_end().how == ending::fin));
+    BOOST_TEST(counters.replied.value() == 1u);
+}
+
+BOOST_AUTO_TEST_CASE(many_times_the_buffers_go_through_in_both_directions) {
+    upstream.by_default(echo_chunks);
+    start();
+    std::atomic<bool> over{false};
+    std::int64_t most = 0;
+    std::thread watching([&] {
+        while (!over) most = std::max(most, counters.buffered_bytes.value());
+    });
+    const std::string payload = some_bytes(15'000'000);
+    const auto got = exchange_both_ways(payload);
+    over = true;
+    watching.join();
+    BOOST_TEST((got.bytes == payload));
+    BOOST_TEST((got.how == ending::fin));
+    BOOST_TEST(most <= 200'000);
+}
+
+BOOST_AUTO_TEST_CASE(replies_of_every_kind_are_passed_on) {
+    start();
+    const std::string payload = some_bytes(300'000);
+    for (const auto& answer : {scripted_upstream::echo(), scripted_upstream::chunked_echo(7'000),
+                               scripted_upstream::close_delimited_echo()}) {
+        upstream.by_default(answer);
+        const auto got = exchange(payload);
+        BOOST_TEST((got.bytes == payload));
+        BOOST_TEST((got.how == ending::fin));
+    }
+    upstream.by_default(scripted_upstream::raw("HTTP/1.1 103 Early Hints\r\n\r\nHTTP/1.1 204 No Content\r\n\r\n"));
+    BOOST_TEST(exchange(payload).bytes == "");
+    BOOST_TEST(access_line(4).at("status") == "204");
+    BOOST_TEST(counters.replied.value() == 4u);
+}
+
+BOOST_AUTO_TEST_CASE(the_connection_carries_other_exchanges_afterwards) {
+    start();
+    BOOST_TEST((exchange(some_bytes(100'000)).bytes == some_bytes(100'000)));
+    BOOST_TEST(exchange("small").bytes == "small");
+    BOOST_TEST(upstream.connections() == 1u);
+    // But a stream has one of its own: nobody can send it again.
+    BOOST_TEST((exchange(some_bytes(100'000)).bytes == some_bytes(100'000)));
+    BOOST_TEST(upstream.connections() == 2u);
+}
+
+BOOST_AUTO_TEST_CASE(base64_is_taken_off_and_put_on_piece_by_piece) {
+    config.decode = config.encode = codec::base64;
+    upstream.by_default(echo_chunks);
+    start();
+    for (const std::size_t size : {1'000u, 1'001u, 1'002u, 100'000u, 1'000'001u}) {
+        const std::string payload = some_bytes(size);
+        std::string text(base64::encoded_size(size), '\0');
+        base64::encode(std::as_bytes(std::span(payload)), text.data());
+        BOOST_TEST((exchange_both_ways(text).bytes == text));
+        BOOST_TEST((upstream.requests().back().body == payload));
+        BOOST_TEST((exchange_both_ways(text + "\r\n").bytes == text));
+    }
+    config.stream_above.reset();
+}
+
+BOOST_AUTO_TEST_CASE(nothing_left_after_decoding_is_refused) {
+    config.stream_above = 0;
+    config.decode = codec::base64;
+    start();
+    raw_client client = connect();
+    client.send("\n");
+    BOOST_TEST(upstream.wait_for_heads(1));
+    client.half_close();
+    expect_refusal(client.read_to_end(), reason::empty);
+    expect_cut_at_the_upstream();
+}
+
+BOOST_AUTO_TEST_CASE(a_refused_status_reaches_the_client_before_it_has_sent_everything) {
+    upstream.by_default([](conversation& talk) {
+        talk.send(response(413, "too much"));
+        talk.stay_silent();
+    });
+    start();
+    raw_client client = begin();
+    expect_refusal(client.read_to_end(), reason::upstream_status);
+    BOOST_TEST(access_line().at("status") == "413");
+    BOOST_TEST(upstream.complete() == 0u);
+    BOOST_TEST(upstream.wait_for_open_connections(0));
+}
+
+BOOST_AUTO_TEST_CASE(a_relayed_status_reaches_the_client_before_it_has_sent_everything) {
+    service.on_status = status_policy::relay;
+    upstream.by_default([](conversation& talk) {
+        talk.send(response(413, "too much"));
+        talk.stay_silent();
+    });
+    start();
+    raw_client client = begin();
+    const auto got = client.read_to_end();
+    BOOST_TEST(got.bytes == "too much");
+    BOOST_TEST((got.how == ending::fin));
+    BOOST_TEST(access_line().at("outcome") == "replied");
+    BOOST_TEST(upstream.wait_for_open_connections(0));
+}
+
+BOOST_AUTO_TEST_CASE(a_service_may_answer_whole_and_then_read_on) {
+    upstream.by_default([](conversation& talk) {
+        talk.send(response(200, "fine"));
+        talk.read_body();
+    });
+    start();
+    raw_client client = begin();
+    BOOST_TEST(client.read_at_least(4) == "fine");
+    client.send(some_bytes(1'000'000)).half_close();
+    BOOST_TEST((client.read_to_end().how == ending::fin));
+    BOOST_TEST(upstream.wait_for_requests(1));
+    BOOST_TEST(upstream.requests().at(0).body.size() == 1'005'000u);
+}
+
+BOOST_AUTO_TEST_CASE(a_stream_in_flight_is_finished_by_a_drain) {
+    start();
+    raw_client client = begin();
+    auto drained = drain(20s);
+    BOOST_TEST(until([&] { return !accepting(); }));
+    client.send("the rest").half_close();
+    BOOST_TEST((client.read_to_end().bytes == some_bytes(5'000) + "the rest"));
+    BOOST_TEST(completes(drained));
+    BOOST_TEST(counters.cut.value() == 0u);
+}
+
+BOOST_AUTO_TEST_CASE(a_stop_cuts_a_stream) {
+    start();
+    raw_client client = begin();
+    stop_gateway();
+    expect_refusal(client.read_to_end(), reason::draining);
+    expect_cut_at_the_upstream();
+    BOOST_TEST(counters.cut.value() == 1u);
+}
+
+BOOST_AUTO_TEST_CASE(a_stop_cuts_a_reply_that_has_begun) {
+    upstream.by_default(echo_chunks);
+    start();
+    raw_client client = begin();
+    client.read_at_least(5'000);
+    stop_gateway();
+    expect_reset(client.read_to_end(), "draining");
+    expect_cut_at_the_upstream();
+}
+
+BOOST_AUTO_TEST_CASE(who_resets_after_its_end_is_not_waited_for_where_that_is_configured) {
+    config.on_client_reset = client_reset_policy::cancel;
+    upstream.by_default(scripted_upstream::never());
+    start();
+    raw_client client = begin();
+    client.half_close();
+    BOOST_TEST(upstream.wait_for_requests(1));
+    client.reset();
+    BOOST_TEST(access_line().at("reason") == "aborted_handle");
+    BOOST_TEST(upstream.wait_for_open_connections(0));
+    BOOST_TEST(counters.client_gone.value() == 1u);
+}
+
+BOOST_AUTO_TEST_CASE(who_resets_after_its_end_does_not_stop_the_service) {
+    upstream.by_default([](conversation& talk) {
+        talk.read_body();
+        talk.wait_for_gate();
+        talk.send(response(200, some_bytes(3'000'000)));
+    });
+    start();
+    raw_client client = begin();
+    client.half_close();
+    BOOST_TEST(upstream.wait_for_requests(1));
+    client.reset();
+    BOOST_TEST(until([&] { return counters.client_gone.value() == 1; }));
+    upstream.open_gate();
+    BOOST_TEST(access_line().at("reason") == "aborted_reply");
+    BOOST_TEST(access_line().at("status") == "200");
+    BOOST_TEST(counters.upstream_idle.value() == 1); // the response was read to its end
+}
+
+BOOST_AUTO_TEST_SUITE_END()
