@@ -1,6 +1,7 @@
 // A handler of an embedding program's own.
 #include "support/gateway_fixture.hpp"
 
+#include "finpost/exchange_stream.hpp"
 #include "finpost/watchdog.hpp"
 
 #include <boost/asio/as_tuple.hpp>
@@ -9,6 +10,8 @@
 #include <boost/asio/use_awaitable.hpp>
 #include <boost/test/unit_test.hpp>
 
+#include <array>
+#include <span>
 #include <stdexcept>
 
 namespace asio = boost::asio;
@@ -46,6 +49,55 @@ asio::awaitable<reply> wait_long(request asked, watchdog::span limit) {
     static_cast<void>(ec);
     co_return reply(to_reason(asked.dog().error()));
 }
+
+// Counts what comes, and answers with the number. What it does at the first byte, the byte says.
+asio::awaitable<reply> count_bytes(request asked, exchange_stream& client) {
+    std::array<std::byte, 1'000> room;
+    std::size_t count = 0;
+    BOOST_TEST(asked.streamed());
+    BOOST_TEST(asked.body().empty());
+    while (!client.complete()) {
+        const std::span<std::byte> into(room);
+        auto got = co_await client.read(into);
+        if (got.has_error()) co_return reply(reason::busy); // the client's own reason counts
+        count += *got;
+        const auto first = static_cast<char>(room[0]);
+        if (first == 'T') throw std::runtime_error("a bug in the middle");
+        if (first == 'E') co_return reply(payload("that will do"));
+        if (first == 'W') {
+            const std::span<const std::byte> back(room.data(), *got);
+            error_code failed = co_await client.write(back);
+            if (failed) co_return reply(reason::busy);
+            if (count > 4'000) co_return reply(reason::busy);
+        }
+    }
+    co_return reply(payload(std::to_string(count)));
+}
+
+// Waits for something of its own while it reads.
+asio::awaitable<reply> wait_for_nothing(request asked, exchange_stream& client) {
+    asio::any_io_executor executor = co_await asio::this_coro::executor;
+    asio::steady_timer timer(executor, 1h);
+    client.on_cancel([&timer] { timer.cancel(); });
+    client.limit(watchdog::clock::now() + 200ms, reason::upstream_timeout);
+    auto [ec] = co_await timer.async_wait(as_result);
+    client.on_cancel({});
+    static_cast<void>(ec);
+    BOOST_TEST(asked.streamed());
+    co_return reply(to_reason(client.error()));
+}
+
+struct streamed_to_a_handler : gateway_fixture {
+    void begin(streaming_handler streams) {
+        config.stream_above = 1'000;
+        start(obey, std::move(streams));
+    }
+    raw_client sending(std::size_t size, char what) {
+        raw_client client = connect();
+        client.send(std::string(size, what));
+        return client;
+    }
+};
 
 } // namespace
 
@@ -111,6 +163,67 @@ BOOST_AUTO_TEST_CASE(it_sees_who_asked) {
     client.send("x").half_close();
     const std::string got = client.read_to_end().bytes;
     BOOST_TEST(got == addresses + access_line().at("id"));
+}
+
+BOOST_FIXTURE_TEST_CASE(one_that_streams_reads_to_the_end_before_it_knows, streamed_to_a_handler) {
+    begin(count_bytes);
+    raw_client client = sending(5'000, 'x');
+    client.send(std::string(500'000, 'x')).half_close();
+    const auto got = client.read_to_end();
+    BOOST_TEST(got.bytes == "505000");
+    BOOST_TEST((got.how == raw_client::ending::fin));
+    BOOST_TEST(exchange("hello").bytes == "hello"); // and the short ones go to the other
+}
+
+BOOST_FIXTURE_TEST_CASE(one_that_streams_may_answer_early, streamed_to_a_handler) {
+    begin(count_bytes);
+    raw_client client = sending(5'000, 'E');
+    BOOST_TEST(client.read_to_end().bytes == "that will do");
+}
+
+BOOST_FIXTURE_TEST_CASE(one_that_streams_and_throws, streamed_to_a_handler) {
+    begin(count_bytes);
+    raw_client client = sending(5'000, 'T');
+    expect_refusal(client.read_to_end(), reason::internal);
+    BOOST_TEST(log.count("handler failed") == 1u);
+}
+
+BOOST_FIXTURE_TEST_CASE(one_that_streams_and_fails_when_its_reply_has_begun, streamed_to_a_handler) {
+    begin(count_bytes);
+    raw_client client = sending(5'000, 'W');
+    const auto got = client.read_to_end();
+    BOOST_TEST((got.how == raw_client::ending::reset));
+    BOOST_TEST(access_line().at("outcome") == "aborted");
+    BOOST_TEST(access_line().at("reason") == "busy");
+}
+
+BOOST_FIXTURE_TEST_CASE(a_reply_is_what_was_written_and_then_what_is_returned, streamed_to_a_handler) {
+    begin(count_bytes);
+    raw_client client = sending(2'000, 'W');
+    client.half_close();
+    BOOST_TEST(client.read_to_end().bytes == std::string(2'000, 'W') + "2000");
+}
+
+BOOST_FIXTURE_TEST_CASE(the_clients_own_fault_is_its_reason, streamed_to_a_handler) {
+    config.receive_idle = 200ms;
+    begin(count_bytes);
+    expect_refusal(sending(5'000, 'x').read_to_end(), reason::receive_timeout);
+}
+
+BOOST_FIXTURE_TEST_CASE(a_limit_of_its_own_ends_its_wait, streamed_to_a_handler) {
+    begin(wait_for_nothing);
+    expect_refusal(sending(5'000, 'x').read_to_end(), reason::upstream_timeout);
+}
+
+BOOST_FIXTURE_TEST_CASE(one_that_takes_whole_payloads_is_never_given_a_stream, streamed_to_a_handler) {
+    BOOST_CHECK_EXCEPTION(begin({}), config_error, [](const config_error& error) {
+        return error.problems().size() == 1 && error.problems()[0].field == "stream_above";
+    });
+    config.stream_above.reset();
+    start(obey);
+    raw_client client = sending(5'000, 'x');
+    client.half_close();
+    BOOST_TEST(client.read_to_end().bytes == std::string(5'000, 'x'));
 }
 
 BOOST_AUTO_TEST_SUITE_END()

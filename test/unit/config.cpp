@@ -198,6 +198,8 @@ BOOST_AUTO_TEST_CASE(the_budget_holds_at_least_one_payload) {
     config.max_payload = 1'000'000;
     config.max_buffered = 999'999;
     BOOST_TEST(fields_of(validate(config)) == "max_buffered ");
+    config.stream_above = 999'999; // what is streamed is not held
+    BOOST_TEST(fields_of(validate(config)) == "");
 }
 
 BOOST_AUTO_TEST_SUITE_END()

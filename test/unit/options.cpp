@@ -85,6 +85,7 @@ BOOST_AUTO_TEST_CASE(every_default_in_the_help_is_the_one_in_force) {
             BOOST_TEST((a.decode == b.decode && a.encode == b.encode));
             BOOST_TEST(a.max_payload == b.max_payload);
             BOOST_TEST(a.max_buffered == b.max_buffered);
+            BOOST_TEST((a.stream_above == b.stream_above));
             BOOST_TEST(a.max_connections == b.max_connections);
             BOOST_TEST(a.max_per_source == b.max_per_source);
             BOOST_TEST(a.accept_rate == b.accept_rate);
@@ -113,6 +114,7 @@ BOOST_AUTO_TEST_CASE(every_flag_reaches_its_field) {
                              "--encode", "base64", "--content-type", "text/plain", "--method", "PUT",
                              "--header", "X-Site: Berlin", "--header=X-Peer:{peer.ip}", "--max-payload",
                              "1KiB", "--max-reply", "2KiB", "--max-buffered", "3MiB",
+                             "--stream-above", "64KiB",
                              "--max-connections", "4", "--max-per-source", "5", "--accept-rate",
                              "6", "--allow", "10.0.0.0/8", "--allow", "::1", "--deny",
                              "10.1.0.0/16", "--min-rate", "7KiB", "--receive-idle", "8ms", "--receive-total", "9s",
@@ -148,6 +150,7 @@ BOOST_AUTO_TEST_CASE(every_flag_reaches_its_field) {
     BOOST_TEST(gate.max_payload == 1024u);
     BOOST_TEST(up.max_reply == 2048u);
     BOOST_TEST(gate.max_buffered == 3u << 20);
+    BOOST_TEST(gate.stream_above.value() == 64u << 10);
     BOOST_TEST(gate.max_connections == 4u);
     BOOST_TEST(gate.max_per_source == 5u);
     BOOST_TEST(gate.accept_rate == 6u);

@@ -48,6 +48,20 @@ BOOST_AUTO_TEST_CASE(says_when_the_trace_is_sampled) {
                 head.npos));
 }
 
+BOOST_AUTO_TEST_CASE(a_stream_has_no_length) {
+    watchdog dog;
+    upstream_config config;
+    config.headers = {{"X-Size", "{payload.bytes}"}};
+    const request asked(payload(), parse_socket_address("192.0.2.7:1").value(),
+                        parse_socket_address("192.0.2.8:2").value(), finpost::request_id::generate(), dog,
+                        false, {}, true);
+    const http_url url = parse_http_url("http://service.test:3000/").value();
+    const std::string head = request_head(head_opening(url, config), asked, 1);
+    BOOST_TEST(head.find("\r\nTransfer-Encoding: chunked\r\n") != head.npos);
+    BOOST_TEST(head.find("Content-Length") == head.npos);
+    BOOST_TEST(head.find("\r\nX-Size: unknown\r\n") != head.npos);
+}
+
 BOOST_AUTO_TEST_CASE(quotes_ipv6_addresses_as_rfc_7239_asks) {
     const std::string head = head_of("[2001:db8::7]:40000", "[::1]:5000", "");
     BOOST_TEST((head.find("\r\nForwarded: for=\"[2001:db8::7]:40000\";by=\"[::1]:5000\";proto=tcp\r\n") !=

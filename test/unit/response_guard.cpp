@@ -226,4 +226,58 @@ BOOST_AUTO_TEST_CASE(sizes_are_limited) {
                "upstream_invalid");
 }
 
+// The same responses, whose bodies are passed on as they come: no more is held than what was read.
+BOOST_AUTO_TEST_CASE(a_body_is_passed_on_piece_by_piece) {
+    struct example {
+        std::string_view response, body;
+        state ends;
+        reason why = reason::internal;
+        bool closed = false;
+    };
+    constexpr std::string_view chunked = "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n";
+    const std::string one = std::string(chunked) + "5;a=b\r\nhello\r\n3\r\nyou\r\n0\r\nA: b\r\n\r\n";
+    const std::string bad = std::string(chunked) + "5\r\nhello\r\n0x3\r\nyou\r\n";
+    const std::string large = std::string(chunked) + "5\r\nhello\r\n4\r\nyou!\r\n";
+    const std::string cut = std::string(chunked) + "5\r\nhel";
+    const example examples[]{
+        {one, "helloyou", state::complete},
+        {"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello", "hello", state::complete},
+        {"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n", "", state::complete},
+        {"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 204 No\r\n\r\n", "", state::complete},
+        {"HTTP/1.1 200 OK\r\n\r\nhello", "hello", state::complete, reason::internal, true},
+        {"HTTP/1.1 200 OK\r\n\r\nhelloyou!", "helloyou", state::failed, reason::reply_too_large},
+        {"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\n", "", state::failed, reason::reply_too_large},
+        {"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhel", "hel", state::failed,
+         reason::upstream_incomplete, true},
+        {bad, "hello", state::failed, reason::upstream_invalid},
+        {large, "hello", state::failed, reason::reply_too_large},
+        {cut, "hel", state::failed, reason::upstream_incomplete, true},
+    };
+    for (const example& each : examples) {
+        for (const std::size_t piece : {std::size_t{1}, std::size_t{7}}) {
+            BOOST_TEST_CONTEXT("in pieces of " << piece << ": " << each.response) {
+                response_guard guard(8, nullptr, response_guard::body::passed_on);
+                std::string body;
+                state now = state::more;
+                for (std::string_view left = each.response; !left.empty() && now == state::more;) {
+                    const std::size_t n = std::min(piece, left.size());
+                    BOOST_REQUIRE(guard.buffer().reserve(n));
+                    std::memcpy(guard.buffer().room().data(), left.data(), n);
+                    left.remove_prefix(n);
+                    now = guard.received(n);
+                    while (now == state::more && !guard.at_hand().empty()) {
+                        body += static_cast<char>(guard.at_hand()[0]);
+                        now = guard.passed_on(1);
+                    }
+                }
+                if (each.closed) now = guard.closed();
+                BOOST_TEST((now == each.ends));
+                if (now == state::failed) BOOST_TEST((guard.why() == each.why));
+                BOOST_TEST(each.body.starts_with(body)); // a piece too many may come with the fault
+                if (now == state::complete) BOOST_TEST(body == each.body);
+            }
+        }
+    }
+}
+
 BOOST_AUTO_TEST_SUITE_END()

@@ -20,8 +20,8 @@ namespace finpost {
 
 namespace {
 
-// Of each direction.
-constexpr std::size_t window = 64 << 10;
+// Of each direction. For 64 MiB, 64 KiB cost a quarter more processor time, 256 KiB cost hardly less.
+constexpr std::size_t window = 128 << 10;
 // In front of a chunk's data: its size in hexadecimal digits, and CRLF (RFC 9112 §7.1).
 constexpr std::size_t size_line = 10;
 constexpr std::string_view last_chunk = "0\r\n\r\n";
