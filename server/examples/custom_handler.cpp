@@ -1,6 +1,7 @@
 // A handler of one's own: answers without HTTP, and waits for something slow the right way.
 //
 //   custom_handler [LISTEN]            127.0.0.1:5000 without
+#include <finpost/exchange_stream.hpp>
 #include <finpost/gateway.hpp>
 #include <finpost/metrics.hpp>
 #include <finpost/watchdog.hpp>
@@ -14,8 +15,12 @@
 
 #include <chrono>
 #include <csignal>
+#include <cstddef>
+#include <cstdint>
 #include <iostream>
+#include <span>
 #include <string>
+#include <vector>
 
 namespace asio = boost::asio;
 using namespace std::chrono_literals;
@@ -49,6 +54,21 @@ asio::awaitable<finpost::reply> ask_a_device(finpost::request asked) {
 }
 //! [a handler that waits]
 
+//! [a handler that streams]
+// How many bytes came, in constant memory. A payload that is cut never gets to its end: nothing is made of it.
+asio::awaitable<finpost::reply> measure(finpost::request, finpost::exchange_stream& client) {
+    std::vector<std::byte> room(64 << 10);
+    std::uint64_t size = 0;
+    while (!client.complete()) {
+        const std::span<std::byte> into(room);
+        auto got = co_await client.read(into);
+        if (got.has_error()) co_return finpost::reply(finpost::to_reason(got.error()));
+        size += *got;
+    }
+    co_return finpost::reply(finpost::payload(std::to_string(size) + " bytes"));
+}
+//! [a handler that streams]
+
 // One handler for both: it is a function, and may choose.
 asio::awaitable<finpost::reply> answer(finpost::request asked) {
     if (asked.body().text().starts_with("device: ")) return ask_a_device(std::move(asked));
@@ -63,7 +83,12 @@ int main(int argc, char** argv) {
 
     finpost::gateway_config config;
     config.listen = {finpost::parse_socket_address(argc > 1 ? argv[1] : "127.0.0.1:5000").value()};
-    finpost::gateway gateway(io.get_executor(), config, answer, counters);
+    //! [both handlers]
+    config.stream_above = 64 << 10;
+    config.max_payload = 1 << 30;
+    std::vector<finpost::listener_group> groups{{config, answer, measure}};
+    finpost::gateway gateway(io.get_executor(), groups, counters);
+    //! [both handlers]
     gateway.start();
 
     asio::signal_set signals(io, SIGINT, SIGTERM);

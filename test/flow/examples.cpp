@@ -81,8 +81,9 @@ BOOST_AUTO_TEST_CASE(a_handler_answers_changes_and_refuses_by_itself) {
     example host("custom_handler");
     BOOST_TEST(host.ask("hello") == "olleh");
     BOOST_TEST(host.ask("device: on") == "device: on");
+    BOOST_TEST(host.ask(std::string(5'000'000, 'x')) == "5000000 bytes");
     BOOST_TEST(host.stop() == 0);
-    BOOST_TEST(host.process().output().ends_with("\n2 replies\n"));
+    BOOST_TEST(host.process().output().ends_with("\n3 replies\n"));
 }
 
 BOOST_AUTO_TEST_CASE(the_answer_of_a_service_is_changed_on_the_way_back) {

@@ -56,7 +56,7 @@ BOOST_AUTO_TEST_CASE(a_stream_has_no_length) {
                         parse_socket_address("192.0.2.8:2").value(), finpost::request_id::generate(), dog,
                         false, {}, true);
     const http_url url = parse_http_url("http://service.test:3000/").value();
-    const std::string head = request_head(head_opening(url, config), asked, 1);
+    const std::string head = finpost::request_head(head_opening(url, config), asked, 1);
     BOOST_TEST(head.find("\r\nTransfer-Encoding: chunked\r\n") != head.npos);
     BOOST_TEST(head.find("Content-Length") == head.npos);
     BOOST_TEST(head.find("\r\nX-Size: unknown\r\n") != head.npos);

@@ -256,7 +256,7 @@ BOOST_AUTO_TEST_CASE(a_body_is_passed_on_piece_by_piece) {
     for (const example& each : examples) {
         for (const std::size_t piece : {std::size_t{1}, std::size_t{7}}) {
             BOOST_TEST_CONTEXT("in pieces of " << piece << ": " << each.response) {
-                response_guard guard(8, nullptr, response_guard::body::passed_on);
+                finpost::response_guard guard(8, nullptr, finpost::response_guard::body::passed_on);
                 std::string body;
                 state now = state::more;
                 for (std::string_view left = each.response; !left.empty() && now == state::more;) {
