@@ -160,7 +160,10 @@ asio::awaitable<error_code> client_stream::write_bytes(std::span<const std::byte
     std::size_t at = 0;
     while (at < data.size()) {
         if (failed_) co_return failed_;
-        if (gone_) co_return error_code{};
+        if (gone_) {
+            co_await let_others_in(data.size() - at);
+            co_return error_code{};
+        }
         const auto sent = socket_.write_some(data.subspan(at));
         if (sent.has_value()) {
             at += *sent;

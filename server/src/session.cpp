@@ -224,6 +224,8 @@ asio::awaitable<void> session::stream() {
     } catch (...) {
         handler_failed();
     }
+    both.on_cancel({}); // what the handler had is gone
+    both.limit(watchdog::clock::time_point::max(), reason::internal);
     if (!answer_.refused()) co_await both.finish(answer_.bytes().bytes());
     dog_.rest();
     streamed(both);

@@ -233,7 +233,7 @@ BOOST_AUTO_TEST_CASE(a_flag_without_its_value_or_given_twice_is_a_problem) {
 }
 
 BOOST_AUTO_TEST_CASE(what_is_not_implemented_is_not_accepted) {
-    for (const char* flag : {"--stream-above", "--spill-above"}) {
+    for (const char* flag : {"--spill-above"}) {
         const std::string text = all(read({"--demo", flag, "x"}).problems);
         BOOST_TEST(has(text, "is no option"), flag);
     }

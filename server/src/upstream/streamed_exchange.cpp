@@ -7,6 +7,7 @@
 #include <boost/asio/bind_executor.hpp>
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/error.hpp>
+#include <boost/asio/post.hpp>
 #include <boost/asio/this_coro.hpp>
 #include <boost/asio/use_awaitable.hpp>
 
@@ -161,6 +162,9 @@ asio::awaitable<error_code> streamed_exchange::pass_on() {
         failed = co_await client_.write(data);
         client_holds_ = false;
         limit(until_ == clock::time_point::max() ? until_ : until_ + (clock::now() - began));
+    } else {
+        const asio::any_io_executor strand = upload_over_->get_executor();
+        co_await asio::post(strand, asio::use_awaitable); // others have their turn
     }
     state_ = guard_.passed_on(data.size());
     co_return failed;
