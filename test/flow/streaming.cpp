@@ -5,6 +5,8 @@
 
 #include "finpost/base64.hpp"
 
+#include <boost/asio/io_context.hpp>
+
 #include <algorithm>
 #include <atomic>
 #include <optional>
@@ -274,6 +276,31 @@ BOOST_AUTO_TEST_CASE(who_resets_after_its_end_does_not_stop_the_service) {
     BOOST_TEST(access_line().at("reason") == "aborted_reply");
     BOOST_TEST(access_line().at("status") == "200");
     BOOST_TEST(counters.upstream_idle.value() == 1); // the response was read to its end
+}
+
+BOOST_AUTO_TEST_CASE(a_context_that_goes_takes_its_streams_with_it) {
+    metrics numbers;
+    std::optional<raw_client> client;
+    {
+        boost::asio::io_context io;
+        upstream_config behind;
+        behind.endpoints = {upstream.url()};
+        http_upstream service_door(io.get_executor(), behind, numbers);
+        config.listen = {parse_socket_address("127.0.0.1:0").value()};
+        const std::vector<listener_group> groups{
+            {config, service_door.as_handler(), service_door.as_streaming_handler()}};
+        gateway gateway_door(io.get_executor(), groups, numbers);
+        gateway_door.start();
+        client.emplace(gateway_door.endpoints().front());
+        client->send(some_bytes(5'000));
+        BOOST_TEST(until([&] {
+            io.run_for(1ms);
+            return upstream.count() == 1u;
+        }));
+    }
+    BOOST_TEST((client->read_to_end().how == ending::reset));
+    BOOST_TEST(until([&] { return upstream.requests().at(0).cut; }));
+    BOOST_TEST(upstream.complete() == 0u);
 }
 
 BOOST_FIXTURE_TEST_CASE(tls_on_both_sides, secure_fixture) {
