@@ -46,6 +46,14 @@ private:
 
 thread_local block_cache blocks;
 
+// Twice as much while buffers are small, a sixteenth more later: what is grown ahead is counted in the
+// budget, whether it gets filled or not, and large blocks grow without a copy.
+std::size_t grown_from(std::size_t capacity) noexcept {
+    if (capacity <= (1u << 20)) return 2 * capacity;
+    const std::size_t more = std::max<std::size_t>(1 << 20, capacity / 16);
+    return capacity > largest - more ? largest : capacity + more;
+}
+
 void free_memory(void* memory, std::size_t size) noexcept {
     if (size == block_cache::block) blocks.give(memory);
     else std::free(memory);
@@ -62,7 +70,8 @@ payload::payload(payload&& other) noexcept
       begin_(std::exchange(other.begin_, 0)),
       size_(std::exchange(other.size_, 0)),
       capacity_(std::exchange(other.capacity_, 0)),
-      budget_(other.budget_) {}
+      budget_(other.budget_),
+      file_(std::move(other.file_)) {}
 
 payload& payload::operator=(payload&& other) noexcept {
     if (this == &other) return *this;
@@ -72,6 +81,7 @@ payload& payload::operator=(payload&& other) noexcept {
     size_ = std::exchange(other.size_, 0);
     capacity_ = std::exchange(other.capacity_, 0);
     budget_ = other.budget_; // the memory goes back to where it was taken from
+    file_ = std::move(other.file_);
     return *this;
 }
 
@@ -85,9 +95,11 @@ void payload::release() noexcept {
     if (budget_ != nullptr && capacity_ != 0) budget_->give_back(capacity_);
     memory_ = nullptr;
     begin_ = size_ = capacity_ = 0;
+    file_.reset();
 }
 
 bool payload::reserve(std::size_t n) {
+    if (file_) return n == 0;
     if (n <= capacity_ - begin_ - size_) return true;
     const auto compact = [this] {
         if (begin_ == 0) return;
@@ -104,8 +116,7 @@ bool payload::reserve(std::size_t n) {
     }
 
     const std::size_t needed = size_ + n;
-    const std::size_t doubled = capacity_ > largest / 2 ? largest : 2 * capacity_;
-    std::size_t wanted = std::max({needed, doubled, smallest});
+    std::size_t wanted = std::max({needed, grown_from(capacity_), smallest});
     if (budget_ != nullptr && !budget_->try_take(wanted - capacity_)) {
         // Not enough for growing ahead is no reason to refuse what is needed now.
         if (wanted == needed || !budget_->try_take(needed - capacity_)) return false;
@@ -126,6 +137,7 @@ bool payload::reserve(std::size_t n) {
 }
 
 void payload::release_room() noexcept {
+    if (file_) return;
     if (size_ == 0) return release();
     if (capacity_ == size_ || capacity_ > large) return;
     void* const exact = std::malloc(size_);
@@ -138,12 +150,37 @@ void payload::release_room() noexcept {
     capacity_ = size_;
 }
 
-bool payload::append(std::span<const std::byte> data) {
-    if (data.empty()) return true; // there may be no memory yet, and memcpy takes no null pointer
-    if (!reserve(data.size())) return false;
-    std::memcpy(memory_ + begin_ + size_, data.data(), data.size());
+error_code payload::write(std::span<const std::byte> data) {
+    if (data.empty()) return {}; // there may be no memory yet, and memcpy takes no null pointer
+    if (file_) {
+        error_code failed = file_->truncate(begin_ + size_); // it may have been made shorter
+        if (!failed) failed = file_->append(data);
+        if (failed) return failed;
+    } else {
+        if (!reserve(data.size())) return reason::busy;
+        std::memcpy(memory_ + begin_ + size_, data.data(), data.size());
+    }
     size_ += data.size();
-    return true;
+    return {};
+}
+
+result<std::size_t> payload::read(std::uint64_t offset, std::span<std::byte> into) const noexcept {
+    if (offset >= size_) return std::size_t{0};
+    const auto n = static_cast<std::size_t>(std::min<std::uint64_t>(into.size(), size_ - offset));
+    if (file_) return file_->read(begin_ + offset, into.first(n));
+    std::memcpy(into.data(), memory_ + begin_ + offset, n);
+    return n;
+}
+
+error_code payload::spill(std::unique_ptr<spill_file> file) noexcept {
+    const auto there = static_cast<std::size_t>(file->size());
+    const error_code failed = file->append({memory_ + begin_ + there, size_ - there});
+    if (failed) return failed;
+    const std::size_t size = size_;
+    release();
+    size_ = size;
+    file_ = std::move(file);
+    return {};
 }
 
 } // namespace finpost

@@ -108,6 +108,7 @@ public:
     /// Binds everything; throws what `finpostd` says before it exits with 1.
     void start() {
         std::signal(SIGPIPE, SIG_IGN);
+        std::signal(SIGXFSZ, SIG_IGN); // a spilled payload that is too large for the limit is refused
         signals_.add(SIGUSR1);
         prepare(config_);
         gateways_.make(config_);

@@ -97,6 +97,8 @@ std::string metrics_text(const metrics& counters, const daemon_numbers& more) {
     out.sample(counters.buffered_bytes.value());
     out.family("finpost_buffered_bytes_limit", "gauge", "Above it, reading pauses.");
     out.sample(more.max_buffered);
+    out.family("finpost_spilled_bytes", "gauge", "Bytes of payloads and replies in files now.");
+    out.sample(counters.spilled_bytes.value());
     out.family("finpost_client_gone_total", "counter",
                "Clients that reset before their reply was written.");
     out.sample(counters.client_gone.value());

@@ -49,6 +49,13 @@ parsed<std::optional<std::uint64_t>> parse_threshold(text from) {
     return std::optional(*size);
 }
 
+parsed<std::uint64_t> parse_spill_above(text from) {
+    const auto size = parse_threshold(from);
+    if (!size) return size.error();
+    if (*size == 0u) return parse_error{"must be above zero, or off: a file for every payload is of no use"};
+    return size->value_or(0);
+}
+
 parsed<double> parse_share(text from) {
     if (from == "off") return 0.0;
     double share = 0;
@@ -63,6 +70,11 @@ parsed<std::string> as_it_is(text from) { return {boost::system::in_place_value,
 
 parsed<std::string> parse_path(text from) {
     if (from.empty()) return parse_error{"the name of a file is needed"};
+    return as_it_is(from);
+}
+
+parsed<std::string> parse_directory(text from) {
+    if (from.empty()) return parse_error{"the name of a directory is needed"};
     return as_it_is(from);
 }
 
@@ -257,6 +269,12 @@ constexpr std::array rows{
     option_row{"--max-buffered", "SIZE", "1GiB",
                "all payloads and replies held at once; above it, reading pauses",
                false, of_the_process(set<&gw::max_buffered, parse_size>)},
+    option_row{"--spill-above", "SIZE|off", "4MiB",
+               "what a payload or reply may hold in memory; beyond it goes to an unlinked file",
+               false, set<&gw::spill_above, parse_spill_above>},
+    option_row{"--spill-dir", "DIR", "$TMPDIR, else /tmp",
+               "the directory of these files; on a tmpfs they are memory",
+               false, set<&gw::spill_dir, parse_directory>},
     option_row{"--max-connections", "N", "10000",
                "clients held at once; more wait in the kernel's backlog",
                false, set<&gw::max_connections, parse_count>},

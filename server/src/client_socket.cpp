@@ -1,5 +1,6 @@
 #include "client_socket.hpp"
 
+#include "spill_io.hpp"
 #include "tls_layer.hpp"
 
 #include <boost/asio/as_tuple.hpp>
@@ -102,6 +103,10 @@ result<std::size_t> client_socket::write_some(std::span<const std::byte> data) n
         if (n >= 0) return static_cast<std::size_t>(n);
         if (errno != EINTR) return last_error();
     }
+}
+
+result<std::size_t> client_socket::send_piece(const payload& bytes, std::uint64_t from) noexcept {
+    return tls_ ? finpost::send_piece(*tls_, bytes, from) : finpost::send_piece(fd_, bytes, from);
 }
 
 asio::awaitable<std::tuple<error_code>> client_socket::async_wait_writable() {

@@ -6,6 +6,7 @@
 #include <boost/asio/ip/tcp.hpp>
 
 #include <cstddef>
+#include <cstdint>
 #include <functional>
 #include <memory>
 #include <span>
@@ -15,6 +16,7 @@
 
 namespace finpost {
 
+class payload;
 class tls_context;
 class tls_layer;
 
@@ -54,6 +56,9 @@ public:
 
     /// Writes what can be written now; never a SIGPIPE.
     result<std::size_t> write_some(std::span<const std::byte> data) noexcept;
+    /// Writes of a spilled payload what can be written now, from `from` on and some 256 KiB at the most;
+    /// `reason::spill_failed` when its file cannot be read, as `errno` says.
+    result<std::size_t> send_piece(const payload& bytes, std::uint64_t from) noexcept;
     boost::asio::awaitable<std::tuple<error_code>> async_wait_writable();
     /// Marks the end of what was written so that it can be told from a cut: a close_notify. It may have to
     /// wait as a write does. Without TLS that is the FIN, which comes with `shutdown_send` or `close`.

@@ -4,9 +4,11 @@
 #include "tls_side.hpp"
 
 #include "finpost/quoted.hpp"
+#include "finpost/spill_file.hpp"
 
 #include <algorithm>
 #include <array>
+#include <cstdlib>
 #include <set>
 #include <string_view>
 #include <utility>
@@ -17,6 +19,9 @@ namespace {
 
 // One year: what any limit is below, so that adding it to a time point cannot overflow.
 constexpr duration longest = std::chrono::hours(24 * 365);
+
+// Sizes are added and doubled in size_t and ssize_t: far below their end is far enough for anyone.
+constexpr std::uint64_t largest = std::uint64_t{1} << 46;
 
 class checker {
 public:
@@ -146,6 +151,16 @@ void check_tls(checker& check, const upstream_config& config) {
     unused(!tls.verify, "upstream_insecure");
 }
 
+void check_spilling(checker& check, const gateway_config& config) {
+    check.require(config.spill_above <= largest, "spill_above", "must be at most 64 TiB");
+    if (config.spill_above == 0) return;
+    const std::string dir = config.spill_dir.empty() ? default_spill_directory() : config.spill_dir;
+    const auto made = spill_file::create(dir);
+    if (made.has_error())
+        check.require(false, "spill_dir", "no file can be made in " + quoted(dir) + " (" +
+                      made.error().message() + "): name another directory, or set spill_above to off");
+}
+
 std::string sum_up(const std::vector<config_problem>& problems) {
     std::string text;
     for (const config_problem& problem : problems) {
@@ -155,10 +170,12 @@ std::string sum_up(const std::vector<config_problem>& problems) {
     return text;
 }
 
-// Sizes are added and doubled in size_t and ssize_t: far below their end is far enough for anyone.
-constexpr std::uint64_t largest = std::uint64_t{1} << 46;
-
 } // namespace
+
+std::string default_spill_directory() {
+    const char* const dir = std::getenv("TMPDIR");
+    return dir != nullptr && *dir != '\0' ? dir : "/tmp";
+}
 
 config_error::config_error(std::vector<config_problem> problems)
     : std::invalid_argument(sum_up(problems)), problems_(std::move(problems)) {}
@@ -180,6 +197,7 @@ std::vector<config_problem> validate(const gateway_config& config) {
     check.require(config.max_buffered >= held && config.max_buffered <= largest, "max_buffered",
                   "must be at least " + std::string(streams ? "stream_above (" : "max_payload (") +
                   format_size(held) + ") and at most 64 TiB");
+    check_spilling(check, config);
     check.require(config.max_connections > 0, "max_connections", "must be above zero");
     check.add(make_listener_tls(config.tls).problems);
     check.positive(config.tls_handshake, "tls_handshake");

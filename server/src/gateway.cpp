@@ -3,6 +3,7 @@
 #include "listener.hpp"
 #include "policy/address_filter.hpp"
 #include "policy/buffer_budget.hpp"
+#include "policy/spilling.hpp"
 #include "session_gate.hpp"
 #include "tls_side.hpp"
 
@@ -53,6 +54,20 @@ tls_context read_certificates(const gateway_config& config, const logger& log) {
     return std::move(made.context);
 }
 
+// What is in files: counted, and limited by the disk alone.
+class file_space : public byte_budget {
+public:
+    explicit file_space(gauge& used) : used_(used) {}
+    bool try_take(std::size_t n) noexcept override {
+        used_.add(static_cast<std::int64_t>(n));
+        return true;
+    }
+    void give_back(std::size_t n) noexcept override { used_.add(-static_cast<std::int64_t>(n)); }
+
+private:
+    gauge& used_;
+};
+
 std::uint64_t buffered_limit(const std::vector<listener_group>& groups) {
     std::uint64_t most = 0;
     for (const listener_group& group : groups) most = std::max(most, group.config.max_buffered);
@@ -67,7 +82,7 @@ public:
     state(std::vector<asio::any_io_executor> executors_, std::vector<listener_group> groups,
           metrics& counters_, logger log_)
         : executors(std::move(executors_)), executor(executors.at(0)), counters(counters_), log(std::move(log_)),
-          budget(buffered_limit(groups), counters_.buffered_bytes),
+          budget(buffered_limit(groups), counters_.buffered_bytes), files(counters_.spilled_bytes),
           gate(std::make_shared<session_gate>(executor)), first(std::move(groups)) {}
 
     void apply(std::vector<listener_group> groups);
@@ -92,6 +107,7 @@ public:
     metrics& counters;
     const logger log;
     buffer_budget budget;
+    file_space files;
     const std::shared_ptr<session_gate> gate;
     std::vector<listener_group> first; // until `start`
     std::atomic<bool> accepting{false};
@@ -116,9 +132,9 @@ struct gateway::state::rules {
         : owner(std::move(owner_)), config(std::move(group.config)),
           answer(std::move(group.answer)), streams(std::move(group.streams)), admits(std::move(admits_)),
           filter(config.allow, config.deny), shares(config.max_handshakes, 0, 0),
-          tls(read_certificates(config, owner->log)),
+          tls(read_certificates(config, owner->log)), spills(config, owner->files, owner->log),
           context{config,  answer, streams, owner->counters, owner->log, owner->budget, *owner->gate,
-                  *admits, filter, tls,             shares,     has_preambles()} {}
+                  *admits, filter, tls,     shares,          has_preambles(), spills} {}
 
     bool has_preambles() const { return tls || !config.proxy_protocol_from.empty(); }
 
@@ -130,6 +146,7 @@ struct gateway::state::rules {
     const address_filter filter;
     admission shares; // of those in their preamble, who are over with it soon: not carried on
     const tls_context tls;
+    const spilling spills;
     const session_context context;
 };
 

@@ -3,6 +3,8 @@
 #include "client_socket.hpp"
 #include "policy/buffer_budget.hpp"
 #include "policy/min_rate.hpp"
+#include "policy/spilling.hpp"
+#include "receive_to_file.hpp"
 #include "tally.hpp"
 
 #include "finpost/config.hpp"
@@ -22,6 +24,27 @@ constexpr std::size_t largest_read = 1 << 20;
 // A full buffer of this size or more is perhaps a whole payload: growing it costs more than a look.
 constexpr std::size_t look_before_growing = 16 << 10;
 
+// What a client may hold beside the line of large ones: little enough that all clients together leave room for
+// the largest payload.
+std::size_t largest_beside(const gateway_config& limits, std::uint64_t most) noexcept {
+    const std::uint64_t spare = limits.max_buffered - std::min(limits.max_buffered, most);
+    return static_cast<std::size_t>(
+        std::clamp<std::uint64_t>(spare / limits.max_connections, first_read, 64 << 10));
+}
+
+// Until there is room. The line has to move within `receive_idle`, the whole has to be over by `until`.
+asio::awaitable<error_code> wait_in_line(upload& coming, std::size_t wanted, duration idle,
+                                         watchdog::clock::time_point until, watchdog& dog) {
+    for (;;) {
+        const std::uint64_t moves = coming.budget.moves();
+        const auto left = until - watchdog::clock::now();
+        dog.watch(idle, std::max(left, watchdog::clock::duration(1)), reason::receive_timeout);
+        error_code failed = co_await wait_for_room(coming.bytes, wanted, dog);
+        const bool moved = coming.budget.moves() != moves && watchdog::clock::now() < until;
+        if (failed != reason::busy || !moved) co_return failed;
+    }
+}
+
 } // namespace
 
 std::size_t next_read(std::size_t have, std::uint64_t limit) noexcept {
@@ -32,26 +55,42 @@ std::size_t next_read(std::size_t have, std::uint64_t limit) noexcept {
     return static_cast<std::size_t>(std::min<std::uint64_t>(wanted, limit + 1 - have));
 }
 
-asio::awaitable<error_code> receive(client_socket& socket, payload& into, tally& received,
+asio::awaitable<error_code> receive(client_socket& socket, upload& coming,
                                     const gateway_config& limits, watchdog& dog) {
-    const auto began = watchdog::clock::now();
+    payload& into = coming.bytes;
+    auto began = watchdog::clock::now();
+    const auto until = began + limits.receive_total;
+    // What may become a stream goes to no file.
+    const bool streams = limits.stream_above && *limits.stream_above < limits.max_payload;
+    const std::uint64_t in_memory =
+        streams ? limits.max_payload : std::min(limits.max_payload, coming.spills.above());
+    const std::uint64_t most = streams ? *limits.stream_above + largest_read : in_memory + 1;
+    buffer_share place(coming.budget, into, most);
     const watchdog::guard cancel(dog, [&socket] { socket.cancel(); });
     dog.watch(limits.receive_idle, limits.receive_total, reason::receive_timeout);
     for (;;) {
         const bool full = into.room().empty();
         auto got = full && into.size() >= look_before_growing ? socket.peek() : std::size_t{1};
         if (got.has_value()) {
-            const std::size_t wanted = next_read(into.size(), limits.max_payload);
-            if (full && !into.reserve(wanted)) {
-                error_code failed = co_await wait_for_room(into, wanted, dog);
-                if (failed) co_return failed;
+            if (!streams && coming.spills.takes(into.size() + (full ? 1 : 0))) {
+                place.leave();
+                error_code ended = co_await receive_to_file(socket, coming, limits, dog, began);
+                co_return ended;
             }
-            const std::size_t allowed = limits.max_payload + 1 - into.size();
+            const std::size_t wanted = next_read(into.size(), in_memory);
+            if (full && into.size() + wanted > largest_beside(limits, most) && !place.joined()) place.join();
+            if (full && !into.reserve(wanted)) {
+                const auto paused = watchdog::clock::now();
+                error_code failed = co_await wait_in_line(coming, wanted, limits.receive_idle, until, dog);
+                if (failed) co_return failed;
+                began += watchdog::clock::now() - paused; // the client was not slow meanwhile
+            }
+            const auto allowed = static_cast<std::size_t>(in_memory + 1 - into.size());
             got = socket.read_some(into.room().first(std::min(into.room().size(), allowed)));
         }
         if (got.has_value()) {
             into.commit(*got);
-            received.set(into.size());
+            coming.received.set(into.size());
             if (into.size() > limits.max_payload) co_return reason::too_large;
             const auto now = watchdog::clock::now();
             if (too_slow(into.size(), now - began, limits.min_rate)) co_return reason::too_slow;

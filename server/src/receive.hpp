@@ -1,5 +1,6 @@
 #pragma once
 
+#include "finpost/base64.hpp"
 #include "finpost/error.hpp"
 #include "finpost/payload.hpp"
 #include "finpost/watchdog.hpp"
@@ -8,10 +9,13 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 
 namespace finpost {
 
+class buffer_budget;
 class client_socket;
+class spilling;
 class tally;
 struct gateway_config;
 
@@ -19,13 +23,27 @@ struct gateway_config;
 /// byte beyond `limit`, which is enough to know that it was passed.
 std::size_t next_read(std::size_t have, std::uint64_t limit) noexcept;
 
-/// Accumulates what the client sends into `into`, until its EOF; `received` says how much there is by now.
+/// What a client sends: where it goes and how much of it has come.
+class upload {
+public:
+    upload(payload& into, tally& so_far, buffer_budget& memory, const spilling& files)
+        : bytes(into), received(so_far), budget(memory), spills(files) {}
+
+    payload& bytes;
+    tally& received; // before decoding
+    buffer_budget& budget;
+    const spilling& spills;
+    std::optional<base64::decode_error> fault; // of a payload that was decoded on its way to a file
+};
+
+/// Accumulates what the client sends until its EOF: in memory, and decoded in a file when `upload::spills` says so.
 ///
 /// Success is the EOF and nothing else. A `reason` says what to refuse with: `too_large`,
-/// `receive_timeout`, `too_slow`, `busy` (no buffer in time), `draining`. `error::in_progress` is more than
-/// `stream_above`, and the end is not there yet: it goes on as a stream. Any other code is the
-/// connection's end without an EOF: the payload was cut and must go nowhere.
-boost::asio::awaitable<error_code> receive(client_socket& socket, payload& into, tally& received,
+/// `receive_timeout`, `too_slow`, `busy` (no buffer in time), `bad_encoding` and `spill_failed` (on the way to a
+/// file), `draining`. `error::in_progress` is more than `stream_above`, and the end is not there yet: it
+/// goes on as a stream, and nothing of it is in a file. Any other code is the connection's end without an
+/// EOF: the payload was cut and must go nowhere.
+boost::asio::awaitable<error_code> receive(client_socket& socket, upload& coming,
                                            const gateway_config& limits, watchdog& dog);
 
 } // namespace finpost

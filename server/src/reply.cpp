@@ -48,7 +48,15 @@ error_code write_at_once(client_socket& socket, std::span<const std::byte> data,
 
 asio::awaitable<error_code> write_all(client_socket& socket, std::span<const std::byte> data,
                                       write_limits limits, watchdog& dog, tally& written) {
-    error_code unsent = write_at_once(socket, data, written);
+    const write_turn turn = [&socket, data, &written] { return write_at_once(socket, data, written); };
+    error_code failed = co_await write_in_turns(socket, turn, limits, dog, written);
+    co_return failed;
+}
+
+asio::awaitable<error_code> write_in_turns(client_socket& socket, const write_turn& turn,
+                                           write_limits limits, watchdog& dog,
+                                           const tally& written) {
+    error_code unsent = turn();
     if (unsent != asio::error::would_block) co_return unsent;
     // Only a client that does not keep up needs to be watched.
     const watchdog::guard cancel(dog, [&socket] { socket.cancel(); });
@@ -68,7 +76,7 @@ asio::awaitable<error_code> write_all(client_socket& socket, std::span<const std
         auto [ec] = co_await socket.async_wait_writable();
         if (dog.stopped()) co_return dog.error();
         if (ec && !dog.error()) co_return ec;
-        unsent = write_at_once(socket, data, written);
+        unsent = turn();
     }
     co_return unsent;
 }

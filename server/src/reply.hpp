@@ -8,6 +8,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <span>
 #include <string>
 
@@ -34,6 +35,15 @@ public:
     duration total;
     std::uint64_t min_rate; // 0 = none; judged after 5 s
 };
+
+/// Writes what the kernel takes, and counts it: what `write_at_once` says of some bytes.
+using write_turn = std::function<error_code()>;
+
+/// Has `turn` write for as long as it says `error::would_block`, each time the peer has taken something, within
+/// `limits`. Fails as `write_all` does.
+boost::asio::awaitable<error_code> write_in_turns(client_socket& socket, const write_turn& turn,
+                                                  write_limits limits, watchdog& dog,
+                                                  const tally& written);
 
 /// Writes all of `data` from `written` on within `limits`, counting in `written` what the kernel took.
 /// Closes nothing. Fails with `too_slow` when the peer takes it more slowly than `min_rate`, with another

@@ -3,8 +3,10 @@
 #include "client_stream.hpp"
 #include "policy/address_filter.hpp"
 #include "policy/buffer_budget.hpp"
+#include "policy/spilling.hpp"
 #include "receive.hpp"
 #include "reply.hpp"
+#include "reply_in_pieces.hpp"
 
 #include "finpost/base64.hpp"
 #include "finpost/metrics.hpp"
@@ -13,6 +15,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cerrno>
 #include <chrono>
 #include <exception>
 #include <span>
@@ -61,9 +64,10 @@ session::~session() {
 asio::awaitable<void> session::run() {
     if (admitted() && client_.first) co_await introduce();
     if (undecided()) {
-        error_code ended = co_await receive(socket_, payload_, received_, context_.config, dog_);
+        upload coming(payload_, received_, context_.budget, context_.spills);
+        error_code ended = co_await receive(socket_, coming, context_.config, dog_);
         if (ended == asio::error::in_progress) co_await stream();
-        else received(ended);
+        else received(ended, coming);
     }
     decode();
     if (undecided()) co_await handle();
@@ -144,8 +148,7 @@ void session::introduced(error_code failed) {
     }
 }
 
-void session::received(error_code ended) {
-    received_.set(payload_.size());
+void session::received(error_code ended, const upload& coming) {
     received_at_ = watchdog::clock::now();
     eof_ = !ended;
     context_.counters.payload_bytes.add(received_.value());
@@ -153,6 +156,8 @@ void session::received(error_code ended) {
     const bool silence = ended == reason::receive_timeout || ended == reason::tls_truncated;
     if (received_.value() == 0 && (!ended || !refusable || silence))
         outcome_ = outcome::probe;
+    else if (coming.fault)
+        refuse_text(*coming.fault);
     else if (refusable && ended)
         refuse(to_reason(ended));
     else if (ended)
@@ -161,13 +166,17 @@ void session::received(error_code ended) {
 
 void session::decode() {
     if (!undecided() || context_.config.decode == codec::none) return;
-    const auto decoded = base64::decode(payload_.bytes(), payload_.data());
-    if (decoded.error) {
-        log_bad_encoding(*decoded.error);
-        return refuse(reason::bad_encoding);
+    if (!payload_.spilled()) { // else it was decoded on its way
+        const auto decoded = base64::decode(payload_.bytes(), payload_.data());
+        if (decoded.error) return refuse_text(*decoded.error);
+        payload_.truncate(decoded.size);
     }
-    payload_.truncate(decoded.size);
     if (payload_.empty()) refuse(reason::empty);
+}
+
+void session::refuse_text(const base64::decode_error& fault) {
+    log_bad_encoding(fault);
+    refuse(reason::bad_encoding);
 }
 
 void session::log_bad_encoding(const base64::decode_error& error) {
@@ -181,6 +190,7 @@ asio::awaitable<void> session::handle() {
     const watchdog::reminder late(dog_, received_at_ + watched_after, [this] { watch_for_reset(); });
     request asked(std::move(payload_), client_.peer, client_.local, id_, dog_, sampled_,
                   std::move(tls_peer_name_));
+    asked.spills(&context_.spills);
     try {
         dog_.rest(); // the handler says itself how long it may take
         reply given = co_await context_.answer(std::move(asked));
@@ -266,28 +276,41 @@ void session::refuse_or_cut(reason why, bool begun) {
 }
 
 void session::encode() {
-    if (!undecided() || context_.config.encode == codec::none) return;
+    if (!undecided()) return;
+    payload& bytes = answer_.bytes();
+    piecewise_ = bytes.spilled();
+    if (piecewise_ || context_.config.encode == codec::none) return;
     payload text(&context_.budget);
-    const std::size_t size = base64::encoded_size(answer_.bytes().size());
-    if (!text.reserve(size)) return refuse(reason::busy);
-    text.commit(base64::encode(answer_.bytes().bytes(), reinterpret_cast<char*>(text.room().data())));
-    answer_.bytes() = std::move(text);
+    const std::size_t size = base64::encoded_size(bytes.size());
+    piecewise_ = context_.spills.takes(size) || !text.reserve(size);
+    if (piecewise_) return; // it is encoded as it is written
+    text.commit(base64::encode(bytes.bytes(), reinterpret_cast<char*>(text.room().data())));
+    bytes = std::move(text);
+}
+
+// Writes what the kernel takes now.
+error_code session::write_reply() {
+    if (!piecewise_) return write_at_once(socket_, answer_.bytes().bytes(), written_);
+    const error_code failed =
+        write_piecewise(socket_, answer_.bytes(), context_.config.encode, written_);
+    if (failed != reason::spill_failed) return failed;
+    return context_.spills.failed({errno, boost::system::system_category()});
 }
 
 // True when nothing is left to send: nearly every reply fits into the kernel's buffer.
 bool session::send_reply_at_once() {
     if (!undecided()) return true;
     enter(session_stage::reply);
-    const error_code failed = write_at_once(socket_, answer_.bytes().bytes(), written_);
+    const error_code failed = write_reply();
     if (failed == asio::error::would_block) return false;
     replied(failed);
     return true;
 }
 
 asio::awaitable<void> session::send_rest_of_reply() {
-    const auto data = answer_.bytes().bytes();
+    const write_turn more = [this] { return write_reply(); };
     const write_limits limits(context_.config.reply_total, context_.config.min_rate);
-    error_code failed = co_await write_all(socket_, data, limits, dog_, written_);
+    error_code failed = co_await write_in_turns(socket_, more, limits, dog_, written_);
     replied(failed);
 }
 
@@ -303,6 +326,8 @@ void session::replied(error_code failed) {
         outcome_ = outcome::replied;
     } else if (dog_.stopped() && written_.value() == 0 && !socket_.mid_write()) {
         refuse(reason::draining); // not a byte of the answer is out: a refusal can still be read
+    } else if (failed == reason::spill_failed && written_.value() == 0 && !socket_.mid_write()) {
+        refuse(reason::spill_failed);
     } else if (failed == reason::too_slow) {
         abort(to_string(reason::too_slow));
     } else {

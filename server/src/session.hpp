@@ -28,6 +28,8 @@ namespace finpost {
 class address_filter;
 class buffer_budget;
 class client_stream;
+class spilling;
+class upload;
 struct metrics;
 
 /// What every session of a listener group uses, and nobody changes while it runs: new rules come in
@@ -45,6 +47,7 @@ struct session_context {
     const tls_context& tls; // none: plain TCP
     admission& shares;      // of those in their preamble
     bool preambles;         // clients may have one
+    const spilling& spills;
 };
 
 /// One client's connection as the listener hands it over.
@@ -84,9 +87,10 @@ private:
     boost::asio::awaitable<void> introduce();
     void identify(const proxy_parser& header);
     void introduced(error_code failed);
-    void received(error_code ended);
+    void received(error_code ended, const upload& coming);
     void decode();
     void log_bad_encoding(const base64::decode_error& error);
+    void refuse_text(const base64::decode_error& fault);
     boost::asio::awaitable<void> handle();
     void handler_failed();
     boost::asio::awaitable<void> stream();
@@ -95,6 +99,7 @@ private:
     void refuse_or_cut(reason why, bool begun);
     void encode();
     bool send_reply_at_once();
+    error_code write_reply();
     boost::asio::awaitable<void> send_rest_of_reply();
     void replied(error_code failed);
     boost::asio::awaitable<void> send_refusal();
@@ -132,6 +137,7 @@ private:
     bool client_gone_ = false; // it has reset the connection since
     bool recorded_ = false;    // counted and logged
     bool sampled_ = false;     // the trace is
+    bool piecewise_ = false;   // the reply is too large to be sent, or encoded, from memory
     std::atomic<session_stage> stage_{session_stage::receive}; // read by `view` as the tallies are
     std::string tls_peer_name_;
     tally received_, written_;

@@ -193,6 +193,7 @@ void gateway_fixture::teardown() {
         const auto seen = counters.read_sessions();
         BOOST_TEST(seen.accepted == seen.replied + seen.refused + seen.aborted + seen.probes);
         BOOST_TEST(counters.buffered_bytes.value() == 0);
+        BOOST_TEST(counters.spilled_bytes.value() == 0);
         if (engine_->forwarder) engine_->forwarder->close();
         BOOST_TEST(engine_->comes_to_rest());
         BOOST_TEST(counters.upstream_busy.value() == 0);

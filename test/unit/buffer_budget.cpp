@@ -4,6 +4,8 @@
 
 #include <boost/test/unit_test.hpp>
 
+#include <utility>
+
 using namespace finpost;
 
 BOOST_AUTO_TEST_SUITE(buffer_budget)
@@ -43,6 +45,122 @@ BOOST_AUTO_TEST_CASE(payloads_hold_what_they_took) {
         payload other(&budget);
         BOOST_TEST(!other.reserve(9'000));
     }
+    BOOST_TEST(used.value() == 0);
+}
+
+// In all of what follows: a budget of 800 bytes of which payloads of 300 grow in a line, so an eighth is 100.
+namespace {
+
+struct line {
+    struct member {
+        explicit member(line& all) : bytes(&all.budget), place(all.budget, bytes, 300) { place.join(); }
+        // What wait_for_room does, without the waiting.
+        bool asks(std::size_t n) {
+            if (place.try_take(n)) return held += n, true;
+            place.on_release([this] { ++woken; });
+            return false;
+        }
+        void gives_back() { place.give_back(std::exchange(held, 0)); }
+
+        payload bytes;
+        buffer_share place;
+        std::size_t held = 0;
+        int woken = 0;
+    };
+
+    gauge used;
+    finpost::buffer_budget budget{800, used};
+    member first{*this};
+};
+
+} // namespace
+
+BOOST_FIXTURE_TEST_CASE(the_first_in_line_can_always_be_finished, line) {
+    member second(*this), third(*this);
+    BOOST_TEST(second.asks(300));
+    BOOST_TEST(!third.asks(200)); // 300 for the first, 100 for small ones, 300 taken
+    BOOST_TEST(third.asks(100));
+    BOOST_TEST(budget.try_take(100)); // a small one
+    BOOST_TEST(!budget.try_take(1));
+    BOOST_TEST(first.asks(300));
+    BOOST_TEST(used.value() == 800);
+    for (member* one : {&first, &second, &third}) one->gives_back();
+    budget.give_back(100);
+    BOOST_TEST(used.value() == 0);
+}
+
+BOOST_FIXTURE_TEST_CASE(when_the_first_is_done_the_next_can_be_finished, line) {
+    member second(*this), third(*this);
+    BOOST_TEST(second.asks(200));
+    BOOST_TEST(third.asks(200));
+    BOOST_TEST(first.asks(300));
+    BOOST_TEST(!third.asks(100));
+    BOOST_TEST(!second.asks(101));
+    first.gives_back();
+    first.place.leave();
+    BOOST_TEST(second.asks(100));
+    BOOST_TEST(third.asks(100));
+    second.gives_back();
+    third.gives_back();
+}
+
+BOOST_FIXTURE_TEST_CASE(waiters_are_woken_in_their_order_when_there_is_enough, line) {
+    member second(*this), third(*this);
+    BOOST_TEST(first.asks(300));
+    BOOST_TEST(budget.try_take(400));
+    BOOST_TEST(!second.asks(200));
+    BOOST_TEST(!third.asks(50));
+    budget.give_back(100);
+    BOOST_TEST(second.woken + third.woken == 0); // not enough for the second, whose turn it is
+    budget.give_back(100);
+    BOOST_TEST((second.woken == 1 && third.woken == 0));
+    BOOST_TEST(second.asks(150)); // and wakes the next
+    BOOST_TEST(third.woken == 1);
+    budget.give_back(200);
+    first.gives_back();
+    second.gives_back();
+}
+
+BOOST_FIXTURE_TEST_CASE(who_gives_up_wakes_the_next, line) {
+    BOOST_TEST(first.asks(300));
+    BOOST_TEST(budget.try_take(300));
+    member third(*this);
+    {
+        member second(*this);
+        BOOST_TEST(!second.asks(200));
+        first.place.leave();
+        BOOST_TEST(second.woken == 1); // as the first in line it may take everything
+        first.place.join();
+    }
+    budget.give_back(300);
+    first.gives_back();
+}
+
+BOOST_FIXTURE_TEST_CASE(a_line_that_moves_can_be_told_from_one_that_stands, line) {
+    const auto before = budget.moves();
+    member second(*this);
+    BOOST_TEST(second.asks(100));
+    BOOST_TEST(budget.moves() == before);
+    BOOST_TEST(first.asks(100));
+    BOOST_TEST(budget.moves() > before);
+    const auto then = budget.moves();
+    second.gives_back();
+    BOOST_TEST(budget.moves() > then);
+    first.gives_back();
+}
+
+BOOST_FIXTURE_TEST_CASE(a_payload_takes_its_memory_along_into_the_line_and_out_of_it, line) {
+    payload bytes(&budget);
+    BOOST_TEST(bytes.reserve(100));
+    const auto held = used.value();
+    {
+        buffer_share place(budget, bytes, 5000);
+        place.join();
+        BOOST_TEST(bytes.budget() == &place);
+        BOOST_TEST(used.value() == held);
+    }
+    BOOST_TEST(bytes.budget() == &budget);
+    bytes = payload();
     BOOST_TEST(used.value() == 0);
 }
 

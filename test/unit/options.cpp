@@ -232,13 +232,6 @@ BOOST_AUTO_TEST_CASE(a_flag_without_its_value_or_given_twice_is_a_problem) {
                    "--threads: given more than once"));
 }
 
-BOOST_AUTO_TEST_CASE(what_is_not_implemented_is_not_accepted) {
-    for (const char* flag : {"--spill-above"}) {
-        const std::string text = all(read({"--demo", flag, "x"}).problems);
-        BOOST_TEST(has(text, "is no option"), flag);
-    }
-}
-
 BOOST_AUTO_TEST_CASE(help_and_version_are_answered_whatever_else_is_wrong) {
     BOOST_TEST((read({"--bogus", "--help"}).what == finpost::options::action::help));
     BOOST_TEST((read({"-h"}).what == finpost::options::action::help));

@@ -1,5 +1,10 @@
 #include "upstream/response_guard.hpp"
 
+#include "policy/spilling.hpp"
+#include "support/temporary_folder.hpp"
+
+#include "finpost/config.hpp"
+
 #include <boost/test/unit_test.hpp>
 
 #include <algorithm>
@@ -14,12 +19,13 @@ namespace {
 
 // Feeds a response in pieces, as a forwarder would read it, and tells what became of it.
 struct transcript {
-    explicit transcript(std::uint64_t max_body = 1 << 20) : guard(max_body, nullptr) {}
+    explicit transcript(std::uint64_t max_body = 1 << 20, const finpost::spilling* files = nullptr)
+        : guard(max_body, nullptr, response_guard::body::kept, files) {}
 
     transcript& feed(std::string_view bytes, std::size_t piece = SIZE_MAX) {
         while (!bytes.empty() && now == state::more) {
             payload& into = guard.buffer();
-            if (into.room().empty()) BOOST_REQUIRE(into.reserve(guard.wanted()));
+            if (into.room().empty()) BOOST_REQUIRE(guard.make_room());
             const std::size_t n = std::min({bytes.size(), piece, into.room().size()});
             std::memcpy(into.room().data(), bytes.data(), n);
             now = guard.received(n);
@@ -276,6 +282,47 @@ BOOST_AUTO_TEST_CASE(a_body_is_passed_on_piece_by_piece) {
                 BOOST_TEST(each.body.starts_with(body)); // a piece too many may come with the fault
                 if (now == state::complete) BOOST_TEST(body == each.body);
             }
+        }
+    }
+}
+
+BOOST_AUTO_TEST_CASE(a_large_body_goes_to_a_file_whatever_its_framing) {
+    const test::temporary_folder folder;
+    gateway_config config;
+    config.spill_above = 10'000;
+    config.spill_dir = folder.path().string();
+    class : public byte_budget {
+        bool try_take(std::size_t n) noexcept override { return left >= n && (left -= n, true); }
+        void give_back(std::size_t n) noexcept override { left += n; }
+
+    public:
+        std::size_t left = SIZE_MAX;
+    } disk;
+    const finpost::spilling files(config, disk, logger());
+    const std::string body(100'000, 'b');
+    std::string chunked = "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n";
+    for (int i = 0; i < 10; ++i) chunked += "2710\r\n" + body.substr(0, 10'000) + "\r\n";
+    for (const std::string& whole : {"HTTP/1.1 200 OK\r\nContent-Length: 100000\r\n\r\n" + body + "more",
+                                     chunked + "0\r\n\r\n",
+                                     "HTTP/1.1 200 OK\r\n\r\n" + body}) {
+        BOOST_TEST_CONTEXT(whole.substr(0, 60)) {
+            transcript t(1 << 20, &files);
+            t.feed(whole, 1000);
+            if (whole.ends_with("b")) t.close();
+            BOOST_TEST((t.now == state::complete));
+            BOOST_TEST(t.guard.spills());
+            const payload got = t.guard.take_body();
+            BOOST_TEST(got.spilled());
+            BOOST_TEST((got.text() == body));
+            transcript full(1 << 20, &files);
+            disk.left = 50'000;
+            full.feed(whole, 1000);
+            BOOST_TEST((full.now == state::failed));
+            BOOST_TEST((full.guard.why() == reason::spill_failed));
+            transcript small(99'999, &files);
+            disk.left = SIZE_MAX;
+            small.feed(whole, 1000);
+            BOOST_TEST((small.guard.why() == reason::reply_too_large));
         }
     }
 }

@@ -1,9 +1,12 @@
 #pragma once
 
 #include "finpost/export.hpp"
+#include "finpost/spill_file.hpp"
 
 #include <cstddef>
+#include <cstdint>
 #include <functional>
+#include <memory>
 #include <span>
 #include <string_view>
 
@@ -29,6 +32,11 @@ public:
 /// A movable buffer of uninitialised storage in the manner of a dynamic buffer: `prepare` room, fill
 /// it, `commit` what was filled. Growth is geometric, so accumulating is linear in the size. What it
 /// allocates is taken from its budget and given back when it goes. Not thread safe.
+///
+/// Where a gateway spills (`gateway_config::spill_above`), the bytes of a large one are in a file and not in
+/// memory: `spilled()`. Nobody has to know. `bytes()`, `text()` and `data()` are the file's pages then,
+/// mapped at the first call, which the kernel reads in as they are touched and can drop again; who wants no
+/// mapping reads piece by piece with `read`. Such a one grows with `append` only: it has no `room`.
 class FINPOST_EXPORT payload {
 public:
     /// Empty, without a budget.
@@ -46,20 +54,34 @@ public:
 
     std::size_t size() const noexcept { return size_; }
     bool empty() const noexcept { return size_ == 0; }
+    /// Of the memory it holds: 0 when spilled.
     std::size_t capacity() const noexcept { return capacity_; }
-    const std::byte* data() const noexcept { return memory_ + begin_; }
-    std::byte* data() noexcept { return memory_ + begin_; }
-    std::span<const std::byte> bytes() const noexcept { return {data(), size_}; }
-    std::string_view text() const noexcept {
-        return {reinterpret_cast<const char*>(data()), size_};
-    }
+    /// Throw std::system_error when a spilled one cannot be mapped, and only then.
+    const std::byte* data() const { return (file_ ? file_->map() : memory_) + begin_; }
+    std::byte* data() { return (file_ ? file_->map() : memory_) + begin_; }
+    std::span<const std::byte> bytes() const { return {data(), size_}; }
+    std::string_view text() const { return {reinterpret_cast<const char*>(data()), size_}; }
+
+    /// Copies bytes from `offset` on to `into` until that is full; fewer at the end. Fails only when spilled,
+    /// with what the system says.
+    result<std::size_t> read(std::uint64_t offset, std::span<std::byte> into) const noexcept;
+
+    /// Moves the bytes to `file`, which is its own from now on, and gives the memory back. As many as the file
+    /// has already, from the first on, need not be written. When that fails, with what the system says, nothing
+    /// is changed. Not when it is spilled already.
+    error_code spill(std::unique_ptr<spill_file> file) noexcept;
+    bool spilled() const noexcept { return file_ != nullptr; }
+    /// Where the bytes are when spilled, from `file_offset()` on; null otherwise.
+    const spill_file* file() const noexcept { return file_.get(); }
+    std::uint64_t file_offset() const noexcept { return begin_; }
 
     /// Makes room for at least `n` more bytes behind the end. False when the budget has not that much
-    /// left; nothing is changed then. Throws std::bad_alloc when memory runs out.
+    /// left, and when spilled; nothing is changed then. Throws std::bad_alloc when memory runs out.
     bool reserve(std::size_t n);
 
     /// The room behind the end: what `reserve` made, to be filled and then committed.
     std::span<std::byte> room() noexcept {
+        if (file_) return {};
         return {memory_ + begin_ + size_, capacity_ - begin_ - size_};
     }
 
@@ -74,10 +96,15 @@ public:
     void remove_prefix(std::size_t n) noexcept { begin_ += n; size_ -= n; }
     void truncate(std::size_t n) noexcept { size_ = n; }
 
-    /// Copies `data` behind the end. False as in `reserve`.
-    bool append(std::span<const std::byte> data);
+    /// Copies `data` behind the end. False when `write` fails.
+    bool append(std::span<const std::byte> data) { return !write(data); }
+    /// The same, and why it failed: `reason::busy` when the budget has not that much left, else what the
+    /// system says about the file.
+    error_code write(std::span<const std::byte> data);
 
     byte_budget* budget() const noexcept { return budget_; }
+    /// From now on takes from and gives to `same`, another door to the budget its memory was taken from.
+    void budget(byte_budget* same) noexcept { budget_ = same; }
 
 private:
     void release() noexcept;
@@ -87,6 +114,7 @@ private:
     std::size_t size_ = 0;
     std::size_t capacity_ = 0;
     byte_budget* budget_ = nullptr;
+    std::unique_ptr<spill_file> file_; // when there, it has all of the bytes, and `memory_` is null
 };
 
 } // namespace finpost

@@ -63,6 +63,13 @@ struct gateway_config {
     /// All payloads and replies held at once, at least `max_payload` (what is streamed is not held). Above
     /// it, reading pauses.
     std::uint64_t max_buffered = 1u << 30;
+    /// What a payload or a reply may hold in memory; 0 = everything. One that grows beyond it goes on in an
+    /// unlinked file, which does not count in `max_buffered`: the disk holds `max_payload` and `max_reply` for
+    /// each of `max_connections` at the most. A reply also goes there when the memory is used up. Where the
+    /// disk takes no more, that exchange alone is refused with `spill_failed`.
+    std::uint64_t spill_above = 4u << 20;
+    /// The directory of these files; empty = $TMPDIR, or /tmp without one. On a tmpfs they are memory.
+    std::string spill_dir = {};
 
     /// Connections held at once; more wait in the kernel's backlog. At least 1.
     std::size_t max_connections = 10'000;
@@ -116,8 +123,11 @@ struct gateway_config {
     friend bool operator==(const gateway_config&, const gateway_config&) = default;
 };
 
+/// Where spilled payloads go unless `spill_dir` says: $TMPDIR, or /tmp without one.
+FINPOST_EXPORT std::string default_spill_directory();
+
 /// Every problem of a configuration, in the order of its fields; empty when it is good. Reads the files of
-/// TLS, where there is any.
+/// TLS, where there is any, and makes a file in the directory for spilling, where that is on.
 FINPOST_EXPORT std::vector<config_problem> validate(const gateway_config& config);
 
 /// A header field to send; the value is a template, as `upstream_config::path` is.

@@ -13,9 +13,11 @@
 
 namespace finpost {
 
+class spilling;
 class watchdog;
 
-/// One payload, complete and decoded, and where it came from. Movable.
+/// One payload, complete and decoded, and where it came from. Movable. A large body may be in a file
+/// (`payload::spilled`), which `body().bytes()` hides.
 class request {
 public:
     request(payload body, socket_address peer, socket_address local, request_id id, watchdog& dog,
@@ -49,6 +51,10 @@ public:
     /// delays the gateway's drain until it returns by itself. Valid until the handler returns.
     watchdog& dog() const noexcept { return *dog_; }
 
+    /// What the gateway's own forwarder asks about replies that are too large for memory; null for none.
+    const spilling* spills() const noexcept { return spills_; }
+    void spills(const spilling* files) noexcept { spills_ = files; }
+
 private:
     payload body_;
     socket_address peer_;
@@ -58,6 +64,7 @@ private:
     bool sampled_;
     bool streamed_;
     std::string tls_peer_name_;
+    const spilling* spills_ = nullptr;
 };
 
 /// What a client gets: bytes (none is a valid answer), or a refusal with its reason. Movable.

@@ -76,6 +76,7 @@ struct metrics {
     counter payload_bytes; ///< received, before decoding
     counter reply_bytes;   ///< written as replies, after encoding
     gauge buffered_bytes;  ///< held by payloads and replies now
+    gauge spilled_bytes;   ///< of payloads and replies, in files now: not among the buffered ones
     counter client_gone;   ///< the client had reset before its reply was written
     counter accept_errors; ///< failed accepts, resources missing
 

@@ -6,6 +6,7 @@
 
 #include <boost/asio/this_coro.hpp>
 
+#include <algorithm>
 #include <utility>
 
 namespace asio = boost::asio;
@@ -13,19 +14,25 @@ namespace asio = boost::asio;
 namespace finpost {
 
 void buffer_budget::limit(std::uint64_t bytes) {
-    limit_ = static_cast<std::int64_t>(bytes);
+    {
+        const std::lock_guard lock(line_mutex_);
+        limit_ = static_cast<std::int64_t>(bytes);
+        line_changed();
+    }
+    wake_line();
     wake_all();
 }
 
 bool buffer_budget::try_take(std::size_t n) noexcept {
     // Never above the limit, not even for a moment: another thread would be refused for nothing then,
     // and nobody would wake it.
-    return used_.add_within(static_cast<std::int64_t>(n),
-                            limit_.load(std::memory_order_relaxed));
+    return used_.add_within(static_cast<std::int64_t>(n), open_.load(std::memory_order_relaxed));
 }
 
 void buffer_budget::give_back(std::size_t n) noexcept {
     used_.add(-static_cast<std::int64_t>(n));
+    moves_.fetch_add(1, std::memory_order_relaxed);
+    wake_line();
     wake_all();
 }
 
@@ -44,6 +51,107 @@ void buffer_budget::on_release(std::function<void()> wake) {
     const std::lock_guard lock(mutex_);
     wake_.push_back(std::move(wake));
     awaited_ = true;
+}
+
+// What the first in line may still need.
+std::int64_t buffer_budget::reserved() const noexcept {
+    if (line_.empty()) return 0;
+    const buffer_share& first = *line_.front();
+    return std::clamp<std::int64_t>(first.most_ - first.held_, 0, limit_);
+}
+
+std::int64_t buffer_budget::limit_of(const buffer_share& one) const noexcept {
+    if (line_.front() == &one) return limit_;
+    return limit_ - reserved() - limit_ / 8;
+}
+
+// Small exchanges end by themselves, so that they keep a quarter even where a single large one may need
+// everything: it waits for them, and not the other way round.
+void buffer_budget::line_changed() noexcept {
+    open_ = line_.empty() ? limit_.load() : std::max(limit_ - reserved(), limit_ / 4);
+}
+
+// Wakes one; whoever is woken and gets its bytes, or has no more use for them, wakes the next.
+std::function<void()> buffer_budget::next_in_line() noexcept {
+    for (buffer_share* const one : line_) {
+        if (!one->wake_) continue;
+        if (used_.value() + one->wanted_ <= limit_of(*one)) {
+            line_waits_ -= 1;
+            return std::exchange(one->wake_, nullptr);
+        }
+        if (one != line_.front()) return nullptr; // first come, first served
+    }
+    return nullptr;
+}
+
+void buffer_budget::wake_line() noexcept {
+    if (line_waits_.load(std::memory_order_seq_cst) == 0) return;
+    std::function<void()> wake;
+    {
+        const std::lock_guard lock(line_mutex_);
+        wake = next_in_line();
+    }
+    if (wake) wake();
+}
+
+void buffer_share::join() {
+    const std::lock_guard lock(all_.line_mutex_);
+    place_ = all_.line_.insert(all_.line_.end(), this);
+    joined_ = true;
+    held_ = static_cast<std::int64_t>(bytes_.capacity());
+    bytes_.budget(this);
+    all_.line_changed();
+}
+
+void buffer_share::leave() noexcept {
+    if (!joined_) return;
+    bytes_.budget(&all_);
+    joined_ = false;
+    {
+        const std::lock_guard lock(all_.line_mutex_);
+        forget_wake();
+        all_.line_.erase(place_);
+        all_.line_changed();
+    }
+    all_.wake_line();
+    all_.wake_all();
+}
+
+void buffer_share::forget_wake() noexcept {
+    if (wake_) all_.line_waits_ -= 1;
+    wake_ = nullptr;
+}
+
+bool buffer_share::try_take(std::size_t n) noexcept {
+    {
+        const std::lock_guard lock(all_.line_mutex_);
+        wanted_ = static_cast<std::int64_t>(n);
+        if (!all_.used_.add_within(wanted_, all_.limit_of(*this))) return false;
+        held_ += wanted_;
+        forget_wake();
+        if (all_.line_.front() == this) {
+            all_.moves_.fetch_add(1, std::memory_order_relaxed);
+            all_.line_changed();
+        }
+    }
+    all_.wake_line();
+    return true;
+}
+
+void buffer_share::give_back(std::size_t n) noexcept {
+    {
+        const std::lock_guard lock(all_.line_mutex_);
+        held_ -= static_cast<std::int64_t>(n);
+        all_.line_changed();
+    }
+    all_.give_back(n);
+}
+
+void buffer_share::on_release(std::function<void()> wake) {
+    const std::lock_guard lock(all_.line_mutex_);
+    forget_wake();
+    wake_ = std::move(wake);
+    all_.line_waits_ += 1;
 }
 
 asio::awaitable<error_code> wait_for_room(payload& into, std::size_t n, watchdog& dog) {

@@ -8,19 +8,26 @@
 #include <atomic>
 #include <cstdint>
 #include <functional>
+#include <list>
 #include <mutex>
 #include <vector>
 
 namespace finpost {
 
+class buffer_share;
 class gauge;
 class watchdog;
 
 /// The limit on all payloads and replies held at once. The gauge that users see is its only count.
+///
+/// Partial payloads cannot be given back, so left alone they could fill the budget and wait for each other.
+/// Therefore large ones grow in a line (`buffer_share`), and what the first in line may still need is kept
+/// free from everyone else: it can always be finished, then the next is the first. An eighth is kept
+/// free from the others in line, for small exchanges, which pass beside it.
 class buffer_budget : public byte_budget {
 public:
     buffer_budget(std::uint64_t limit, gauge& used)
-        : limit_(static_cast<std::int64_t>(limit)), used_(used) {}
+        : limit_(static_cast<std::int64_t>(limit)), open_(limit_.load()), used_(used) {}
 
     /// Changes the limit. What is held above a lower one is given back in its own time.
     void limit(std::uint64_t bytes);
@@ -29,14 +36,64 @@ public:
     void give_back(std::size_t n) noexcept override;
     void on_release(std::function<void()> wake) override;
 
+    /// Grows whenever bytes are given back or the first in line takes some: while it does, who waits gets
+    /// nearer to its turn.
+    std::uint64_t moves() const noexcept { return moves_.load(std::memory_order_relaxed); }
+
 private:
+    friend class buffer_share;
+
+    std::int64_t reserved() const noexcept;
+    std::int64_t limit_of(const buffer_share& one) const noexcept;
+    void line_changed() noexcept;
+    std::function<void()> next_in_line() noexcept;
+    void wake_line() noexcept;
     void wake_all() noexcept;
 
     std::atomic<std::int64_t> limit_;
+    std::atomic<std::int64_t> open_; // the limit for who is not in line
     gauge& used_;
+    std::atomic<std::uint64_t> moves_{0};
     std::atomic<bool> awaited_{false};
     std::mutex mutex_;
     std::vector<std::function<void()>> wake_;
+    std::atomic<std::size_t> line_waits_{0}; // shares that wait
+    std::mutex line_mutex_;                  // of the line and what its shares hold
+    std::list<buffer_share*> line_;
+};
+
+/// A partial payload's door to the budget and, from `join` on, its place in the line. It lives as long as the
+/// payload grows; then the payload is back at the budget's own door. Belongs to its exchange's executor.
+class buffer_share final : public byte_budget {
+public:
+    /// For `bytes`, which may need `most` bytes in the end.
+    buffer_share(buffer_budget& all, payload& bytes, std::uint64_t most) noexcept
+        : all_(all), bytes_(bytes), most_(static_cast<std::int64_t>(most)) {}
+    ~buffer_share() { leave(); }
+    buffer_share(const buffer_share&) = delete;
+    buffer_share& operator=(const buffer_share&) = delete;
+
+    void join();
+    void leave() noexcept;
+    bool joined() const noexcept { return joined_; }
+    const buffer_budget& budget() const noexcept { return all_; }
+
+    bool try_take(std::size_t n) noexcept override;
+    void give_back(std::size_t n) noexcept override;
+    void on_release(std::function<void()> wake) override;
+
+private:
+    friend class buffer_budget;
+    void forget_wake() noexcept;
+
+    buffer_budget& all_;
+    payload& bytes_;
+    const std::int64_t most_;
+    std::int64_t held_ = 0;
+    std::int64_t wanted_ = 0; // what was refused last
+    bool joined_ = false;
+    std::function<void()> wake_;
+    std::list<buffer_share*>::iterator place_;
 };
 
 /// For who was refused by `payload::reserve`: waits until the budget has `n` bytes for `into`, which is

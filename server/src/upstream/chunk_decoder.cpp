@@ -22,7 +22,9 @@ chunk_decoder::state chunk_decoder::decode(payload& raw, payload& body) {
         const state now = advance(raw);
         const std::size_t n = at_hand(raw);
         if (now != state::more || n == 0) return now;
-        if (!body.append(raw.bytes().first(n))) return fail(reason::busy);
+        const error_code unwritten = body.write(raw.bytes().first(n));
+        if (unwritten && body.spilled()) unwritten_ = unwritten;
+        if (unwritten) return fail(reason::busy);
         passed_on(raw, n);
     }
 }

@@ -31,6 +31,8 @@ public:
 
     /// When failed: `upstream_invalid`, `reply_too_large`, or `busy` when the buffer budget is used up.
     reason why() const noexcept { return why_; }
+    /// What the system said when it failed because a spilled body could not be written; success otherwise.
+    error_code unwritten() const noexcept { return unwritten_; }
 
 private:
     enum class part { size, data, data_end, trailers };
@@ -45,6 +47,7 @@ private:
     std::uint64_t passed_ = 0;   // data of all chunks so far
     std::size_t overhead_ = 0;   // bytes of extensions and trailers so far
     reason why_ = reason::upstream_invalid;
+    error_code unwritten_;
 };
 
 } // namespace finpost

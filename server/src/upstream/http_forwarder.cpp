@@ -1,7 +1,9 @@
 #include "upstream/http_forwarder.hpp"
 
 #include "policy/buffer_budget.hpp"
+#include "policy/spilling.hpp"
 #include "random.hpp"
+#include "spill_io.hpp"
 #include "upstream/streamed_exchange.hpp"
 
 #include <boost/asio/error.hpp>
@@ -9,6 +11,7 @@
 
 #include <algorithm>
 #include <bit>
+#include <cerrno>
 #include <span>
 #include <utility>
 
@@ -89,7 +92,8 @@ asio::awaitable<reply> http_forwarder::forward(std::shared_ptr<const void> /*own
         if (!take(now) || !now.connected()) failed = co_await connect(now);
         if (failed) co_return refuse(now, failed);
         const bool kept_before = now.held->kept_before();
-        guard.emplace(config_.max_reply, asked.body().budget());
+        guard.emplace(config_.max_reply, asked.body().budget(), response_guard::body::kept,
+                      asked.spills());
         failed = co_await exchange(now, *guard);
         now.status = guard->status();
         if (!failed) break;
@@ -305,6 +309,7 @@ asio::awaitable<error_code> http_forwarder::exchange(attempt& now, response_guar
     prepare(now);
     error_code unsent = send_some(now);
     if (unsent == asio::error::would_block) unsent = co_await send_rest(now);
+    if (unsent == reason::spill_failed) co_return unsent;
     now.cut = unsent.failed();
     if (now.dog.error()) co_return now.dog.error();
     // An upstream that refuses early answers before it has read everything (RFC 9112 §9.5): what it
@@ -321,23 +326,42 @@ void http_forwarder::prepare(attempt& now) const {
     if (!tls_.used() || now.head.size() >= tls_record) return;
     const payload& body = now.asked.body();
     now.in_head = std::min(body.size(), tls_record - now.head.size());
-    now.head += body.text().substr(0, now.in_head);
+    const std::size_t head_size = now.head.size();
+    now.head.resize(head_size + now.in_head);
+    // Should the file not give it, it will fail again where that is looked at.
+    const auto got = body.read(0, std::as_writable_bytes(std::span(now.head)).subspan(head_size));
+    now.in_head = got.has_value() ? *got : 0;
+    now.head.resize(head_size + now.in_head);
 }
 
-// Sends what the kernel takes: success when that is everything, `would_block` when there is more.
+// Sends what the kernel takes: success when that is everything, `would_block` when there is more. Of a file it
+// takes a turn's worth, so that others have theirs.
 error_code http_forwarder::send_some(attempt& now) const {
     const payload& body = now.asked.body();
     const std::size_t total = now.head.size() + body.size() - now.in_head;
+    const std::size_t before = now.sent;
     while (now.sent < total) {
+        const bool spilled = body.spilled();
+        if (spilled && now.sent - before >= file_turn) return asio::error::would_block;
         // Head and body in one gathered write; the payload is never copied, but for what fills a TLS record.
         const std::size_t of_head = std::min(now.sent, now.head.size());
         const std::size_t of_body = now.sent - of_head + now.in_head;
         const auto head = std::as_bytes(std::span(now.head)).subspan(of_head);
-        const auto sent = now.stream().write_some(head, body.bytes().subspan(of_body));
+        auto sent = result<std::size_t>(std::size_t{0});
+        if (!spilled) sent = now.stream().write_some(head, body.bytes().subspan(of_body));
+        else if (!head.empty()) sent = now.stream().write_some(head, {});
+        else sent = now.stream().send_piece(body, of_body);
+        if (sent.error() == reason::spill_failed) return unreadable(now);
         if (sent.has_error()) return sent.error();
         now.sent += *sent;
     }
     return {};
+}
+
+error_code http_forwarder::unreadable(const attempt& now) {
+    const error_code why(errno, boost::system::system_category());
+    if (now.asked.spills() != nullptr) return now.asked.spills()->failed(why);
+    return reason::spill_failed;
 }
 
 asio::awaitable<error_code> http_forwarder::send_rest(attempt& now) {
@@ -357,12 +381,12 @@ asio::awaitable<error_code> http_forwarder::read_response(attempt& now, response
     while (state == response_guard::state::more) {
         if (now.dog.error()) co_return now.dog.error();
         // Whoever waits holds no buffer: most exchanges that are in flight wait here.
-        if (!guard.started()) into.release_room();
+        if (!guard.started() || guard.spills()) into.release_room();
         auto [waited] = co_await now.stream().async_wait_readable();
         if (now.dog.error()) co_return now.dog.error();
         if (waited) co_return reason::upstream_incomplete;
-        const std::size_t wanted = guard.wanted();
-        if (into.room().empty() && !into.reserve(wanted)) {
+        if (into.room().empty() && !guard.make_room()) {
+            const std::size_t wanted = guard.wanted();
             // A request that is being answered is not sent again. Its bytes may be the very ones that
             // are missing: without giving them back, exchanges that fill the budget wait for themselves.
             if (guard.started() || now.stream().has_bytes())

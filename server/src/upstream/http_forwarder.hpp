@@ -78,6 +78,7 @@ private:
     boost::asio::awaitable<error_code> exchange(attempt& now, response_guard& guard);
     void prepare(attempt& now) const;
     error_code send_some(attempt& now) const;
+    static error_code unreadable(const attempt& now);
     boost::asio::awaitable<error_code> send_rest(attempt& now);
     boost::asio::awaitable<error_code> read_response(attempt& now, response_guard& guard);
     response_guard::state read_some(attempt& now, response_guard& guard);

@@ -1,5 +1,6 @@
 #include "upstream/response_guard.hpp"
 
+#include "policy/spilling.hpp"
 #include "upstream/response_head.hpp"
 
 #include <algorithm>
@@ -13,14 +14,18 @@ constexpr std::size_t max_head = 16 << 10;
 constexpr int max_interim = 10;
 constexpr std::size_t first_read = 4 << 10;
 constexpr std::size_t largest_read = 1 << 20;
+constexpr std::size_t to_file = 64 << 10; // what is read at once on the way to one
 
 } // namespace
 
-response_guard::response_guard(std::uint64_t max_body, byte_budget* budget, body becomes)
-    : max_body_(max_body), passes_on_(becomes == body::passed_on), raw_(budget), body_(budget), chunks_(max_body) {}
+response_guard::response_guard(std::uint64_t max_body, byte_budget* budget, body becomes,
+                               const spilling* files)
+    : max_body_(max_body), passes_on_(becomes == body::passed_on), files_(files), raw_(budget),
+      body_(budget), chunks_(max_body) {}
 
 std::size_t response_guard::wanted() const noexcept {
     const std::size_t have = raw_.size();
+    if (spills_) return to_file;
     switch (part_) {
     case part::sized: return static_cast<std::size_t>(length_ - have);
     case part::head: return have == 0 ? first_read : std::max<std::size_t>(max_head + 1 - have, 1);
@@ -31,10 +36,43 @@ std::size_t response_guard::wanted() const noexcept {
     return static_cast<std::size_t>(std::min<std::uint64_t>(grown, max_body_ + 1 - have));
 }
 
+// How large the body is at least, as far as one can know.
+std::uint64_t response_guard::expected() const noexcept {
+    if (part_ == part::sized) return length_;
+    return std::uint64_t{body_.size()} + raw_.size() + 1;
+}
+
+bool response_guard::make_room() {
+    const bool may_spill = files_ != nullptr && files_->is_on() && part_ != part::head;
+    if (may_spill && !spills_ && files_->takes(expected())) spill();
+    if (raw_.reserve(wanted())) return true;
+    if (!may_spill || spills_) return false;
+    spill(); // rather than wait for memory that others wait for as well
+    return raw_.reserve(wanted());
+}
+
+void response_guard::spill() {
+    spills_ = true;
+    if (part_ != part::chunked) body_ = std::exchange(raw_, payload(raw_.budget()));
+    unwritten_ = files_->move(body_).failed();
+}
+
+// To the file with what has come, as far as it is part of the body.
+response_guard::state response_guard::keep() {
+    std::size_t n = raw_.size();
+    if (part_ == part::sized)
+        n = static_cast<std::size_t>(std::min<std::uint64_t>(n, length_ - body_.size()));
+    if (files_->write(body_, raw_.bytes().first(n))) return fail(reason::spill_failed);
+    raw_.remove_prefix(n);
+    if (part_ == part::sized && body_.size() == length_) return finish(0);
+    return body_.size() > max_body_ ? fail(reason::reply_too_large) : state::more;
+}
+
 response_guard::state response_guard::received(std::size_t n) {
     raw_.commit(n);
     started_ = started_ || n > 0;
-    return consume();
+    if (unwritten_) return fail(reason::spill_failed);
+    return spills_ && part_ != part::chunked ? keep() : consume();
 }
 
 response_guard::state response_guard::consume() {
@@ -54,7 +92,9 @@ response_guard::state response_guard::consume() {
         switch (chunks_.decode(raw_, body_)) {
         case chunk_decoder::state::more: return state::more;
         case chunk_decoder::state::done: return finish(0);
-        case chunk_decoder::state::failed: return fail(chunks_.why());
+        case chunk_decoder::state::failed:
+            if (chunks_.unwritten()) return fail(to_reason(files_->failed(chunks_.unwritten())));
+            return fail(chunks_.why());
         }
     case part::until_close: break;
     }
@@ -120,7 +160,7 @@ response_guard::state response_guard::read_head(std::size_t head_size) {
 }
 
 response_guard::state response_guard::closed() {
-    if (part_ == part::until_close) return finish(raw_.size());
+    if (part_ == part::until_close && !unwritten_) return finish(raw_.size());
     return fail(reason::upstream_incomplete);
 }
 
@@ -128,6 +168,7 @@ response_guard::state response_guard::finish(std::size_t body_size) {
     // Bytes behind a response belong to no request of ours (RFC 9112 §9.2).
     if (raw_.size() > body_size) reusable_ = false;
     raw_.truncate(body_size);
+    if (spills_) files_->kept();
     return state::complete;
 }
 
@@ -137,7 +178,7 @@ response_guard::state response_guard::fail(reason why) noexcept {
 }
 
 payload response_guard::take_body() noexcept {
-    return part_ == part::chunked ? std::move(body_) : std::move(raw_);
+    return part_ == part::chunked || spills_ ? std::move(body_) : std::move(raw_);
 }
 
 } // namespace finpost

@@ -11,6 +11,8 @@
 
 namespace finpost {
 
+class spilling;
+
 /// Decides what an upstream's bytes are: one complete HTTP/1.1 response, part of one, or something that
 /// must not be relayed. No socket inside; the forwarder reads what this asks for.
 ///
@@ -23,15 +25,20 @@ public:
     /// What becomes of a body: it is kept until it is complete, or passed on as it comes.
     enum class body { kept, passed_on };
 
-    /// The body may have `max_body` bytes; all memory is taken from `budget` (null: unlimited).
-    response_guard(std::uint64_t max_body, byte_budget* budget, body becomes = body::kept);
+    /// The body may have `max_body` bytes; all memory is taken from `budget` (null: unlimited). What `files`
+    /// says is too large for memory, or finds none, goes to a file when it is kept (null: nothing does).
+    response_guard(std::uint64_t max_body, byte_budget* budget, body becomes = body::kept,
+                   const spilling* files = nullptr);
     response_guard(const response_guard&) = delete;
     response_guard& operator=(const response_guard&) = delete;
 
-    /// The buffer the next bytes go to and how much room it should have; to be reserved by the caller,
-    /// who can wait for the budget.
+    /// The buffer the next bytes go to and how much room it should have. `make_room` reserves it; false when
+    /// the budget has not that much, and the caller can wait for it.
     payload& buffer() noexcept { return raw_; }
     std::size_t wanted() const noexcept;
+    bool make_room();
+    /// Whether the body goes to a file: the buffer is only on its way there, and need not be kept between reads.
+    bool spills() const noexcept { return spills_; }
 
     /// `n` bytes were read into the buffer's room. After `complete` or `failed`, no more is read.
     state received(std::size_t n);
@@ -42,7 +49,7 @@ public:
     /// The connection broke.
     state cut() { return fail(reason::upstream_incomplete); }
 
-    /// Why it failed: `upstream_invalid`, `upstream_incomplete`, `reply_too_large` or `busy`.
+    /// Why it failed: `upstream_invalid`, `upstream_incomplete`, `reply_too_large`, `busy` or `spill_failed`.
     reason why() const noexcept { return why_; }
 
     /// Whether a single byte has come.
@@ -64,14 +71,18 @@ private:
     state consume();
     state pass_on();
     state read_head(std::size_t head_size);
+    std::uint64_t expected() const noexcept;
+    void spill();
+    state keep();
     state finish(std::size_t body_size);
     state fail(reason why) noexcept;
 
     const std::uint64_t max_body_;
     const bool passes_on_;
     std::uint64_t passed_ = 0; // of the body
-    payload raw_;  // what was read and not yet consumed; in the end the body itself, unless chunked
-    payload body_; // decoded chunks
+    const spilling* const files_;
+    payload raw_;  // what was read and not yet consumed; in the end the body itself, unless that is in `body_`
+    payload body_; // decoded chunks, and whatever is spilled
     chunk_decoder chunks_;
     part part_ = part::head;
     std::uint64_t length_ = 0; // of a sized body
@@ -80,6 +91,8 @@ private:
     int status_ = 0;
     reason why_ = reason::upstream_invalid;
     bool started_ = false;
+    bool spills_ = false;
+    bool unwritten_ = false; // the file did not take it
     bool reusable_ = false;
 };
 

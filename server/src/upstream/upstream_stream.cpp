@@ -1,5 +1,7 @@
 #include "upstream/upstream_stream.hpp"
 
+#include "spill_io.hpp"
+
 #include "finpost/watchdog.hpp"
 
 #include <boost/asio/as_tuple.hpp>
@@ -94,6 +96,11 @@ result<std::size_t> upstream_stream::write_some(std::span<const std::byte> first
     const std::size_t n = socket_.write_some(both, ec);
     if (ec) return ec;
     return n;
+}
+
+result<std::size_t> upstream_stream::send_piece(const payload& bytes, std::uint64_t from) noexcept {
+    if (tls_) return finpost::send_piece(*tls_, bytes, from);
+    return finpost::send_piece(socket_.native_handle(), bytes, from);
 }
 
 asio::awaitable<std::tuple<error_code>> upstream_stream::async_wait_readable() {

@@ -6,6 +6,7 @@
 #include <boost/asio/ip/tcp.hpp>
 
 #include <cstddef>
+#include <cstdint>
 #include <memory>
 #include <span>
 #include <string_view>
@@ -13,6 +14,7 @@
 
 namespace finpost {
 
+class payload;
 class watchdog;
 
 /// A connection to an endpoint: TCP, or TLS on it. Whoever reads and writes does not know which. Movable;
@@ -48,6 +50,9 @@ public:
     /// Both in one write; over TLS `second` follows when `first` is empty.
     result<std::size_t> write_some(std::span<const std::byte> first,
                                    std::span<const std::byte> second) noexcept;
+    /// Of a spilled payload, from `from` on and some 256 KiB at the most; `reason::spill_failed` when its file
+    /// cannot be read, as `errno` says.
+    result<std::size_t> send_piece(const payload& bytes, std::uint64_t from) noexcept;
     boost::asio::awaitable<std::tuple<error_code>> async_wait_readable();
     boost::asio::awaitable<std::tuple<error_code>> async_wait_writable();
     void cancel() noexcept;

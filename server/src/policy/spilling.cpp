@@ -1,0 +1,75 @@
+#include "policy/spilling.hpp"
+
+#include "finpost/config.hpp"
+
+#include <boost/asio/post.hpp>
+#include <boost/asio/this_coro.hpp>
+#include <boost/asio/use_awaitable.hpp>
+
+#include <algorithm>
+#include <chrono>
+
+namespace asio = boost::asio;
+
+namespace finpost {
+
+namespace {
+
+constexpr std::size_t turn = 1 << 20;
+
+} // namespace
+
+spilling::spilling(const gateway_config& config, byte_budget& space, logger log)
+    : above_(config.spill_above == 0 ? off : config.spill_above),
+      directory_(config.spill_dir.empty() ? default_spill_directory() : config.spill_dir),
+      space_(space), log_(std::move(log)) {}
+
+result<std::unique_ptr<spill_file>> spilling::create() const {
+    return spill_file::create(directory_, &space_);
+}
+
+error_code spilling::move(payload& bytes) const {
+    auto file = create();
+    if (!file) return failed(file.error());
+    const error_code unwritten = bytes.spill(std::move(*file));
+    return unwritten ? failed(unwritten) : unwritten;
+}
+
+asio::awaitable<error_code> spilling::move_piecewise(payload& bytes) const {
+    auto file = create();
+    if (!file) co_return failed(file.error());
+    const asio::any_io_executor executor = co_await asio::this_coro::executor;
+    while (bytes.size() - (*file)->size() > turn) {
+        const auto piece = bytes.bytes().subspan(static_cast<std::size_t>((*file)->size()), turn);
+        const error_code unwritten = (*file)->append(piece);
+        if (unwritten) co_return failed(unwritten);
+        co_await asio::post(executor, asio::use_awaitable);
+    }
+    const error_code unwritten = bytes.spill(std::move(*file));
+    co_return unwritten ? failed(unwritten) : unwritten;
+}
+
+error_code spilling::write(payload& to, std::span<const std::byte> data) const {
+    const error_code unwritten = to.write(data);
+    return unwritten ? failed(unwritten) : unwritten;
+}
+
+error_code spilling::failed(error_code why) const {
+    if (shortage_.met(shortage::clock::now())) {
+        const std::string what = why.message();
+        log_(log_level::warning, "spilling failed", {{"dir", directory_}, {"what", what}});
+    }
+    shortage_.refused();
+    return reason::spill_failed;
+}
+
+void spilling::kept() const {
+    if (!shortage_.is_on()) return;
+    const auto was = shortage_.over(shortage::clock::now());
+    if (!was) return;
+    const std::chrono::duration<double> lasted = was->lasted;
+    log_(log_level::info, "spilling works again",
+         {{"dir", directory_}, {"refused", was->refused}, {"seconds", lasted.count()}});
+}
+
+} // namespace finpost

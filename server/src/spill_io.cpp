@@ -1,0 +1,53 @@
+#include "spill_io.hpp"
+
+#include "tls_layer.hpp"
+
+#include <algorithm>
+#include <cerrno>
+#include <vector>
+
+#include <sys/sendfile.h>
+
+namespace finpost {
+
+namespace {
+
+constexpr std::size_t piece = 256 << 10;
+
+// What sendfile says of the file and not of the socket.
+bool is_about_the_file(int error) noexcept {
+    return error == EIO || error == EINVAL || error == EOVERFLOW || error == ENOMEM;
+}
+
+} // namespace
+
+std::span<std::byte> passing_room() {
+    thread_local std::vector<std::byte> room(piece);
+    return room;
+}
+
+result<std::size_t> send_piece(int socket, const payload& body, std::uint64_t from) noexcept {
+    const auto n = static_cast<std::size_t>(std::min<std::uint64_t>(piece, body.size() - from));
+    auto offset = static_cast<off_t>(body.file_offset() + from);
+    for (;;) {
+        const ssize_t sent = ::sendfile(socket, body.file()->fd(), &offset, n);
+        if (sent > 0) return static_cast<std::size_t>(sent);
+        if (sent == 0) errno = EIO; // the file is shorter than it was
+        if (errno == EINTR) continue;
+        if (is_about_the_file(errno)) return error_code(reason::spill_failed);
+        return error_code(errno, boost::system::system_category());
+    }
+}
+
+result<std::size_t> send_piece(tls_layer& tls, const payload& body, std::uint64_t from) noexcept {
+    // After `would_block` TLS wants the same bytes again: the same `from` gives the same piece.
+    const std::span<std::byte> room = passing_room();
+    const auto got = body.read(from, room);
+    if (got.has_error()) {
+        errno = got.error().value();
+        return error_code(reason::spill_failed);
+    }
+    return tls.write_some(room.first(*got));
+}
+
+} // namespace finpost
