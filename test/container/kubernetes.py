@@ -118,6 +118,9 @@ def against_itself(manifests, options):
         yield "the listeners close before the readiness probe has seen the drain"
     if 2 * mebibytes(env["FINPOST_MAX_BUFFERED"]) > mebibytes(container["resources"]["limits"]["memory"]):
         yield "the memory limit has no room beside the buffers"
+    mounts = [mount["mountPath"] for mount in container.get("volumeMounts", [])]
+    if env.get("FINPOST_SPILL_ABOVE") != "off" and env.get("FINPOST_SPILL_DIR", "/tmp") not in mounts:
+        yield "the root file system is read-only, and large payloads have no other place"
 
 
 def starts_with(options_of, program, folder):
@@ -165,6 +168,7 @@ BROKEN_IN_ITSELF = [
     ("ConfigMap", "data", "FINPOST_DRAIN_DELAY", "1s"),
     ("ConfigMap", "data", "FINPOST_UPSTREAMS", "http://x/"),
     ("ConfigMap", "data", "FINPOST_MAX_BUFFERED", "512MiB"),
+    ("ConfigMap", "data", "FINPOST_SPILL_DIR", "/var/spill"),
 ]
 
 

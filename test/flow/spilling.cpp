@@ -107,8 +107,8 @@ BOOST_AUTO_TEST_CASE(nothing_is_forwarded_before_the_end_nor_after_a_reset) {
 
 BOOST_AUTO_TEST_CASE(sizes_and_segments_of_any_kind) {
     start();
-    for (const std::size_t size : {above - 1, above, above + 1, 2 * above, (256u << 10) + 1, (1u << 20) - 1,
-                                   (1u << 20) + 1, 5'000'001u}) {
+    for (const std::size_t size : std::initializer_list<std::size_t>{
+             above - 1, above, above + 1, 2 * above, (256 << 10) + 1, (1 << 20) - 1, (1 << 20) + 1, 5'000'001}) {
         const std::string data = some_bytes(size, static_cast<unsigned>(size));
         BOOST_TEST((exchange(data).bytes == data), size);
     }
@@ -155,9 +155,10 @@ BOOST_AUTO_TEST_CASE(replies_of_every_framing) {
     start();
     const std::string data = some_bytes(2'000'001);
     for (const auto& script : {scripted_upstream::echo(), scripted_upstream::chunked_echo(100'000),
-                               scripted_upstream::chunked_echo(), scripted_upstream::close_delimited_echo()}) {
+                               scripted_upstream::chunked_echo(9'999), scripted_upstream::close_delimited_echo()}) {
         upstream.by_default(script);
-        BOOST_TEST((exchange(data).bytes == data));
+        const std::string got = exchange(data).bytes;
+        BOOST_TEST((got == data), got.substr(0, 80));
     }
 }
 
@@ -201,7 +202,8 @@ BOOST_AUTO_TEST_CASE(a_reply_that_finds_no_memory_goes_to_a_file) {
 BOOST_AUTO_TEST_CASE(base64_both_ways) {
     config.decode = config.encode = codec::base64;
     start();
-    for (const std::size_t size : {above / 4 * 3 + 1, above + 1u, 200'000u, 1'000'001u, 3'000'002u}) {
+    for (const std::size_t size : std::initializer_list<std::size_t>{above / 4 * 3 + 1, above + 1, 200'000,
+                                                                     1'000'001, 3'000'002}) {
         const std::string data = some_bytes(size);
         BOOST_TEST((exchange(encoded(data) + "\r\n").bytes == encoded(data)), size);
         BOOST_TEST((upstream.requests().back().body == data));

@@ -124,7 +124,6 @@ BOOST_FIXTURE_TEST_CASE(waiters_are_woken_in_their_order_when_there_is_enough, l
 BOOST_FIXTURE_TEST_CASE(who_gives_up_wakes_the_next, line) {
     BOOST_TEST(first.asks(300));
     BOOST_TEST(budget.try_take(300));
-    member third(*this);
     {
         member second(*this);
         BOOST_TEST(!second.asks(200));

@@ -232,6 +232,16 @@ BOOST_AUTO_TEST_CASE(a_flag_without_its_value_or_given_twice_is_a_problem) {
                    "--threads: given more than once"));
 }
 
+BOOST_AUTO_TEST_CASE(spilling_has_a_size_or_is_off) {
+    BOOST_TEST(read({"--demo"}).config.gateway.spill_above == 4u << 20);
+    BOOST_TEST(read({"--demo", "--spill-above", "64KiB"}).config.gateway.spill_above == 64u << 10);
+    BOOST_TEST(read({"--demo", "--spill-above", "off"}).config.gateway.spill_above == 0u);
+    BOOST_TEST(has(all(read({"--demo", "--spill-above", "0"}).problems), "--spill-above: must be above zero"));
+    BOOST_TEST(read({"--demo", "--spill-dir", "/var/tmp"}).config.gateway.spill_dir == "/var/tmp");
+    BOOST_TEST(has(all(read({"--demo", "--spill-dir", "/nonexistent"}).problems),
+                   "--spill-dir: no file can be made in \"/nonexistent\""));
+}
+
 BOOST_AUTO_TEST_CASE(help_and_version_are_answered_whatever_else_is_wrong) {
     BOOST_TEST((read({"--bogus", "--help"}).what == finpost::options::action::help));
     BOOST_TEST((read({"-h"}).what == finpost::options::action::help));

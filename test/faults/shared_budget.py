@@ -1,0 +1,203 @@
+#!/usr/bin/env python3
+"""D16: two hundred clients with 16 MiB each share a budget of 64 MiB:
+
+    shared_budget.py [--clients 200] [--budget 64] [--spill-above SIZE|off] FINPOSTD
+
+Each of them finishes, and while they do, what the process has grown by is within 10 % of what it says it
+holds (`finpost_buffered_bytes`, at least half the budget full); with spilling on it is only below the budget.
+Fails otherwise. Prints the p99 of small exchanges beside them, against what they take alone.
+"""
+
+import argparse
+import multiprocessing
+import os
+import selectors
+import socket
+import statistics
+import sys
+import tempfile
+import threading
+import time
+
+import measures
+import peers
+
+SIZE = 16 * measures.MIB
+MOST_APART = 0.10
+LIMIT = 150.0  # seconds, for everything
+ALONE = 1000   # small exchanges before
+
+
+def serve(door):
+    """An HTTP service that reads what is posted and says how much that was."""
+    while True:
+        connection = door.accept()[0]
+        threading.Thread(target=answer, args=(connection,), daemon=True).start()
+
+
+def answer(connection):
+    room = bytearray(1 << 20)
+    with connection:
+        while True:
+            head = b""
+            while b"\r\n\r\n" not in head:
+                part = connection.recv(4096)
+                if not part:
+                    return
+                head += part
+            head, rest = head.split(b"\r\n\r\n", 1)
+            length = int(head.split(b"Content-Length: ")[1].split(b"\r\n")[0])
+            left = length - len(rest)
+            while left > 0:
+                n = connection.recv_into(room, min(left, len(room)))
+                if n == 0:
+                    return
+                left -= n
+            body = b"%d" % length
+            connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%s" % (len(body), body))
+
+
+def small_exchanges(address, results, stop, most):
+    """One after the other; the seconds each took, and how many went wrong."""
+    times, wrong = [], 0
+    while len(times) < most and not stop.is_set():
+        began = time.monotonic()
+        with socket.create_connection(address, 30) as client:
+            client.sendall(b"x" * 1024)
+            client.shutdown(socket.SHUT_WR)
+            said = b""
+            while part := client.recv(4096):
+                said += part
+        times.append(time.monotonic() - began)
+        wrong += said != b"1024"
+        time.sleep(0.002)
+    results.put((times, wrong))
+
+
+class Beside:
+    """Small exchanges in a process of their own."""
+
+    def __init__(self, address, most):
+        self.results, self.stop = multiprocessing.Queue(), multiprocessing.Event()
+        self.process = multiprocessing.Process(target=small_exchanges, daemon=True,
+                                               args=(address, self.results, self.stop, most))
+        self.process.start()
+
+    def p99(self):
+        times, wrong = self.results.get(timeout=LIMIT)
+        self.process.join()
+        peers.expect(wrong == 0, f"{wrong} small exchanges went wrong")
+        return measures.percentile(times, 0.99), len(times)
+
+
+class Watcher(threading.Thread):
+    """What the gateway says it holds, and what its process has grown by, at the same time."""
+
+    def __init__(self, gateway):
+        super().__init__(daemon=True)
+        self.gateway, self.over = gateway, threading.Event()
+        self.before = measures.memory(gateway.process.pid)
+        self.held, self.grown = [], []
+
+    def run(self):
+        while not self.over.wait(0.05):
+            pid = self.gateway.process.pid
+            first = measures.memory(pid)
+            held = self.gateway.metric("finpost_buffered_bytes")
+            self.held.append(held)
+            self.grown.append((first + measures.memory(pid)) / 2 - self.before)
+
+
+def drive(address, clients):
+    """All of them at once; how many were told that everything came, and what others were told."""
+    payload = memoryview(os.urandom(measures.MIB) * 16)
+    finished, others = 0, []
+    end = time.monotonic() + LIMIT
+    with selectors.DefaultSelector() as waiting:
+        for _ in range(clients):
+            one = socket.socket()
+            one.setblocking(False)
+            one.connect_ex(address)
+            waiting.register(one, selectors.EVENT_READ | selectors.EVENT_WRITE, [0, b""])
+        while waiting.get_map():
+            peers.expect(time.monotonic() < end, f"not done in time, {finished} have finished")
+            for key, events in waiting.select(1.0):
+                one, state = key.fileobj, key.data
+                try:
+                    if events & selectors.EVENT_WRITE:
+                        state[0] += one.send(payload[state[0]:state[0] + (1 << 18)])
+                        if state[0] == SIZE:
+                            one.shutdown(socket.SHUT_WR)
+                            waiting.modify(one, selectors.EVENT_READ, state)
+                    if events & selectors.EVENT_READ:
+                        part = one.recv(4096)
+                        state[1] += part
+                        if part:
+                            continue
+                        finished += state[1] == b"%d" % SIZE
+                        if state[1] != b"%d" % SIZE:
+                            others.append(state[1].decode())
+                        waiting.unregister(one)
+                        one.close()
+                except BlockingIOError:
+                    pass
+                except OSError as cut:
+                    others.append(state[1].decode() or type(cut).__name__)
+                    waiting.unregister(one)
+                    one.close()
+    return finished, others
+
+
+def main():
+    options = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    options.add_argument("--clients", type=int, default=200)
+    options.add_argument("--budget", type=int, default=64)
+    options.add_argument("--spill-above", default="off")
+    options.add_argument("finpostd")
+    options = options.parse_args()
+    budget = options.budget * measures.MIB
+    door = socket.create_server(("127.0.0.1", 0), backlog=1024)
+    port = door.getsockname()[1]
+    multiprocessing.Process(target=serve, args=(door,), daemon=True).start()
+    door.close()
+    with tempfile.TemporaryDirectory() as folder, peers.Gateway(
+            options.finpostd, folder, [f"http://127.0.0.1:{port}/"], "--max-buffered", str(budget),
+            "--max-payload", str(SIZE), "--max-reply", "1MiB", "--spill-above", options.spill_above,
+            "--access-log", "refused") as gateway:
+        alone, _ = Beside(gateway.address, ALONE).p99()
+        watcher = Watcher(gateway)
+        watcher.start()
+        beside = Beside(gateway.address, sys.maxsize)
+        began = time.monotonic()
+        finished, others = drive(gateway.address, options.clients)
+        took = time.monotonic() - began
+        beside.stop.set()
+        loaded, small = beside.p99()
+        watcher.over.set()
+        watcher.join()
+        left = [gateway.metric(f"finpost_{what}_bytes") for what in ("buffered", "spilled")]
+        peers.expect(gateway.stop() == 0, "no clean stop")
+    full = [(held, grown) for held, grown in zip(watcher.held, watcher.grown) if held >= budget / 2]
+    most_held, most_grown = max(watcher.held), max(watcher.grown)
+    print(f"finished                  {finished} of {options.clients} with {SIZE // measures.MIB} MiB each, "
+          f"{took:.1f} s, {finished * SIZE / took / 1e6:.0f} MB/s")
+    print(f"most held and grown by    {most_held / measures.MIB:.1f} and {most_grown / measures.MIB:.1f} MiB "
+          f"of {options.budget} MiB")
+    if full:
+        held, grown = (statistics.mean(column) for column in zip(*full))
+        print(f"held and grown by         {held / measures.MIB:.1f} and {grown / measures.MIB:.1f} MiB on average "
+              f"({100 * (grown / held - 1):+.1f} %), {len(full)} looks")
+    print(f"p99 of small exchanges    {1e3 * loaded:.1f} ms beside them ({small}), {1e3 * alone:.1f} ms alone: "
+          f"{loaded / alone:.1f} times")
+    peers.expect(finished == options.clients, f"others were told {others[:3]}")
+    peers.expect(left == [0, 0], f"{left} bytes are still held")
+    peers.expect(most_held <= budget, "it held more than its budget")
+    if options.spill_above == "off":
+        peers.expect(full, "the budget was never half full")
+        peers.expect(abs(grown / held - 1) <= MOST_APART, "it grew by more or less than it holds")
+    else:
+        peers.expect(most_grown <= (1 + MOST_APART) * budget, "it grew by more than its budget")
+
+
+if __name__ == "__main__":
+    peers.run(main)
