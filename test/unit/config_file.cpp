@@ -98,6 +98,7 @@ strings good_values(const option_row& row) {
         {"--admin", {"off", "127.0.0.1:0"}},
         {"--log-file", {"/var/log/\"x\"\t.log"}},
         {"--log-level", {"trace", "off"}},
+        {"--spill-dir", {"/tmp", "/tmp/."}},
         {"--health-path", {"/health", "off"}},
         {"--allow", {"10.0.0.0/8", "::1"}},
         {"--deny", {"10.1.0.0/16"}},
