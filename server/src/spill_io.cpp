@@ -6,6 +6,7 @@
 #include <cerrno>
 #include <vector>
 
+#include <signal.h>
 #include <sys/sendfile.h>
 
 namespace finpost {
@@ -19,6 +20,33 @@ bool is_about_the_file(int error) noexcept {
     return error == EIO || error == EINVAL || error == EOVERFLOW || error == ENOMEM;
 }
 
+// sendfile knows no MSG_NOSIGNAL, and what the process does about SIGPIPE is its own business: the signal for a
+// peer that has gone is held back from this thread and taken away again.
+class no_sigpipe {
+public:
+    no_sigpipe() noexcept {
+        ::sigemptyset(&pipe_);
+        ::sigaddset(&pipe_, SIGPIPE);
+        ::pthread_sigmask(SIG_BLOCK, &pipe_, &before_);
+    }
+    ~no_sigpipe() {
+        const int error = errno;
+        // Where it was blocked already nobody is harmed, and what is pending may be somebody else's.
+        if (::sigismember(&before_, SIGPIPE) == 0) {
+            // Also after a success: a call that sent some pages may have met the end with the next.
+            constexpr timespec now{0, 0};
+            ::sigtimedwait(&pipe_, nullptr, &now);
+            ::pthread_sigmask(SIG_SETMASK, &before_, nullptr);
+        }
+        errno = error;
+    }
+    no_sigpipe(const no_sigpipe&) = delete;
+    no_sigpipe& operator=(const no_sigpipe&) = delete;
+
+private:
+    sigset_t pipe_, before_;
+};
+
 } // namespace
 
 std::span<std::byte> passing_room() {
@@ -29,6 +57,7 @@ std::span<std::byte> passing_room() {
 result<std::size_t> send_piece(int socket, const payload& body, std::uint64_t from) noexcept {
     const auto n = static_cast<std::size_t>(std::min<std::uint64_t>(piece, body.size() - from));
     auto offset = static_cast<off_t>(body.file_offset() + from);
+    const no_sigpipe quiet;
     for (;;) {
         const ssize_t sent = ::sendfile(socket, body.file()->fd(), &offset, n);
         if (sent > 0) return static_cast<std::size_t>(sent);

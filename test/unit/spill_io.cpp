@@ -1,0 +1,72 @@
+#include "spill_io.hpp"
+
+#include "support/temporary_folder.hpp"
+
+#include <boost/test/unit_test.hpp>
+
+#include <array>
+#include <csignal>
+#include <string>
+#include <utility>
+
+#include <pthread.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+using finpost::payload;
+
+namespace {
+
+struct fixture {
+    fixture() {
+        BOOST_REQUIRE(::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, ends.data()) == 0);
+    }
+    ~fixture() {
+        for (const int end : ends) if (end >= 0) ::close(end);
+    }
+    payload spilled(std::string_view text) {
+        payload made(text);
+        BOOST_REQUIRE(!made.spill(std::move(finpost::spill_file::create(folder.path().string()).value())));
+        return made;
+    }
+    finpost::test::temporary_folder folder;
+    std::array<int, 2> ends{-1, -1};
+};
+
+bool sigpipe_is_blocked() {
+    sigset_t now;
+    ::pthread_sigmask(SIG_BLOCK, nullptr, &now);
+    return ::sigismember(&now, SIGPIPE) == 1;
+}
+
+} // namespace
+
+BOOST_FIXTURE_TEST_SUITE(spill_io, fixture)
+
+BOOST_AUTO_TEST_CASE(a_piece_begins_where_it_is_told) {
+    payload file = spilled("0123456789");
+    file.remove_prefix(2);
+    BOOST_TEST(finpost::send_piece(ends[0], file, 3).value() == 5u);
+    std::array<char, 16> got{};
+    BOOST_TEST(::read(ends[1], got.data(), got.size()) == 5);
+    BOOST_TEST(std::string(got.data()) == "56789");
+}
+
+// With the signal as it is by default: it would end this process.
+BOOST_AUTO_TEST_CASE(a_peer_that_has_gone_is_an_error_and_no_signal) {
+    const auto before = std::signal(SIGPIPE, SIG_DFL);
+    const payload file = spilled("hello");
+    ::close(std::exchange(ends[1], -1));
+    BOOST_TEST((finpost::send_piece(ends[0], file, 0).error() == boost::system::errc::broken_pipe));
+    BOOST_TEST(!sigpipe_is_blocked());
+    std::signal(SIGPIPE, before);
+}
+
+BOOST_AUTO_TEST_CASE(a_full_socket_would_block) {
+    const payload file = spilled(std::string(1 << 20, 'x'));
+    auto sent = finpost::send_piece(ends[0], file, 0);
+    while (sent.has_value()) sent = finpost::send_piece(ends[0], file, 0);
+    BOOST_TEST((sent.error() == boost::system::errc::operation_would_block));
+}
+
+BOOST_AUTO_TEST_SUITE_END()
