@@ -105,7 +105,7 @@ result<std::size_t> client_socket::write_some(std::span<const std::byte> data) n
     }
 }
 
-result<std::size_t> client_socket::send_piece(const payload& bytes, std::uint64_t from) noexcept {
+result<std::size_t> client_socket::send_piece(const payload& bytes, std::uint64_t from) {
     return tls_ ? finpost::send_piece(*tls_, bytes, from) : finpost::send_piece(fd_, bytes, from);
 }
 

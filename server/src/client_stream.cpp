@@ -34,7 +34,7 @@ client_stream::client_stream(asio::any_io_executor strand, client_socket& socket
                              beginning start)
     : strand_(std::move(strand)), socket_(socket), received_(received), written_(written),
       config_(config), dog_(dog), so_far_(std::move(start.so_far)), text_(so_far_.budget()), began_(start.began),
-      ended_(std::move(start.ended)), not_read_since_(clock::now()),
+      ended_(std::move(start.ended)), not_read_since_(clock::now()), not_read_(start.paused),
       guard_(dog, [this] { expired(); }) {
     if (dog_.stopped()) failed_ = dog_.error();
     receive_ = {began_ + config_.receive_total, reason::receive_timeout};
@@ -109,7 +109,7 @@ asio::awaitable<void> client_stream::wait_for_input() {
         if (ec && !failed_ && !stopped_) fail(ec);
     }
     not_read_since_ = clock::now();
-    receive_ = total;
+    receive_ = stopped_ ? due{} : total;
 }
 
 client_stream::due client_stream::receive_limit(clock::time_point now) const {
@@ -132,9 +132,10 @@ asio::awaitable<error_code> client_stream::write(std::span<const std::byte> data
 }
 
 asio::awaitable<error_code> client_stream::write_encoded(std::span<const std::byte> data) {
-    if (text_.room().empty()) {
-        error_code failed = co_await wait_for_room(text_, text_size, dog_);
-        if (failed) fail(failed);
+    // What has begun waits for no memory, for it holds some that others wait for: in a shortage this is uncounted.
+    if (!data.empty() && text_.room().empty() && !text_.reserve(text_size)) {
+        text_ = payload();
+        text_.reserve(text_size);
     }
     while (!failed_ && !data.empty()) {
         const std::size_t n = std::min(data.size(), base64::decoded_size(text_size) - 3);
@@ -213,6 +214,7 @@ asio::awaitable<error_code> client_stream::finish(std::span<const std::byte> las
         co_await wait_for_client();
         failed = failed_;
     }
+    if (failed && !gone_) fail(failed);
     co_return failed;
 }
 

@@ -22,13 +22,15 @@ class client_stream final : public exchange_stream {
 public:
     using clock = watchdog::clock;
 
-    /// What was received before, since when, and what to call at the client's EOF.
+    /// What was received before, since when, for how long of that it was not read, and what to call at the
+    /// client's EOF.
     class beginning {
     public:
-        beginning(payload bytes, clock::time_point at, std::function<void()> on_eof)
-            : so_far(std::move(bytes)), began(at), ended(std::move(on_eof)) {}
+        beginning(payload bytes, clock::time_point at, clock::duration unread, std::function<void()> on_eof)
+            : so_far(std::move(bytes)), began(at), paused(unread), ended(std::move(on_eof)) {}
         payload so_far;
         clock::time_point began;
+        clock::duration paused;
         std::function<void()> ended;
     };
 

@@ -193,9 +193,10 @@ std::vector<config_problem> validate(const gateway_config& config) {
     check.require(config.max_payload > 0 && config.max_payload <= largest, "max_payload",
                   "must be above zero and at most 64 TiB");
     const bool streams = config.stream_above && *config.stream_above < config.max_payload;
-    const std::uint64_t held = streams ? *config.stream_above : config.max_payload;
+    // A stream reads on a little before it begins, and then has its buffers.
+    const std::uint64_t held = streams ? *config.stream_above + (1 << 20) : config.max_payload;
     check.require(config.max_buffered >= held && config.max_buffered <= largest, "max_buffered",
-                  "must be at least " + std::string(streams ? "stream_above (" : "max_payload (") +
+                  "must be at least " + std::string(streams ? "stream_above and 1 MiB (" : "max_payload (") +
                   format_size(held) + ") and at most 64 TiB");
     check_spilling(check, config);
     check.require(config.max_connections > 0, "max_connections", "must be above zero");

@@ -6,6 +6,7 @@
 #include "policy/spilling.hpp"
 #include "receive_to_file.hpp"
 #include "tally.hpp"
+#include "turn.hpp"
 
 #include "finpost/config.hpp"
 
@@ -20,7 +21,7 @@ namespace finpost {
 namespace {
 
 constexpr std::size_t first_read = 4 << 10;
-constexpr std::size_t largest_read = 1 << 20;
+constexpr std::size_t largest_read = turn_size;
 // A full buffer of this size or more is perhaps a whole payload: growing it costs more than a look.
 constexpr std::size_t look_before_growing = 16 << 10;
 
@@ -58,7 +59,7 @@ std::size_t next_read(std::size_t have, std::uint64_t limit) noexcept {
 asio::awaitable<error_code> receive(client_socket& socket, upload& coming,
                                     const gateway_config& limits, watchdog& dog) {
     payload& into = coming.bytes;
-    auto began = watchdog::clock::now();
+    const auto began = watchdog::clock::now();
     const auto until = began + limits.receive_total;
     // What may become a stream goes to no file.
     const bool streams = limits.stream_above && *limits.stream_above < limits.max_payload;
@@ -83,7 +84,7 @@ asio::awaitable<error_code> receive(client_socket& socket, upload& coming,
                 const auto paused = watchdog::clock::now();
                 error_code failed = co_await wait_in_line(coming, wanted, limits.receive_idle, until, dog);
                 if (failed) co_return failed;
-                began += watchdog::clock::now() - paused; // the client was not slow meanwhile
+                coming.paused += watchdog::clock::now() - paused; // the client was not slow meanwhile
             }
             const auto allowed = static_cast<std::size_t>(in_memory + 1 - into.size());
             got = socket.read_some(into.room().first(std::min(into.room().size(), allowed)));
@@ -93,7 +94,7 @@ asio::awaitable<error_code> receive(client_socket& socket, upload& coming,
             coming.received.set(into.size());
             if (into.size() > limits.max_payload) co_return reason::too_large;
             const auto now = watchdog::clock::now();
-            if (too_slow(into.size(), now - began, limits.min_rate)) co_return reason::too_slow;
+            if (too_slow(into.size(), now - began - coming.paused, limits.min_rate)) co_return reason::too_slow;
             dog.progress();
             if (limits.stream_above && into.size() > *limits.stream_above) {
                 // Its end may be there already, and then its length is known.

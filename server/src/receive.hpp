@@ -31,6 +31,7 @@ public:
 
     payload& bytes;
     tally& received; // before decoding
+    watchdog::clock::duration paused{}; // the client was not read, for want of memory
     buffer_budget& budget;
     const spilling& spills;
     std::optional<base64::decode_error> fault; // of a payload that was decoded on its way to a file

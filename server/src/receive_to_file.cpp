@@ -5,6 +5,7 @@
 #include "policy/spilling.hpp"
 #include "spill_io.hpp"
 #include "tally.hpp"
+#include "turn.hpp"
 
 #include "finpost/config.hpp"
 
@@ -79,10 +80,10 @@ asio::awaitable<error_code> receive_to_file(client_socket& socket, upload& comin
         if (received.value() > limits.max_payload) co_return reason::too_large;
         if (got.has_value()) {
             const auto now = watchdog::clock::now();
-            if (too_slow(received.value(), now - began, limits.min_rate)) co_return reason::too_slow;
+            if (too_slow(received.value(), now - began - coming.paused, limits.min_rate)) co_return reason::too_slow;
             dog.progress();
             turn += *got;
-            if (turn < file_turn) continue;
+            if (turn < turn_size) continue;
         } else if (got.error() == asio::error::eof) {
             failed = text.finish();
             if (!failed) coming.spills.kept();

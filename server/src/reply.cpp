@@ -3,6 +3,7 @@
 #include "client_socket.hpp"
 #include "policy/min_rate.hpp"
 #include "tally.hpp"
+#include "turn.hpp"
 
 #include "finpost/request_id.hpp"
 
@@ -38,8 +39,11 @@ bool discard_some(client_socket& socket) {
 
 error_code write_at_once(client_socket& socket, std::span<const std::byte> data,
                          tally& written) noexcept {
+    const std::size_t before = written.value();
     while (written.value() < data.size()) {
-        const auto sent = socket.write_some(data.subspan(written.value()));
+        if (written.value() - before >= turn_size) return asio::error::would_block;
+        const std::size_t n = std::min(data.size() - written.value(), turn_size);
+        const auto sent = socket.write_some(data.subspan(written.value(), n));
         if (sent.has_error()) return sent.error();
         written.add(*sent);
     }

@@ -3,6 +3,7 @@
 #include "client_socket.hpp"
 #include "spill_io.hpp"
 #include "tally.hpp"
+#include "turn.hpp"
 
 #include "finpost/base64.hpp"
 #include "finpost/payload.hpp"
@@ -40,7 +41,7 @@ error_code write_piecewise(client_socket& socket, const payload& bytes, codec en
     const std::size_t size = plain ? bytes.size() : base64::encoded_size(bytes.size());
     const std::size_t before = written.value();
     while (written.value() < size) {
-        if (written.value() - before >= file_turn) return boost::asio::error::would_block;
+        if (written.value() - before >= turn_size) return boost::asio::error::would_block;
         const auto sent = plain ? socket.send_piece(bytes, written.value())
                                 : write_text(socket, bytes, written.value());
         if (sent.has_error()) return sent.error();

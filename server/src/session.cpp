@@ -66,7 +66,7 @@ asio::awaitable<void> session::run() {
     if (undecided()) {
         upload coming(payload_, received_, context_.budget, context_.spills);
         error_code ended = co_await receive(socket_, coming, context_.config, dog_);
-        if (ended == asio::error::in_progress) co_await stream();
+        if (ended == asio::error::in_progress) co_await stream(coming.paused);
         else received(ended, coming);
     }
     decode();
@@ -220,9 +220,9 @@ void session::handler_failed() {
 }
 
 // All steps from here to the reply at once, for a payload that does not end soon.
-asio::awaitable<void> session::stream() {
+asio::awaitable<void> session::stream(watchdog::clock::duration paused) {
     enter(session_stage::stream);
-    client_stream::beginning start(std::move(payload_), received_at_, [this] { payload_ended(); });
+    client_stream::beginning start(std::move(payload_), received_at_, paused, [this] { payload_ended(); });
     client_stream both(pass_.executor(), socket_, received_, written_, context_.config, dog_,
                        std::move(start));
     request asked(payload(&context_.budget), client_.peer, client_.local, id_, dog_, sampled_,

@@ -93,7 +93,7 @@ private:
     void refuse_text(const base64::decode_error& fault);
     boost::asio::awaitable<void> handle();
     void handler_failed();
-    boost::asio::awaitable<void> stream();
+    boost::asio::awaitable<void> stream(watchdog::clock::duration paused);
     void payload_ended();
     void streamed(const client_stream& both);
     void refuse_or_cut(reason why, bool begun);

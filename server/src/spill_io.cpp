@@ -68,7 +68,7 @@ result<std::size_t> send_piece(int socket, const payload& body, std::uint64_t fr
     }
 }
 
-result<std::size_t> send_piece(tls_layer& tls, const payload& body, std::uint64_t from) noexcept {
+result<std::size_t> send_piece(tls_layer& tls, const payload& body, std::uint64_t from) {
     // After `would_block` TLS wants the same bytes again: the same `from` gives the same piece.
     const std::span<std::byte> room = passing_room();
     const auto got = body.read(from, room);

@@ -11,9 +11,6 @@ namespace finpost {
 
 class tls_layer;
 
-/// How much of a file one exchange moves before others have their turn.
-constexpr std::size_t file_turn = 1 << 20;
-
 /// This thread's room for what is on its way between a socket and a file: 256 KiB that no exchange holds, and
 /// that must not be held across a co_await.
 std::span<std::byte> passing_room();
@@ -22,6 +19,6 @@ std::span<std::byte> passing_room();
 /// `error::would_block`, what the connection says, or `reason::spill_failed` when it is the file that
 /// fails; the system's own word for that is in `errno` then.
 result<std::size_t> send_piece(int socket, const payload& body, std::uint64_t from) noexcept;
-result<std::size_t> send_piece(tls_layer& tls, const payload& body, std::uint64_t from) noexcept;
+result<std::size_t> send_piece(tls_layer& tls, const payload& body, std::uint64_t from);
 
 } // namespace finpost

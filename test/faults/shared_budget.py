@@ -12,6 +12,7 @@ import argparse
 import multiprocessing
 import os
 import selectors
+import signal
 import socket
 import statistics
 import sys
@@ -29,10 +30,16 @@ ALONE = 1000   # small exchanges before
 
 
 def serve(door):
-    """An HTTP service that reads what is posted and says how much that was."""
+    """An HTTP service that reads what is posted and says how much that was: a process for each connection, so that
+    a small exchange does not wait for a large one in here."""
+    signal.signal(signal.SIGCHLD, signal.SIG_IGN)
     while True:
         connection = door.accept()[0]
-        threading.Thread(target=answer, args=(connection,), daemon=True).start()
+        if os.fork() == 0:
+            door.close()
+            answer(connection)
+            os._exit(0)
+        connection.close()
 
 
 def answer(connection):

@@ -10,7 +10,9 @@
 #include <algorithm>
 #include <atomic>
 #include <optional>
+#include <span>
 #include <thread>
+#include <vector>
 
 using namespace finpost;
 using namespace finpost::test;
@@ -53,6 +55,12 @@ struct secure_fixture : tls_gateway {
 
     std::optional<tls_front> front;
 };
+
+std::string encoded(std::string_view bytes) {
+    std::string text(base64::encoded_size(bytes.size()), '\0');
+    base64::encode(std::as_bytes(std::span(bytes)), text.data());
+    return text;
+}
 
 } // namespace
 
@@ -155,12 +163,26 @@ BOOST_AUTO_TEST_CASE(base64_is_taken_off_and_put_on_piece_by_piece) {
     start();
     for (const std::size_t size : {1'000u, 1'001u, 1'002u, 100'000u, 1'000'001u}) {
         const std::string payload = some_bytes(size);
-        std::string text(base64::encoded_size(size), '\0');
-        base64::encode(std::as_bytes(std::span(payload)), text.data());
+        const std::string text = encoded(payload);
         BOOST_TEST((exchange_both_ways(text).bytes == text));
         BOOST_TEST((upstream.requests().back().body == payload));
         BOOST_TEST((exchange_both_ways(text + "\r\n").bytes == text));
     }
+}
+
+BOOST_AUTO_TEST_CASE(what_has_begun_waits_for_no_memory) {
+    // All of it is in the buffers of these when their replies come.
+    config.encode = codec::base64;
+    config.max_buffered = 4 * (256 << 10) + (12 << 10);
+    start();
+    std::vector<raw_client> clients;
+    for (std::size_t i = 1; i <= 4; ++i) {
+        clients.push_back(connect());
+        clients.back().send(some_bytes(5'000));
+        BOOST_TEST_REQUIRE(upstream.wait_for_heads(i));
+    }
+    for (raw_client& each : clients) each.half_close();
+    for (raw_client& each : clients) BOOST_TEST((each.read_to_end().bytes == encoded(some_bytes(5'000))));
 }
 
 BOOST_AUTO_TEST_CASE(nothing_left_after_decoding_is_refused) {

@@ -209,8 +209,13 @@ BOOST_AUTO_TEST_CASE(the_budget_holds_at_least_one_payload) {
     config.max_payload = 1'000'000;
     config.max_buffered = 999'999;
     BOOST_TEST(fields_of(validate(config)) == "max_buffered ");
-    config.stream_above = 999'999; // what is streamed is not held
+    config.max_buffered = 1'100'000;
+    config.max_payload = 1'000'000'000;
+    BOOST_TEST(fields_of(validate(config)) == "max_buffered ");
+    config.stream_above = 50'000; // what is streamed is not held, but for its buffers
     BOOST_TEST(fields_of(validate(config)) == "");
+    config.stream_above = 60'000;
+    BOOST_TEST(fields_of(validate(config)) == "max_buffered ");
 }
 
 BOOST_AUTO_TEST_SUITE_END()

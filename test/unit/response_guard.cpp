@@ -17,10 +17,17 @@ using state = response_guard::state;
 
 namespace {
 
+struct limited : byte_budget {
+    bool try_take(std::size_t n) noexcept override { return left >= n && (left -= n, true); }
+    void give_back(std::size_t n) noexcept override { left += n; }
+    std::size_t left = SIZE_MAX;
+};
+
 // Feeds a response in pieces, as a forwarder would read it, and tells what became of it.
 struct transcript {
-    explicit transcript(std::uint64_t max_body = 1 << 20, const finpost::spilling* files = nullptr)
-        : guard(max_body, nullptr, response_guard::body::kept, files) {}
+    explicit transcript(std::uint64_t max_body = 1 << 20, const finpost::spilling* files = nullptr,
+                        byte_budget* memory = nullptr)
+        : guard(max_body, memory, response_guard::body::kept, files) {}
 
     transcript& feed(std::string_view bytes, std::size_t piece = SIZE_MAX) {
         while (!bytes.empty() && now == state::more) {
@@ -291,13 +298,7 @@ BOOST_AUTO_TEST_CASE(a_large_body_goes_to_a_file_whatever_its_framing) {
     gateway_config config;
     config.spill_above = 10'000;
     config.spill_dir = folder.path().string();
-    class : public byte_budget {
-        bool try_take(std::size_t n) noexcept override { return left >= n && (left -= n, true); }
-        void give_back(std::size_t n) noexcept override { left += n; }
-
-    public:
-        std::size_t left = SIZE_MAX;
-    } disk;
+    limited disk;
     const finpost::spilling files(config, disk, logger());
     const std::string body(100'000, 'b');
     std::string chunked = "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n";
@@ -323,6 +324,32 @@ BOOST_AUTO_TEST_CASE(a_large_body_goes_to_a_file_whatever_its_framing) {
             disk.left = SIZE_MAX;
             small.feed(whole, 1000);
             BOOST_TEST((small.guard.why() == reason::reply_too_large));
+        }
+    }
+}
+
+BOOST_AUTO_TEST_CASE(a_body_goes_to_a_file_when_memory_is_used_up_whatever_its_framing) {
+    const test::temporary_folder folder;
+    gateway_config config;
+    config.spill_above = 1 << 20;
+    config.spill_dir = folder.path().string();
+    limited disk, memory;
+    const finpost::spilling files(config, disk, logger());
+    const std::string body(100'000, 'b');
+    std::string chunked = "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n";
+    for (int i = 0; i < 10; ++i) chunked += "2710\r\n" + body.substr(0, 10'000) + "\r\n";
+    for (const std::string& whole : {"HTTP/1.1 200 OK\r\nContent-Length: 100000\r\n\r\n" + body,
+                                     chunked + "0\r\n\r\n",
+                                     "HTTP/1.1 200 OK\r\n\r\n" + body}) {
+        BOOST_TEST_CONTEXT(whole.substr(0, 60)) {
+            memory.left = 90'000; // enough for what is on its way
+            transcript t(1 << 20, &files, &memory);
+            t.feed(whole, 1000);
+            if (t.now == state::more) t.close();
+            BOOST_TEST((t.now == state::complete));
+            const payload got = t.guard.take_body();
+            BOOST_TEST(got.spilled());
+            BOOST_TEST((got.text() == body));
         }
     }
 }

@@ -1,5 +1,7 @@
 #include "policy/spilling.hpp"
 
+#include "turn.hpp"
+
 #include "finpost/config.hpp"
 
 #include <boost/asio/post.hpp>
@@ -12,12 +14,6 @@
 namespace asio = boost::asio;
 
 namespace finpost {
-
-namespace {
-
-constexpr std::size_t turn = 1 << 20;
-
-} // namespace
 
 spilling::spilling(const gateway_config& config, byte_budget& space, logger log)
     : above_(config.spill_above == 0 ? off : config.spill_above),
@@ -39,8 +35,8 @@ asio::awaitable<error_code> spilling::move_piecewise(payload& bytes) const {
     auto file = create();
     if (!file) co_return failed(file.error());
     const asio::any_io_executor executor = co_await asio::this_coro::executor;
-    while (bytes.size() - (*file)->size() > turn) {
-        const auto piece = bytes.bytes().subspan(static_cast<std::size_t>((*file)->size()), turn);
+    while (bytes.size() - (*file)->size() > turn_size) {
+        const auto piece = bytes.bytes().subspan(static_cast<std::size_t>((*file)->size()), turn_size);
         const error_code unwritten = (*file)->append(piece);
         if (unwritten) co_return failed(unwritten);
         co_await asio::post(executor, asio::use_awaitable);

@@ -4,6 +4,7 @@
 #include "policy/spilling.hpp"
 #include "random.hpp"
 #include "spill_io.hpp"
+#include "turn.hpp"
 #include "upstream/streamed_exchange.hpp"
 
 #include <boost/asio/error.hpp>
@@ -127,6 +128,7 @@ asio::awaitable<reply> http_forwarder::forward_stream(std::shared_ptr<const void
     streamed_exchange both(client, guard, budget, config_);
     error_code failed = co_await both.make_room(now.dog);
     if (failed) co_return refuse(now, failed);
+    now.connect_until = clock::now() + config_.connect;
     choose(now);
     if (!take(now) || !now.connected()) failed = co_await connect(now);
     if (failed) co_return refuse(now, failed);
@@ -334,21 +336,21 @@ void http_forwarder::prepare(attempt& now) const {
     now.head.resize(head_size + now.in_head);
 }
 
-// Sends what the kernel takes: success when that is everything, `would_block` when there is more. Of a file it
-// takes a turn's worth, so that others have theirs.
+// Sends what the kernel takes, and no more than others can wait for: success when that is everything,
+// `would_block` when there is more.
 error_code http_forwarder::send_some(attempt& now) const {
     const payload& body = now.asked.body();
     const std::size_t total = now.head.size() + body.size() - now.in_head;
     const std::size_t before = now.sent;
     while (now.sent < total) {
-        const bool spilled = body.spilled();
-        if (spilled && now.sent - before >= file_turn) return asio::error::would_block;
+        if (now.sent - before >= turn_size) return asio::error::would_block;
         // Head and body in one gathered write; the payload is never copied, but for what fills a TLS record.
         const std::size_t of_head = std::min(now.sent, now.head.size());
         const std::size_t of_body = now.sent - of_head + now.in_head;
         const auto head = std::as_bytes(std::span(now.head)).subspan(of_head);
         auto sent = result<std::size_t>(std::size_t{0});
-        if (!spilled) sent = now.stream().write_some(head, body.bytes().subspan(of_body));
+        const std::size_t of_turn = std::min(body.size() - of_body, turn_size);
+        if (!body.spilled()) sent = now.stream().write_some(head, body.bytes().subspan(of_body, of_turn));
         else if (!head.empty()) sent = now.stream().write_some(head, {});
         else sent = now.stream().send_piece(body, of_body);
         if (sent.error() == reason::spill_failed) return unreadable(now);
@@ -402,7 +404,8 @@ asio::awaitable<error_code> http_forwarder::read_response(attempt& now, response
 }
 
 response_guard::state http_forwarder::read_some(attempt& now, response_guard& guard) {
-    const auto got = now.stream().read_some(guard.buffer().room());
+    const std::span<std::byte> room = guard.buffer().room();
+    const auto got = now.stream().read_some(room.first(std::min(room.size(), turn_size)));
     if (got.has_value()) return guard.received(*got);
     if (got.error() == asio::error::would_block) return response_guard::state::more;
     if (got.error() == asio::error::eof) return guard.closed();

@@ -93,6 +93,11 @@ response_guard::state response_guard::consume() {
         case chunk_decoder::state::more: return state::more;
         case chunk_decoder::state::done: return finish(0);
         case chunk_decoder::state::failed:
+            // As in `make_room`: rather a file than to fail for want of memory.
+            if (!spills_ && files_ != nullptr && files_->is_on() && chunks_.why() == reason::busy) {
+                spill();
+                return unwritten_ ? fail(reason::spill_failed) : consume();
+            }
             if (chunks_.unwritten()) return fail(to_reason(files_->failed(chunks_.unwritten())));
             return fail(chunks_.why());
         }

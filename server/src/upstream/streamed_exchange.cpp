@@ -35,9 +35,15 @@ streamed_exchange::streamed_exchange(exchange_stream& client, response_guard& gu
 
 asio::awaitable<error_code> streamed_exchange::make_room(watchdog& dog) {
     dog.watch(watchdog::span::zero(), config_.connect, reason::busy);
-    error_code failed = co_await wait_for_room(chunk_, window, dog);
-    if (!failed) failed = co_await wait_for_room(guard_.buffer(), window, dog);
-    co_return failed;
+    for (;;) {
+        error_code failed = co_await wait_for_room(chunk_, 2 * window, dog);
+        if (failed) co_return failed;
+        // Both or none: whoever waited with one of them would keep it from somebody who needs no more.
+        chunk_ = payload(chunk_.budget());
+        if (chunk_.reserve(window) && guard_.buffer().reserve(window)) co_return error_code{};
+        chunk_ = payload(chunk_.budget());
+        guard_.buffer() = payload(chunk_.budget());
+    }
 }
 
 asio::awaitable<error_code> streamed_exchange::run(upstream_stream& upstream, std::string_view head) {
@@ -47,7 +53,10 @@ asio::awaitable<error_code> streamed_exchange::run(upstream_stream& upstream, st
     client_.on_cancel([this] { upstream_->cancel(); });
     uploading_ = true;
     auto ended = [this](std::exception_ptr failed) {
-        if (failed) client_failed_ = reason::internal;
+        if (failed) {
+            client_failed_ = reason::internal;
+            upstream_->cancel();
+        }
         uploading_ = false;
         upload_over_->cancel();
     };

@@ -98,7 +98,7 @@ result<std::size_t> upstream_stream::write_some(std::span<const std::byte> first
     return n;
 }
 
-result<std::size_t> upstream_stream::send_piece(const payload& bytes, std::uint64_t from) noexcept {
+result<std::size_t> upstream_stream::send_piece(const payload& bytes, std::uint64_t from) {
     if (tls_) return finpost::send_piece(*tls_, bytes, from);
     return finpost::send_piece(socket_.native_handle(), bytes, from);
 }

@@ -52,7 +52,7 @@ public:
                                    std::span<const std::byte> second) noexcept;
     /// Of a spilled payload, from `from` on and some 256 KiB at the most; `reason::spill_failed` when its file
     /// cannot be read, as `errno` says.
-    result<std::size_t> send_piece(const payload& bytes, std::uint64_t from) noexcept;
+    result<std::size_t> send_piece(const payload& bytes, std::uint64_t from);
     boost::asio::awaitable<std::tuple<error_code>> async_wait_readable();
     boost::asio::awaitable<std::tuple<error_code>> async_wait_writable();
     void cancel() noexcept;
