@@ -36,11 +36,15 @@ std::size_t largest_beside(const gateway_config& limits, std::uint64_t most) noe
 // Until there is room. The line has to move within `receive_idle`, the whole has to be over by `until`.
 asio::awaitable<error_code> wait_in_line(upload& coming, std::size_t wanted, duration idle,
                                          watchdog::clock::time_point until, watchdog& dog) {
-    for (;;) {
-        const std::uint64_t moves = coming.budget.moves();
+    const auto begin = [&] {
         const auto left = until - watchdog::clock::now();
         dog.watch(idle, std::max(left, watchdog::clock::duration(1)), reason::receive_timeout);
+    };
+    for (;;) {
+        const std::uint64_t moves = coming.budget.moves();
+        begin();
         error_code failed = co_await wait_for_room(coming.bytes, wanted, dog);
+        if (!failed) begin(); // the client's own time, whatever passed in the moment that there was room
         const bool moved = coming.budget.moves() != moves && watchdog::clock::now() < until;
         if (failed != reason::busy || !moved) co_return failed;
     }

@@ -204,6 +204,7 @@ BOOST_AUTO_TEST_CASE(D16_payloads_beyond_the_budget_wait_or_are_refused_and_neve
     for (const auto& got : replies.get()) {
         done += got.bytes == "done";
         busy += refusal_reason(got.bytes) == "busy";
+        if (got.bytes != "done" && refusal_reason(got.bytes) != "busy") BOOST_TEST_MESSAGE("told: " << got.bytes);
     }
     over = true;
     watcher.join();
