@@ -66,6 +66,9 @@ class Client:
     def __init__(self, address):
         self.socket = socket.socket()
         self.socket.setblocking(False)
+        # Clients of other machines have a kernel of their own. In this one all that they cannot send yet would use up
+        # the memory for TCP, and nobody could send.
+        self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 128 << 10)
         self.socket.connect_ex(address)
         self.sent = 0
         self.said = b""
