@@ -11,7 +11,6 @@ Fails otherwise. Prints the p99 of small exchanges beside them, against what the
 import argparse
 import multiprocessing
 import os
-import selectors
 import signal
 import socket
 import statistics
@@ -22,8 +21,9 @@ import time
 
 import measures
 import peers
+import uploads
+from uploads import SIZE, WHOLE
 
-SIZE = 16 * measures.MIB
 MOST_APART = 0.10
 LIMIT = 150.0  # seconds, for everything
 ALONE = 1000   # small exchanges before
@@ -37,31 +37,9 @@ def serve(door):
         connection = door.accept()[0]
         if os.fork() == 0:
             door.close()
-            answer(connection)
+            uploads.answer(connection)
             os._exit(0)
         connection.close()
-
-
-def answer(connection):
-    room = bytearray(1 << 20)
-    with connection:
-        while True:
-            head = b""
-            while b"\r\n\r\n" not in head:
-                part = connection.recv(4096)
-                if not part:
-                    return
-                head += part
-            head, rest = head.split(b"\r\n\r\n", 1)
-            length = int(head.split(b"Content-Length: ")[1].split(b"\r\n")[0])
-            left = length - len(rest)
-            while left > 0:
-                n = connection.recv_into(room, min(left, len(room)))
-                if n == 0:
-                    return
-                left -= n
-            body = b"%d" % length
-            connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%s" % (len(body), body))
 
 
 def small_exchanges(address, results, stop, most):
@@ -115,48 +93,6 @@ class Watcher(threading.Thread):
             self.grown.append((first + measures.memory(pid)) / 2 - self.before)
 
 
-def drive(address, clients):
-    """All of them at once; how many were told that everything came, and what others were told."""
-    payload = memoryview(os.urandom(measures.MIB) * 16)
-    finished, others = 0, []
-    end = time.monotonic() + LIMIT
-    with selectors.DefaultSelector() as waiting:
-        for _ in range(clients):
-            one = socket.socket()
-            one.setblocking(False)
-            # As in large_payloads.py: what cannot be sent yet must not use up this kernel's memory for TCP.
-            one.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 128 << 10)
-            one.connect_ex(address)
-            waiting.register(one, selectors.EVENT_READ | selectors.EVENT_WRITE, [0, b""])
-        while waiting.get_map():
-            peers.expect(time.monotonic() < end, f"not done in time, {finished} have finished")
-            for key, events in waiting.select(1.0):
-                one, state = key.fileobj, key.data
-                try:
-                    if events & selectors.EVENT_WRITE:
-                        state[0] += one.send(payload[state[0]:state[0] + (1 << 18)])
-                        if state[0] == SIZE:
-                            one.shutdown(socket.SHUT_WR)
-                            waiting.modify(one, selectors.EVENT_READ, state)
-                    if events & selectors.EVENT_READ:
-                        part = one.recv(4096)
-                        state[1] += part
-                        if part:
-                            continue
-                        finished += state[1] == b"%d" % SIZE
-                        if state[1] != b"%d" % SIZE:
-                            others.append(state[1].decode())
-                        waiting.unregister(one)
-                        one.close()
-                except BlockingIOError:
-                    pass
-                except OSError as cut:
-                    others.append(state[1].decode() or type(cut).__name__)
-                    waiting.unregister(one)
-                    one.close()
-    return finished, others
-
-
 def main():
     options = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     options.add_argument("--clients", type=int, default=200)
@@ -178,7 +114,7 @@ def main():
         watcher.start()
         beside = Beside(gateway.address, sys.maxsize)
         began = time.monotonic()
-        finished, others = drive(gateway.address, options.clients)
+        told = uploads.drive(gateway.address, options.clients, LIMIT)
         took = time.monotonic() - began
         beside.stop.set()
         loaded, small = beside.p99()
@@ -186,6 +122,8 @@ def main():
         watcher.join()
         left = [gateway.metric(f"finpost_{what}_bytes") for what in ("buffered", "spilled")]
         peers.expect(gateway.stop() == 0, "no clean stop")
+    finished = told[WHOLE]
+    others = [what for what in told if what != WHOLE]
     full = [(held, grown) for held, grown in zip(watcher.held, watcher.grown) if held >= budget / 2]
     most_held, most_grown = max(watcher.held), max(watcher.grown)
     print(f"finished                  {finished} of {options.clients} with {SIZE // measures.MIB} MiB each, "
