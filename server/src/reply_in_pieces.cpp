@@ -10,7 +10,6 @@
 
 #include <boost/asio/error.hpp>
 
-#include <cerrno>
 #include <span>
 
 namespace finpost {
@@ -24,11 +23,8 @@ constexpr std::size_t bytes_at_once = 96 << 10; // whole groups of three
 result<std::size_t> write_text(client_socket& socket, const payload& bytes, std::uint64_t from) {
     static_assert(bytes_at_once % 3 == 0);
     const std::span<std::byte> room = passing_room();
-    const auto got = bytes.read(from / 4 * 3, room.first(bytes_at_once));
-    if (got.has_error()) {
-        errno = got.error().value();
-        return error_code(reason::spill_failed);
-    }
+    const auto got = read_piece(bytes, from / 4 * 3, room.first(bytes_at_once));
+    if (got.has_error()) return got;
     const std::span<std::byte> text = room.subspan(bytes_at_once);
     const std::size_t n = base64::encode(room.first(*got), reinterpret_cast<char*>(text.data()));
     return socket.write_some(text.first(n).subspan(static_cast<std::size_t>(from % 4)));

@@ -54,6 +54,13 @@ std::span<std::byte> passing_room() {
     return room;
 }
 
+result<std::size_t> read_piece(const payload& body, std::uint64_t from, std::span<std::byte> room) noexcept {
+    const auto got = body.read(from, room);
+    if (got.has_value()) return got;
+    errno = got.error().value();
+    return error_code(reason::spill_failed);
+}
+
 result<std::size_t> send_piece(int socket, const payload& body, std::uint64_t from) noexcept {
     const auto n = static_cast<std::size_t>(std::min<std::uint64_t>(piece, body.size() - from));
     auto offset = static_cast<off_t>(body.file_offset() + from);
@@ -71,11 +78,8 @@ result<std::size_t> send_piece(int socket, const payload& body, std::uint64_t fr
 result<std::size_t> send_piece(tls_layer& tls, const payload& body, std::uint64_t from) {
     // After `would_block` TLS wants the same bytes again: the same `from` gives the same piece.
     const std::span<std::byte> room = passing_room();
-    const auto got = body.read(from, room);
-    if (got.has_error()) {
-        errno = got.error().value();
-        return error_code(reason::spill_failed);
-    }
+    const auto got = read_piece(body, from, room);
+    if (got.has_error()) return got;
     return tls.write_some(room.first(*got));
 }
 
