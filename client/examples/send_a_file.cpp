@@ -78,6 +78,7 @@ int main(int argc, char** argv) {
     std::thread loop([&io] { io.run(); });
     if (exchange.wait_for(1500ms) == std::future_status::timeout) // where the exchange runs: a signal is not thread safe
         asio::post(io, [&give_up] { give_up.emit(asio::cancellation_type::terminal); });
+    loop.join(); // the exchange has completed
     //! [cancel an exchange]
     int exit_code = 0;
     try {
@@ -86,6 +87,5 @@ int main(int argc, char** argv) {
         std::cerr << failed.code().message() << '\n';
         exit_code = 6;
     }
-    loop.join();
     return exit_code;
 }
