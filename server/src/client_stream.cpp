@@ -4,10 +4,9 @@
 #include "policy/buffer_budget.hpp"
 #include "policy/min_rate.hpp"
 #include "tally.hpp"
+#include "turn.hpp"
 
 #include <boost/asio/error.hpp>
-#include <boost/asio/post.hpp>
-#include <boost/asio/use_awaitable.hpp>
 
 #include <algorithm>
 #include <array>
@@ -29,10 +28,9 @@ constexpr std::chrono::milliseconds shortest_look{100};
 
 } // namespace
 
-client_stream::client_stream(asio::any_io_executor strand, client_socket& socket, tally& received,
-                             tally& written, const gateway_config& config, watchdog& dog,
-                             beginning start)
-    : strand_(std::move(strand)), socket_(socket), received_(received), written_(written),
+client_stream::client_stream(client_socket& socket, tally& received, tally& written,
+                             const gateway_config& config, watchdog& dog, beginning start)
+    : socket_(socket), received_(received), written_(written),
       config_(config), dog_(dog), so_far_(std::move(start.so_far)), text_(so_far_.budget()), began_(start.began),
       ended_(std::move(start.ended)), not_read_since_(clock::now()), not_read_(start.paused),
       guard_(dog, [this] { expired(); }) {
@@ -222,7 +220,7 @@ asio::awaitable<void> client_stream::let_others_in(std::size_t moved) {
     moved_ += moved;
     if (moved_ >= turn) {
         moved_ = 0;
-        co_await asio::post(strand_, asio::use_awaitable);
+        co_await next_turn();
     }
 }
 

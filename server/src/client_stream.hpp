@@ -6,7 +6,6 @@
 #include "finpost/payload.hpp"
 #include "finpost/watchdog.hpp"
 
-#include <boost/asio/any_io_executor.hpp>
 
 #include <functional>
 #include <optional>
@@ -34,8 +33,8 @@ public:
         std::function<void()> ended;
     };
 
-    client_stream(boost::asio::any_io_executor strand, client_socket& socket, tally& received,
-                  tally& written, const gateway_config& config, watchdog& dog, beginning start);
+    client_stream(client_socket& socket, tally& received, tally& written, const gateway_config& config,
+                  watchdog& dog, beginning start);
 
     boost::asio::awaitable<result<std::size_t>> read(std::span<std::byte> room) override;
     void stop_reading() noexcept override;
@@ -78,7 +77,6 @@ private:
     void expired();
     void fail(error_code why);
 
-    const boost::asio::any_io_executor strand_;
     client_socket& socket_;
     tally& received_;
     tally& written_;

@@ -105,7 +105,12 @@ asio::awaitable<error_code> receive(client_socket& socket, upload& coming,
                 if (socket.peek().error() != asio::error::eof) co_return error_code(asio::error::in_progress);
             }
             // Try first, wait second; but a client that sends without a pause must not keep the thread.
-            if (into.size() < largest_read) continue;
+            if (into.size() <= takes_turns_above) continue;
+            if (into.size() < largest_read) {
+                co_await next_turn();
+                if (dog.error()) co_return dog.error();
+                continue;
+            }
         } else if (got.error() == asio::error::eof) {
             into.release_room();
             co_return error_code{};
@@ -115,6 +120,7 @@ asio::awaitable<error_code> receive(client_socket& socket, upload& coming,
         into.release_room();
         if (dog.error()) co_return dog.error();
         auto [ec] = co_await socket.async_wait_readable();
+        if (into.size() >= takes_turns_above) co_await next_turn();
         if (dog.error()) co_return dog.error();
         if (ec) co_return ec;
     }

@@ -223,8 +223,7 @@ void session::handler_failed() {
 asio::awaitable<void> session::stream(watchdog::clock::duration paused) {
     enter(session_stage::stream);
     client_stream::beginning start(std::move(payload_), received_at_, paused, [this] { payload_ended(); });
-    client_stream both(pass_.executor(), socket_, received_, written_, context_.config, dog_,
-                       std::move(start));
+    client_stream both(socket_, received_, written_, context_.config, dog_, std::move(start));
     request asked(payload(&context_.budget), client_.peer, client_.local, id_, dog_, sampled_,
                   std::move(tls_peer_name_), true);
     try {

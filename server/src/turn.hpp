@@ -1,11 +1,22 @@
 #pragma once
 
+#include <boost/asio/awaitable.hpp>
+
 #include <cstddef>
 
 namespace finpost {
 
-/// How much of one exchange is moved at once, from memory, to memory or by a file, before others of its thread
-/// have their turn: some 0.2 ms. Smaller turns cost large payloads speed, larger ones small exchanges time.
+/// How much of one exchange is moved at once, from memory, to memory or by a file, before others of its event
+/// loop have their turn: some 0.2 ms. Smaller turns cost large payloads speed.
 constexpr std::size_t turn_size = 512 << 10;
+
+/// An exchange of which more than this is there is a large one: it waits for its turns.
+constexpr std::size_t takes_turns_above = 64 << 10;
+
+/// What a large exchange awaits before each of its turns. In one pass of an event loop (`execution_context`) one turn is
+/// taken, in the order in which it was asked for, however many large exchanges are ready: a small exchange, which needs
+/// five or six passes, waits for as many turns and not for those of everybody. Completes at once where nobody
+/// else had one in this pass. Not cancelled: the line moves whatever happens, so look at the watchdog afterwards.
+boost::asio::awaitable<void> next_turn();
 
 } // namespace finpost

@@ -5,7 +5,8 @@
 
 Each of them finishes, and while they do, what the process has grown by is within 10 % of what it says it
 holds (`finpost_buffered_bytes`, at least half the budget full); with spilling on it is only below the budget.
-Fails otherwise. Prints the p99 of small exchanges beside them, against what they take alone.
+Fails otherwise. Prints the p99 of small exchanges beside them, against what they take alone, and of the same
+straight to the service meanwhile, on a connection that is kept: what the machine itself makes them wait.
 """
 
 import argparse
@@ -42,17 +43,37 @@ def serve(door):
         connection.close()
 
 
-def small_exchanges(address, results, stop, most):
-    """One after the other; the seconds each took, and how many went wrong."""
-    times, wrong = [], 0
-    while len(times) < most and not stop.is_set():
-        began = time.monotonic()
+def through_gateway(address):
+    while True:
         with socket.create_connection(address, 30) as client:
             client.sendall(b"x" * 1024)
             client.shutdown(socket.SHUT_WR)
             said = b""
             while part := client.recv(4096):
                 said += part
+        yield said
+
+
+def straight(address):
+    with socket.create_connection(address, 30) as service:
+        while True:
+            service.sendall(b"POST / HTTP/1.1\r\nContent-Length: 1024\r\n\r\n" + b"x" * 1024)
+            said = b""
+            while not said.endswith(b"\r\n\r\n1024"):
+                part = service.recv(4096)
+                if not part:
+                    break
+                said += part
+            yield said[-4:]
+
+
+def small_exchanges(way, address, results, stop, most):
+    """One after the other; the seconds each took, and how many went wrong."""
+    times, wrong = [], 0
+    answers = way(address)
+    while len(times) < most and not stop.is_set():
+        began = time.monotonic()
+        said = next(answers)
         times.append(time.monotonic() - began)
         wrong += said != b"1024"
         time.sleep(0.002)
@@ -62,17 +83,18 @@ def small_exchanges(address, results, stop, most):
 class Beside:
     """Small exchanges in a process of their own."""
 
-    def __init__(self, address, most):
+    def __init__(self, way, address, most):
         self.results, self.stop = multiprocessing.Queue(), multiprocessing.Event()
         self.process = multiprocessing.Process(target=small_exchanges, daemon=True,
-                                               args=(address, self.results, self.stop, most))
+                                               args=(way, address, self.results, self.stop, most))
         self.process.start()
 
-    def p99(self):
+    def times(self):
+        """Their p99 and median, and how many."""
         times, wrong = self.results.get(timeout=LIMIT)
         self.process.join()
         peers.expect(wrong == 0, f"{wrong} small exchanges went wrong")
-        return measures.percentile(times, 0.99), len(times)
+        return measures.percentile(times, 0.99), statistics.median(times), len(times)
 
 
 class Watcher(threading.Thread):
@@ -102,22 +124,26 @@ def main():
     options = options.parse_args()
     budget = options.budget * measures.MIB
     door = socket.create_server(("127.0.0.1", 0), backlog=1024)
-    port = door.getsockname()[1]
+    service = door.getsockname()
     multiprocessing.Process(target=serve, args=(door,), daemon=True).start()
     door.close()
     with tempfile.TemporaryDirectory() as folder, peers.Gateway(
-            options.finpostd, folder, [f"http://127.0.0.1:{port}/"], "--max-buffered", str(budget),
+            options.finpostd, folder, [f"http://127.0.0.1:{service[1]}/"], "--max-buffered", str(budget),
             "--max-payload", str(SIZE), "--max-reply", "1MiB", "--spill-above", options.spill_above,
             "--access-log", "refused") as gateway:
-        alone, _ = Beside(gateway.address, ALONE).p99()
+        alone, *_ = Beside(through_gateway, gateway.address, ALONE).times()
+        straight_alone, *_ = Beside(straight, service, ALONE).times()
         watcher = Watcher(gateway)
         watcher.start()
-        beside = Beside(gateway.address, sys.maxsize)
+        beside = Beside(through_gateway, gateway.address, sys.maxsize)
+        reference = Beside(straight, service, sys.maxsize)
         began = time.monotonic()
         told = uploads.drive(gateway.address, options.clients, LIMIT)
         took = time.monotonic() - began
         beside.stop.set()
-        loaded, small = beside.p99()
+        reference.stop.set()
+        loaded, middle, small = beside.times()
+        straight_loaded, straight_middle, straight_small = reference.times()
         watcher.over.set()
         watcher.join()
         left = [gateway.metric(f"finpost_{what}_bytes") for what in ("buffered", "spilled")]
@@ -134,8 +160,10 @@ def main():
         held, grown = (statistics.mean(column) for column in zip(*full))
         print(f"held and grown by         {held / measures.MIB:.1f} and {grown / measures.MIB:.1f} MiB on average "
               f"({100 * (grown / held - 1):+.1f} %), {len(full)} looks")
-    print(f"p99 of small exchanges    {1e3 * loaded:.1f} ms beside them ({small}), {1e3 * alone:.1f} ms alone: "
-          f"{loaded / alone:.1f} times")
+    print(f"p99 of small exchanges    {1e3 * loaded:.1f} ms beside them ({small}, median {1e3 * middle:.1f}), "
+          f"{1e3 * alone:.1f} ms alone: {loaded / alone:.1f} times")
+    print(f"straight to the service   {1e3 * straight_loaded:.1f} ms ({straight_small}, median {1e3 * straight_middle:.1f}), "
+          f"{1e3 * straight_alone:.1f} ms alone: {straight_loaded / straight_alone:.1f} times")
     peers.expect(finished == options.clients, f"others were told {others[:3]}")
     peers.expect(left == [0, 0], f"{left} bytes are still held")
     peers.expect(most_held <= budget, "it held more than its budget")

@@ -4,10 +4,6 @@
 
 #include "finpost/config.hpp"
 
-#include <boost/asio/post.hpp>
-#include <boost/asio/this_coro.hpp>
-#include <boost/asio/use_awaitable.hpp>
-
 #include <algorithm>
 #include <chrono>
 
@@ -34,12 +30,11 @@ error_code spilling::move(payload& bytes) const {
 asio::awaitable<error_code> spilling::move_piecewise(payload& bytes) const {
     auto file = create();
     if (!file) co_return failed(file.error());
-    const asio::any_io_executor executor = co_await asio::this_coro::executor;
     while (bytes.size() - (*file)->size() > turn_size) {
         const auto piece = bytes.bytes().subspan(static_cast<std::size_t>((*file)->size()), turn_size);
         const error_code unwritten = (*file)->append(piece);
         if (unwritten) co_return failed(unwritten);
-        co_await asio::post(executor, asio::use_awaitable);
+        co_await next_turn();
     }
     const error_code unwritten = bytes.spill(std::move(*file));
     co_return unwritten ? failed(unwritten) : unwritten;

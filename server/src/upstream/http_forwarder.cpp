@@ -313,6 +313,7 @@ asio::awaitable<error_code> http_forwarder::exchange(attempt& now, response_guar
     if (unsent == asio::error::would_block) unsent = co_await send_rest(now);
     if (unsent == reason::spill_failed) co_return unsent;
     now.cut = unsent.failed();
+    now.head = std::string(); // most exchanges that are in flight wait from here on
     if (now.dog.error()) co_return now.dog.error();
     // An upstream that refuses early answers before it has read everything (RFC 9112 §9.5): what it
     // said is read even when the request could not be sent whole.
@@ -371,6 +372,7 @@ asio::awaitable<error_code> http_forwarder::send_rest(attempt& now) {
     while (unsent == asio::error::would_block) {
         if (now.dog.error()) co_return now.dog.error();
         auto [ec] = co_await now.stream().async_wait_writable();
+        co_await next_turn();
         if (ec) co_return ec;
         unsent = send_some(now);
     }
@@ -385,6 +387,7 @@ asio::awaitable<error_code> http_forwarder::read_response(attempt& now, response
         // Whoever waits holds no buffer: most exchanges that are in flight wait here.
         if (!guard.started() || guard.spills()) into.release_room();
         auto [waited] = co_await now.stream().async_wait_readable();
+        if (into.size() >= takes_turns_above || (guard.started() && guard.spills())) co_await next_turn();
         if (now.dog.error()) co_return now.dog.error();
         if (waited) co_return reason::upstream_incomplete;
         if (into.room().empty() && !guard.make_room()) {

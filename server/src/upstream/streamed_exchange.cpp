@@ -1,13 +1,13 @@
 #include "upstream/streamed_exchange.hpp"
 
 #include "policy/buffer_budget.hpp"
+#include "turn.hpp"
 #include "upstream/upstream_stream.hpp"
 
 #include <boost/asio/as_tuple.hpp>
 #include <boost/asio/bind_executor.hpp>
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/error.hpp>
-#include <boost/asio/post.hpp>
 #include <boost/asio/this_coro.hpp>
 #include <boost/asio/use_awaitable.hpp>
 
@@ -172,8 +172,7 @@ asio::awaitable<error_code> streamed_exchange::pass_on() {
         client_holds_ = false;
         limit(until_ == clock::time_point::max() ? until_ : until_ + (clock::now() - began));
     } else {
-        const asio::any_io_executor strand = upload_over_->get_executor();
-        co_await asio::post(strand, asio::use_awaitable); // others have their turn
+        co_await next_turn();
     }
     state_ = guard_.passed_on(data.size());
     co_return failed;
