@@ -1,5 +1,6 @@
 // The main job: a payload goes in, one POST goes out, the answer comes back.
 #include "support/gateway_fixture.hpp"
+#include "support/until.hpp"
 
 #include <boost/test/unit_test.hpp>
 
@@ -105,6 +106,22 @@ BOOST_AUTO_TEST_CASE(a_payload_that_fills_its_buffer_exactly_needs_no_larger_one
     const std::string data = some_bytes(64 << 10, 1);
     BOOST_TEST(exchange(data).bytes == "done");
     BOOST_TEST(held == static_cast<std::int64_t>(data.size()));
+}
+
+BOOST_AUTO_TEST_CASE(a_payload_that_is_being_answered_is_held_no_longer) {
+    upstream.by_default([](scripted_upstream::conversation& peer) {
+        peer.read_body();
+        peer.send("HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nhe");
+        peer.wait_for_gate();
+        peer.send("re");
+    });
+    start();
+    const std::string data = some_bytes(1'000'000);
+    auto got = std::async(std::launch::async, [&] { return exchange(data); });
+    BOOST_TEST(upstream.wait_for_requests(1));
+    BOOST_TEST(until([&] { return counters.buffered_bytes.value() < 10'000; }));
+    upstream.open_gate();
+    BOOST_TEST(got.get().bytes == "here");
 }
 
 BOOST_AUTO_TEST_CASE(two_hundred_clients_at_once_get_each_its_own_answer) {
