@@ -12,9 +12,7 @@ set -euo pipefail
 build=(g++ cmake ninja-build libboost1.81-dev libboost-url1.81-dev libboost-json1.81-dev
        libboost-log1.81-dev libboost-thread1.81-dev libboost-filesystem1.81-dev libcli11-dev
        libtomlplusplus-dev libssl-dev prometheus-cpp-dev)
-runtime=(libboost-url1.81.0 libboost-json1.81.0 libboost-log1.81.0 libboost-thread1.81.0
-         libboost-filesystem1.81.0 libtomlplusplus3 libprometheus-cpp-core1.0 libssl3
-         ca-certificates)
+runtime=(libtomlplusplus3 libprometheus-cpp-core1.0 libssl3 ca-certificates)
 unit_test=(libboost-test1.81-dev)
 # Software nobody here wrote to test against, what counts instructions, what reads YAML, a host's
 # logger, and what makes documentation and packages.

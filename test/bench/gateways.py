@@ -31,8 +31,8 @@ LARGE = ["--max-payload", "8GiB", "--max-reply", "8GiB", "--max-buffered", "16Gi
 WAYS = {
     "finpostd_memory": ["--spill-above", "off"],
     "finpostd_spill": ["--spill-above", "256KiB"],
-    "finpostd_stream": ["--stream-above", "256KiB"],
-    "finpostd_base64": ["--stream-above", "256KiB", "--decode", "base64", "--encode", "base64"],
+    "finpostd_stream": ["--stream-above", "64KiB"],
+    "finpostd_base64": ["--stream-above", "64KiB", "--decode", "base64", "--encode", "base64"],
 }
 
 
