@@ -107,7 +107,7 @@ asio::awaitable<error_code> receive(client_socket& socket, upload& coming,
             // Try first, wait second; but a client that sends without a pause must not keep the thread.
             if (into.size() <= takes_turns_above) continue;
             if (into.size() < largest_read) {
-                co_await next_turn();
+                co_await next_turn(dog, limits.receive_idle, until);
                 if (dog.error()) co_return dog.error();
                 continue;
             }
@@ -120,7 +120,7 @@ asio::awaitable<error_code> receive(client_socket& socket, upload& coming,
         into.release_room();
         if (dog.error()) co_return dog.error();
         auto [ec] = co_await socket.async_wait_readable();
-        if (into.size() >= takes_turns_above) co_await next_turn();
+        if (!ec && into.size() > takes_turns_above) co_await next_turn(dog, limits.receive_idle, until);
         if (dog.error()) co_return dog.error();
         if (ec) co_return ec;
     }

@@ -94,7 +94,7 @@ asio::awaitable<error_code> receive_to_file(client_socket& socket, upload& comin
         turn = 0;
         if (dog.error()) co_return dog.error();
         auto [ec] = co_await socket.async_wait_readable();
-        co_await next_turn();
+        if (!ec) co_await next_turn(dog, limits.receive_idle, began + limits.receive_total);
         if (dog.error()) co_return dog.error();
         if (ec) co_return ec;
     }

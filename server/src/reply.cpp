@@ -78,7 +78,7 @@ asio::awaitable<error_code> write_in_turns(client_socket& socket, const write_tu
         dog.watch(duration::zero(), look_at - now, reason::internal);
         if (dog.stopped()) co_return dog.error();
         auto [ec] = co_await socket.async_wait_writable();
-        co_await next_turn();
+        if (!ec && written.value() > takes_turns_above) co_await next_turn();
         if (dog.stopped()) co_return dog.error();
         if (ec && !dog.error()) co_return ec;
         unsent = turn();

@@ -1,5 +1,7 @@
 #pragma once
 
+#include "finpost/watchdog.hpp"
+
 #include <boost/asio/awaitable.hpp>
 
 #include <cstddef>
@@ -18,5 +20,9 @@ constexpr std::size_t takes_turns_above = 64 << 10;
 /// five or six passes, waits for as many turns and not for those of everybody. Completes at once where nobody
 /// else had one in this pass. Not cancelled: the line moves whatever happens, so look at the watchdog afterwards.
 boost::asio::awaitable<void> next_turn();
+
+/// The same for an upload, whose client is not late for as long as it is us who do not read: `idle` begins again
+/// afterwards, and the whole ends at `until`. Nothing happens when the watchdog has said why it ends already.
+boost::asio::awaitable<void> next_turn(watchdog& dog, watchdog::span idle, watchdog::clock::time_point until);
 
 } // namespace finpost

@@ -73,9 +73,14 @@ def small_exchanges(way, address, results, stop, most):
     answers = way(address)
     while len(times) < most and not stop.is_set():
         began = time.monotonic()
-        said = next(answers)
+        try:
+            said = next(answers)
+        except OSError as cut:
+            said = cut
         times.append(time.monotonic() - began)
-        wrong += said != b"1024"
+        if said != b"1024":
+            wrong += 1
+            answers = way(address)
         time.sleep(0.002)
     results.put((times, wrong))
 

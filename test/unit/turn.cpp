@@ -1,7 +1,6 @@
 #include "turn.hpp"
 
 #include <boost/asio/co_spawn.hpp>
-#include <boost/asio/detached.hpp>
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/post.hpp>
 #include <boost/asio/strand.hpp>
@@ -9,6 +8,9 @@
 #include <boost/test/unit_test.hpp>
 
 #include <atomic>
+#include <chrono>
+#include <exception>
+#include <future>
 #include <memory>
 #include <string>
 #include <thread>
@@ -18,6 +20,24 @@ namespace asio = boost::asio;
 
 namespace finpost {
 namespace {
+
+// A task that fails ends the loop's run with what it threw.
+void start(asio::io_context& loop, asio::awaitable<void> work) {
+    asio::co_spawn(asio::make_strand(loop), std::move(work), [](std::exception_ptr failed) {
+        if (failed) std::rethrow_exception(failed);
+    });
+}
+
+asio::awaitable<void> count_turns(std::atomic<int>& count, int turns) {
+    for (int i = 0; i < turns; ++i) {
+        co_await next_turn();
+        ++count;
+    }
+}
+
+asio::awaitable<void> hold_while_waiting(std::shared_ptr<int> held) {
+    while (held) co_await next_turn();
+}
 
 asio::awaitable<void> take_turns(std::string& record, char name, int turns) {
     for (int i = 0; i < turns; ++i) {
@@ -37,7 +57,7 @@ BOOST_AUTO_TEST_SUITE(turn)
 BOOST_AUTO_TEST_CASE(alone_nobody_is_waited_for) {
     asio::io_context loop(1);
     std::string record;
-    asio::co_spawn(asio::make_strand(loop), take_turns(record, 'a', 1), asio::detached);
+    start(loop, take_turns(record, 'a', 1));
     loop.run();
     BOOST_TEST(record == "a");
 }
@@ -46,7 +66,7 @@ BOOST_AUTO_TEST_CASE(everybody_has_as_many_turns_in_the_order_of_asking) {
     asio::io_context loop(1);
     std::string record;
     for (const char name : {'a', 'b', 'c'})
-        asio::co_spawn(asio::make_strand(loop), take_turns(record, name, 3), asio::detached);
+        start(loop, take_turns(record, name, 3));
     loop.run();
     BOOST_TEST(record == "aabcabcbc"); // `a` had the free one, and asked again before `b` came
 }
@@ -55,7 +75,7 @@ BOOST_AUTO_TEST_CASE(small_work_is_through_after_as_many_turns_as_it_needs_passe
     asio::io_context loop(1);
     std::string record;
     for (char name = 'a'; name <= 'z'; ++name)
-        asio::co_spawn(asio::make_strand(loop), take_turns(record, name, 10), asio::detached);
+        start(loop, take_turns(record, name, 10));
     asio::post(loop, [&loop, &record] { small_work(loop, record, 6); });
     loop.run();
     BOOST_TEST(record.size() == 26 * 10 + 6u);
@@ -65,32 +85,36 @@ BOOST_AUTO_TEST_CASE(small_work_is_through_after_as_many_turns_as_it_needs_passe
 BOOST_AUTO_TEST_CASE(a_turn_may_be_waited_for_on_any_thread_of_a_host) {
     asio::io_context loop(2);
     std::atomic<int> turns{0};
-    for (int i = 0; i < 50; ++i) {
-        auto work = [&turns]() -> asio::awaitable<void> {
-            for (int turn = 0; turn < 20; ++turn) {
-                co_await next_turn();
-                ++turns;
-            }
-        };
-        asio::co_spawn(asio::make_strand(loop), std::move(work), asio::detached);
-    }
+    for (int i = 0; i < 50; ++i) start(loop, count_turns(turns, 20));
     std::thread other([&loop] { loop.run(); });
     loop.run();
     other.join();
     BOOST_TEST(turns == 50 * 20);
 }
 
+BOOST_AUTO_TEST_CASE(who_is_busy_on_its_own_strand_keeps_nobody_from_a_turn) {
+    asio::io_context loop(2);
+    std::promise<void> others_had_theirs;
+    bool waited = false;
+    start(loop, [](std::promise<void>& others, bool& in_time) -> asio::awaitable<void> {
+        co_await next_turn();
+        in_time = others.get_future().wait_for(std::chrono::seconds(20)) == std::future_status::ready;
+    }(others_had_theirs, waited));
+    start(loop, [](std::promise<void>& others) -> asio::awaitable<void> {
+        co_await next_turn();
+        others.set_value();
+    }(others_had_theirs));
+    std::thread other([&loop] { loop.run(); });
+    loop.run();
+    other.join();
+    BOOST_TEST(waited);
+}
+
 BOOST_AUTO_TEST_CASE(who_waits_when_the_loop_is_destroyed_is_let_go) {
     const auto held = std::make_shared<int>();
     {
         asio::io_context loop(1);
-        for (int i = 0; i < 3; ++i) {
-            auto work = [held]() -> asio::awaitable<void> {
-                const auto keeps = held;
-                for (;;) co_await next_turn();
-            };
-            asio::co_spawn(asio::make_strand(loop), std::move(work), asio::detached);
-        }
+        for (int i = 0; i < 3; ++i) start(loop, hold_while_waiting(held));
         for (int i = 0; i < 20; ++i) loop.run_one();
         BOOST_TEST(held.use_count() > 1);
     }

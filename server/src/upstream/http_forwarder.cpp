@@ -372,8 +372,9 @@ asio::awaitable<error_code> http_forwarder::send_rest(attempt& now) {
     while (unsent == asio::error::would_block) {
         if (now.dog.error()) co_return now.dog.error();
         auto [ec] = co_await now.stream().async_wait_writable();
-        co_await next_turn();
         if (ec) co_return ec;
+        if (now.sent > takes_turns_above) co_await next_turn();
+        if (now.dog.error()) co_return now.dog.error();
         unsent = send_some(now);
     }
     co_return unsent;
@@ -387,7 +388,7 @@ asio::awaitable<error_code> http_forwarder::read_response(attempt& now, response
         // Whoever waits holds no buffer: most exchanges that are in flight wait here.
         if (!guard.started() || guard.spills()) into.release_room();
         auto [waited] = co_await now.stream().async_wait_readable();
-        if (into.size() >= takes_turns_above || (guard.started() && guard.spills())) co_await next_turn();
+        if (!waited && guard.taken() > takes_turns_above) co_await next_turn();
         if (now.dog.error()) co_return now.dog.error();
         if (waited) co_return reason::upstream_incomplete;
         if (into.room().empty() && !guard.make_room()) {

@@ -70,7 +70,7 @@ response_guard::state response_guard::keep() {
 
 response_guard::state response_guard::received(std::size_t n) {
     raw_.commit(n);
-    started_ = started_ || n > 0;
+    taken_ += n;
     if (unwritten_) return fail(reason::spill_failed);
     return spills_ && part_ != part::chunked ? keep() : consume();
 }

@@ -53,7 +53,9 @@ public:
     reason why() const noexcept { return why_; }
 
     /// Whether a single byte has come.
-    bool started() const noexcept { return started_; }
+    bool started() const noexcept { return taken_ > 0; }
+    /// How many bytes of the response have come.
+    std::uint64_t taken() const noexcept { return taken_; }
     /// 0 until a final status line was read.
     int status() const noexcept { return status_; }
     /// When complete: whether the connection may carry another exchange.
@@ -87,10 +89,10 @@ private:
     part part_ = part::head;
     std::uint64_t length_ = 0; // of a sized body
     std::size_t scanned_ = 0;  // of the head: what holds no end of it
+    std::uint64_t taken_ = 0;
     int interim_ = 0;
     int status_ = 0;
     reason why_ = reason::upstream_invalid;
-    bool started_ = false;
     bool spills_ = false;
     bool unwritten_ = false; // the file did not take it
     bool reusable_ = false;
