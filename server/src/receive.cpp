@@ -70,20 +70,24 @@ asio::awaitable<error_code> receive(client_socket& socket, upload& coming,
     const std::uint64_t in_memory =
         streams ? limits.max_payload : std::min(limits.max_payload, coming.spills.above());
     const std::uint64_t most = streams ? *limits.stream_above + largest_read : in_memory + 1;
+    const std::size_t beside = largest_beside(limits, most);
     buffer_share place(coming.budget, into, most);
     const watchdog::guard cancel(dog, [&socket] { socket.cancel(); });
     dog.watch(limits.receive_idle, limits.receive_total, reason::receive_timeout);
     for (;;) {
         const bool full = into.room().empty();
-        auto got = full && into.size() >= look_before_growing ? socket.peek() : std::size_t{1};
+        const bool joins = full && into.size() >= beside && !place.joined();
+        auto got = full && (joins || into.size() >= look_before_growing) ? socket.peek() : std::size_t{1};
         if (got.has_value()) {
             if (!streams && coming.spills.takes(into.size() + (full ? 1 : 0))) {
                 place.leave();
                 error_code ended = co_await receive_to_file(socket, coming, limits, dog, began);
                 co_return ended;
             }
-            const std::size_t wanted = next_read(into.size(), in_memory);
-            if (full && into.size() + wanted > largest_beside(limits, most) && !place.joined()) place.join();
+            std::size_t wanted = next_read(into.size(), in_memory);
+            if (joins) place.join();
+            // A small payload that comes in two parts, or its FIN later, need not stand in line behind large ones.
+            if (!place.joined()) wanted = std::min(wanted, beside - std::min(beside, into.size()));
             if (full && !into.reserve(wanted)) {
                 const auto paused = watchdog::clock::now();
                 error_code failed = co_await wait_in_line(coming, wanted, limits.receive_idle, until, dog);

@@ -216,4 +216,19 @@ BOOST_AUTO_TEST_CASE(D16_payloads_beyond_the_budget_wait_or_are_refused_and_neve
     BOOST_TEST(exchange("room again").bytes == "room again");
 }
 
+BOOST_AUTO_TEST_CASE(D16_a_small_payload_whose_fin_comes_later_stands_in_no_line) {
+    config.max_payload = 1 << 20;
+    config.max_buffered = (1 << 20) + (64 << 10);
+    config.spill_above = 0; // off
+    start();
+    auto large = connect();
+    large.send(some_bytes(10'000)); // and may need all there is, but for what is kept for small ones
+    BOOST_TEST_REQUIRE(until([&] { return counters.buffered_bytes.value() >= 10'000; }));
+    auto small = connect();
+    small.send(some_bytes(1000));
+    BOOST_TEST_REQUIRE(wait_for_bytes_in(2));
+    BOOST_TEST(small.half_close().read_to_end().bytes.size() == 1000u);
+    BOOST_TEST(refused(reason::receive_timeout) == 0u); // the large one is still there
+}
+
 BOOST_AUTO_TEST_SUITE_END()
