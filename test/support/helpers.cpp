@@ -3,6 +3,8 @@
 
 #include <algorithm>
 #include <atomic>
+#include <cstdint>
+#include <cstring>
 #include <exception>
 #include <filesystem>
 #include <iostream>
@@ -33,9 +35,8 @@ std::string some_bytes(std::size_t size, unsigned seed) {
     std::mt19937 generator(seed);
     std::string out(size, '\0');
     for (std::size_t i = 0; i < size; i += 4) {
-        const auto word = generator();
-        for (std::size_t k = 0; k < std::min<std::size_t>(4, size - i); ++k)
-            out[i + k] = static_cast<char>(word >> (8 * k));
+        const auto word = static_cast<std::uint32_t>(generator());
+        std::memcpy(&out[i], &word, std::min<std::size_t>(4, size - i));
     }
     return out;
 }
