@@ -6,7 +6,6 @@
 #include "finpost/payload.hpp"
 #include "finpost/watchdog.hpp"
 
-
 #include <functional>
 #include <optional>
 

@@ -65,6 +65,7 @@ struct http_forwarder::attempt {
 
     upstream_stream& stream() { return *held->connection(); }
     bool connected() { return held && held->connection() != nullptr; }
+    void give_payload_back() { asked.body() = payload(asked.body().budget()); }
 };
 
 http_forwarder::http_forwarder(std::vector<asio::any_io_executor> executors,
@@ -395,13 +396,13 @@ asio::awaitable<error_code> http_forwarder::read_response(attempt& now, response
             const std::size_t wanted = guard.wanted();
             // A request that is being answered is not sent again. Its bytes may be the very ones that
             // are missing: without giving them back, exchanges that fill the budget wait for themselves.
-            if (now.stream().has_bytes()) now.asked.body() = payload(now.asked.body().budget());
+            if (now.stream().has_bytes()) now.give_payload_back();
             error_code failed = co_await wait_for_room(into, wanted, now.dog);
             if (failed) co_return failed;
         }
         state = read_some(now, guard);
         const bool comes = guard.started() && state == response_guard::state::more;
-        if (comes) now.asked.body() = payload(now.asked.body().budget()); // and is not held beside it
+        if (comes) now.give_payload_back(); // it is not held beside a reply
     }
     if (now.rejected) co_return reason::upstream_unreachable;
     if (state == response_guard::state::failed) co_return guard.why();
