@@ -68,6 +68,11 @@ private:
     gauge& used_;
 };
 
+std::vector<listener_group> checked(std::vector<listener_group> groups) {
+    if (auto problems = problems_of(groups); !problems.empty()) throw config_error(std::move(problems));
+    return groups;
+}
+
 std::uint64_t buffered_limit(const std::vector<listener_group>& groups) {
     std::uint64_t most = 0;
     for (const listener_group& group : groups) most = std::max(most, group.config.max_buffered);
@@ -79,9 +84,8 @@ std::uint64_t buffered_limit(const std::vector<listener_group>& groups) {
 // Everything sessions and listeners need, alive as long as the last of them.
 class gateway::state : public std::enable_shared_from_this<state> {
 public:
-    state(std::vector<asio::any_io_executor> executors_, std::vector<listener_group> groups,
-          metrics& counters_, logger log_)
-        : executors(std::move(executors_)), executor(executors.at(0)), counters(counters_), log(std::move(log_)),
+    state(session_executors executors_, std::vector<listener_group> groups, metrics& counters_, logger log_)
+        : executors(std::move(executors_)), executor(executors.all.at(0)), counters(counters_), log(std::move(log_)),
           budget(buffered_limit(groups), counters_.buffered_bytes), files(counters_.spilled_bytes),
           gate(std::make_shared<session_gate>(executor)), first(std::move(groups)) {}
 
@@ -102,8 +106,8 @@ public:
     asio::awaitable<void> drain(asio::any_io_executor strand, duration grace, watchdog& given_up);
 
     struct drain_operation;
-    const std::vector<asio::any_io_executor> executors; // of the sessions
-    const asio::any_io_executor executor;               // of everything else: the first of them
+    const session_executors executors;
+    const asio::any_io_executor executor; // of all but the sessions: the first of theirs
     metrics& counters;
     const logger log;
     buffer_budget budget;
@@ -211,15 +215,15 @@ gateway::gateway(asio::any_io_executor executor, gateway_config config, handler 
 
 gateway::gateway(asio::any_io_executor executor, std::vector<listener_group> groups,
                  metrics& counters, logger log)
-    : gateway(std::vector{std::move(executor)}, std::move(groups), counters, std::move(log)) {}
+    : state_(std::make_shared<state>(session_executors{{std::move(executor)}}, checked(std::move(groups)),
+                                     counters, std::move(log))) {}
 
 gateway::gateway(std::vector<asio::any_io_executor> executors, std::vector<listener_group> groups,
                  metrics& counters, logger log) {
-    if (auto problems = problems_of(groups); !problems.empty())
-        throw config_error(std::move(problems));
+    groups = checked(std::move(groups));
     if (executors.empty()) throw std::invalid_argument("a gateway needs at least one executor");
-    state_ = std::make_shared<state>(std::move(executors), std::move(groups), counters,
-                                     std::move(log));
+    state_ = std::make_shared<state>(session_executors{std::move(executors), true}, std::move(groups),
+                                     counters, std::move(log));
 }
 
 gateway::~gateway() { stop(); }
@@ -231,9 +235,7 @@ void gateway::start() {
 }
 
 void gateway::change(std::vector<listener_group> groups) {
-    if (auto problems = problems_of(groups); !problems.empty())
-        throw config_error(std::move(problems));
-    state_->apply(std::move(groups));
+    state_->apply(checked(std::move(groups)));
 }
 
 std::vector<socket_address> gateway::endpoints() const {

@@ -95,7 +95,8 @@ asio::any_io_executor strand_on(const asio::any_io_executor& executor) {
     return asio::make_strand(*plain);
 }
 
-// What a session leaves behind when it ends: nothing, or a bug to report.
+// What a session leaves behind when it ends: nothing, or a bug to report. It outlives the session's last step and
+// the client's permit, and keeps the context for both.
 struct report_end {
     std::shared_ptr<const session_context> context;
     void operator()(std::exception_ptr failed) const {
@@ -112,12 +113,12 @@ struct report_end {
 
 } // namespace
 
-listener::listener(std::span<const asio::any_io_executor> executors,
-                   std::shared_ptr<const session_context> context, const socket_address& address)
-    : executor_(executors.front()), strand_(asio::make_strand(executor_)),
+listener::listener(const session_executors& on, std::shared_ptr<const session_context> context,
+                   const socket_address& address)
+    : executor_(on.all.front()), one_thread_(on.one_thread_each), strand_(asio::make_strand(executor_)),
       context_(std::move(context)), acceptor_(strand_), shortage_(std::make_shared<shortage>()),
       spare_(open_spare()) {
-    const bool shared = executors.size() > 1;
+    const bool shared = on.all.size() > 1;
     if (shared) {
         // Two processes that both share a port would take each other's clients without a word. Who
         // does not share it is told that it is in use.
@@ -125,15 +126,15 @@ listener::listener(std::span<const asio::any_io_executor> executors,
         listen_on(alone, address, false);
     }
     bind(address, shared);
-    for (const auto& executor : executors.subspan(1))
-        others_.push_back(
-            std::make_shared<listener>(shares(), executor, context_, address_, shortage_));
+    for (std::size_t i = 1; i < on.all.size(); ++i)
+        others_.push_back(std::make_shared<listener>(shares(), on.all[i], one_thread_, context_, address_,
+                                                     shortage_));
 }
 
-listener::listener(shares, asio::any_io_executor executor,
+listener::listener(shares, asio::any_io_executor executor, bool one_thread,
                    std::shared_ptr<const session_context> context, const socket_address& address,
                    std::shared_ptr<shortage> told)
-    : executor_(std::move(executor)), strand_(asio::make_strand(executor_)),
+    : executor_(std::move(executor)), one_thread_(one_thread), strand_(asio::make_strand(executor_)),
       context_(std::move(context)), acceptor_(strand_), shortage_(std::move(told)),
       spare_(open_spare()) {
     bind(address, true);
@@ -355,7 +356,7 @@ bool listener::start_session(unique_fd fd, const socket_address& peer) noexcept 
                                context_->gate, refused);
         permit_.reset();
         if (context_->preambles) client.first = preamble_of(proxied);
-        const asio::any_io_executor strand = strand_on(executor_);
+        const asio::any_io_executor strand = one_thread_ ? executor_ : strand_on(executor_);
         asio::co_spawn(strand, serve(context_, strand, std::move(client)), report_end{context_});
         return true;
     } catch (...) {

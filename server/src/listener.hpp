@@ -10,12 +10,18 @@
 #include <memory>
 #include <mutex>
 #include <optional>
-#include <span>
 #include <vector>
 
 namespace finpost {
 
 class shortage;
+
+/// Where sessions run.
+struct session_executors {
+    std::vector<boost::asio::any_io_executor> all;
+    /// Each is run by one thread, which keeps the steps of a session apart by itself: no strands then.
+    bool one_thread_each = false;
+};
 
 /// One address that clients connect to. It takes its permits before it accepts, so a flood waits in the
 /// kernel's backlog and costs nothing here.
@@ -26,8 +32,8 @@ class listener : public std::enable_shared_from_this<listener> {
 public:
     /// Binds and listens; throws boost::system::system_error that names the address, also when another
     /// process shares its port in the same way.
-    listener(std::span<const boost::asio::any_io_executor> executors,
-             std::shared_ptr<const session_context> context, const socket_address& address);
+    listener(const session_executors& on, std::shared_ptr<const session_context> context,
+             const socket_address& address);
 
     /// Accepts until `close`. Keeps itself and the context alive meanwhile.
     void start();
@@ -43,7 +49,7 @@ public:
 
     /// For `make_shared`: one of several that share `address`.
     struct shares {};
-    listener(shares, boost::asio::any_io_executor executor,
+    listener(shares, boost::asio::any_io_executor executor, bool one_thread,
              std::shared_ptr<const session_context> context, const socket_address& address,
              std::shared_ptr<shortage> told);
 
@@ -67,6 +73,7 @@ private:
     std::unique_ptr<preamble> preamble_of(bool proxied);
 
     boost::asio::any_io_executor executor_;
+    const bool one_thread_; // runs it
     boost::asio::strand<boost::asio::any_io_executor> strand_;
     std::shared_ptr<const session_context> context_;
     boost::asio::ip::tcp::acceptor acceptor_;

@@ -2,12 +2,14 @@
 #include "support/gateway_fixture.hpp"
 
 #include <boost/asio/as_tuple.hpp>
+#include <boost/asio/io_context.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <boost/asio/this_coro.hpp>
 #include <boost/asio/use_awaitable.hpp>
 #include <boost/system/system_error.hpp>
 #include <boost/test/unit_test.hpp>
 
+#include <atomic>
 #include <map>
 #include <mutex>
 #include <set>
@@ -56,6 +58,24 @@ BOOST_AUTO_TEST_CASE(every_loop_has_clients_and_a_session_stays_where_it_began) 
     serve(200);
     BOOST_TEST(threads_seen.size() == 4u);
     BOOST_TEST(moved == 0u);
+}
+
+BOOST_AUTO_TEST_CASE(one_loop_alone_serves_everybody) {
+    loops = 1;
+    start();
+    serve(20);
+    BOOST_TEST(upstream.complete() == 20u);
+}
+
+BOOST_AUTO_TEST_CASE(a_session_is_on_its_loop_itself_for_one_thread_needs_no_strand) {
+    std::atomic<std::size_t> on_the_loop{0};
+    start([&](request asked) -> asio::awaitable<reply> {
+        const asio::any_io_executor executor = co_await asio::this_coro::executor;
+        if (executor.target<asio::io_context::executor_type>() != nullptr) ++on_the_loop;
+        co_return reply(std::move(asked.body()));
+    });
+    serve(20);
+    BOOST_TEST(on_the_loop == 20u);
 }
 
 BOOST_AUTO_TEST_CASE(each_loop_keeps_connections_of_its_own) {

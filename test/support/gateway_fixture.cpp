@@ -96,14 +96,17 @@ void gateway_fixture::start() {
 void gateway_fixture::start(handler answer, streaming_handler streams) {
     if (config.listen.empty()) config.listen = {parse_socket_address("127.0.0.1:0").value()};
     add_loops();
-    listener_group group{config, std::move(answer), std::move(streams)};
-    engine_->door.emplace(engine_->executors(), std::vector{std::move(group)}, counters,
-                          log.as_logger(threshold));
+    std::vector groups{listener_group{config, std::move(answer), std::move(streams)}};
+    if (loops > 0) {
+        threads = loops;
+        engine_->door.emplace(engine_->executors(), std::move(groups), counters, log.as_logger(threshold));
+    } else {
+        engine_->door.emplace(executor(), std::move(groups), counters, log.as_logger(threshold));
+    }
     engine_->door->start();
-    if (loops > 1) threads = loops;
     engine_->running = threads;
     for (std::size_t i = 0; i < threads; ++i) {
-        asio::io_context& context = engine_->contexts.at(loops > 1 ? i : 0);
+        asio::io_context& context = engine_->contexts.at(loops > 0 ? i : 0);
         engine_->threads.emplace_back([one = engine_.get(), &context] { one->run(context); });
     }
 }

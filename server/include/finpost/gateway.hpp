@@ -36,8 +36,9 @@ struct listener_group {
 /// writes the reply to the half of the connection that is still open.
 ///
 /// It runs on the executor it is given (an `io_context` with one or with many threads, or a
-/// `thread_pool`), or on several, and owns no thread, no signal handler and no global. Each session runs on a strand of
-/// its own. Its functions may be called from any thread.
+/// `thread_pool`), or on several that have a thread each, and owns no thread, no signal handler and no global.
+/// Each session runs on a strand of its own, which is the thread where an executor has but one. Its functions may be
+/// called from any thread.
 class FINPOST_EXPORT gateway {
 public:
     /// Throws `config_error` with every problem of `config`. `counters` outlives the gateway and its
@@ -51,8 +52,9 @@ public:
     gateway(boost::asio::any_io_executor executor, std::vector<listener_group> groups,
             metrics& counters, logger log = {});
 
-    /// On several executors, each an event loop with one thread: each accepts on every address by a
-    /// socket of its own, the kernel spreads the clients over them (SO_REUSEPORT), and a session stays
+    /// On several executors, or on one, each an event loop run by one thread and never by two: that thread is
+    /// what keeps the steps of a session apart, and spares it a strand. Each accepts on every address by
+    /// a socket of its own, the kernel spreads the clients over them (SO_REUSEPORT), and a session stays
     /// where it began, so that threads do not wake each other. Limits count for all together. A loop
     /// that is kept busy keeps its share of the clients waiting. What is no session's business runs on
     /// the first. Throws std::invalid_argument when there is none.

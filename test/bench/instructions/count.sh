@@ -8,9 +8,9 @@
 set -euo pipefail
 program=$1
 
-# What one exchange of 1 KiB costs is some 34,000. Twice that trips on a real regression only, such as
+# What one exchange of 1 KiB costs is some 29,000. Twice that trips on a real regression only, such as
 # a buffer copied byte by byte or a timer an operation.
-budget=68000
+budget=58000
 # 64 MiB cost 3.7 times what 16 MiB cost. Quadratic accumulation would make it 16.
 most_growth=4.4
 
