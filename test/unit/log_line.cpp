@@ -109,4 +109,24 @@ BOOST_AUTO_TEST_CASE(a_json_line_is_always_valid_json) {
     BOOST_TEST(json("\xe2\x82") == R"("\\xe2\\x82")");                 // cut short
 }
 
+// A line's length is bounded beforehand; a bound too small would be a write behind the end.
+BOOST_AUTO_TEST_CASE(a_line_has_room_for_the_longest_form_of_everything) {
+    for (int byte = 0; byte < 256; ++byte) {
+        const std::string value(1000, static_cast<char>(byte));
+        const std::array<log_field, 2> fields{{{"v", std::string_view(value)}, {"after", true}}};
+        const std::string line = text_line(at, log_level::warning, value, fields);
+        BOOST_TEST(line.ends_with(" after=true\n"));
+        BOOST_TEST(line.capacity() >= line.size());
+        BOOST_TEST(json_line(at, log_level::warning, value, fields).ends_with(",\"after\":true}\n"));
+    }
+    BOOST_TEST(json(std::string(1000, '\x01')).size() == 6002u);
+    BOOST_TEST(text(std::string(1000, '\x01')).size() == 4002u);
+    constexpr double huge = std::numeric_limits<double>::lowest();
+    const std::array<log_field, 3> numbers{
+        {{"a", std::numeric_limits<std::int64_t>::min()}, {"b", huge}, {"c", huge}}};
+    const std::string line = text_line(at, log_level::info, "", numbers);
+    BOOST_TEST(line.find(" a=-9223372036854775808 b=-1797693134862315") != line.npos);
+    BOOST_TEST(line.ends_with("368.000\n"));
+}
+
 BOOST_AUTO_TEST_SUITE_END()
