@@ -73,6 +73,27 @@ bool is_printable(std::string_view text) {
     return std::all_of(text.begin(), text.end(), [](char c) { return c > ' ' && c <= '~'; });
 }
 
+using address_text = std::array<char, INET6_ADDRSTRLEN + 9>; // with brackets, colon and port
+
+// Returns the end. IPv4 by hand: inet_ntop prints it through sprintf, which was a sixth of an exchange's
+// instructions.
+char* write_host(const socket_address& address, char* out) {
+    if (address.is_v6()) {
+        const auto v6 = read_as<sockaddr_in6>(address.data());
+        inet_ntop(AF_INET6, &v6.sin6_addr, out, INET6_ADDRSTRLEN);
+        return out + std::strlen(out);
+    }
+    const auto v4 = read_as<sockaddr_in>(address.data());
+    const auto bytes = std::bit_cast<std::array<unsigned char, 4>>(v4.sin_addr.s_addr);
+    for (const unsigned byte : bytes) {
+        if (byte >= 100) *out++ = static_cast<char>('0' + byte / 100);
+        if (byte >= 10) *out++ = static_cast<char>('0' + byte / 10 % 10);
+        *out++ = static_cast<char>('0' + byte % 10);
+        *out++ = '.';
+    }
+    return out - 1;
+}
+
 std::string with_brackets(const std::string& host) {
     return host.find(':') == host.npos ? host : '[' + host + ']';
 }
@@ -157,21 +178,8 @@ bool socket_address::is_loopback() const noexcept {
 }
 
 std::string socket_address::host() const {
-    std::array<char, INET6_ADDRSTRLEN> text{};
-    if (is_v6()) {
-        const auto v6 = read_as<sockaddr_in6>(storage_.data());
-        inet_ntop(AF_INET6, &v6.sin6_addr, text.data(), text.size());
-        return text.data();
-    }
-    // By hand: inet_ntop prints IPv4 through sprintf, which was a sixth of an exchange's instructions.
-    const auto v4 = read_as<sockaddr_in>(storage_.data());
-    const auto bytes = std::bit_cast<std::array<unsigned char, 4>>(v4.sin_addr.s_addr);
-    char* end = text.data();
-    for (const unsigned char byte : bytes) {
-        if (end != text.data()) *end++ = '.';
-        end = std::to_chars(end, text.data() + text.size(), unsigned{byte}).ptr;
-    }
-    return {text.data(), end};
+    address_text text;
+    return {text.data(), write_host(*this, text.data())};
 }
 
 bool operator==(const socket_address& a, const socket_address& b) noexcept {
@@ -187,12 +195,15 @@ bool operator==(const socket_address& a, const socket_address& b) noexcept {
 }
 
 std::string to_string(const socket_address& address) {
-    std::string text = with_brackets(address.host());
-    std::array<char, 6> port;
-    port[0] = ':';
-    const auto end = std::to_chars(port.data() + 1, port.data() + port.size(), address.port()).ptr;
-    text.append(port.data(), end);
-    return text;
+    address_text text;
+    char* end = text.data();
+    const bool v6 = address.is_v6();
+    if (v6) *end++ = '[';
+    end = write_host(address, end);
+    if (v6) *end++ = ']';
+    *end++ = ':';
+    end = std::to_chars(end, text.data() + text.size(), address.port()).ptr;
+    return {text.data(), end};
 }
 
 std::string to_string(const host_port& place) {
