@@ -65,17 +65,9 @@ payload::payload(std::string_view text) {
     append(std::as_bytes(std::span(text)));
 }
 
-payload::payload(payload&& other) noexcept
-    : memory_(std::exchange(other.memory_, nullptr)),
-      begin_(std::exchange(other.begin_, 0)),
-      size_(std::exchange(other.size_, 0)),
-      capacity_(std::exchange(other.capacity_, 0)),
-      budget_(other.budget_),
-      file_(std::move(other.file_)) {}
-
 payload& payload::operator=(payload&& other) noexcept {
     if (this == &other) return *this;
-    release();
+    if (memory_ != nullptr || file_) release();
     memory_ = std::exchange(other.memory_, nullptr);
     begin_ = std::exchange(other.begin_, 0);
     size_ = std::exchange(other.size_, 0);
@@ -83,10 +75,6 @@ payload& payload::operator=(payload&& other) noexcept {
     budget_ = other.budget_; // the memory goes back to where it was taken from
     file_ = std::move(other.file_);
     return *this;
-}
-
-payload::~payload() {
-    release();
 }
 
 void payload::release() noexcept {

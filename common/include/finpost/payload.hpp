@@ -9,6 +9,7 @@
 #include <memory>
 #include <span>
 #include <string_view>
+#include <utility>
 
 namespace finpost {
 
@@ -48,9 +49,12 @@ public:
     /// A copy of `text`, without a budget: for replies made on the spot and for tests.
     explicit payload(std::string_view text);
 
-    payload(payload&& other) noexcept;
+    payload(payload&& other) noexcept
+        : memory_(std::exchange(other.memory_, nullptr)), begin_(std::exchange(other.begin_, 0)),
+          size_(std::exchange(other.size_, 0)), capacity_(std::exchange(other.capacity_, 0)),
+          budget_(other.budget_), file_(std::move(other.file_)) {}
     payload& operator=(payload&& other) noexcept;
-    ~payload();
+    ~payload() { if (memory_ != nullptr || file_) release(); }
 
     std::size_t size() const noexcept { return size_; }
     bool empty() const noexcept { return size_ == 0; }
