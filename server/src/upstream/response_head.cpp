@@ -8,28 +8,31 @@ namespace finpost {
 
 namespace {
 
+using byte_set = std::array<bool, 256>;
+
 // tchar, RFC 9110 §5.6.2.
-constexpr std::array<bool, 256> token_characters = [] {
-    std::array<bool, 256> table{};
+constexpr byte_set token_characters = [] {
+    byte_set set{};
     for (const char c : std::string_view("!#$%&'*+-.^_`|~0123456789abcdefghijklmnopqrstuvwxyz"
                                          "ABCDEFGHIJKLMNOPQRSTUVWXYZ"))
-        table[static_cast<unsigned char>(c)] = true;
-    return table;
+        set[static_cast<unsigned char>(c)] = true;
+    return set;
 }();
 
-bool is_token(std::string_view text) {
-    return !text.empty() && std::all_of(text.begin(), text.end(), [](char c) {
-        return token_characters[static_cast<unsigned char>(c)];
-    });
+// What a value or a reason phrase may hold: no control character but the tab (RFC 9110 §5.5).
+constexpr byte_set text_characters = [] {
+    byte_set set{};
+    for (unsigned byte = 0; byte < 256; ++byte) set[byte] = (byte >= 0x20 && byte != 0x7f) || byte == '\t';
+    return set;
+}();
+
+bool consists_of(const byte_set& wanted, std::string_view text) {
+    return std::all_of(text.begin(), text.end(),
+                       [&wanted](char c) { return wanted[static_cast<unsigned char>(c)]; });
 }
 
-// What a value or a reason phrase may hold: no control character but the tab (RFC 9110 §5.5).
-bool is_text(std::string_view text) {
-    return std::all_of(text.begin(), text.end(), [](char c) {
-        const auto byte = static_cast<unsigned char>(c);
-        return (byte >= 0x20 && byte != 0x7f) || byte == '\t';
-    });
-}
+bool is_token(std::string_view text) { return !text.empty() && consists_of(token_characters, text); }
+bool is_text(std::string_view text) { return consists_of(text_characters, text); }
 
 bool equals(std::string_view text, std::string_view lower_case) {
     return std::equal(text.begin(), text.end(), lower_case.begin(), lower_case.end(),
