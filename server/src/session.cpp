@@ -38,13 +38,13 @@ double milliseconds(watchdog::clock::duration span) {
 
 asio::awaitable<void> serve(std::shared_ptr<const session_context> context,
                             asio::any_io_executor strand, accepted_client client) {
-    session one(*context, strand, std::move(client));
+    session one(*context, strand, client);
     co_await one.run();
 }
 
 session::session(const session_context& context, asio::any_io_executor strand,
-                 accepted_client client)
-    : context_(context), client_(std::move(client)), dog_(&context.gate),
+                 accepted_client& client)
+    : context_(context), client_(client), dog_(&context.gate),
       socket_(strand, client_.fd.release(), client_.v6), id_(request_id::generate()),
       payload_(&context.budget), answer_(reason::internal), received_at_(client_.at),
       answered_at_(client_.at), pass_(context.gate, strand, *this) {

@@ -74,7 +74,7 @@ public:
 class session final : private gated {
 public:
     session(const session_context& context, boost::asio::any_io_executor strand,
-            accepted_client client);
+            accepted_client& client);
     ~session();
 
     /// The whole product: receive, decode, handle, encode, reply; or, for what is streamed, all of it at once.
@@ -122,7 +122,7 @@ private:
     session_view view(watchdog::clock::time_point now) const noexcept override;
 
     const session_context& context_;
-    accepted_client client_;
+    accepted_client& client_;
     watchdog dog_;
     client_socket socket_;
     request_id id_;
@@ -145,7 +145,8 @@ private:
     session_gate::pass pass_;               // last: the gate sees a complete session
 };
 
-/// Runs a session from accept to close; `owner` keeps the context alive.
+/// Runs a session from accept to close. Its completion handler keeps the context: the client's permit goes
+/// last, when the coroutine may have let go of it.
 boost::asio::awaitable<void> serve(std::shared_ptr<const session_context> context,
                                    boost::asio::any_io_executor strand, accepted_client client);
 
