@@ -12,7 +12,8 @@
 #include <type_traits>
 #include <utility>
 
-#if !defined(BOOST_ASIO_SEPARATE_COMPILATION) || !defined(BOOST_ASIO_NO_DEPRECATED)
+#if !defined(BOOST_ASIO_SEPARATE_COMPILATION) || !defined(BOOST_ASIO_NO_DEPRECATED) || \
+    !defined(BOOST_ASIO_DISABLE_AWAITABLE_FRAME_RECYCLING)
 #error "Compile with the definitions of finpost's Asio: link finpost::server or finpost::client, or ask pkg-config"
 #endif
 
