@@ -42,6 +42,13 @@ BOOST_AUTO_TEST_CASE(says_everything_an_upstream_is_promised) {
                "\r\n");
 }
 
+BOOST_AUTO_TEST_CASE(has_room_for_the_longest_addresses) {
+    const std::string host = "ffff:ffff:ffff:ffff:ffff:ffff:ffff:fffe", address = '[' + host + "]:65535";
+    const std::string head = head_of(address.c_str(), address.c_str(), "hello");
+    BOOST_TEST(head.ends_with("\r\nForwarded: for=\"" + address + "\";by=\"" + address +
+                              "\";proto=tcp\r\nX-Forwarded-For: " + host + "\r\n\r\n"));
+}
+
 BOOST_AUTO_TEST_CASE(says_when_the_trace_is_sampled) {
     const std::string head = head_of("192.0.2.7:40000", "198.51.100.1:5000", "hello", true);
     BOOST_TEST((head.find("\r\ntraceparent: 00-017f22e279b07cc398c4dc0c0c07398f-00f067aa0ba902b7-01\r\n") !=
