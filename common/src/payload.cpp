@@ -1,5 +1,7 @@
 #include "finpost/payload.hpp"
 
+#include "page_store.hpp"
+
 #include <algorithm>
 #include <array>
 #include <cstdlib>
@@ -16,9 +18,16 @@ constexpr std::size_t smallest = 1 << 10;
 constexpr std::size_t large = 16 << 10;
 constexpr std::size_t largest = std::numeric_limits<std::ptrdiff_t>::max();
 
+// Sanitizers see each buffer as new memory of the C library's.
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+constexpr bool keeps = false;
+#else
+constexpr bool keeps = true;
+#endif
+
 // The buffer of a first read is taken and given back several times an exchange, and is too large for the
 // allocator's own thread cache. A few of them stay with the thread: that was a tenth of an exchange's
-// instructions. Sanitizers see each one as new memory.
+// instructions.
 class block_cache {
 public:
     static constexpr std::size_t block = 4 << 10;
@@ -34,17 +43,15 @@ public:
     }
 
 private:
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-    static constexpr bool keeps = false;
-#else
-    static constexpr bool keeps = true;
-#endif
     std::array<void*, 16> blocks_{};
     std::size_t count_ = 0;
     bool closed_ = false;
 };
 
 thread_local block_cache blocks;
+thread_local page_store pages;
+
+constexpr bool in_pages(std::size_t size) noexcept { return keeps && size >= page_store::smallest; }
 
 // Twice as much while buffers are small, a sixteenth more later: what is grown ahead is counted in the
 // budget, whether it gets filled or not, and large blocks grow without a copy.
@@ -56,7 +63,21 @@ std::size_t grown_from(std::size_t capacity) noexcept {
 
 void free_memory(void* memory, std::size_t size) noexcept {
     if (size == block_cache::block) blocks.give(memory);
+    else if (in_pages(size)) pages.give(memory, size);
     else std::free(memory);
+}
+
+// Null when there is no memory, and what was there stays. Large buffers grow by remapping their pages: nothing
+// is copied.
+void* grow_memory(void* memory, std::size_t size, std::size_t wanted, std::size_t used) noexcept {
+    if (in_pages(size)) return pages.grow(memory, size, wanted, used);
+    if (memory == nullptr && wanted == block_cache::block) return blocks.take();
+    if (!in_pages(wanted)) return std::realloc(memory, wanted);
+    void* const grown = pages.take(wanted);
+    if (grown == nullptr || memory == nullptr) return grown;
+    std::memcpy(grown, memory, used);
+    free_memory(memory, size);
+    return grown;
 }
 
 } // namespace
@@ -110,11 +131,8 @@ bool payload::reserve(std::size_t n) {
         if (wanted == needed || !budget_->try_take(needed - capacity_)) return false;
         wanted = needed;
     }
-    // realloc, not new and copy: the C library moves big blocks by remapping their pages.
     compact();
-    void* const grown = memory_ == nullptr && wanted == block_cache::block
-                            ? blocks.take()
-                            : std::realloc(memory_, wanted);
+    void* const grown = grow_memory(memory_, capacity_, wanted, size_);
     if (grown == nullptr) {
         if (budget_ != nullptr) budget_->give_back(wanted - capacity_);
         throw std::bad_alloc();

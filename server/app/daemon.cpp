@@ -36,7 +36,6 @@
 #include <thread>
 #include <utility>
 
-#include <malloc.h>
 #include <unistd.h>
 
 namespace asio = boost::asio;
@@ -110,9 +109,6 @@ public:
     void start() {
         std::signal(SIGPIPE, SIG_IGN);
         std::signal(SIGXFSZ, SIG_IGN); // a spilled payload that is too large for the limit is refused
-        // Large buffers go back to the system at once. By itself the C library begins to keep them, and the
-        // process is twice as large as what `max_buffered` counts.
-        ::mallopt(M_MMAP_THRESHOLD, 256 << 10);
         signals_.add(SIGUSR1);
         prepare(config_);
         gateways_.make(config_);
