@@ -25,6 +25,7 @@ public:
             while (one.first != nullptr) std::free(pop(one));
             one.count = most; // whatever is freed by a thread that ends goes back at once
         }
+        __asm__ volatile("" : : "r"(this) : "memory"); // it is used after its end: nothing of this may be left out
     }
 
     /// At least `size` bytes, aligned as `std::malloc` does it; null when there is no memory.
@@ -43,6 +44,12 @@ public:
         if (to.count >= most) return std::free(memory);
         to.first = new (memory) block{to.first};
         ++to.count;
+    }
+
+    /// The same by the block's whole size, which may be of any allocator: for who does not know what was asked for.
+    void give_whole(void* memory, std::size_t usable) noexcept {
+        if (usable < size_of(0)) return std::free(memory);
+        give(memory, usable - (usable - size_of(0)) % 16);
     }
 
     /// How many blocks are kept that an allocation of `size` could have.

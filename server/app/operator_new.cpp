@@ -25,8 +25,7 @@ void* operator new(std::size_t size) {
 
 void operator delete(void* memory, std::size_t size) noexcept { store.give(memory, size); }
 
-// Of an incomplete type, or from code that was built without sized deallocation. The size is the whole block's,
-// which is in the same list as what was asked for.
-void operator delete(void* memory) noexcept { store.give(memory, ::malloc_usable_size(memory)); }
+// Of an incomplete type, or from code that was built without sized deallocation.
+void operator delete(void* memory) noexcept { store.give_whole(memory, ::malloc_usable_size(memory)); }
 
 #endif

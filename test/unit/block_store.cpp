@@ -31,7 +31,8 @@ BOOST_AUTO_TEST_CASE(a_kept_block_is_large_enough_whatever_it_was_before) {
         blocks_of_a_thread store;
         for (std::size_t size = 0; size <= blocks_of_a_thread::largest + 32; ++size) {
             void* const before = store.take(size);
-            store.give(before, sized ? size : ::malloc_usable_size(before));
+            if (sized) store.give(before, size);
+            else store.give_whole(before, ::malloc_usable_size(before));
             void* const after = store.take(size);
             BOOST_REQUIRE(::malloc_usable_size(after) >= size);
             BOOST_REQUIRE(reinterpret_cast<std::uintptr_t>(after) % alignof(std::max_align_t) == 0u);
@@ -48,6 +49,18 @@ BOOST_AUTO_TEST_CASE(what_the_c_library_gave_is_taken_back_as_well) {
         BOOST_REQUIRE(::malloc_usable_size(block) >= size);
         std::free(block);
     }
+}
+
+// Other allocators have blocks of 32 and 48 bytes, where the C library has 24, 40 and 56.
+BOOST_AUTO_TEST_CASE(a_block_of_another_allocator_is_kept_for_what_fits_into_it) {
+    blocks_of_a_thread store;
+    store.give_whole(std::malloc(56), 48);
+    BOOST_TEST(store.kept(56) == 0u);
+    BOOST_TEST(store.kept(40) == 1u);
+    store.give_whole(std::malloc(24), 16);
+    BOOST_TEST(store.kept(24) == 0u);
+    store.give_whole(nullptr, 0);
+    BOOST_TEST(store.kept(24) == 0u);
 }
 
 BOOST_AUTO_TEST_CASE(it_keeps_so_many_and_no_more) {
