@@ -198,7 +198,11 @@ BOOST_AUTO_TEST_CASE(a_reply_that_finds_no_memory_goes_to_a_file) {
         both.push_back(std::async(std::launch::async, [&] { return exchange(data); }));
     BOOST_TEST(upstream.wait_for_requests(1));
     upstream.open_gate();
-    for (auto& one : both) BOOST_TEST((one.get().bytes == data));
+    for (auto& one : both) {
+        const auto got = one.get();
+        BOOST_TEST_INFO("got " << got.bytes.size() << " bytes: " << got.bytes.substr(0, 60));
+        BOOST_TEST((got.bytes == data));
+    }
 }
 
 BOOST_AUTO_TEST_CASE(base64_both_ways) {
