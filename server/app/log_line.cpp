@@ -126,7 +126,7 @@ bool is_plain(std::string_view text) {
 }
 
 void write_escaped_ascii(line_writer& out, std::string_view text) {
-    for (const char c : text.substr(out.plain(text))) {
+    for (const char c : text) {
         const auto byte = static_cast<unsigned char>(c);
         if (plain_string[byte]) out << c;
         else if (c == '\n') out << "\\n";

@@ -97,8 +97,8 @@ std::string request_head(const head_opening& opening, const request& asked,
     add(id);
     // The identifier's 128 bits are the trace.
     add("\r\ntraceparent: 00-");
-    constexpr std::size_t groups[][2] = {{0, 8}, {9, 4}, {14, 4}, {19, 4}, {24, 12}};
-    for (const auto [begin, size] : groups) add(id.substr(begin, size)); // without the dashes
+    const std::array<char, 32> trace = asked.id().trace_id();
+    add({trace.data(), trace.size()});
     add("-");
     for (int shift = 60; shift >= 0; shift -= 4) *end++ = "0123456789abcdef"[(parent >> shift) & 0xf];
     add(asked.sampled() ? "-01" : "-00"); // W3C Trace Context §3.2.2.5
