@@ -1,10 +1,12 @@
 #!/usr/bin/env bash
 # Installs the system packages finpost needs on Debian 12, in sections:
 #
-#   docker/install-deps.sh [--build] [--runtime] [--unit-test] [--test] [--bench] [--with-containers]
+#   docker/install-deps.sh [--list] [--build] [--runtime] [--unit-test] [--test] [--bench]
+#                          [--with-containers]
 #
 # Without a section: --build. It installs what is missing and nothing else, says nothing when all is
 # well, never starts or enables a service, and is safe to run again. sudo is used only when not root.
+# --list prints the packages of the sections, one a line, and installs nothing.
 set -euo pipefail
 
 # Boost comes in two versions: 1.81 is meant, so the names say so. `libboost-dev` is 1.74, and the two
@@ -15,21 +17,28 @@ build=(g++ cmake ninja-build libboost1.81-dev libboost-url1.81-dev libboost-json
 runtime=(libtomlplusplus3 libprometheus-cpp-core1.0 libssl3 ca-certificates)
 unit_test=(libboost-test1.81-dev)
 # Software nobody here wrote to test against, what counts instructions, what reads YAML, a host's
-# logger, and what makes documentation and packages.
+# logger, and what makes documentation, packages (CPack calls `file`) and a Debian to install them in.
 test=("${unit_test[@]}" netcat-openbsd socat nginx libnginx-mod-stream haproxy openssl prometheus
-      python3 python3-yaml valgrind libspdlog-dev doxygen dpkg-dev pkgconf)
+      python3 python3-yaml valgrind libspdlog-dev nodejs doxygen dpkg-dev pkgconf file debootstrap)
 # What test/bench/run.sh draws, micro-benchmarks and isolates with.
 bench=(gnuplot-nox libbenchmark-dev python3 iproute2 util-linux)
 # An engine, and the hosts, routers and manifests around a container.
 engine=(podman runc netavark aardvark-dns iptables uidmap slirp4netns podman-compose debootstrap)
-containers=(python3 python3-yaml iproute2 iptables conntrack)
+containers=(python3 python3-yaml iproute2 iptables conntrack npm)
 
 # What a machine may have from elsewhere than Debian: installed only where the command is missing.
 have() { command -v "$1" >/dev/null 2>&1; }
-have node || test+=(nodejs)
+from_elsewhere() {
+    case $1 in
+    nodejs) have node ;;
+    npm) have npm ;;
+    *) false ;;
+    esac
+}
 docker_runs() { have docker && docker info >/dev/null 2>&1; }
-have npm || containers+=(npm)
 
+list=
+if [ "${1-}" = --list ]; then list=1 && shift; fi
 [ $# -gt 0 ] || set -- --build
 wanted=()
 for section in "$@"; do
@@ -41,7 +50,7 @@ for section in "$@"; do
     --bench) wanted+=("${bench[@]}") ;;
     --with-containers)
         wanted+=("${containers[@]}")
-        docker_runs || wanted+=("${engine[@]}")
+        [ -z "$list" ] && docker_runs || wanted+=("${engine[@]}")
         ;;
     -h | --help)
         sed -n '2,/^set /{/^set /d;s/^# \{0,1\}//;p}' "$0"
@@ -54,6 +63,11 @@ for section in "$@"; do
     esac
 done
 
+if [ -n "$list" ]; then
+    printf '%s\n' "${wanted[@]}" | sort -u
+    exit 0
+fi
+
 if ! have dpkg-query || ! have apt-get; then
     echo "$0: no apt-get here. finpost is built on Debian 12; it needs the like of: ${wanted[*]}" >&2
     exit 1
@@ -62,7 +76,7 @@ fi
 missing=()
 for package in "${wanted[@]}"; do
     status=$(dpkg-query -W -f='${db:Status-Status}' "$package" 2>/dev/null) || status=
-    [ "$status" = installed ] || missing+=("$package")
+    [ "$status" = installed ] || from_elsewhere "$package" || missing+=("$package")
 done
 [ ${#missing[@]} -gt 0 ] || exit 0
 
