@@ -1,5 +1,7 @@
 #include "load_exchange.hpp"
 
+#include "load_socket.hpp"
+
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
@@ -10,6 +12,8 @@
 namespace finpost {
 
 namespace {
+
+constexpr std::size_t always_at_once = 4 << 10; // for any kernel's buffer
 
 bool would_block() noexcept { return errno == EAGAIN || errno == EWOULDBLOCK; }
 
@@ -39,6 +43,7 @@ std::optional<load_outcome> load_exchange::start(int fd, const load_payloads& pa
     since_ = since;
     started_ = now;
     payload_ = payloads.make(n);
+    if (payloads.size() > always_at_once) reset_on_close(fd_, true);
     // A loopback connection is established by now: sending at once saves a turn of the event loop.
     return send(payloads);
 }
@@ -58,6 +63,7 @@ std::optional<load_outcome> load_exchange::send(const load_payloads& payloads) {
         }
         sent_ += static_cast<std::size_t>(n);
     }
+    if (payloads.size() > always_at_once) reset_on_close(fd_, false);
     ::shutdown(fd_, SHUT_WR);
     half_closed_ = true;
     return std::nullopt;

@@ -45,6 +45,7 @@ void slow_clients::open(const std::atomic<bool>& interrupted) {
     began_ = clock::now();
     for (std::size_t i = 0; i < clients_.size() && !interrupted; ++i) {
         clients_[i].fd = connect_from_many(target_, first_number + i);
+        if (clients_[i].fd >= 0) reset_on_close(clients_[i].fd, true);
         if (i % batch == batch - 1) std::this_thread::sleep_for(pause);
     }
     // A second for the first bytes, and a little for the gateway to take them.
@@ -91,6 +92,7 @@ slow_result slow_clients::finish(const std::atomic<bool>& interrupted, bool veri
             drop(one);
             continue;
         }
+        reset_on_close(one.fd, false);
         ::shutdown(one.fd, SHUT_WR);
         waiting.push_back(i);
     }

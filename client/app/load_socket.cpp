@@ -42,4 +42,9 @@ int connect_from_many(const socket_address& target, std::uint64_t n) noexcept {
     return -1;
 }
 
+void reset_on_close(int fd, bool on) noexcept {
+    const linger option{on ? 1 : 0, 0};
+    ::setsockopt(fd, SOL_SOCKET, SO_LINGER, &option, sizeof option);
+}
+
 } // namespace finpost

@@ -14,4 +14,8 @@ namespace finpost {
 /// loopback addresses in turn, as `n` says.
 int connect_from_many(const socket_address& target, std::uint64_t n) noexcept;
 
+/// Whether closing `fd` resets the connection, by this program or by its end: so that a part of a payload does not
+/// become a whole one at the gateway when the time is over or the program is killed.
+void reset_on_close(int fd, bool on) noexcept;
+
 } // namespace finpost

@@ -1,12 +1,16 @@
 // The command `finpost load`: what it counts, and how it ends.
 #include "support/child_process.hpp"
 #include "support/gateway_fixture.hpp"
+#include "support/inherited_listener.hpp"
+#include "support/tcp_peer.hpp"
 
 #include <boost/test/unit_test.hpp>
 
 #include <csignal>
 #include <set>
 #include <thread>
+
+#include <sys/socket.h>
 
 using namespace finpost;
 using namespace finpost::test;
@@ -57,6 +61,21 @@ BOOST_AUTO_TEST_CASE(large_payloads_are_verified_to_the_last_byte) {
     const finished run = load({to_string(address()), "-n", "4", "-c", "2", "--size", "5MiB", "--json"});
     BOOST_TEST(run.code == 0);
     BOOST_TEST(run.number("exchanges") == 4);
+}
+
+BOOST_AUTO_TEST_CASE(a_load_that_is_killed_leaves_no_half_payload) {
+    const inherited_listener port;
+    const timeval limit{20, 0};
+    ::setsockopt(port.fd(), SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof limit);
+    child_process child({FINPOST_PATH, "load", port.address(), "-n", "1", "-c", "1", "--size", "50MiB"});
+    // The first connection only sees whether anybody is there.
+    const peer_connection look(::accept4(port.fd(), nullptr, nullptr, SOCK_CLOEXEC));
+    peer_connection one(::accept4(port.fd(), nullptr, nullptr, SOCK_CLOEXEC));
+    BOOST_TEST(!one.read_at_least(1).empty());
+    child.signal(SIGKILL);
+    BOOST_TEST((child.wait() == 128 + SIGKILL));
+    BOOST_TEST(one.read_to_end().size() < (50u << 20));
+    BOOST_TEST(one.was_reset());
 }
 
 BOOST_AUTO_TEST_CASE(a_person_gets_a_few_lines) {
