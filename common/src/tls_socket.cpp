@@ -20,7 +20,7 @@ socket_state& state_of(BIO* one) noexcept { return *static_cast<socket_state*>(B
 
 int failed(BIO* one) noexcept {
     if (errno == EAGAIN || errno == EWOULDBLOCK) return -1;
-    state_of(one).error = errno;
+    if (state_of(one).error == 0) state_of(one).error = errno;
     BIO_clear_retry_flags(one);
     return -1;
 }
@@ -33,6 +33,10 @@ int read_socket(BIO* one, char* room, int size) noexcept {
     do n = ::recv(state.fd, room, static_cast<std::size_t>(size), MSG_DONTWAIT);
     while (n < 0 && errno == EINTR);
     if (n < 0) return failed(one);
+    if (n == 0 && state.error != 0) {
+        BIO_clear_retry_flags(one); // the kernel tells an error once, and then says 0
+        return -1;
+    }
     if (n == 0) {
         // For OpenSSL a FIN breaks the connection in both directions. It is told that nothing has come, so
         // that whoever sent it can still be told what is wrong.

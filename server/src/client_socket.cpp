@@ -1,5 +1,6 @@
 #include "client_socket.hpp"
 
+#include "linger.hpp"
 #include "spill_io.hpp"
 #include "tls_layer.hpp"
 
@@ -26,7 +27,7 @@ namespace finpost {
 
 namespace {
 
-error_code last_error() noexcept { return {errno, boost::system::system_category()}; }
+error_code error_of(int error) noexcept { return {error, boost::system::system_category()}; }
 
 constexpr auto as_result = asio::as_tuple(asio::use_awaitable);
 
@@ -45,7 +46,7 @@ asio::awaitable<std::tuple<error_code>> soon(asio::any_io_executor strand) {
 client_socket::client_socket(asio::any_io_executor strand, int fd, bool v6)
     : socket_(std::move(strand)), fd_(fd), v6_(v6) {}
 
-client_socket::~client_socket() { close(); }
+client_socket::~client_socket() { reset(); }
 
 void client_socket::secure(const tls_context& tls) {
     tls_ = std::make_unique<tls_layer>(tls, tls_connection::role::server, fd_);
@@ -84,9 +85,14 @@ result<std::size_t> client_socket::receive(std::span<std::byte> room, int flags)
     for (;;) {
         const ssize_t n = ::recv(fd_, room.data(), room.size(), flags);
         if (n > 0) return static_cast<std::size_t>(n);
-        if (n == 0) return error_code(asio::error::eof);
-        if (errno != EINTR) return last_error();
+        if (n == 0) return broken_ == 0 ? error_code(asio::error::eof) : error_of(broken_);
+        if (errno != EINTR) return failed(errno);
     }
+}
+
+error_code client_socket::failed(int error) noexcept {
+    if (broken_ == 0 && error != EAGAIN && error != EWOULDBLOCK) broken_ = error;
+    return error_of(error);
 }
 
 asio::awaitable<std::tuple<error_code>> client_socket::async_wait_readable() {
@@ -101,12 +107,15 @@ result<std::size_t> client_socket::write_some(std::span<const std::byte> data) n
     for (;;) {
         const ssize_t n = ::send(fd_, data.data(), data.size(), MSG_NOSIGNAL);
         if (n >= 0) return static_cast<std::size_t>(n);
-        if (errno != EINTR) return last_error();
+        if (errno != EINTR) return failed(errno);
     }
 }
 
 result<std::size_t> client_socket::send_piece(const payload& bytes, std::uint64_t from) {
-    return tls_ ? finpost::send_piece(*tls_, bytes, from) : finpost::send_piece(fd_, bytes, from);
+    if (tls_) return finpost::send_piece(*tls_, bytes, from);
+    const auto sent = finpost::send_piece(fd_, bytes, from);
+    if (sent.has_error() && sent.error() != reason::spill_failed) failed(sent.error().value());
+    return sent;
 }
 
 asio::awaitable<std::tuple<error_code>> client_socket::async_wait_writable() {
@@ -159,6 +168,7 @@ void client_socket::register_for_events() {
 void client_socket::shutdown_send() noexcept {
     finish();
     input_over_ = true;
+    reset_on_close(fd_, false); // first: what is written is complete, and has to arrive whatever happens
     ::shutdown(fd_, SHUT_WR);
 }
 
@@ -172,6 +182,7 @@ void client_socket::close() noexcept {
     if (fd_ < 0) return;
     // Whoever was cut must not take what it has got for an answer, unless it was told so.
     if (tls_ && !tls_->truncated()) tls_->close_notify();
+    reset_on_close(fd_, false);
     release();
 }
 
@@ -184,9 +195,9 @@ void client_socket::release() noexcept {
     fd_ = -1;
 }
 
+// It is so from the beginning, but for who waited in the backlog of a socket that somebody else has opened.
 void client_socket::reset() noexcept {
-    const linger at_once{1, 0};
-    if (fd_ >= 0) ::setsockopt(fd_, SOL_SOCKET, SO_LINGER, &at_once, sizeof at_once);
+    if (fd_ >= 0) reset_on_close(fd_, true);
     release();
 }
 

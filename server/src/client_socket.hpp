@@ -24,12 +24,17 @@ class tls_layer;
 ///
 /// It tries the system call first and waits only when it must: a payload is often there, FIN included,
 /// when the connection is accepted, and such a connection never needs to be registered for events.
-/// Belongs to its session's strand. Closes itself.
+/// Belongs to its session's strand.
+///
+/// Only `close` and `shutdown_send` say a FIN. Every other end is a RST, also the one that the kernel makes of a
+/// process that is killed: the listening socket's `reset_on_close` is that of those it accepts.
+///
+/// What has failed stays failed: the kernel tells an error once, and then says 0, which is no end.
 class client_socket {
 public:
     /// Takes the accepted, non-blocking descriptor `fd`.
     client_socket(boost::asio::any_io_executor strand, int fd, bool v6);
-    ~client_socket();
+    ~client_socket(); // by a RST
     client_socket(const client_socket&) = delete;
     client_socket& operator=(const client_socket&) = delete;
 
@@ -87,6 +92,7 @@ public:
 
 private:
     result<std::size_t> receive(std::span<std::byte> room, int flags) noexcept;
+    error_code failed(int error) noexcept;
     void register_for_events();
     void wait_for_reset();
     void release() noexcept;
@@ -96,6 +102,7 @@ private:
     bool v6_;
     std::shared_ptr<std::function<void()>> on_reset_; // empty inside once nobody wants to know
     bool input_over_ = false; // nothing of it is wanted any more
+    int broken_ = 0;          // the errno that the kernel has told, once
     std::unique_ptr<tls_layer> tls_; // null for plain TCP
 };
 

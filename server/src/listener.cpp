@@ -1,5 +1,6 @@
 #include "listener.hpp"
 
+#include "linger.hpp"
 #include "policy/address_filter.hpp"
 #include "policy/shortage.hpp"
 #include "policy/wait_queue.hpp"
@@ -36,11 +37,6 @@ namespace {
 constexpr int backlog = 4096;
 constexpr int batch = 32; // accepts after one readiness, before other events have their turn
 constexpr std::chrono::milliseconds back_off{100};
-
-void reset_when_closed(int fd) noexcept {
-    const linger at_once{1, 0};
-    ::setsockopt(fd, SOL_SOCKET, SO_LINGER, &at_once, sizeof at_once);
-}
 
 using reuse_port = asio::detail::socket_option::boolean<SOL_SOCKET, SO_REUSEPORT>;
 
@@ -79,6 +75,9 @@ void listen_on(tcp::acceptor& acceptor, const socket_address& address, bool shar
         // inherits it.
         const int on = 1;
         ::setsockopt(acceptor.native_handle(), SOL_SOCKET, SO_OOBINLINE, &on, sizeof on);
+        // Nor is the end of this process the end of a reply: it is a RST until somebody says that it is complete.
+        // That is inherited as well.
+        reset_on_close(acceptor.native_handle(), true);
         acceptor.bind(endpoint);
         acceptor.listen(backlog);
         acceptor.non_blocking(true);
@@ -320,14 +319,17 @@ void listener::refuse_at_once(unique_fd fd) const {
     context_->counters.accepted.add();
     context_->counters.refused_for(reason::busy).add();
     const refusal_style style = context_->config.on_refusal;
-    if (style == refusal_style::reset) reset_when_closed(fd.get());
-    if (style != refusal_style::line) return;
+    if (style == refusal_style::reset) return;
     try {
-        const std::string line = refusal_line(reason::busy, request_id::generate());
-        static_cast<void>(::send(fd.get(), line.data(), line.size(), MSG_NOSIGNAL));
-        drop_input(fd.get());
+        if (style == refusal_style::line) {
+            const std::string line = refusal_line(reason::busy, request_id::generate());
+            const ssize_t sent = ::send(fd.get(), line.data(), line.size(), MSG_NOSIGNAL);
+            if (sent != static_cast<ssize_t>(line.size())) return; // a part of it would be an answer
+            drop_input(fd.get());
+        }
+        reset_on_close(fd.get(), false);
     } catch (...) {
-        reset_when_closed(fd.get());
+        // No memory for a line: a reset.
     }
 }
 
@@ -335,7 +337,7 @@ void listener::refuse_at_once(unique_fd fd) const {
 void listener::deny(unique_fd fd, const socket_address& peer) const {
     context_->counters.accepted.add();
     context_->counters.refused_for(reason::denied).add();
-    if (context_->config.on_refusal != refusal_style::close) reset_when_closed(fd.get());
+    if (context_->config.on_refusal == refusal_style::close) reset_on_close(fd.get(), false);
     fd.reset();
     if (context_->config.access_log == access_log::off) return;
     const std::string who = to_string(peer);

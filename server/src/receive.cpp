@@ -105,8 +105,10 @@ asio::awaitable<error_code> receive(client_socket& socket, upload& coming,
             if (too_slow(into.size(), now - began - coming.paused, limits.min_rate)) co_return reason::too_slow;
             dog.progress();
             if (limits.stream_above && into.size() > *limits.stream_above) {
-                // Its end may be there already, and then its length is known.
-                if (socket.peek().error() != asio::error::eof) co_return error_code(asio::error::in_progress);
+                // Its end may be there already, and then its length is known. Of one that was cut there is no stream.
+                const error_code next = socket.peek().error();
+                if (!next || next == asio::error::would_block) co_return error_code(asio::error::in_progress);
+                if (next != asio::error::eof) co_return next;
             }
             // Try first, wait second; but a client that sends without a pause must not keep the thread.
             if (into.size() <= takes_turns_above) continue;

@@ -26,8 +26,9 @@ error_code tls_layer::noted(const transfer& step, readiness& to_wait) noexcept {
         return asio::error::would_block;
     }
     if (step.error == reason::tls_truncated) truncated_ = true;
-    else if (step.error) broken_ = true;
-    return step.ended ? error_code(asio::error::eof) : step.error;
+    else if (step.error && !broken_) broken_ = step.error;
+    if (!step.ended) return step.error;
+    return broken_ ? broken_ : error_code(asio::error::eof);
 }
 
 error_code tls_layer::handshake() noexcept {

@@ -10,7 +10,8 @@
 namespace finpost {
 
 /// TLS on a socket, in the words of the socket itself: a size, `error::would_block`, `error::eof` (which is
-/// the close_notify and nothing else), or what failed. Belongs to one strand.
+/// the close_notify and nothing else), or what failed. What has failed stays failed: no end comes after it.
+/// Belongs to one strand.
 class tls_layer {
 public:
     /// As of `tls_connection`.
@@ -50,7 +51,8 @@ private:
     readiness to_write_ = readiness::writable;
     bool reading_ = false; // the last read gave something
     bool mid_write_ = false;
-    bool agreed_ = false, broken_ = false, truncated_ = false, said_goodbye_ = false;
+    error_code broken_; // what failed first
+    bool agreed_ = false, truncated_ = false, said_goodbye_ = false;
 };
 
 } // namespace finpost

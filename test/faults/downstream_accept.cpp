@@ -1,6 +1,7 @@
 // Rows D13 to D16: who comes in, when nothing may, and how much is held for them.
 #include "faults/downstream_fixture.hpp"
 #include "faults/failing_accept.hpp"
+#include "faults/failing_send.hpp"
 
 #include <boost/test/unit_test.hpp>
 
@@ -156,6 +157,37 @@ BOOST_AUTO_TEST_CASE(D14_without_descriptors_one_client_is_refused_a_moment_and_
     for (std::size_t i = 3; i < 5; ++i) clients[i].close();
 }
 #endif
+
+// There is no session then, and no end but the one that was asked for: a line that is not whole is none.
+BOOST_AUTO_TEST_CASE(D14_whoever_is_refused_without_a_descriptor_reads_what_was_asked_for) {
+    const auto refused_in = [](refusal_style style, bool choked) {
+        downstream_fixture one;
+        one.config.on_refusal = style;
+        one.start();
+        if (choked) choke_on("finpost: busy");
+        auto held = one.hold_threads();
+        raw_client client = one.connect();
+        fail_accepts(EMFILE, 1); // the next one succeeds, with the spare descriptor
+        held.reset();
+        const auto got = client.read_to_end();
+        client.close();
+        choke_on({});
+        BOOST_TEST(one.refused(reason::busy) == 1u);
+        one.expect_served();
+        one.teardown();
+        return got;
+    };
+    const auto line = refused_in(refusal_style::line, false);
+    BOOST_TEST(refusal_reason(line.bytes) == "busy");
+    BOOST_TEST((line.how == raw_client::ending::fin));
+    const auto close = refused_in(refusal_style::close, false);
+    BOOST_TEST(close.bytes == "");
+    BOOST_TEST((close.how == raw_client::ending::fin));
+    const auto reset = refused_in(refusal_style::reset, false);
+    BOOST_TEST(reset.bytes == "");
+    BOOST_TEST((reset.how == raw_client::ending::reset));
+    BOOST_TEST((refused_in(refusal_style::line, true).how == raw_client::ending::reset));
+}
 
 BOOST_AUTO_TEST_CASE(D14_without_memory_it_waits_a_moment_and_goes_on) {
     start();

@@ -98,6 +98,24 @@ BOOST_AUTO_TEST_CASE(D4_a_reset_when_a_part_of_the_reply_is_out) {
     expect_served();
 }
 
+// Whether the end is there already is looked at before the stream begins: the look must not swallow the reset.
+BOOST_AUTO_TEST_CASE(D4_a_reset_right_behind_a_payload_never_completes_it) {
+    start();
+    std::size_t n = 0;
+    for (const std::size_t size : {1'001u, 2'000u, 4'096u, 5'000u, 20'000u, 100'000u}) {
+        BOOST_TEST_CONTEXT(size << " bytes") {
+            auto held = hold_threads(); // all of it is there when the gateway looks
+            connect().send(some_bytes(size)).reset();
+            held.reset();
+            const auto line = access_line(++n);
+            BOOST_TEST(line.at("outcome") == "aborted");
+            BOOST_TEST(line.at("reason") == "aborted_read");
+        }
+    }
+    BOOST_TEST(upstream.complete() == 0u);
+    expect_served();
+}
+
 BOOST_AUTO_TEST_CASE(D7_a_client_that_does_not_take_its_reply_is_reset) {
     config.reply_total = 300ms;
     upstream.on(1, [](conversation& talk) {
@@ -237,6 +255,38 @@ BOOST_AUTO_TEST_CASE(U5_an_upstream_that_is_cut_before_its_reply_ends_in_a_refus
     expect_refusal(got, reason::upstream_incomplete);
     BOOST_TEST(upstream.count() == 1u); // a stream is never sent twice
     expect_served();
+}
+
+// Without a length the close is the end of a body. It is none while the request is still on its way.
+BOOST_AUTO_TEST_CASE(U6_a_close_before_the_request_is_out_ends_no_body) {
+    for (const bool reset : {false, true}) {
+        fixture each;
+        each.service.on_status = status_policy::relay;
+        each.upstream.on(1, [reset](conversation& talk) {
+            talk.send("HTTP/1.1 413 Content Too Large\r\nConnection: close\r\n\r\nhalf of a");
+            talk.wait_for_gate();
+            if (reset) talk.reset();
+            talk.finish();
+        });
+        each.start();
+        raw_client client = each.begin();
+        BOOST_TEST(client.read_at_least(9) == "half of a");
+        each.upstream.open_gate();
+        each.expect_reset(client.read_to_end(), "upstream_incomplete");
+        client.close();
+        each.expect_served();
+        each.teardown();
+    }
+}
+
+BOOST_AUTO_TEST_CASE(U6_a_close_behind_the_whole_request_ends_a_body) {
+    service.on_status = status_policy::relay;
+    const auto got = answer([](conversation& talk) {
+        talk.send("HTTP/1.1 413 Content Too Large\r\nConnection: close\r\n\r\nall of it");
+        talk.finish();
+    });
+    BOOST_TEST(got.bytes == "all of it");
+    BOOST_TEST((got.how == ending::fin));
 }
 
 BOOST_AUTO_TEST_CASE(U17_a_connection_that_is_kept_is_not_trusted_with_a_stream) {

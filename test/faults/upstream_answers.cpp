@@ -295,4 +295,28 @@ BOOST_AUTO_TEST_CASE(U22_an_early_refusal_is_read_though_the_request_cannot_be_s
     }
 }
 
+// The failed send has taken the reset from the socket: what follows is a 0, and no end of a body.
+BOOST_AUTO_TEST_CASE(U22_an_early_refusal_without_a_length_is_not_whole_when_the_request_was_cut) {
+    service.on_status = status_policy::relay;
+    const auto begin = [](conversation& talk) {
+        talk.send("HTTP/1.1 413 Content Too Large\r\nConnection: close\r\n\r\n" + std::string(480, 'x'));
+    };
+    upstream.on(1, [begin](conversation& talk) {
+        begin(talk);
+        talk.reset();
+    });
+    upstream.on(2, [begin](conversation& talk) {
+        begin(talk);
+        talk.wait_for_gate(); // the rest is never read, and never sent
+        talk.reset();
+    });
+    start();
+    expect_refusal(exchange(some_bytes(12'000'000)), reason::upstream_incomplete);
+    auto second = std::async(std::launch::async, [this] { return exchange(some_bytes(12'000'000)); });
+    BOOST_TEST(upstream.wait_for_heads(2));
+    upstream.open_gate();
+    expect_refusal(second.get(), reason::upstream_incomplete);
+    BOOST_TEST(exchange("fine").bytes == "fine");
+}
+
 BOOST_AUTO_TEST_SUITE_END()

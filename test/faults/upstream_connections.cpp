@@ -1,5 +1,6 @@
 // Upstreams that cannot be reached, do not answer, or close as the request goes out.
 #include "faults/upstream_fixture.hpp"
+#include "support/tcp_peer.hpp"
 
 #include <atomic>
 #include <future>
@@ -172,6 +173,39 @@ BOOST_AUTO_TEST_CASE(U18_a_name_that_does_not_exist_delays_nobody) {
     for (std::size_t i = 1; i <= 10; ++i) BOOST_TEST(access_line(i).number("upstream_ms") < 1000);
     BOOST_TEST(!forwarder().endpoints().front().up);
     BOOST_TEST(forwarder().endpoints().back().up);
+}
+
+// However a request ends on its way: the service must not take the end for the request's.
+BOOST_AUTO_TEST_CASE(U3_a_request_that_is_given_up_half_way_ends_in_a_reset) {
+    service.total = 400ms;
+    upstream.on(1, [](conversation& talk) {
+        talk.wait_for_gate(); // the kernels' buffers fill up
+        talk.read_body();
+    });
+    start();
+    expect_refusal(exchange(some_bytes(12'000'000)), reason::upstream_timeout);
+    upstream.open_gate();
+    BOOST_TEST(upstream.wait_for_open_connections(0));
+    BOOST_TEST(upstream.requests().at(0).cut);
+    BOOST_TEST(upstream.requests().at(0).by_reset);
+    expect_served();
+}
+
+BOOST_AUTO_TEST_CASE(U17_an_idle_connection_that_is_let_go_ends_in_a_fin) {
+    service.keep_alive = 200ms;
+    std::promise<bool> ended;
+    tcp_peer peer([&](peer_connection& one) {
+        one.read_at_least(1);
+        one.send(response(200, "fine"));
+        one.read_to_end();
+        ended.set_value(one.was_reset());
+    });
+    service.endpoints = {url_of(parse_socket_address(to_string(peer.address())).value())};
+    start();
+    BOOST_TEST(exchange("x").bytes == "fine");
+    auto reset = ended.get_future();
+    BOOST_REQUIRE((reset.wait_for(20s) == std::future_status::ready));
+    BOOST_TEST(!reset.get());
 }
 
 BOOST_AUTO_TEST_SUITE_END()

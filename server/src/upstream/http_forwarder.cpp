@@ -310,8 +310,10 @@ asio::awaitable<error_code> http_forwarder::exchange(attempt& now, response_guar
     const auto remaining = std::max(now.until - clock::now(), clock::duration(1));
     now.dog.watch(watchdog::span::zero(), remaining, reason::upstream_timeout);
     prepare(now);
+    now.stream().begin_request();
     error_code unsent = send_some(now);
     if (unsent == asio::error::would_block) unsent = co_await send_rest(now);
+    if (!unsent) now.stream().end_request();
     if (unsent == reason::spill_failed) co_return unsent;
     now.cut = unsent.failed();
     now.head = std::string(); // most exchanges that are in flight wait from here on
@@ -414,7 +416,8 @@ response_guard::state http_forwarder::read_some(attempt& now, response_guard& gu
     const auto got = now.stream().read_some(room.first(std::min(room.size(), turn_size)));
     if (got.has_value()) return guard.received(*got);
     if (got.error() == asio::error::would_block) return response_guard::state::more;
-    if (got.error() == asio::error::eof) return guard.closed();
+    // The close that meets a request which is not out ends no body.
+    if (got.error() == asio::error::eof && !now.cut) return guard.closed();
     // With TLS 1.3 it says only now whether it takes this side's certificate (RFC 8446 §4.4.3).
     now.rejected = got.error() == reason::tls_handshake;
     if (now.rejected) tell_handshake(now, now.stream().failure());

@@ -51,6 +51,7 @@ asio::awaitable<error_code> streamed_exchange::run(upstream_stream& upstream, st
     upstream_ = &upstream;
     upload_over_.emplace(strand, clock::time_point::max());
     client_.on_cancel([this] { upstream_->cancel(); });
+    upstream_->begin_request();
     uploading_ = true;
     auto ended = [this](std::exception_ptr failed) {
         if (failed) {
@@ -101,6 +102,7 @@ asio::awaitable<void> streamed_exchange::upload(std::string_view head) {
             const std::span<const std::byte> data = framed(*got);
             failed = co_await send(data);
             whole_ = !failed && *got == 0;
+            if (whole_) upstream_->end_request();
         }
     }
     // From now on the answer is waited for. To a request that was cut it may still come (RFC 9112 §9.5).
@@ -185,7 +187,8 @@ response_guard::state streamed_exchange::read_some() {
     const auto got = upstream_->read_some(into.room());
     if (got.has_value()) return guard_.received(*got);
     if (got.error() == asio::error::would_block) return response_guard::state::more;
-    if (got.error() == asio::error::eof) return guard_.closed();
+    // A close that comes before the request is out ends no body.
+    if (got.error() == asio::error::eof && whole_) return guard_.closed();
     rejected_ = got.error() == reason::tls_handshake;
     return guard_.cut();
 }

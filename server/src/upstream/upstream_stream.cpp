@@ -1,5 +1,6 @@
 #include "upstream/upstream_stream.hpp"
 
+#include "linger.hpp"
 #include "spill_io.hpp"
 
 #include "finpost/watchdog.hpp"
@@ -44,20 +45,27 @@ upstream_stream::upstream_stream(tcp::socket socket, const tcp::endpoint& addres
     error_code ignored;
     socket_.set_option(tcp::no_delay(true), ignored);
     socket_.non_blocking(true, ignored);
+    // Not through Asio, whose destructors take its linger option back.
+    reset_on_close(socket_.native_handle(), true);
 }
 
 upstream_stream& upstream_stream::operator=(upstream_stream&& other) noexcept {
-    say_goodbye();
+    part();
     tls_ = std::move(other.tls_);
     socket_ = std::move(other.socket_);
     address_ = other.address_;
+    broken_ = other.broken_;
+    in_request_ = other.in_request_;
     return *this;
 }
 
-upstream_stream::~upstream_stream() { say_goodbye(); }
+upstream_stream::~upstream_stream() { part(); }
 
-void upstream_stream::say_goodbye() noexcept {
+void upstream_stream::part() noexcept {
+    if (!socket_.is_open()) return;
+    if (in_request_) return reset();
     if (tls_) tls_->close_notify();
+    reset_on_close(socket_.native_handle(), false);
 }
 
 void upstream_stream::secure(const tls_context& context, std::string_view host,
@@ -83,7 +91,7 @@ result<std::size_t> upstream_stream::read_some(std::span<std::byte> room) noexce
     if (tls_) return tls_->read_some(room);
     error_code ec;
     const std::size_t n = socket_.read_some(asio::buffer(room.data(), room.size()), ec);
-    if (ec) return ec;
+    if (ec) return noted(ec);
     return n;
 }
 
@@ -94,13 +102,22 @@ result<std::size_t> upstream_stream::write_some(std::span<const std::byte> first
                                                  asio::buffer(second.data(), second.size())};
     error_code ec;
     const std::size_t n = socket_.write_some(both, ec);
-    if (ec) return ec;
+    if (ec) return noted(ec);
     return n;
+}
+
+// What to say of it: an end only where nothing has failed before.
+error_code upstream_stream::noted(error_code failed) noexcept {
+    if (failed == asio::error::eof) return broken_ ? broken_ : failed;
+    if (failed != asio::error::would_block && !broken_) broken_ = failed;
+    return failed;
 }
 
 result<std::size_t> upstream_stream::send_piece(const payload& bytes, std::uint64_t from) {
     if (tls_) return finpost::send_piece(*tls_, bytes, from);
-    return finpost::send_piece(socket_.native_handle(), bytes, from);
+    const auto sent = finpost::send_piece(socket_.native_handle(), bytes, from);
+    if (sent.has_error() && sent.error() != reason::spill_failed) return noted(sent.error());
+    return sent;
 }
 
 asio::awaitable<std::tuple<error_code>> upstream_stream::async_wait_readable() {
@@ -121,22 +138,21 @@ void upstream_stream::cancel() noexcept {
 void upstream_stream::reset() noexcept {
     tls_.reset();
     error_code ignored;
-    socket_.set_option(tcp::socket::linger(true, 0), ignored);
-    socket_.close(ignored);
+    socket_.close(ignored); // by a RST, as it is from the beginning
 }
+
+bool upstream_stream::is_quiet() noexcept { return peek().error() == asio::error::would_block; }
+
+bool upstream_stream::has_bytes() noexcept { return peek().has_value(); }
 
 // Over TLS something may be there that is no byte of a response: the tickets of TLS 1.3.
-bool upstream_stream::is_quiet() noexcept {
-    if (tls_) return tls_->peek().error() == asio::error::would_block;
+result<std::size_t> upstream_stream::peek() noexcept {
+    if (tls_) return tls_->peek();
     char byte = 0;
-    return ::recv(socket_.native_handle(), &byte, 1, MSG_PEEK | MSG_DONTWAIT) < 0 &&
-           (errno == EAGAIN || errno == EWOULDBLOCK);
-}
-
-bool upstream_stream::has_bytes() noexcept {
-    if (tls_) return tls_->peek().has_value();
-    char byte = 0;
-    return ::recv(socket_.native_handle(), &byte, 1, MSG_PEEK | MSG_DONTWAIT) > 0;
+    const ssize_t n = ::recv(socket_.native_handle(), &byte, 1, MSG_PEEK | MSG_DONTWAIT);
+    if (n > 0) return static_cast<std::size_t>(n);
+    if (n == 0) return noted(asio::error::eof);
+    return noted({errno, boost::system::system_category()});
 }
 
 asio::awaitable<error_code> shake_hands(upstream_stream& stream, watchdog& dog) {

@@ -18,7 +18,11 @@ class payload;
 class watchdog;
 
 /// A connection to an endpoint: TCP, or TLS on it. Whoever reads and writes does not know which. Movable;
-/// closes itself, over TLS with a close_notify, whose answer is not waited for.
+/// closes itself, over TLS with a close_notify, whose answer is not waited for. While a request is on its way
+/// out it ends in a RST and without a close_notify, whatever ends it, so that what was sent of it cannot be taken
+/// for all; when the process is killed it does in any case.
+///
+/// What has failed stays failed: the kernel tells an error once, and then says 0, which is no end.
 class upstream_stream {
 public:
     using tcp = boost::asio::ip::tcp;
@@ -53,10 +57,13 @@ public:
     /// Of a spilled payload, from `from` on and some 256 KiB at the most; `reason::spill_failed` when its file
     /// cannot be read, as `errno` says.
     result<std::size_t> send_piece(const payload& bytes, std::uint64_t from);
+    /// Between these a request is on its way out.
+    void begin_request() noexcept { in_request_ = true; }
+    void end_request() noexcept { in_request_ = false; }
     boost::asio::awaitable<std::tuple<error_code>> async_wait_readable();
     boost::asio::awaitable<std::tuple<error_code>> async_wait_writable();
     void cancel() noexcept;
-    /// Closes with a RST, and over TLS without a close_notify: what was sent cannot be taken for complete.
+    /// Closes as if a request were on its way out.
     void reset() noexcept;
 
     /// Nothing is there to be read, and no end: fit for another exchange.
@@ -65,11 +72,15 @@ public:
     bool has_bytes() noexcept;
 
 private:
-    void say_goodbye() noexcept;
+    void part() noexcept;
+    error_code noted(error_code failed) noexcept;
+    result<std::size_t> peek() noexcept;
 
     tcp::socket socket_;
     tcp::endpoint address_;
     std::unique_ptr<tls_layer> tls_; // null for plain TCP
+    error_code broken_;              // what the kernel has told, once
+    bool in_request_ = false;
 };
 
 /// Goes through with the handshake, as long as the watchdog lets it. Success, the watchdog's error, or why it
