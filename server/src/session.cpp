@@ -89,7 +89,7 @@ bool session::admitted() {
     return undecided();
 }
 
-// What is due before the payload. Somebody who says nothing at all is a probe, here as well.
+// What is due before the payload. Somebody who goes without a word is a probe, here as well.
 asio::awaitable<void> session::introduce() {
     enter(session_stage::handshake);
     preamble& first = *client_.first;
@@ -132,12 +132,13 @@ void session::identify(const proxy_parser& header) {
 void session::introduced(error_code failed) {
     if (!failed) return;
     const bool refusable = failed.category() == reason_category();
-    if (!client_.first->begun && failed != reason::draining) {
-        outcome_ = outcome::probe;
+    if (!client_.first->begun && !refusable) {
+        outcome_ = outcome::probe; // the client has ended it, not a limit
     } else if (!refusable) {
         abort("aborted_read");
     } else {
         refuse(to_reason(failed));
+        unsaid_ = mute_ && !client_.first->begun; // nor is there an alert
         if (failed == reason::draining) return;
         const std::string peer = to_string(client_.peer);
         const bool header = failed == reason::proxy_protocol;
@@ -153,8 +154,9 @@ void session::received(error_code ended, const upload& coming) {
     eof_ = !ended;
     context_.counters.payload_bytes.add(received_.value());
     const bool refusable = ended.category() == reason_category();
-    const bool silence = ended == reason::receive_timeout || ended == reason::tls_truncated;
-    if (received_.value() == 0 && (!ended || !refusable || silence))
+    // Who is only late must not take the end for an answer: a probe is what the client itself has ended.
+    const bool by_client = !refusable || ended == reason::tls_truncated;
+    if (received_.value() == 0 && by_client)
         outcome_ = outcome::probe;
     else if (coming.fault)
         refuse_text(*coming.fault);
@@ -338,14 +340,16 @@ asio::awaitable<void> session::send_refusal() {
     enter(session_stage::refuse);
     const refusal_style style = context_.config.on_refusal;
     if (style == refusal_style::reset || kept_out_) co_return;
+    if (style == refusal_style::close) unsaid_ = false;
     if (style == refusal_style::line && !mute_) {
         const std::string line = refusal_line(why_, id_);
         const auto data = std::as_bytes(std::span(line));
         const write_limits limits(context_.config.linger);
         error_code failed = co_await write_all(socket_, data, limits, dog_, written_);
         if (failed && failed.category() != reason_category()) note_reset();
+        unsaid_ = failed.failed(); // a part of the line would be an answer
     }
-    co_await part_from_client();
+    if (!unsaid_) co_await part_from_client();
 }
 
 // Closing while the client is still sending would be a reset.
@@ -362,7 +366,7 @@ void session::close() noexcept {
     const bool cut = outcome_ == outcome::aborted || outcome_ == outcome::none;
     const refusal_style style = context_.config.on_refusal;
     const bool denied = kept_out_ && style != refusal_style::close;
-    const bool rude = outcome_ == outcome::refused && (style == refusal_style::reset || denied);
+    const bool rude = outcome_ == outcome::refused && (style == refusal_style::reset || denied || unsaid_);
     if (cut || rude) socket_.reset();
     else socket_.close(); // after the EOF everything was read, so this is a FIN
 }

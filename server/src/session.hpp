@@ -133,6 +133,7 @@ private:
     std::string_view aborted_why_;
     bool mute_ = false;        // the client waits for TLS, and would not understand a line
     bool kept_out_ = false;    // by its address, as the proxy tells it
+    bool unsaid_ = false;      // why it is refused could not be said: its end must be no FIN
     bool eof_ = false;         // the client has half-closed
     bool client_gone_ = false; // it has reset the connection since
     bool recorded_ = false;    // counted and logged

@@ -1,5 +1,6 @@
 // Rows D1 to D4, D9 to D12, D17 and D18: payloads that are cut, too large, too slow, or never end.
 #include "faults/downstream_fixture.hpp"
+#include "faults/failing_send.hpp"
 
 #include <boost/test/unit_test.hpp>
 
@@ -81,6 +82,24 @@ BOOST_AUTO_TEST_CASE(D9_a_client_that_never_stops_sending_is_cut_in_time) {
     BOOST_TEST(refused(reason::too_large) == 1u);
 }
 
+BOOST_AUTO_TEST_CASE(D9_a_refusal_that_cannot_be_written_whole_ends_in_a_reset) {
+    config.max_payload = 10'000;
+    config.linger = 300ms;
+    start();
+    for (const bool half_closed : {false, true}) {
+        choke_on("finpost: too_large");
+        raw_client client = connect();
+        client.send(some_bytes(10'001));
+        if (half_closed) client.half_close();
+        const auto got = client.read_to_end();
+        choke_on({});
+        BOOST_TEST(refusal_reason(got.bytes) == "");
+        BOOST_TEST((got.how == raw_client::ending::reset));
+    }
+    BOOST_TEST(refused(reason::too_large) == 2u);
+    expect_served();
+}
+
 BOOST_AUTO_TEST_CASE(D3_a_payload_without_an_end_is_refused_when_nothing_comes) {
     config.receive_idle = 200ms;
     start();
@@ -118,17 +137,54 @@ BOOST_AUTO_TEST_CASE(D1_whoever_goes_on_sending_has_time) {
     BOOST_TEST(client.read_to_end().bytes == std::string(35, 'x'));
 }
 
-BOOST_AUTO_TEST_CASE(D2_a_connection_that_never_says_anything_is_a_probe) {
+// The client may just be late: its payload would be thrown away, and a bare FIN be its reply.
+BOOST_AUTO_TEST_CASE(D2_a_connection_that_never_says_anything_is_refused_and_told_so) {
     config.receive_idle = 200ms;
     start();
     raw_client client = connect();
-    const auto got = client.read_to_end();
+    expect_refusal(client.read_to_end(), reason::receive_timeout);
+    BOOST_TEST(access_line().at("bytes_in") == "0");
+    BOOST_TEST(access_line().number("receive_ms") >= 190);
+    BOOST_TEST(counters.probes.value() == 0u);
+    BOOST_TEST(log.count("probe") == 0u);
+    expect_served();
+    expect_nothing_forwarded();
+}
+
+BOOST_AUTO_TEST_CASE(D2_a_payload_that_comes_behind_the_limit_is_not_answered_with_nothing) {
+    config.receive_idle = 200ms;
+    start();
+    raw_client client = connect();
+    BOOST_TEST(line_with("receive_timeout").at("outcome") == "refused");
+    client.send("late").half_close();
+    expect_refusal(client.read_to_end(), reason::receive_timeout);
+    expect_served();
+    expect_nothing_forwarded();
+}
+
+BOOST_AUTO_TEST_CASE(D2_where_refusals_are_resets_so_is_this_one) {
+    config.receive_idle = 200ms;
+    config.on_refusal = refusal_style::reset;
+    start();
+    const auto got = connect().read_to_end();
+    BOOST_TEST(got.bytes == "");
+    BOOST_TEST((got.how == raw_client::ending::reset));
+    BOOST_TEST(access_line().at("reason") == "receive_timeout");
+    BOOST_TEST(refused(reason::receive_timeout) == 1u);
+}
+
+// A limit that ended it is one thing, the client that did another.
+BOOST_AUTO_TEST_CASE(D11_a_client_that_waits_and_goes_without_a_byte_is_a_probe) {
+    start();
+    raw_client by_fin = connect(), by_reset = connect();
+    BOOST_TEST(log.wait_for("accepted", 2));
+    by_fin.half_close();
+    by_reset.reset();
+    const auto got = by_fin.read_to_end();
     BOOST_TEST(got.bytes == "");
     BOOST_TEST((got.how == raw_client::ending::fin));
-    BOOST_TEST(log.wait_for("probe"));
-    BOOST_TEST(counters.probes.value() == 1u);
+    BOOST_TEST(log.wait_for("probe", 2));
     BOOST_TEST(log.count("exchange") == 0u);
-    expect_served();
 }
 
 BOOST_AUTO_TEST_CASE(D1_an_upload_slower_than_allowed_is_refused) {

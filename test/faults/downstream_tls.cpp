@@ -42,14 +42,41 @@ BOOST_AUTO_TEST_CASE(D19_a_handshake_that_stalls_ends_with_its_deadline) {
     BOOST_TEST(refused(reason::tls_handshake) == 1u);
 }
 
-BOOST_AUTO_TEST_CASE(D19_one_that_says_nothing_is_a_probe_when_the_deadline_comes) {
+// Nobody knows whether it would understand a line.
+BOOST_AUTO_TEST_CASE(D19_one_that_says_nothing_until_the_deadline_is_reset) {
     if (!ready()) return;
     config.tls_handshake = 200ms;
     start();
     raw_client silent = connect();
+    const auto got = silent.read_to_end();
+    BOOST_TEST(got.bytes == "");
+    BOOST_TEST((got.how == raw_client::ending::reset));
+    BOOST_TEST(failed() == "it took too long");
+    BOOST_TEST(access_line().at("reason") == "tls_handshake");
+    BOOST_TEST(counters.probes.value() == 0u);
+    expect_served();
+}
+
+BOOST_AUTO_TEST_CASE(D19_one_that_goes_before_it_has_said_anything_is_a_probe) {
+    if (!ready()) return;
+    start();
+    raw_client silent = connect();
+    BOOST_TEST(log.wait_for("accepted"));
+    silent.half_close();
     BOOST_TEST((silent.read_to_end().how == raw_client::ending::fin));
     BOOST_TEST(until_probes(1));
     BOOST_TEST(log.count("handshake failed") == 0u);
+}
+
+BOOST_AUTO_TEST_CASE(D19_one_that_says_nothing_over_tls_is_told_so) {
+    if (!ready()) return;
+    config.receive_idle = 200ms;
+    start();
+    tls_client silent(address(), client());
+    BOOST_TEST(!silent.handshake());
+    const auto got = silent.read_to_end();
+    BOOST_TEST(refusal_reason(got.bytes) == "receive_timeout");
+    BOOST_TEST((got.how == ending::close_notify));
 }
 
 BOOST_AUTO_TEST_CASE(D19_stalled_handshakes_have_their_share_and_no_more) {
@@ -169,6 +196,23 @@ BOOST_AUTO_TEST_CASE(D19_a_reset_in_the_payload_is_aborted_as_without_tls) {
     BOOST_TEST(upstream.count() == 0u);
 }
 
+// As in a stream of plain TCP: the look that has met the reset must not swallow it.
+BOOST_AUTO_TEST_CASE(D19_a_reset_right_behind_a_payload_is_aborted_as_without_tls) {
+    if (!ready()) return;
+    config.stream_above = 1'000;
+    start();
+    tls_client client(address(), this->client());
+    BOOST_TEST(!client.handshake());
+    BOOST_TEST(until([this] { return sessions() == 1u; }));
+    auto held = hold_threads();
+    client.send(std::string(2'000, 'x'));
+    client.raw().reset();
+    held.reset();
+    BOOST_TEST(access_line().at("outcome") == "aborted");
+    BOOST_TEST(access_line().at("reason") == "aborted_read");
+    BOOST_TEST(upstream.complete() == 0u);
+}
+
 BOOST_AUTO_TEST_CASE(D19_a_stop_in_the_handshake_does_not_wait_for_it) {
     if (!ready()) return;
     start();
@@ -177,7 +221,7 @@ BOOST_AUTO_TEST_CASE(D19_a_stop_in_the_handshake_does_not_wait_for_it) {
     BOOST_TEST(until([this] { return sessions() == 1u; }));
     auto drained = drain(20s);
     const auto began = std::chrono::steady_clock::now();
-    BOOST_TEST((stalled.read_to_end().how == raw_client::ending::fin));
+    BOOST_TEST((stalled.read_to_end().how != raw_client::ending::timeout));
     BOOST_TEST((std::chrono::steady_clock::now() - began < 4s));
     stalled.close();
     BOOST_TEST(completes(drained));

@@ -70,7 +70,7 @@ struct metrics {
     counter replied;  ///< the complete reply was written
     std::array<counter, all_reasons.size()> refused; ///< in the order of `all_reasons`
     counter aborted;  ///< reset by the client, or the reply could not be written
-    counter probes;   ///< ended without a byte
+    counter probes;   ///< ended by the client without a byte
     counter cut;      ///< in flight when a stop ended them: refused with `draining`, or aborted
 
     counter payload_bytes; ///< received, before decoding
