@@ -122,7 +122,9 @@ void tls_connection::set_peer(std::string_view text) {
     if (is_address(name)) {
         done = X509_VERIFY_PARAM_set1_ip_asc(SSL_get0_param(ssl_.get()), name.c_str()) == 1;
     } else {
-        SSL_set_hostflags(ssl_.get(), X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS);
+        // By its subjectAltName alone (RFC 9525 §6.3): a common name is whatever somebody called it.
+        SSL_set_hostflags(ssl_.get(), X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS |
+                                          X509_CHECK_FLAG_NEVER_CHECK_SUBJECT);
         done = SSL_set1_host(ssl_.get(), name.c_str()) == 1 &&
                SSL_set_tlsext_host_name(ssl_.get(), name.c_str()) == 1;
     }

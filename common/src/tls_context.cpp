@@ -121,6 +121,8 @@ private:
         auto found = read_trust(options_.ca);
         if (!found) return wrong(option::ca, found.error().message);
         X509_STORE* const store = SSL_CTX_get_cert_store(native());
+        // An authority in between is believed without its root: the owner may not want to believe all of those.
+        X509_STORE_set_flags(store, X509_V_FLAG_PARTIAL_CHAIN);
         for (const x509_ptr& one : found->certificates) {
             X509_STORE_add_cert(store, one.get());
             if (tell) SSL_CTX_add_client_CA(native(), one.get());

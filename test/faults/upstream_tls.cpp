@@ -131,6 +131,34 @@ BOOST_AUTO_TEST_CASE(U19_a_service_that_cannot_prove_who_it_is_gets_nothing) {
     BOOST_TEST(n == 5u);
 }
 
+// RFC 9525: a common name is whatever somebody called it.
+BOOST_AUTO_TEST_CASE(U19_a_common_name_proves_nothing) {
+    if (!ready()) return;
+    made->make("old", {.name = "server.test", .alternatives = ""});
+    serve("old");
+    begin();
+    expect_unreachable("hostname mismatch");
+}
+
+BOOST_AUTO_TEST_CASE(U19_an_authority_in_between_may_be_trusted_alone) {
+    if (!ready()) return;
+    made->make("middle", {.name = "in between", .alternatives = "", .authority = true});
+    made->make("leaf", {.signer = "middle"});
+    made->make("other");
+    serve("leaf");
+    service.tls.ca = made->path("middle.pem");
+    begin();
+    BOOST_TEST(exchange("hello").bytes == "hello");
+    // What the root has signed itself is not believed by that.
+    fixture each;
+    each.made = made;
+    each.serve("other");
+    each.service.tls.ca = made->path("middle.pem");
+    each.begin();
+    each.expect_unreachable("unable to get local issuer certificate");
+    each.teardown();
+}
+
 BOOST_AUTO_TEST_CASE(U19_an_unknown_authority_is_not_believed) {
     if (!ready()) return;
     const certificates strangers;

@@ -27,7 +27,8 @@ void certificates::make(const std::string& file, const wanted& one) {
     openssl({"req", "-new", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-noenc",
              "-keyout", path(file + ".key"), "-out", path(file + ".csr"), "-subj",
              "/CN=" + one.name});
-    std::string extensions = "basicConstraints = CA:FALSE\n";
+    std::string extensions = one.authority ? "basicConstraints = critical,CA:TRUE\nkeyUsage = critical,keyCertSign,cRLSign\n"
+                                           : "basicConstraints = CA:FALSE\n";
     if (!one.alternatives.empty()) extensions += "subjectAltName = " + one.alternatives + "\n";
     write(file + ".ext", extensions);
     std::vector<std::string> arguments{"ca",         "-batch",    "-notext",
@@ -36,7 +37,7 @@ void certificates::make(const std::string& file, const wanted& one) {
                                        "-startdate", one.from,    "-enddate",
                                        one.until,    "-keyfile"};
     if (one.self_signed) arguments.insert(arguments.end(), {path(file + ".key"), "-selfsign"});
-    else arguments.insert(arguments.end(), {path("ca.key"), "-cert", path("ca.pem")});
+    else arguments.insert(arguments.end(), {path(one.signer + ".key"), "-cert", path(one.signer + ".pem")});
     openssl(std::move(arguments));
 }
 

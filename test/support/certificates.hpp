@@ -20,8 +20,10 @@ public:
         std::string alternatives = "DNS:server.test"; ///< empty: none; or "DER:..."
         std::string from = "20200101000000Z", until = "20450101000000Z";
         bool self_signed = false;
+        bool authority = false;      ///< it may sign others
+        std::string signer = "ca";   ///< whose files sign it
     };
-    /// Makes `file`.pem and `file`.key, signed by the authority unless it is to sign itself.
+    /// Makes `file`.pem and `file`.key, signed by the signer unless it is to sign itself.
     void make(const std::string& file, const wanted& one);
     void make(const std::string& file) { make(file, wanted{}); }
 
