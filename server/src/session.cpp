@@ -228,6 +228,7 @@ asio::awaitable<void> session::stream(watchdog::clock::duration paused) {
     client_stream both(socket_, received_, written_, context_.config, dog_, std::move(start));
     request asked(payload(&context_.budget), client_.peer, client_.local, id_, dog_, sampled_,
                   std::move(tls_peer_name_), true);
+    asked.spills(&context_.spills);
     try {
         dog_.rest(); // until a client or an upstream is waited for
         reply given = co_await context_.streams(std::move(asked), both);
@@ -265,9 +266,15 @@ void session::streamed(const client_stream& both) {
     if (client_gone_ && !finishes) abort("aborted_handle");
     else if (by_reset) abort(eof_ ? "aborted_reply" : "aborted_read");
     else if (both.reply_late()) abort(failed == reason::too_slow ? to_string(reason::too_slow) : "aborted_reply");
+    else if (failed == reason::draining && !begun) refuse(why_stopped());
     else if (failed || answer_.refused()) refuse_or_cut(failed ? to_reason(failed) : answer_.why(), begun);
     else if (client_gone_) abort("aborted_reply");
     else outcome_ = outcome::replied;
+}
+
+// The handler knows whether anything was sent on; if it has an answer already, all was.
+reason session::why_stopped() const noexcept {
+    return answer_.refused() ? answer_.why() : reason::upstream_incomplete;
 }
 
 // Who has a part of an answer must not take it, or a line behind it, for the whole.
@@ -326,7 +333,9 @@ void session::replied(error_code failed) {
     } else if (!failed) {
         outcome_ = outcome::replied;
     } else if (dog_.stopped() && written_.value() == 0 && !socket_.mid_write()) {
-        refuse(reason::draining); // not a byte of the answer is out: a refusal can still be read
+        // Not a byte of the answer is out: a refusal can still be read. But the work was done, and `draining`
+        // would ask for it again.
+        refuse(reason::upstream_incomplete);
     } else if (failed == reason::spill_failed && written_.value() == 0 && !socket_.mid_write()) {
         refuse(reason::spill_failed);
     } else if (failed == reason::too_slow) {
@@ -440,7 +449,8 @@ void session::record() noexcept {
 // An exchange that was in flight and did not get to its end because the gateway stopped.
 bool session::cut_by_stop() const noexcept {
     const bool unfinished = outcome_ == outcome::aborted ||
-                            (outcome_ == outcome::refused && why_ == reason::draining);
+                            (outcome_ == outcome::refused &&
+                             (why_ == reason::draining || why_ == reason::upstream_incomplete));
     return unfinished && received_.value() > 0 && dog_.stopped() && dog_.error() == reason::draining;
 }
 

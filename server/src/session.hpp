@@ -96,6 +96,7 @@ private:
     boost::asio::awaitable<void> stream(watchdog::clock::duration paused);
     void payload_ended();
     void streamed(const client_stream& both);
+    reason why_stopped() const noexcept;
     void refuse_or_cut(reason why, bool begun);
     void encode();
     bool send_reply_at_once();

@@ -26,9 +26,21 @@ struct answers_fixture : upstream_fixture {
                 expect_refusal(meet_fault(), why);
                 expect_sent_once(at + 1);
                 expect_connection_given_up();
+                expect_cause_told(at + 1, why);
             }
         }
         BOOST_TEST(refused(why) == answers.size());
+    }
+
+    // The n-th refusal has a line in the log that says what is wrong, and where.
+    void expect_cause_told(std::size_t n, reason why) {
+        BOOST_REQUIRE(log.wait_for("upstream response refused", n));
+        const auto line = log.of("upstream response refused").at(n - 1);
+        BOOST_TEST(line.at("reason") == to_string(why));
+        BOOST_TEST(line.at("endpoint") == to_string(upstream.address()));
+        BOOST_TEST(line.at("what") != "");
+        BOOST_TEST(line.number("offset") >= 0);
+        BOOST_TEST(line.at("id").size() == 36u);
     }
 };
 
@@ -93,12 +105,59 @@ BOOST_AUTO_TEST_CASE(U7_malformed_heads_are_refused) {
             ok + "X : space\r\n" + end,
             ok + "X: bare\rreturn\r\n" + end,
             ok + std::string("X: n\0l\r\n", 8) + end,
-            ok + "X: bare newline\n" + end + "\r\n\r\n",
             ok + "no colon\r\n" + end,
             ok + ": no name\r\n" + end,
             "SSH-2.0-OpenSSH_9.2\r\n\r\n",
         },
         reason::upstream_invalid);
+}
+
+// They greet, or send one wrong line, and wait: no time limit has to pass.
+BOOST_AUTO_TEST_CASE(U7_a_service_that_is_no_http_is_known_by_its_first_bytes) {
+    using namespace std::string_literals;
+    expect_all_refused(
+        {
+            "SSH-2.0-OpenSSH_9.2p1\r\n"s,
+            "220 mail.example ESMTP ready\r\n"s,
+            "J\0\0\0\x0a" "8.0.36\0"s,
+            "\x15\x03\x01\0\x02\x02\x46"s,
+            "\0\0\x12\x04\0\0\0\0\0"s,
+            "hello there\n"s,
+            "HTTP/1.1 two hundred\r\n"s,
+            ok + "X: fine\r\nX : not\r\n",
+            chunked + "5\r\nhello\r\nzz",
+        },
+        reason::upstream_invalid);
+    for (const auto& line : log.of("exchange")) BOOST_TEST(line.number("upstream_ms") < 5'000); // of 30 s
+}
+
+BOOST_AUTO_TEST_CASE(U7_http_0_9_is_no_response_whose_end_is_missing) {
+    fault(scripted_upstream::raw_then_fin("hello there\n"));
+    start();
+    expect_fault_refused(reason::upstream_invalid);
+}
+
+// Scripts behind small servers end their lines like this (RFC 9112 §2.2); the connection is not used again.
+BOOST_AUTO_TEST_CASE(U7_a_bare_line_feed_in_a_head_is_taken) {
+    const std::vector<std::string> answers{
+        "HTTP/1.1 200 OK\r\nContent-type: text/plain\n\n5\n",
+        "HTTP/1.0 200 Script output follows\r\nServer: SimpleHTTP/0.6\r\nContent-Type: text/plain\n\n5\n",
+        "HTTP/1.1 200 OK\nContent-Length: 2\n\n5\n",
+        "HTTP/1.1 200 OK\r\nContent-Length: 2\n\r\n5\n",
+    };
+    std::atomic<std::size_t> at{0};
+    fault([&](conversation& talk) {
+        talk.send(answers.at(at));
+        if (at < 2) talk.finish(); // without a length the end is the end
+    });
+    start();
+    for (; at < answers.size(); ++at) {
+        BOOST_TEST_CONTEXT(answers[at]) {
+            BOOST_TEST(meet_fault().bytes == "5\n");
+            expect_sent_once(at + 1);
+            expect_connection_given_up();
+        }
+    }
 }
 
 BOOST_AUTO_TEST_CASE(U8_two_ideas_of_the_length_are_refused) {
@@ -158,8 +217,24 @@ BOOST_AUTO_TEST_CASE(U11_chunk_garbage_is_refused) {
             chunked + "5;" + std::string(1 << 20, 'x') + "\r\nhello\r\n0\r\n\r\n",
             chunked + "5\r\nhello\r\n0\r\n" + trailers + "\r\n",
             chunked + "5\r\nhello\r\n0\r\nno trailer\r\n\r\n",
+            chunked + "5\r\nhello\r\n0\r\na b: c\r\n\r\n",
+            chunked + "5\r\nhello\r\n0\r\na: b\r\n c: d\r\n\r\n",
+            chunked + "5\r\nhello\r\n0\r\na: \x7f\r\n\r\n",
+            chunked + "5;a\x7f\r\nhello\r\n0\r\n\r\n",
+            chunked + std::string(200, '0') + "5\r\nhello\r\n0\r\n\r\n",
         },
         reason::upstream_invalid);
+}
+
+BOOST_AUTO_TEST_CASE(U11_what_is_taken_in_a_short_reply_is_taken_in_a_long_one) {
+    std::string padded = chunked, body;
+    for (int i = 0; i < 5'000; ++i) {
+        padded += "64    \r\n" + some_bytes(100) + "\r\n";
+        body += some_bytes(100);
+    }
+    fault(padded + "0     \r\n\r\n");
+    start();
+    BOOST_TEST((meet_fault().bytes == body));
 }
 
 BOOST_AUTO_TEST_CASE(U12_fields_in_a_trailer_change_nothing) {
@@ -171,11 +246,11 @@ BOOST_AUTO_TEST_CASE(U12_fields_in_a_trailer_change_nothing) {
     BOOST_TEST(upstream.connections() == 1u); // it was kept
 }
 
-BOOST_AUTO_TEST_CASE(U13_interim_responses_are_passed_over_and_few) {
+BOOST_AUTO_TEST_CASE(U13_interim_responses_are_passed_over_and_bounded) {
     const std::string hint = "HTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\n";
     std::string hints, many;
-    for (int i = 0; i < 10; ++i) hints += hint;
-    many = hints + hint;
+    for (int i = 0; i < 1'000; ++i) hints += hint;
+    many = hints + hints; // more than 64 KiB
     std::atomic<std::size_t> at{0};
     const std::vector<std::string> answers{
         "HTTP/1.1 100 Continue\r\n\r\n" + response(200, "final"),
@@ -199,11 +274,14 @@ BOOST_AUTO_TEST_CASE(U14_a_status_without_a_body_has_none) {
     const std::vector<std::string> answers{
         "HTTP/1.1 204 No Content\r\nContent-Length: 5\r\n\r\nhello",
         "HTTP/1.1 204 No Content\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\n\r\n",
-        "HTTP/1.1 304 Not Modified\r\nContent-Length: 5\r\n\r\nhello",
+        // Their bodies come later, or never: either way they are nobody's answer.
+        "HTTP/1.1 204 No Content\r\nContent-Length: 41\r\n\r\n",
+        "HTTP/1.1 204 No Content\r\nTransfer-Encoding: chunked\r\n\r\n",
+        "HTTP/1.1 304 Not Modified\r\nContent-Length: 5\r\n\r\n",
     };
     fault([&](conversation& talk) { talk.send(answers.at(at)); });
     start();
-    for (; at < 2; ++at) {
+    for (; at < 4; ++at) {
         const auto got = meet_fault();
         BOOST_TEST(got.bytes == "");
         BOOST_TEST((got.how == raw_client::ending::fin));
@@ -231,6 +309,45 @@ BOOST_AUTO_TEST_CASE(U15_a_second_answer_is_never_matched_to_the_next_request) {
     auto arrived = sent.get_future();
     BOOST_REQUIRE(completes(arrived));
     expect_connection_given_up();
+}
+
+// A length that was counted in characters: the reply is cut, and nobody but the log can tell.
+BOOST_AUTO_TEST_CASE(U15_bytes_behind_a_response_are_told_once_a_minute) {
+    fault("HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\n\xc3\xa4\xc3\xb6\xc3\xbc");
+    start();
+    for (int i = 0; i < 3; ++i) BOOST_TEST(meet_fault().bytes == "\xc3\xa4\xc3\xb6\xc3");
+    BOOST_TEST(log.count("upstream bytes behind response") == 1u);
+    const auto line = log.of("upstream bytes behind response").front();
+    BOOST_TEST((line.level == log_level::warning));
+    BOOST_TEST(line.at("endpoint") == to_string(upstream.address()));
+}
+
+BOOST_AUTO_TEST_CASE(U15_bytes_that_come_behind_a_large_response_are_told_as_well) {
+    for (const bool closes : {false, true}) {
+        gateway_fixture one;
+        const std::string head = closes ? "Connection: close\r\n" : "";
+        one.upstream.on(1, [&](conversation& talk) {
+            talk.read_body();
+            talk.send(response(200, std::string(100'000, 'x'), head) + "yz");
+            talk.wait_for_gate();
+        });
+        one.start();
+        BOOST_TEST(one.exchange("large").bytes.size() == 100'000u);
+        one.upstream.open_gate();
+        BOOST_TEST(one.exchange("next").bytes == "next");
+        BOOST_TEST(one.log.count("upstream bytes behind response") == 1u);
+        one.teardown();
+    }
+}
+
+BOOST_AUTO_TEST_CASE(U15_no_line_is_written_about_a_response_that_ends_where_it_says) {
+    fault(chunked + "5\r\nhello\r\n0\r\n\r\n");
+    start();
+    for (int i = 0; i < 3; ++i) BOOST_TEST(meet_fault().bytes == "hello");
+    upstream.by_default(scripted_upstream::close_delimited_echo());
+    BOOST_TEST(exchange("fine").bytes == "fine");
+    BOOST_TEST(log.count("upstream bytes behind response") == 0u);
+    BOOST_TEST(log.count("upstream response refused") == 0u);
 }
 
 BOOST_AUTO_TEST_CASE(U16_redirects_are_not_followed) {
@@ -272,6 +389,53 @@ BOOST_AUTO_TEST_CASE(U21_an_error_status_is_relayed_where_that_is_wanted) {
     start();
     BOOST_TEST(meet_fault().bytes == "later");
     expect_sent_once();
+}
+
+// ASP.NET Core, Tornado and Java's HttpServer answer errors without a body: that is no empty success.
+BOOST_AUTO_TEST_CASE(U21_an_error_status_without_a_body_is_refused_even_where_they_are_relayed) {
+    service.on_status = status_policy::relay;
+    std::atomic<std::size_t> at{0};
+    const std::vector<std::string> answers{
+        "HTTP/1.1 401 Unauthorized\r\nContent-Length: 0\r\n\r\n",
+        "HTTP/1.1 404 Not Found\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
+        "HTTP/1.1 500 Error\r\nConnection: close\r\n\r\n",
+        "HTTP/1.1 301 Moved\r\nLocation: /x\r\nContent-Length: 0\r\n\r\n",
+        "HTTP/1.1 304 Not Modified\r\n\r\n",
+        "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n",
+        "HTTP/1.1 204 No Content\r\n\r\n",
+    };
+    fault([&](conversation& talk) {
+        talk.send(answers.at(at));
+        if (at == 2) talk.finish();
+    });
+    start();
+    for (; at < 5; ++at) {
+        expect_refusal(meet_fault(), reason::upstream_status);
+        BOOST_TEST(log.of("exchange").size() > 0u);
+    }
+    for (; at < answers.size(); ++at) { // an empty success is one
+        const auto got = meet_fault();
+        BOOST_TEST(got.bytes == "");
+        BOOST_TEST((got.how == raw_client::ending::fin));
+    }
+}
+
+BOOST_AUTO_TEST_CASE(a_coding_that_was_not_asked_for_is_not_handed_to_a_device) {
+    const std::string coded = "Content-Encoding: gzip\r\nContent-Length: 2\r\n\r\n\x1f\x8b";
+    fault(ok + coded);
+    start();
+    expect_fault_refused(reason::upstream_invalid);
+    BOOST_TEST(upstream.requests().front().field("Accept-Encoding") == "identity");
+    BOOST_TEST(log.of("upstream response refused").at(0).at("what") == "a Content-Encoding that was not asked for");
+}
+
+BOOST_AUTO_TEST_CASE(a_coding_that_a_header_of_the_users_asks_for_is_handed_on) {
+    service.headers = {{"accept-encoding", "gzip"}};
+    fault(ok + "Content-Encoding: gzip\r\nContent-Length: 2\r\n\r\n\x1f\x8b");
+    start();
+    BOOST_TEST(meet_fault().bytes == "\x1f\x8b");
+    BOOST_TEST(upstream.requests().front().field("Accept-Encoding") == "gzip");
+    BOOST_TEST(upstream.requests().front().count("Accept-Encoding") == 1u);
 }
 
 BOOST_AUTO_TEST_CASE(U22_an_early_refusal_is_read_though_the_request_cannot_be_sent) {

@@ -71,6 +71,73 @@ BOOST_AUTO_TEST_CASE(a_request_is_sent_again_once_at_the_most) {
     BOOST_TEST(upstream.count() == 3u);
 }
 
+// A service that had waited for a request long enough, just as one went out (RFC 9110 §15.5.9).
+BOOST_AUTO_TEST_CASE(a_408_on_a_kept_connection_has_the_request_sent_again_with_the_same_key) {
+    const std::string late = "HTTP/1.1 408 Request Timeout\r\nConnection: close\r\nContent-Length: 4\r\n\r\n";
+    upstream.on(2, scripted_upstream::raw_then_fin(late + "late"));
+    upstream.on(4, [&](scripted_upstream::conversation& talk) {
+        talk.read_body();
+        for (const char one : late) talk.send({&one, 1}); // the payload is not given away meanwhile
+        talk.finish(); // its body is nobody's
+    });
+    start();
+    const std::string large = some_bytes(300'000);
+    for (const std::string& payload : {std::string("one"), std::string("two"), large})
+        BOOST_TEST((exchange(payload).bytes == payload));
+    const auto seen = upstream.requests();
+    BOOST_REQUIRE(seen.size() == 5u);
+    for (const std::size_t lost : {1u, 3u}) {
+        BOOST_TEST((seen[lost].body == seen[lost + 1].body));
+        BOOST_TEST(seen[lost].field("Idempotency-Key") == seen[lost + 1].field("Idempotency-Key"));
+        BOOST_TEST(seen[lost].connection != seen[lost + 1].connection);
+    }
+    BOOST_TEST(counters.upstream_retries.value() == 2u);
+    BOOST_TEST(counters.replied.value() == 3u);
+    BOOST_TEST(log.count("upstream response refused") == 0u);
+}
+
+BOOST_AUTO_TEST_CASE(a_408_is_an_answer_on_a_new_connection_and_to_a_second_attempt) {
+    const std::string late = "HTTP/1.1 408 Request Timeout\r\nConnection: close\r\nContent-Length: 0\r\n\r\n";
+    upstream.on(1, scripted_upstream::raw_then_fin(late));
+    upstream.on(3, scripted_upstream::raw_then_fin(late)); // on the connection of the second
+    upstream.on(4, scripted_upstream::raw_then_fin(late));
+    upstream.on(6, scripted_upstream::raw_then_fin("")); // one resend, whichever the cause
+    upstream.on(7, scripted_upstream::raw_then_fin(late));
+    start();
+    expect_refusal(exchange("new"), reason::upstream_status);
+    BOOST_TEST(exchange("fine").bytes == "fine");
+    expect_refusal(exchange("twice"), reason::upstream_status);
+    BOOST_TEST(exchange("fine").bytes == "fine");
+    expect_refusal(exchange("both"), reason::upstream_status);
+    BOOST_TEST(upstream.count() == 7u);
+    BOOST_TEST(counters.upstream_retries.value() == 2u);
+}
+
+// What a sloppy service writes behind a body comes when the next request is out already.
+BOOST_AUTO_TEST_CASE(a_line_end_in_front_of_a_response_is_passed_over_on_a_kept_connection) {
+    upstream.on(2, scripted_upstream::raw("\r\n" + response(200, "two")));
+    upstream.on(4, scripted_upstream::raw_then_fin("\r\n")); // and the connection was closing
+    start();
+    BOOST_TEST(exchange("one").bytes == "one");
+    BOOST_TEST(exchange("two").bytes == "two");
+    BOOST_TEST(exchange("three").bytes == "three"); // on a new connection
+    BOOST_TEST(exchange("four").bytes == "four");
+    const auto seen = upstream.requests();
+    BOOST_REQUIRE(seen.size() == 5u);
+    BOOST_TEST(seen[1].connection == 1u);
+    BOOST_TEST(seen[2].connection == 2u);
+    BOOST_TEST(seen[3].connection == 2u);
+    BOOST_TEST(seen[4].connection == 3u);
+    BOOST_TEST(seen[3].body == seen[4].body);
+}
+
+BOOST_AUTO_TEST_CASE(a_line_end_behind_a_response_is_no_answer_to_the_next_client) {
+    upstream.on(1, scripted_upstream::raw(response(200, "one") + "\r\n"));
+    start();
+    BOOST_TEST(exchange("one").bytes == "one");
+    BOOST_TEST(exchange("two").bytes == "two");
+}
+
 BOOST_AUTO_TEST_CASE(the_second_attempt_never_uses_another_kept_connection) {
     upstream.on(1, scripted_upstream::held(scripted_upstream::echo()));
     upstream.on(2, scripted_upstream::held(scripted_upstream::echo()));

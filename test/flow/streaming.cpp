@@ -239,6 +239,87 @@ BOOST_AUTO_TEST_CASE(a_service_may_answer_whole_and_then_read_on) {
     BOOST_TEST(upstream.requests().at(0).body.size() == 1'005'000u);
 }
 
+// It knows Content-Length only, and says in HTTP/1.0 that it stored nothing.
+BOOST_AUTO_TEST_CASE(a_service_that_speaks_http_1_0_gets_whole_payloads_in_place_of_streams) {
+    upstream.by_default([](conversation& talk) {
+        talk.read_body();
+        const std::size_t stored = talk.request().count("Content-Length") == 0 ? 0 : talk.request().body.size();
+        const std::string line = "stored " + std::to_string(stored) + " bytes";
+        talk.send("HTTP/1.0 200 OK\r\nContent-Length: " + std::to_string(line.size()) + "\r\n\r\n" + line);
+        talk.finish();
+    });
+    config.spill_above = 100'000; // beyond it the payload waits in a file
+    start();
+    expect_refusal(exchange(some_bytes(5'000)), reason::upstream_incomplete);
+    BOOST_TEST(log.of("upstream response refused").at(0).at("what") ==
+               "HTTP/1.0 to a request in chunks, which it cannot have read");
+    for (const std::size_t size : {5'000u, 300'000u}) {
+        BOOST_TEST(exchange(some_bytes(size)).bytes == "stored " + std::to_string(size) + " bytes");
+        const auto seen = upstream.requests().back();
+        BOOST_TEST(seen.field("Content-Length") == std::to_string(size));
+        BOOST_TEST(seen.count("Transfer-Encoding") == 0u);
+        BOOST_TEST((seen.body == some_bytes(size)));
+    }
+    BOOST_TEST(access_line(3).number("bytes_in") == 300'000);
+    // Until it speaks HTTP/1.1.
+    upstream.by_default(echo_chunks);
+    BOOST_TEST((exchange(some_bytes(5'000)).bytes == some_bytes(5'000)));
+    BOOST_TEST((exchange(some_bytes(5'000)).bytes == some_bytes(5'000)));
+    BOOST_TEST(upstream.requests().back().count("Transfer-Encoding") == 1u);
+}
+
+BOOST_AUTO_TEST_CASE(a_payload_that_is_held_back_for_http_1_0_has_every_limit) {
+    upstream.by_default(scripted_upstream::raw_then_fin("HTTP/1.0 200 OK\r\nContent-Length: 2\r\n\r\nok"));
+    config.max_payload = 100'000;
+    config.decode = codec::base64;
+    start();
+    BOOST_TEST(exchange("AAAA").bytes == "ok"); // how the service speaks is known now
+    raw_client large = connect();
+    large.send_some(std::string(200'000, 'A'), 5s);
+    expect_refusal(large.read_to_end(), reason::too_large);
+    expect_refusal(exchange(std::string(4'000, 'A') + "A?AA"), reason::bad_encoding);
+    raw_client gone = connect();
+    gone.send(std::string(4'000, 'A'));
+    BOOST_TEST(until([&] {
+        const auto all = door().session_views(1);
+        return all.size() == 1 && all[0].stage == session_stage::stream;
+    }));
+    gone.reset();
+    BOOST_TEST(access_line(4).at("reason") == "aborted_read");
+    BOOST_TEST(exchange(std::string(4'000, 'A')).bytes == "ok");
+    BOOST_TEST(upstream.requests().back().body.size() == 3'000u);
+    BOOST_TEST(upstream.count() == 2u);
+}
+
+BOOST_AUTO_TEST_CASE(an_error_status_without_a_body_is_refused_even_where_they_are_relayed) {
+    service.on_status = status_policy::relay;
+    upstream.by_default([](conversation& talk) {
+        talk.read_body();
+        talk.send("HTTP/1.1 401 Unauthorized\r\nContent-Length: 0\r\n\r\n");
+    });
+    start();
+    expect_refusal(exchange(some_bytes(5'000)), reason::upstream_status);
+}
+
+BOOST_AUTO_TEST_CASE(a_service_that_is_no_http_is_known_by_its_first_bytes) {
+    upstream.by_default([](conversation& talk) {
+        talk.send("220 mail.example ESMTP ready\r\n");
+        talk.stay_silent();
+    });
+    start();
+    raw_client client = begin();
+    expect_refusal(client.read_to_end(), reason::upstream_invalid); // the client has not ended
+}
+
+BOOST_AUTO_TEST_CASE(a_coding_that_was_not_asked_for_is_refused) {
+    upstream.by_default([](conversation& talk) {
+        talk.read_body();
+        talk.send("HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: 2\r\n\r\n\x1f\x8b");
+    });
+    start();
+    expect_refusal(exchange(some_bytes(5'000)), reason::upstream_invalid);
+}
+
 BOOST_AUTO_TEST_CASE(a_stream_in_flight_is_finished_by_a_drain) {
     start();
     raw_client client = begin();
@@ -254,7 +335,7 @@ BOOST_AUTO_TEST_CASE(a_stop_cuts_a_stream) {
     start();
     raw_client client = begin();
     stop_gateway();
-    expect_refusal(client.read_to_end(), reason::draining);
+    expect_refusal(client.read_to_end(), reason::upstream_incomplete); // the service has a part of it
     expect_cut_at_the_upstream();
     BOOST_TEST(counters.cut.value() == 1u);
 }

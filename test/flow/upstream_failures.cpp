@@ -3,11 +3,97 @@
 
 #include <boost/test/unit_test.hpp>
 
+#include <array>
+#include <string>
+#include <string_view>
+#include <thread>
+#include <utility>
+
+#include <netinet/in.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
 using namespace finpost;
 using namespace finpost::test;
 using namespace std::chrono_literals;
 
+namespace {
+
+// Answers one request, takes a second one on the same connection, and is gone then: nobody listens any more.
+class dying_service {
+public:
+    dying_service() {
+        const auto any = parse_socket_address("127.0.0.1:0").value();
+        sockaddr_storage bound{};
+        socklen_t size = sizeof bound;
+        listener_ = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+        BOOST_REQUIRE(::bind(listener_, any.data(), static_cast<socklen_t>(any.size())) == 0);
+        BOOST_REQUIRE(::listen(listener_, 1) == 0);
+        BOOST_REQUIRE(::getsockname(listener_, reinterpret_cast<sockaddr*>(&bound), &size) == 0);
+        address_ = socket_address(reinterpret_cast<const sockaddr*>(&bound), size);
+        thread_ = std::thread([this] { serve(); });
+    }
+    ~dying_service() { thread_.join(); }
+    const socket_address& address() const { return address_; }
+
+private:
+    void serve() const {
+        const int fd = ::accept4(listener_, nullptr, nullptr, SOCK_CLOEXEC);
+        ::close(listener_);
+        const std::string answer = response(200, "one");
+        if (takes(fd, "one")) ::send(fd, answer.data(), answer.size(), MSG_NOSIGNAL);
+        takes(fd, "two");
+        ::close(fd);
+    }
+    static bool takes(int fd, std::string_view payload) {
+        std::string request;
+        std::array<char, 4096> room;
+        while (!request.ends_with("\r\n\r\n" + std::string(payload))) {
+            const ssize_t n = ::recv(fd, room.data(), room.size(), 0);
+            if (n <= 0) return false;
+            request.append(room.data(), static_cast<std::size_t>(n));
+        }
+        return true;
+    }
+
+    int listener_;
+    socket_address address_;
+    std::thread thread_;
+};
+
+} // namespace
+
 BOOST_FIXTURE_TEST_SUITE(upstream_failures, gateway_fixture)
+
+// "Nothing was sent, safe to try again" would be a lie: the first attempt was taken.
+BOOST_AUTO_TEST_CASE(a_service_that_took_the_request_and_died_is_not_called_unreachable) {
+    const dying_service service_that_dies;
+    service.endpoints = {url_of(service_that_dies.address())};
+    start();
+    BOOST_TEST(exchange("one").bytes == "one");
+    expect_refusal(exchange("two"), reason::upstream_incomplete);
+    BOOST_TEST(counters.upstream_retries.value() == 1u);
+    expect_refusal(exchange("three"), reason::upstream_unreachable); // of this one nothing was sent
+}
+
+BOOST_AUTO_TEST_CASE(why_a_connection_was_not_made_is_told) {
+    const refusing_port nobody;
+    const silent_port silent;
+    service.connect = 300ms;
+    for (const auto& [address, what] : {std::pair{nobody.address(), "Connection refused"},
+                                        std::pair{silent.address(), "Connection timed out"}}) {
+        gateway_fixture one;
+        one.service.endpoints = {url_of(address)};
+        one.service.connect = 300ms;
+        one.start();
+        one.expect_refusal(one.exchange("x"), reason::upstream_unreachable);
+        BOOST_REQUIRE(one.log.wait_for("upstream connect failed"));
+        const auto line = one.log.of("upstream connect failed").front();
+        BOOST_TEST(line.at("endpoint") == to_string(address));
+        BOOST_TEST(line.at("what") == what);
+        one.teardown();
+    }
+}
 
 BOOST_AUTO_TEST_CASE(nobody_listens) {
     const refusing_port nobody;
@@ -134,7 +220,7 @@ BOOST_AUTO_TEST_CASE(the_answer_is_not_http) {
 
 BOOST_AUTO_TEST_CASE(interim_answers_without_end) {
     std::string many;
-    for (int i = 0; i < 1000; ++i) many += "HTTP/1.1 103 Early Hints\r\n\r\n";
+    for (int i = 0; i < 3000; ++i) many += "HTTP/1.1 103 Early Hints\r\n\r\n";
     upstream.by_default(scripted_upstream::raw(many));
     start();
     expect_refusal(exchange("x"), reason::upstream_invalid);

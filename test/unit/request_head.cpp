@@ -33,6 +33,7 @@ BOOST_AUTO_TEST_CASE(says_everything_an_upstream_is_promised) {
                "Host: service.test:3000\r\n"
                "User-Agent: finpost/" FINPOST_VERSION "\r\n"
                "Content-Type: text/plain\r\n"
+               "Accept-Encoding: identity\r\n"
                "Content-Length: 5\r\n"
                "X-Request-Id: 017f22e2-79b0-7cc3-98c4-dc0c0c07398f\r\n"
                "Idempotency-Key: 017f22e2-79b0-7cc3-98c4-dc0c0c07398f\r\n"
@@ -96,9 +97,22 @@ BOOST_AUTO_TEST_CASE(path_and_headers_say_what_their_templates_name) {
         "Host: service.test:3000\r\n"
         "User-Agent: finpost/" FINPOST_VERSION "\r\n"
         "Content-Type: text/plain\r\n"
+        "Accept-Encoding: identity\r\n"
         "X-Site: Berlin\r\n"
         "X-Device: 2001:db8::7; id=017f22e2-79b0-7cc3-98c4-dc0c0c07398f\r\n"
         "Content-Length: 5\r\n"), head);
+}
+
+BOOST_AUTO_TEST_CASE(codings_are_asked_for_only_by_a_header_of_the_users) {
+    upstream_config config;
+    BOOST_TEST(accept_encoding(config) == "identity");
+    config.headers = {{"accept-encoding", "gzip;q=0.5"}, {"Accept-Encoding", "br"}};
+    BOOST_TEST(accept_encoding(config) == "gzip;q=0.5,br");
+    const std::string head = head_of("192.0.2.7:1", "192.0.2.8:2", "hello", false, config);
+    BOOST_TEST(head.find("identity") == head.npos);
+    BOOST_TEST(head.find("\r\naccept-encoding: gzip;q=0.5\r\n") != head.npos);
+    config.headers = {{"Accept-Encoding", "{peer.ip}"}};
+    BOOST_TEST(accept_encoding(config) == "*");
 }
 
 BOOST_AUTO_TEST_SUITE_END()

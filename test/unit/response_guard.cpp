@@ -2,6 +2,7 @@
 
 #include "policy/spilling.hpp"
 #include "support/temporary_folder.hpp"
+#include "upstream/content_codings.hpp"
 
 #include "finpost/config.hpp"
 
@@ -11,6 +12,7 @@
 #include <cstring>
 #include <string>
 #include <string_view>
+#include <utility>
 
 using namespace finpost;
 using state = response_guard::state;
@@ -126,9 +128,11 @@ BOOST_AUTO_TEST_CASE(interim_responses_are_passed_over) {
     is_complete("HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 103 Early Hints\r\nLink: x\r\n\r\n"
                 "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok",
                 200, "ok", true);
+    // A service that reports progress may do so often: what is limited is how much of it there is.
     std::string many;
-    for (int i = 0; i < 11; ++i) many += "HTTP/1.1 100 Continue\r\n\r\n";
-    is_refused(many, reason::upstream_invalid);
+    for (int i = 0; i < 2'000; ++i) many += "HTTP/1.1 102 Processing\r\n\r\n";
+    is_complete(many + "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok", 200, "ok", true);
+    is_refused(many + many, reason::upstream_invalid);
     is_refused("HTTP/1.1 101 Switching Protocols\r\nUpgrade: x\r\n\r\n", reason::upstream_invalid);
 }
 
@@ -198,7 +202,6 @@ BOOST_AUTO_TEST_CASE(what_is_no_http_is_refused) {
              "HTTP/1.1 200 OK\r\nName : x\r\nContent-Length: 0\r\n\r\n",
              "HTTP/1.1 200 OK\r\nFolded: a\r\n b\r\nContent-Length: 0\r\n\r\n",
              "HTTP/1.1 200 OK\r\nFolded: a\r\n\tb\r\nContent-Length: 0\r\n\r\n",
-             "HTTP/1.1 200 OK\nContent-Length: 0\r\n\r\n",
              "HTTP/1.1 200 OK\r\nBare: a\rb\r\nContent-Length: 0\r\n\r\n",
              "\r\nHTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n",
          })
@@ -352,6 +355,163 @@ BOOST_AUTO_TEST_CASE(a_body_goes_to_a_file_when_memory_is_used_up_whatever_its_f
             BOOST_TEST((got.text() == body));
         }
     }
+}
+
+// Bytes that real services send, each named after the file or service they are from.
+BOOST_AUTO_TEST_CASE(what_small_services_send_is_a_response) {
+    const auto until_close = [](std::string_view response, std::string_view body) {
+        for (const std::size_t piece : {SIZE_MAX, std::size_t{1}}) {
+            transcript t;
+            t.feed(response, piece).close();
+            BOOST_TEST((t.now == state::complete), response);
+            BOOST_TEST(!t.guard.reusable());
+            BOOST_TEST(t.guard.take_body().text() == body);
+        }
+    };
+    until_close("HTTP/1.1 200 OK\r\nContent-type: text/plain\n\n5\n", "5\n"); // BusyBox httpd, a script
+    until_close("HTTP/1.0 200 Script output follows\r\nServer: SimpleHTTP/0.6\r\n"
+                "Content-Type: text/plain\n\nhello\n", "hello\n");            // Python's CGI server
+    is_complete("HTTP/1.1 200 OK\nContent-Length: 5\n\nhello", 200, "hello", false); // a mock by nc
+    is_complete("HTTP/1.1 102 Wait\n\nHTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok", 200, "ok", false);
+    const std::string chunked = "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n";
+    is_complete(chunked + "5 \r\nhello\r\n0\r\n\r\n", 200, "hello", true);
+    is_complete(chunked + "5;\r\nhello\r\n0\r\n\r\n", 200, "hello", true);
+    is_complete("HTTP/1.1 200 OK\r\nTransfer-Encoding: , chunked\r\n\r\n5\r\nhello\r\n0\r\n\r\n", 200, "hello", true);
+}
+
+BOOST_AUTO_TEST_CASE(every_refusal_has_a_cause_and_a_place) {
+    const std::string line = "HTTP/1.1 200 OK\r\n";
+    const std::string chunked = line + "Transfer-Encoding: chunked\r\n\r\n"; // 47 bytes
+    struct example {
+        std::string response;
+        reason why;
+        std::string what;
+        std::uint64_t offset;
+        bool closed = false;
+    };
+    using namespace std::string_view_literals;
+    const reason invalid = reason::upstream_invalid, cut = reason::upstream_incomplete;
+    const std::string no_http = "no HTTP/1.0 or 1.1: the first bytes begin no status line";
+    for (const example& each : {
+             example{"SSH-2.0-OpenSSH_9.2p1\r\n", invalid, no_http, 0},
+             example{"\x15\x03\x01", invalid, no_http, 0},
+             example{"HTTP/1.2 200 OK\r\nContent-Length: 5\r\n\r\nhello", invalid, no_http, 7},
+             example{"HTTP/1.1 100 Continue\r\n\r\nhello", invalid, no_http, 25},
+             example{line + "A: b\r\nA : b\r\n", invalid, "a field whose name is no token", 23},
+             example{line + "A: " + std::string(17'000, 'x'), invalid, "a head of more than 16 KiB", 16'384},
+             example{line + "A: " + std::string(17'000, 'x') + "\r\n\r\n", invalid, "a head of more than 16 KiB", 16'384},
+             example{"HTTP/1.1 101 Switching Protocols\r\n\r\n", invalid, "another protocol that nobody asked for", 0},
+             example{chunked + "5;a\x7f\r\nhello\r\n0\r\n\r\n", invalid, "a control character in a chunk's extension", 47},
+             example{chunked + "5\r\nhello\r\n" + std::string(300, '0'), invalid, "a chunk's line of more than 256 bytes", 57},
+             example{chunked + "5\r\nhelloworld", invalid, "a chunk's data that does not end in CRLF", 55},
+             example{chunked + "5\r\nhello\r\n0\r\na b: c\r\n\r\n", invalid, "a field whose name is no token", 60},
+             example{"", cut, "the end before a byte of a response", 0, true},
+             example{line + "Content-Le", cut, "the end before the response was complete", 27, true},
+             example{line + "Content-Length: 5\r\n\r\nhel", cut, "the end before the response was complete", 41, true},
+             example{chunked + "5\r\nhel", cut, "the end before the response was complete", 53, true},
+             example{line + "Content-Length: 9999999\r\n\r\n", reason::reply_too_large, "a Content-Length larger than max_reply", 44},
+             example{chunked + "ffffff\r\n", reason::reply_too_large, "a chunk that makes the body larger than max_reply", 55},
+         }) {
+        for (const std::size_t piece : {SIZE_MAX, std::size_t{1}}) {
+            BOOST_TEST_CONTEXT("in pieces of " << piece << ": " << each.response.substr(0, 100)) {
+                transcript t;
+                t.feed(each.response, piece);
+                if (each.closed) t.close();
+                BOOST_TEST((t.now == state::failed));
+                BOOST_TEST(to_string(t.guard.why()) == to_string(each.why));
+                BOOST_TEST(t.guard.what() == each.what);
+                BOOST_TEST(t.guard.offset() == each.offset);
+            }
+        }
+    }
+}
+
+BOOST_AUTO_TEST_CASE(a_connection_is_not_kept_for_a_body_that_was_announced_and_is_none) {
+    is_complete("HTTP/1.1 204 No Content\r\nContent-Length: 41\r\n\r\n", 204, "", false);
+    is_complete("HTTP/1.1 204 No Content\r\nTransfer-Encoding: chunked\r\n\r\n", 204, "", false);
+    is_complete("HTTP/1.1 304 Not Modified\r\nContent-Length: 5\r\n\r\n", 304, "", false);
+    is_complete("HTTP/1.1 304 Not Modified\r\nTransfer-Encoding: chunked\r\n\r\n", 304, "", false);
+    is_complete("HTTP/1.1 204 No Content\r\nContent-Length: 0\r\n\r\n", 204, "", true);
+    is_complete("HTTP/1.1 304 Not Modified\r\n\r\n", 304, "", true);
+}
+
+BOOST_AUTO_TEST_CASE(line_ends_that_the_response_before_left_behind_are_passed_over) {
+    const std::string response = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok";
+    for (const char* left : {"\r\n", "\n", "\r\n\r\n"}) {
+        for (const std::size_t piece : {SIZE_MAX, std::size_t{1}}) {
+            transcript t;
+            t.guard.follows_another();
+            t.feed(left, piece);
+            BOOST_TEST((t.now == state::more));
+            BOOST_TEST(!t.guard.started()); // so that the request may be sent again should nothing follow
+            t.feed(response, piece);
+            BOOST_TEST((t.now == state::complete));
+            BOOST_TEST(t.guard.take_body().text() == "ok");
+            BOOST_TEST(!t.guard.reusable());
+        }
+    }
+    is_refused("\r\n" + response, reason::upstream_invalid); // nothing was before
+    transcript many;
+    many.guard.follows_another();
+    many.feed("\r\n\r\n\r\n\r\n\r\n");
+    BOOST_TEST((many.now == state::failed));
+    transcript other;
+    other.guard.follows_another();
+    other.feed("\r\nevil");
+    BOOST_TEST((other.now == state::failed));
+    BOOST_TEST(other.guard.offset() == 2u);
+}
+
+BOOST_AUTO_TEST_CASE(a_content_coding_that_was_not_asked_for_is_refused_where_a_body_is_handed_on) {
+    const content_codings none("identity"), gzip("gzip");
+    const std::string coded = "Content-Encoding: gzip\r\nContent-Length: 2\r\n\r\n\x1f\x8b";
+    const auto outcome = [](const std::string& response, const content_codings& accepted, bool relays_all) {
+        transcript t;
+        t.guard.asked_for(accepted, relays_all);
+        t.feed(response);
+        if (t.now == state::complete) return std::to_string(t.guard.status());
+        BOOST_TEST(t.guard.what() == "a Content-Encoding that was not asked for");
+        return std::string(to_string(t.guard.why()));
+    };
+    BOOST_TEST(outcome("HTTP/1.1 200 OK\r\n" + coded, none, false) == "upstream_invalid");
+    BOOST_TEST(outcome("HTTP/1.1 200 OK\r\n" + coded, gzip, false) == "200");
+    BOOST_TEST(outcome("HTTP/1.1 500 No\r\n" + coded, none, false) == "500"); // its body is nobody's
+    BOOST_TEST(outcome("HTTP/1.1 500 No\r\n" + coded, none, true) == "upstream_invalid");
+    BOOST_TEST(outcome("HTTP/1.1 204 No\r\nContent-Encoding: gzip\r\n\r\n", none, false) == "204");
+}
+
+// The request to a response that is passed on was in chunks, of which HTTP/1.0 knows nothing.
+BOOST_AUTO_TEST_CASE(a_success_in_http_1_0_is_none_for_a_request_in_chunks) {
+    const auto outcome = [](std::string_view head, finpost::response_guard::body becomes) {
+        finpost::response_guard guard(100, nullptr, becomes);
+        BOOST_REQUIRE(guard.buffer().reserve(200));
+        std::memcpy(guard.buffer().room().data(), head.data(), head.size());
+        const state now = guard.received(head.size());
+        BOOST_TEST(guard.http_1_0() == head.starts_with("HTTP/1.0"));
+        return now == state::failed ? std::string(to_string(guard.why())) : "goes on";
+    };
+    const auto passed_on = finpost::response_guard::body::passed_on, kept = finpost::response_guard::body::kept;
+    const char* const stored = "HTTP/1.0 200 OK\r\nContent-Length: 15\r\n\r\nstored";
+    BOOST_TEST(outcome(stored, passed_on) == "upstream_incomplete");
+    BOOST_TEST(outcome("HTTP/1.0 204 OK\r\n\r\n", passed_on) == "upstream_incomplete");
+    BOOST_TEST(outcome("HTTP/1.0 411 No\r\nContent-Length: 9\r\n\r\n", passed_on) == "goes on");
+    BOOST_TEST(outcome("HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\n", passed_on) == "goes on");
+    BOOST_TEST(outcome(stored, kept) == "goes on");
+}
+
+BOOST_AUTO_TEST_CASE(says_how_much_lies_behind_and_whether_there_is_a_body) {
+    const auto seen = [](std::string_view response) {
+        transcript t;
+        t.feed(response);
+        BOOST_TEST((t.now == state::complete));
+        return std::make_pair(t.guard.behind(), t.guard.without_body());
+    };
+    const std::string line = "HTTP/1.1 200 OK\r\n", chunked = line + "Transfer-Encoding: chunked\r\n\r\n";
+    BOOST_TEST((seen(line + "Content-Length: 2\r\n\r\nok") == std::make_pair(std::size_t{0}, false)));
+    BOOST_TEST((seen(line + "Content-Length: 2\r\n\r\nokay") == std::make_pair(std::size_t{2}, false)));
+    BOOST_TEST((seen(line + "Content-Length: 0\r\n\r\n") == std::make_pair(std::size_t{0}, true)));
+    BOOST_TEST((seen(chunked + "0\r\n\r\nx") == std::make_pair(std::size_t{1}, true)));
+    BOOST_TEST((seen(chunked + "1\r\nx\r\n0\r\n\r\n") == std::make_pair(std::size_t{0}, false)));
 }
 
 BOOST_AUTO_TEST_SUITE_END()

@@ -11,6 +11,12 @@ namespace finpost {
 
 /// Takes the chunked transfer coding off a body (RFC 9112 §7.1), in pieces of any size.
 ///
+/// A chunk's line has at most 256 bytes, of which at most 16 are digits of its size; what is taken once is
+/// taken in every chunk, however many there are. Blanks behind the size are allowed, since devices pad with
+/// them. An extension is passed over unread: it may be any text, and its grammar decides nothing. A trailer is
+/// as strict as the head, 16 KiB at the most, and dropped. Every line ends in CRLF: what is lenient here, two
+/// readers may take for two different bodies.
+///
 /// Beside Beast, whose parser fails an assertion when the last chunk's head arrives byte by byte, takes
 /// "0x5" for a size, and buffers chunk extensions and trailers without a limit of its own.
 class chunk_decoder {
@@ -31,6 +37,8 @@ public:
 
     /// When failed: `upstream_invalid`, `reply_too_large`, or `busy` when the buffer budget is used up.
     reason why() const noexcept { return why_; }
+    /// The same in words; what is wrong begins at the front of `raw`.
+    std::string_view what() const noexcept { return what_; }
     /// What the system said when it failed because a spilled body could not be written; success otherwise.
     error_code unwritten() const noexcept { return unwritten_; }
 
@@ -38,15 +46,17 @@ private:
     enum class part { size, data, data_end, trailers };
 
     state line(payload& raw);
-    bool size_line(std::string_view text);
-    state fail(reason why) noexcept;
+    std::string_view size_line(std::string_view text);
+    std::string_view trailer(std::string_view text);
+    state fail(reason why, std::string_view what) noexcept;
 
     const std::uint64_t max_body_;
     part part_ = part::size;
     std::uint64_t left_ = 0;     // of the chunk's data
     std::uint64_t passed_ = 0;   // data of all chunks so far
-    std::size_t overhead_ = 0;   // bytes of extensions and trailers so far
+    std::size_t trailers_ = 0;   // bytes of trailers so far
     reason why_ = reason::upstream_invalid;
+    std::string_view what_;
     error_code unwritten_;
 };
 

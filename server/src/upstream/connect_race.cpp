@@ -51,6 +51,11 @@ asio::awaitable<error_code> connect_race::run(watchdog& dog, clock::time_point u
     co_return last_error_;
 }
 
+// As long as an address is silent, what another one said is not why.
+error_code connect_race::cause() const {
+    return running_ > 0 ? error_code(asio::error::timed_out) : last_error_;
+}
+
 void connect_race::begin() {
     const std::size_t which = tries_.size();
     tries_.emplace_back(sockets_);

@@ -36,6 +36,11 @@ public:
     /// `until` only sets the pace: who wants a limit gives it to the watchdog.
     boost::asio::awaitable<error_code> run(watchdog& dog, clock::time_point until);
 
+    /// After a failure, and not a stop: why, in an error code whose message says it. It is what the system said of
+    /// the last address (refused, no route), `timed_out`, or `host_not_found` when there is no address.
+    error_code cause() const;
+    bool connected() const noexcept { return winner_.has_value(); }
+
     /// After success: the connection, and which address it has; those before it have not answered.
     tcp::socket& winner() { return tries_[*winner_]; }
     std::size_t position() const { return *winner_; }

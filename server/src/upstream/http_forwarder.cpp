@@ -23,6 +23,7 @@ namespace finpost {
 namespace {
 
 constexpr std::size_t tls_record = 16 << 10; // what goes into one (RFC 8446 §5.1)
+constexpr std::size_t piece_size = 128 << 10; // of a stream that is held back
 
 std::vector<head_opening> openings(const upstream_config& config) {
     std::vector<head_opening> heads;
@@ -62,10 +63,16 @@ struct http_forwarder::attempt {
     bool fresh_only = false;
     bool cut = false; // the request could not be sent whole
     bool rejected = false; // the upstream does not take this side's certificate
+    bool sent_before = false; // something of the request went out on a connection before this one
+    bool may_repeat = false; // the connection was kept, and the payload is still here
 
     upstream_stream& stream() { return *held->connection(); }
     bool connected() { return held && held->connection() != nullptr; }
-    void give_payload_back() { asked.body() = payload(asked.body().budget()); }
+    bool begun() const { return sent_before || sent > 0; }
+    void give_payload_back() {
+        asked.body() = payload(asked.body().budget());
+        may_repeat = false;
+    }
 };
 
 http_forwarder::http_forwarder(std::vector<asio::any_io_executor> executors,
@@ -73,6 +80,7 @@ http_forwarder::http_forwarder(std::vector<asio::any_io_executor> executors,
                                std::function<void()> kept)
     : executors_(std::move(executors)), config_(config), counters_(counters), log_(std::move(log)),
       tls_(config, log_), heads_(openings(config)), labels_(host_and_port(config)),
+      codings_(accept_encoding(config)), speaks_1_0_(config.endpoints.size()),
       endpoints_(config.endpoints.size()),
       resolver_(std::make_shared<resolver>(executors_.front(), config.endpoints,
                                            config.resolve_every, log_)),
@@ -93,18 +101,16 @@ asio::awaitable<reply> http_forwarder::forward(std::shared_ptr<const void> /*own
         error_code failed;
         if (!take(now) || !now.connected()) failed = co_await connect(now);
         if (failed) co_return refuse(now, failed);
-        const bool kept_before = now.held->kept_before();
+        now.may_repeat = now.held->kept_before();
         guard.emplace(config_.max_reply, asked.body().budget(), response_guard::body::kept,
                       asked.spills());
+        guard->asked_for(codings_, config_.on_status == status_policy::relay);
+        if (now.may_repeat) guard->follows_another();
         failed = co_await exchange(now, *guard);
         now.status = guard->status();
-        if (!failed) break;
-        // The upstream may close a kept connection just as the request goes out. Only then, and only
-        // while not one byte of a response has come, is it sent again, with the same Idempotency-Key,
-        // on a new connection (RFC 9112 §9.3.1, RFC 9110 §9.2.2), to the endpoint that may have seen it
-        // unless that is gone.
-        const bool lost = failed == reason::upstream_incomplete && !guard->started();
-        if (!kept_before || !lost) {
+        if (!may_send_again(now, failed, *guard)) {
+            if (!failed) break;
+            tell_refused(now, *guard, failed);
             blame(now, failed);
             co_return refuse(now, failed);
         }
@@ -115,7 +121,16 @@ asio::awaitable<reply> http_forwarder::forward(std::shared_ptr<const void> /*own
     co_return relay(now, *guard);
 }
 
-asio::awaitable<reply> http_forwarder::forward_stream(std::shared_ptr<const void> /*owner*/,
+// The upstream may close a kept connection just as the request goes out, or say by a 408 that it does
+// (RFC 9110 §15.5.9). Only then, and only while no other byte of a response has come, is it sent again: once,
+// with the same Idempotency-Key, on a new connection (RFC 9112 §9.3.1, RFC 9110 §9.2.2), to the endpoint
+// that may have seen it unless that is gone.
+bool http_forwarder::may_send_again(const attempt& now, error_code failed, const response_guard& guard) {
+    if (!now.may_repeat || now.dog.error()) return false;
+    return guard.status() == 408 || (failed == reason::upstream_incomplete && !guard.started());
+}
+
+asio::awaitable<reply> http_forwarder::forward_stream(std::shared_ptr<const void> owner,
                                                       request asked, exchange_stream& client) {
     attempt now(asked, config_);
     // What was sent of a stream is gone: it cannot be sent again when a kept connection turns out closed.
@@ -124,8 +139,16 @@ asio::awaitable<reply> http_forwarder::forward_stream(std::shared_ptr<const void
         const asio::any_io_executor executor = co_await asio::this_coro::executor;
         now.lane = lane_of(executor);
     }
+    choose(now);
+    const bool in_one_piece = now.turn && speaks_1_0_[now.turn.endpoint()];
+    now.turn.end(); // who waits for room burdens no endpoint
+    if (in_one_piece) {
+        reply given = co_await forward_whole(owner, std::move(asked), client);
+        co_return given;
+    }
     byte_budget* const budget = asked.body().budget();
     response_guard guard(config_.max_reply, budget, response_guard::body::passed_on);
+    guard.asked_for(codings_, config_.on_status == status_policy::relay);
     streamed_exchange both(client, guard, budget, config_);
     error_code failed = co_await both.make_room(now.dog);
     if (failed) co_return refuse(now, failed);
@@ -133,29 +156,92 @@ asio::awaitable<reply> http_forwarder::forward_stream(std::shared_ptr<const void
     choose(now);
     if (!take(now) || !now.connected()) failed = co_await connect(now);
     if (failed) co_return refuse(now, failed);
+    if (speaks_1_0_[now.endpoint]) { // another than was chosen
+        now.turn.end();
+        now.held.reset();
+        reply given = co_await forward_whole(owner, std::move(asked), client);
+        co_return given;
+    }
     prepare(now);
     failed = co_await both.run(now.stream(), now.head);
+    now.sent_before = both.begun();
     now.status = guard.status();
     now.cut = !both.whole();
     if (both.rejected()) tell_handshake(now, now.stream().failure());
+    now.rejected = both.rejected();
     if (failed || now.cut) now.stream().reset();
     if (failed) {
+        remember_version(now.endpoint, guard);
+        tell_refused(now, guard, failed);
         blame(now, failed);
         co_return refuse(now, failed);
     }
     co_return relay(now, guard);
 }
 
+// For a service that cannot read chunks: the payload waits for its end, in a file when it is large.
+asio::awaitable<reply> http_forwarder::forward_whole(std::shared_ptr<const void> owner, request asked,
+                                                     exchange_stream& client) {
+    error_code failed = co_await receive_whole(asked, client);
+    if (failed) co_return reply(to_reason(failed));
+    request whole(std::move(asked.body()), asked.peer(), asked.local(), asked.id(), asked.dog(),
+                  asked.sampled(), asked.tls_peer_name());
+    whole.spills(asked.spills());
+    reply given = co_await forward(owner, std::move(whole));
+    co_return given;
+}
+
+asio::awaitable<error_code> http_forwarder::receive_whole(request& asked, exchange_stream& client) const {
+    payload piece(asked.body().budget());
+    asked.dog().watch(watchdog::span::zero(), config_.connect, reason::busy);
+    error_code failed = co_await wait_for_room(piece, piece_size, asked.dog());
+    while (!failed) {
+        const std::span<std::byte> room = piece.room();
+        auto got = co_await client.read(room);
+        if (got.has_error()) co_return got.error();
+        if (*got == 0) break;
+        failed = hold(asked, room.first(*got));
+    }
+    if (!failed && asked.body().spilled()) asked.spills()->kept();
+    co_return failed;
+}
+
+// In memory as far as that is allowed and there, else in a file.
+error_code http_forwarder::hold(request& asked, std::span<const std::byte> data) {
+    payload& body = asked.body();
+    const spilling* const files = asked.spills();
+    const bool may_spill = files != nullptr && files->is_on();
+    if (!body.spilled()) {
+        const bool small = !may_spill || !files->takes(body.size() + data.size());
+        if (small && body.append(data)) return {};
+        if (!may_spill) return reason::busy;
+        const error_code unwritten = files->move(body);
+        if (unwritten) return unwritten;
+    }
+    return files->write(body, data);
+}
+
+// A request in chunks may only go to who is known to read HTTP/1.1 (RFC 9112 §6.1): its last response tells.
+void http_forwarder::remember_version(std::size_t endpoint, const response_guard& guard) {
+    std::atomic<bool>& old = speaks_1_0_[endpoint];
+    if (guard.status() != 0 && old.load(std::memory_order_relaxed) != guard.http_1_0()) old = guard.http_1_0();
+}
+
 reply http_forwarder::relay(attempt& now, response_guard& guard) {
     if (now.turn.answered()) tell(now.endpoint, {});
+    remember_version(now.endpoint, guard);
     if (tls_.used() && !now.held->kept_before()) tls_.remember(now.stream(), now.endpoint);
-    if (guard.reusable() && !now.cut) {
+    // One that is not kept is looked at here, the others when they are taken again.
+    const bool reusable = guard.reusable() && !now.cut;
+    if (guard.behind() > 0 || (!reusable && now.stream().has_bytes())) tell_behind(now);
+    if (reusable) {
         now.held->keep(clock::now());
         kept_();
     }
     now.held.reset();
     const bool success = now.status >= 200 && now.status < 300;
-    if (!success && config_.on_status == status_policy::refuse)
+    // Nothing to relay would look like the empty reply of a success.
+    if (!success && (config_.on_status == status_policy::refuse || guard.without_body()))
         return refuse(now, reason::upstream_status);
     reply answer(guard.take_body());
     answer.from(labels_[now.endpoint], now.status);
@@ -163,6 +249,12 @@ reply http_forwarder::relay(attempt& now, response_guard& guard) {
 }
 
 reply http_forwarder::refuse(const attempt& now, error_code why) const {
+    // Those three say that nothing was sent, and that it is safe to try again. A handshake that fails when the
+    // request is out already (TLS 1.3) is no lie: nobody has read it.
+    const bool unread = now.rejected && !now.sent_before;
+    if (now.begun() && !unread &&
+        (why == reason::upstream_unreachable || why == reason::busy || why == reason::draining))
+        why = reason::upstream_incomplete;
     reply refusal(to_reason(why));
     if (now.asked_any) refusal.from(labels_[now.endpoint], now.status);
     return refusal;
@@ -197,7 +289,10 @@ bool http_forwarder::take(attempt& now) {
     if (!now.held) return false;
     now.endpoint = now.turn.endpoint();
     now.asked_any = true;
-    if (now.connected() && (now.fresh_only || !now.stream().is_quiet())) now.held->drop();
+    if (!now.connected()) return true;
+    const bool quiet = now.stream().is_quiet();
+    if (!quiet && now.stream().has_bytes()) tell_behind(now);
+    if (!quiet || now.fresh_only) now.held->drop();
     return true;
 }
 
@@ -248,6 +343,7 @@ asio::awaitable<error_code> http_forwarder::connect_to(attempt& now) {
         }
     }
     if (now.dog.stopped()) co_return now.dog.error();
+    if (!race->connected()) tell_connect(now, race->cause());
     if (lacks_resources(failed)) co_return reason::busy; // this side's fault
     blame(now, reason::upstream_unreachable);
     resolver_->suspect();
@@ -274,6 +370,34 @@ asio::awaitable<error_code> http_forwarder::secure(attempt& now) {
 void http_forwarder::tell_handshake(const attempt& now, std::string_view what) const {
     log_(log_level::warning, "upstream handshake failed",
          {{"endpoint", labels_[now.endpoint]}, {"what", what.empty() ? "the connection broke" : what}});
+}
+
+void http_forwarder::tell_connect(const attempt& now, const error_code& cause) const {
+    const std::string what = cause.message();
+    log_(log_level::warning, "upstream connect failed", {{"endpoint", labels_[now.endpoint]}, {"what", what}});
+}
+
+// Whoever reads only `upstream_invalid` does not know what to mend.
+void http_forwarder::tell_refused(const attempt& now, const response_guard& guard, error_code why) const {
+    std::string_view what = guard.what();
+    if (what.empty() && why == reason::busy) what = "no room in max_buffered for the response";
+    if (what.empty() && why == reason::upstream_incomplete) what = "the request was not taken to its end";
+    if (what.empty()) return;
+    log_(log_level::warning, "upstream response refused",
+         {{"id", now.asked.id().text()}, {"endpoint", labels_[now.endpoint]},
+          {"reason", to_string(to_reason(why))}, {"what", what},
+          {"offset", static_cast<std::int64_t>(guard.what().empty() ? guard.taken() : guard.offset())}});
+}
+
+// A length that was counted in characters cuts replies, and nobody notices.
+void http_forwarder::tell_behind(const attempt& now) {
+    const clock::rep at = clock::now().time_since_epoch().count();
+    clock::rep last = behind_told_.load(std::memory_order_relaxed);
+    if (last != 0 && clock::duration(at - last) < std::chrono::minutes(1)) return;
+    if (!behind_told_.compare_exchange_strong(last, at)) return; // another one tells
+    log_(log_level::warning, "upstream bytes behind response",
+         {{"endpoint", labels_[now.endpoint]},
+          {"what", "the service sent more than its response said: is the length counted in characters?"}});
 }
 
 // What an endpoint is blamed for: no connection, no answer in time, or one that is not acceptable. Not
@@ -309,6 +433,7 @@ asio::awaitable<error_code> http_forwarder::exchange(attempt& now, response_guar
     const watchdog::guard cancel(now.dog, [&now] { now.stream().cancel(); });
     const auto remaining = std::max(now.until - clock::now(), clock::duration(1));
     now.dog.watch(watchdog::span::zero(), remaining, reason::upstream_timeout);
+    if (now.dog.stopped()) co_return now.dog.error(); // while nothing of it is out
     prepare(now);
     now.stream().begin_request();
     error_code unsent = send_some(now);
@@ -328,6 +453,7 @@ asio::awaitable<error_code> http_forwarder::exchange(attempt& now, response_guar
 void http_forwarder::prepare(attempt& now) const {
     const std::uint64_t parent = random_bits() | 1; // never zero
     now.head = request_head(heads_[now.endpoint], now.asked, parent);
+    now.sent_before = now.begun();
     now.sent = now.in_head = 0;
     if (!tls_.used() || now.head.size() >= tls_record) return;
     const payload& body = now.asked.body();
@@ -393,7 +519,10 @@ asio::awaitable<error_code> http_forwarder::read_response(attempt& now, response
         auto [waited] = co_await now.stream().async_wait_readable();
         if (!waited && guard.taken() > takes_turns_above) co_await next_turn();
         if (now.dog.error()) co_return now.dog.error();
-        if (waited) co_return reason::upstream_incomplete;
+        if (waited) {
+            guard.cut();
+            co_return reason::upstream_incomplete;
+        }
         if (into.room().empty() && !guard.make_room()) {
             const std::size_t wanted = guard.wanted();
             // A request that is being answered is not sent again. Its bytes may be the very ones that
@@ -404,7 +533,9 @@ asio::awaitable<error_code> http_forwarder::read_response(attempt& now, response
         }
         state = read_some(now, guard);
         const bool comes = guard.started() && state == response_guard::state::more;
-        if (comes) now.give_payload_back(); // it is not held beside a reply
+        // It is not held beside a reply, once that is known not to be a 408.
+        const bool may_be_408 = now.may_repeat && (guard.status() == 0 || guard.status() == 408);
+        if (comes && !may_be_408) now.give_payload_back();
     }
     if (now.rejected) co_return reason::upstream_unreachable;
     if (state == response_guard::state::failed) co_return guard.why();

@@ -2,6 +2,7 @@
 
 #include "upstream/connect_race.hpp"
 #include "upstream/connection_pool.hpp"
+#include "upstream/content_codings.hpp"
 #include "upstream/endpoint_set.hpp"
 #include "upstream/request_head.hpp"
 #include "upstream/resolver.hpp"
@@ -18,9 +19,12 @@
 #include <boost/asio/awaitable.hpp>
 #include <boost/asio/ip/tcp.hpp>
 
+#include <atomic>
+#include <cstdint>
 #include <functional>
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -41,6 +45,7 @@ public:
     boost::asio::awaitable<reply> forward(std::shared_ptr<const void> owner, request asked);
 
     /// The same for a payload that is still coming, over a connection of its own. Nothing of it is sent twice.
+    /// To an endpoint that answered in HTTP/1.0, which knows no chunks, it goes when it is whole.
     boost::asio::awaitable<reply> forward_stream(std::shared_ptr<const void> owner, request asked,
                                                  exchange_stream& client);
 
@@ -73,9 +78,17 @@ private:
     void made(attempt& now, connect_race& race);
     boost::asio::awaitable<error_code> secure(attempt& now);
     void tell_handshake(const attempt& now, std::string_view what) const;
+    void tell_connect(const attempt& now, const error_code& cause) const;
+    void tell_refused(const attempt& now, const response_guard& guard, error_code why) const;
+    void tell_behind(const attempt& now);
     void blame(const attempt& now, error_code why);
     boost::asio::awaitable<error_code> wait_for_slot(attempt& now);
     boost::asio::awaitable<error_code> exchange(attempt& now, response_guard& guard);
+    boost::asio::awaitable<reply> forward_whole(std::shared_ptr<const void> owner, request asked,
+                                                exchange_stream& client);
+    boost::asio::awaitable<error_code> receive_whole(request& asked, exchange_stream& client) const;
+    static error_code hold(request& asked, std::span<const std::byte> data);
+    void remember_version(std::size_t endpoint, const response_guard& guard);
     void prepare(attempt& now) const;
     error_code send_some(attempt& now) const;
     static error_code unreadable(const attempt& now);
@@ -83,6 +96,7 @@ private:
     boost::asio::awaitable<error_code> read_response(attempt& now, response_guard& guard);
     response_guard::state read_some(attempt& now, response_guard& guard);
     reply relay(attempt& now, response_guard& guard);
+    static bool may_send_again(const attempt& now, error_code failed, const response_guard& guard);
     reply refuse(const attempt& now, error_code why) const;
 
     const std::vector<boost::asio::any_io_executor> executors_;
@@ -92,6 +106,9 @@ private:
     upstream_tls tls_;
     std::vector<head_opening> heads_; // by endpoint
     std::vector<std::string> labels_; // "host:port", by endpoint
+    const content_codings codings_;
+    std::vector<std::atomic<bool>> speaks_1_0_; // by endpoint: its last response was HTTP/1.0
+    std::atomic<clock::rep> behind_told_{0};    // when bytes behind a response were told last
     endpoint_set endpoints_;
     const std::shared_ptr<resolver> resolver_;
     pool pool_;

@@ -1,5 +1,7 @@
 #include "upstream/request_head.hpp"
 
+#include "upstream/field_text.hpp"
+
 #include "finpost/config.hpp"
 #include "finpost/handler.hpp"
 #include "finpost/version.hpp"
@@ -27,6 +29,8 @@ std::string value_of(request_value which, const request& asked) {
     return {};
 }
 
+bool asks_for_codings(const http_header& header) { return equals(header.name, "accept-encoding"); }
+
 } // namespace
 
 head_opening::head_opening(const http_url& url, const upstream_config& config) : pieces_(1) {
@@ -39,6 +43,9 @@ head_opening::head_opening(const http_url& url, const upstream_config& config) :
     add("\r\nUser-Agent: finpost/" FINPOST_VERSION "\r\nContent-Type: ");
     add(config.content_type);
     add("\r\n");
+    // Nothing is decoded here, and a device that can is rare (RFC 9110 §12.5.3).
+    if (std::none_of(config.headers.begin(), config.headers.end(), asks_for_codings))
+        add("Accept-Encoding: identity\r\n");
     for (const http_header& header : config.headers) {
         add(header.name);
         add(": ");
@@ -68,6 +75,16 @@ void head_opening::append_to(std::string& head, const request& asked) const {
         if (one.in_path) append_path_segment(head, value);
         else append_field_value(head, value);
     }
+}
+
+std::string accept_encoding(const upstream_config& config) {
+    std::string all;
+    for (const http_header& header : config.headers) {
+        if (!asks_for_codings(header)) continue;
+        if (header.value.find('{') != header.value.npos) return "*"; // only each exchange knows
+        all += (all.empty() ? "" : ",") + header.value;
+    }
+    return all.empty() ? "identity" : all;
 }
 
 std::string health_head(const http_url& url, std::string_view path) {

@@ -15,7 +15,7 @@ struct http_url;
 struct upstream_config;
 
 /// The part of a request's head that the configuration decides: request line, Host, User-Agent,
-/// Content-Type and header fields of the user's own. Without templates it is one text, the same for
+/// Content-Type, Accept-Encoding and header fields of the user's own. Without templates it is one text, the same for
 /// every exchange with an endpoint.
 class head_opening {
 public:
@@ -42,6 +42,9 @@ private:
 /// The whole head of the request that carries `asked`, up to and including the empty line.
 /// `parent` is the random part of traceparent (W3C Trace Context §3.2) and must not be zero.
 std::string request_head(const head_opening& opening, const request& asked, std::uint64_t parent);
+
+/// What Accept-Encoding says: `identity`, unless header fields of the user's say else.
+std::string accept_encoding(const upstream_config& config);
 
 /// The whole head of a health check: a GET of `path` on a connection for it alone.
 std::string health_head(const http_url& url, std::string_view path);

@@ -1,7 +1,6 @@
 #include "upstream/response_guard.hpp"
 
 #include "policy/spilling.hpp"
-#include "upstream/response_head.hpp"
 
 #include <algorithm>
 #include <utility>
@@ -11,10 +10,12 @@ namespace finpost {
 namespace {
 
 constexpr std::size_t max_head = 16 << 10;
-constexpr int max_interim = 10;
+constexpr std::size_t max_interim = 64 << 10; // of the heads of interim responses together
+constexpr std::size_t max_left_over = 8; // line ends behind the response before
 constexpr std::size_t first_read = 4 << 10;
 constexpr std::size_t largest_read = 1 << 20;
 constexpr std::size_t to_file = 64 << 10; // what is read at once on the way to one
+constexpr std::string_view too_large = "a body larger than max_reply";
 
 } // namespace
 
@@ -22,6 +23,14 @@ response_guard::response_guard(std::uint64_t max_body, byte_budget* budget, body
                                const spilling* files)
     : max_body_(max_body), passes_on_(becomes == body::passed_on), files_(files), raw_(budget),
       body_(budget), chunks_(max_body) {}
+
+void response_guard::asked_for(const content_codings& accepted, bool relays_all) noexcept {
+    codings_ = &accepted;
+    relays_all_ = relays_all;
+    head_ = response_head_reader(codings_);
+}
+
+void response_guard::follows_another() noexcept { left_over_ = max_left_over; }
 
 std::size_t response_guard::wanted() const noexcept {
     const std::size_t have = raw_.size();
@@ -62,30 +71,23 @@ response_guard::state response_guard::keep() {
     std::size_t n = raw_.size();
     if (part_ == part::sized)
         n = static_cast<std::size_t>(std::min<std::uint64_t>(n, length_ - body_.size()));
-    if (files_->write(body_, raw_.bytes().first(n))) return fail(reason::spill_failed);
+    if (files_->write(body_, raw_.bytes().first(n))) return fail(reason::spill_failed, {});
     raw_.remove_prefix(n);
     if (part_ == part::sized && body_.size() == length_) return finish(0);
-    return body_.size() > max_body_ ? fail(reason::reply_too_large) : state::more;
+    return body_.size() > max_body_ ? fail(reason::reply_too_large, too_large) : state::more;
 }
 
 response_guard::state response_guard::received(std::size_t n) {
     raw_.commit(n);
     taken_ += n;
-    if (unwritten_) return fail(reason::spill_failed);
+    if (unwritten_) return fail(reason::spill_failed, {});
     return spills_ && part_ != part::chunked ? keep() : consume();
 }
 
 response_guard::state response_guard::consume() {
     if (passes_on_ && part_ != part::head) return pass_on();
     switch (part_) {
-    case part::head: {
-        const std::string_view text = raw_.text();
-        const std::size_t from = scanned_ < 3 ? 0 : scanned_ - 3;
-        const std::size_t end = text.find("\r\n\r\n", from);
-        if (end != text.npos) return read_head(end + 4);
-        scanned_ = text.size();
-        return text.size() > max_head ? fail(reason::upstream_invalid) : state::more;
-    }
+    case part::head: return read_head();
     case part::sized:
         return raw_.size() < length_ ? state::more : finish(static_cast<std::size_t>(length_));
     case part::chunked:
@@ -96,14 +98,14 @@ response_guard::state response_guard::consume() {
             // As in `make_room`: rather a file than to fail for want of memory.
             if (!spills_ && files_ != nullptr && files_->is_on() && chunks_.why() == reason::busy) {
                 spill();
-                return unwritten_ ? fail(reason::spill_failed) : consume();
+                return unwritten_ ? fail(reason::spill_failed, {}) : consume();
             }
-            if (chunks_.unwritten()) return fail(to_reason(files_->failed(chunks_.unwritten())));
-            return fail(chunks_.why());
+            if (chunks_.unwritten()) return fail(to_reason(files_->failed(chunks_.unwritten())), {});
+            return fail(chunks_.why(), chunks_.what());
         }
     case part::until_close: break;
     }
-    return raw_.size() > max_body_ ? fail(reason::reply_too_large) : state::more;
+    return raw_.size() > max_body_ ? fail(reason::reply_too_large, too_large) : state::more;
 }
 
 std::span<const std::byte> response_guard::at_hand() const noexcept {
@@ -129,57 +131,111 @@ response_guard::state response_guard::passed_on(std::size_t n) {
 response_guard::state response_guard::pass_on() {
     if (part_ == part::sized) return passed_ < length_ ? state::more : finish(0);
     if (part_ == part::until_close)
-        return passed_ + raw_.size() > max_body_ ? fail(reason::reply_too_large) : state::more;
+        return passed_ + raw_.size() > max_body_ ? fail(reason::reply_too_large, too_large) : state::more;
     const auto now = chunks_.advance(raw_);
-    if (now == chunk_decoder::state::failed) return fail(chunks_.why());
+    if (now == chunk_decoder::state::failed) return fail(chunks_.why(), chunks_.what());
     return now == chunk_decoder::state::done ? finish(0) : state::more;
 }
 
-response_guard::state response_guard::read_head(std::size_t head_size) {
-    if (head_size > max_head) return fail(reason::upstream_invalid);
-    const auto head = read_response_head(raw_.text().substr(0, head_size));
-    if (!head || head->status == 101) return fail(reason::upstream_invalid);
-    raw_.remove_prefix(head_size);
-    if (head->status < 200) {
-        // An interim response (RFC 9110 §15.2): the final one is still to come.
-        if (++interim_ > max_interim) return fail(reason::upstream_invalid);
-        scanned_ = 0;
-        return consume();
+// A service that writes a line end behind each body may do so when the next request is out already.
+void response_guard::pass_over_line_ends() noexcept {
+    const std::string_view text = raw_.text();
+    std::size_t n = 0;
+    while (n < text.size() && n < left_over_ && (text[n] == '\r' || text[n] == '\n')) ++n;
+    left_over_ = n < text.size() ? 0 : left_over_ - n;
+    if (n == 0) return;
+    passed_over_ += n;
+    tidy_ = false;
+    raw_.remove_prefix(n);
+}
+
+// Interim responses (RFC 9110 §15.2) are passed over: the final one is still to come.
+response_guard::state response_guard::read_head() {
+    for (;;) {
+        if (left_over_ > 0) pass_over_line_ends();
+        const auto now = head_.read(raw_.text());
+        if (now == response_head_reader::state::failed)
+            return fail(reason::upstream_invalid, head_.what(), head_.offset());
+        const bool done = now == response_head_reader::state::done;
+        if ((done ? head_.size() : raw_.size()) > max_head)
+            return fail(reason::upstream_invalid, "a head of more than 16 KiB", max_head);
+        if (!done) return state::more;
+        const int status = head_.head().status;
+        if (status == 101) return fail(reason::upstream_invalid, "another protocol that nobody asked for");
+        tidy_ = tidy_ && !head_.bare_lf();
+        raw_.remove_prefix(head_.size());
+        if (status >= 200) return judge_head();
+        interim_ += head_.size();
+        if (interim_ > max_interim)
+            return fail(reason::upstream_invalid, "interim responses of more than 64 KiB");
+        head_ = response_head_reader(codings_);
     }
-    status_ = head->status;
-    reusable_ = head->keep_alive;
-    if (status_ == 204 || status_ == 304) return finish(0); // never a body (RFC 9110 §6.4.1)
-    if (head->chunked) {
+}
+
+response_guard::state response_guard::judge_head() {
+    const response_head& head = head_.head();
+    status_ = head.status;
+    http_1_0_ = head.http_1_0;
+    reusable_ = head.keep_alive && tidy_;
+    const bool success = status_ >= 200 && status_ < 300;
+    // What is passed on is the answer to a request in chunks, of which HTTP/1.0 knows nothing: it has
+    // taken the payload for empty, or its chunks for the payload (RFC 9112 §6.1).
+    if (passes_on_ && http_1_0_ && success)
+        return fail(reason::upstream_incomplete, "HTTP/1.0 to a request in chunks, which it cannot have read");
+    if (status_ == 204 || status_ == 304) { // never a body (RFC 9110 §6.4.1)
+        // One that is announced may come all the same, and would answer the next request.
+        if (head.chunked || head.length.value_or(0) > 0) reusable_ = false;
+        return finish(0);
+    }
+    if (head.foreign_coding && (success || relays_all_))
+        return fail(reason::upstream_invalid, "a Content-Encoding that was not asked for");
+    if (head.chunked) {
         part_ = part::chunked;
         return consume();
     }
-    if (!head->length) {
+    if (!head.length) {
         part_ = part::until_close;
         reusable_ = false;
         return consume();
     }
-    if (*head->length > max_body_) return fail(reason::reply_too_large);
+    if (*head.length > max_body_)
+        return fail(reason::reply_too_large, "a Content-Length larger than max_reply");
     part_ = part::sized;
-    length_ = *head->length;
+    length_ = *head.length;
     return consume();
 }
 
 response_guard::state response_guard::closed() {
     if (part_ == part::until_close && !unwritten_) return finish(raw_.size());
-    return fail(reason::upstream_incomplete);
+    if (!started()) return fail(reason::upstream_incomplete, "the end before a byte of a response", raw_.size());
+    return fail(reason::upstream_incomplete, "the end before the response was complete", raw_.size());
+}
+
+response_guard::state response_guard::cut() {
+    return fail(reason::upstream_incomplete, "the connection broke before the response was complete",
+                raw_.size());
 }
 
 response_guard::state response_guard::finish(std::size_t body_size) {
     // Bytes behind a response belong to no request of ours (RFC 9112 §9.2).
-    if (raw_.size() > body_size) reusable_ = false;
+    behind_ = raw_.size() - body_size;
+    if (behind_ > 0) reusable_ = false;
     raw_.truncate(body_size);
     if (spills_) files_->kept();
     return state::complete;
 }
 
-response_guard::state response_guard::fail(reason why) noexcept {
+// `at` is counted from the first byte that is not consumed.
+response_guard::state response_guard::fail(reason why, std::string_view what, std::size_t at) noexcept {
     why_ = why;
+    what_ = what;
+    offset_ = taken_ - raw_.size() + at;
     return state::failed;
+}
+
+bool response_guard::without_body() const noexcept {
+    if (passes_on_) return passed_ == 0;
+    return part_ == part::chunked || spills_ ? body_.empty() : raw_.empty();
 }
 
 payload response_guard::take_body() noexcept {

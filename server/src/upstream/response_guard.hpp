@@ -1,6 +1,7 @@
 #pragma once
 
 #include "upstream/chunk_decoder.hpp"
+#include "upstream/response_head.hpp"
 
 #include "finpost/error.hpp"
 #include "finpost/payload.hpp"
@@ -8,6 +9,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <span>
+#include <string_view>
 
 namespace finpost {
 
@@ -16,8 +18,9 @@ class spilling;
 /// Decides what an upstream's bytes are: one complete HTTP/1.1 response, part of one, or something that
 /// must not be relayed. No socket inside; the forwarder reads what this asks for.
 ///
-/// Strict where a gateway between two parties has to be: the head as `read_response_head` says, a status
-/// of 200-599 after at most ten interim responses, every byte counted (RFC 9112 §6.3; RFC 9110 §15).
+/// Strict where a gateway between two parties has to be: the head as `response_head_reader` says, a status
+/// of 200-599 after interim responses of 64 KiB at the most, every byte counted (RFC 9112 §6.3; RFC 9110
+/// §15). What cannot become a response fails at once, with its cause and place.
 class response_guard {
 public:
     enum class state { more, complete, failed };
@@ -31,6 +34,12 @@ public:
                    const spilling* files = nullptr);
     response_guard(const response_guard&) = delete;
     response_guard& operator=(const response_guard&) = delete;
+
+    /// The content codings that were asked for; until this is said, any will do. They matter where a body is
+    /// handed on: of a success, and of every status when `relays_all`.
+    void asked_for(const content_codings& accepted, bool relays_all) noexcept;
+    /// The connection has carried a response before: line ends that it left behind are passed over.
+    void follows_another() noexcept;
 
     /// The buffer the next bytes go to and how much room it should have. `make_room` reserves it; false when
     /// the budget has not that much, and the caller can wait for it.
@@ -47,19 +56,27 @@ public:
     state closed();
 
     /// The connection broke.
-    state cut() { return fail(reason::upstream_incomplete); }
+    state cut();
 
     /// Why it failed: `upstream_invalid`, `upstream_incomplete`, `reply_too_large`, `busy` or `spill_failed`.
     reason why() const noexcept { return why_; }
+    /// The same in words, and the byte of what came where the fault begins, or where the bytes end.
+    std::string_view what() const noexcept { return what_; }
+    std::uint64_t offset() const noexcept { return offset_; }
 
-    /// Whether a single byte has come.
-    bool started() const noexcept { return taken_ > 0; }
+    /// Whether a single byte of a response has come.
+    bool started() const noexcept { return taken_ > passed_over_; }
     /// How many bytes of the response have come.
     std::uint64_t taken() const noexcept { return taken_; }
     /// 0 until a final status line was read.
     int status() const noexcept { return status_; }
+    /// Of the final response.
+    bool http_1_0() const noexcept { return http_1_0_; }
     /// When complete: whether the connection may carry another exchange.
     bool reusable() const noexcept { return reusable_; }
+    /// When complete: how many bytes have been read that lie behind it, and whether its body has none.
+    std::size_t behind() const noexcept { return behind_; }
+    bool without_body() const noexcept;
     /// Of a body that is passed on: what of it is there, to be dropped by `passed_on` before more is read.
     std::span<const std::byte> at_hand() const noexcept;
     state passed_on(std::size_t n);
@@ -72,12 +89,14 @@ private:
 
     state consume();
     state pass_on();
-    state read_head(std::size_t head_size);
+    state read_head();
+    state judge_head();
+    void pass_over_line_ends() noexcept;
     std::uint64_t expected() const noexcept;
     void spill();
     state keep();
     state finish(std::size_t body_size);
-    state fail(reason why) noexcept;
+    state fail(reason why, std::string_view what, std::size_t at = 0) noexcept;
 
     const std::uint64_t max_body_;
     const bool passes_on_;
@@ -88,13 +107,22 @@ private:
     chunk_decoder chunks_;
     part part_ = part::head;
     std::uint64_t length_ = 0; // of a sized body
-    std::size_t scanned_ = 0;  // of the head: what holds no end of it
+    const content_codings* codings_ = nullptr;
+    bool relays_all_ = false;
+    response_head_reader head_;
     std::uint64_t taken_ = 0;
-    int interim_ = 0;
+    std::size_t left_over_ = 0;   // as many line ends may still be passed over
+    std::size_t passed_over_ = 0; // of them
+    std::size_t interim_ = 0;     // bytes of heads of interim responses
+    std::size_t behind_ = 0;
     int status_ = 0;
+    std::string_view what_;
+    std::uint64_t offset_ = 0;
     reason why_ = reason::upstream_invalid;
     bool spills_ = false;
     bool unwritten_ = false; // the file did not take it
+    bool tidy_ = true; // nothing that makes one doubt the connection
+    bool http_1_0_ = false;
     bool reusable_ = false;
 };
 

@@ -1,5 +1,8 @@
 #include "upstream/response_head.hpp"
 
+#include "upstream/content_codings.hpp"
+#include "upstream/field_text.hpp"
+
 #include <algorithm>
 #include <array>
 #include <charconv>
@@ -32,83 +35,125 @@ bool consists_of(const byte_set& wanted, std::string_view text) {
 }
 
 bool is_token(std::string_view text) { return !text.empty() && consists_of(token_characters, text); }
-bool is_text(std::string_view text) { return consists_of(text_characters, text); }
 
-bool equals(std::string_view text, std::string_view lower_case) {
-    return std::equal(text.begin(), text.end(), lower_case.begin(), lower_case.end(),
-                      [](char a, char b) { return (a >= 'A' && a <= 'Z' ? a + 32 : a) == b; });
-}
+constexpr std::string_view expected = "HTTP/1.";
 
-std::string_view trimmed(std::string_view text) {
-    while (!text.empty() && (text.front() == ' ' || text.front() == '\t')) text.remove_prefix(1);
-    while (!text.empty() && (text.back() == ' ' || text.back() == '\t')) text.remove_suffix(1);
-    return text;
-}
-
-// "HTTP/1.1 200 OK"; the space behind the status is often left out with the reason.
-bool read_status_line(std::string_view line, response_head& out) {
-    if (!line.starts_with("HTTP/1.") || line.size() < 12) return false;
-    if (line[7] != '0' && line[7] != '1') return false;
-    out.http_1_0 = line[7] == '0';
-    if (line[8] != ' ' || (line.size() > 12 && line[12] != ' ')) return false;
-    const auto [stop, ec] = std::from_chars(line.data() + 9, line.data() + 12, out.status);
-    return ec == std::errc{} && stop == line.data() + 12 && out.status >= 100 && out.status <= 599 &&
-           is_text(line.substr(12));
-}
-
-// Digits only, so "5, 5" and "+5" are refused, and once only (RFC 9112 §6.3).
-bool read_length(std::string_view value, response_head& out) {
-    std::uint64_t length = 0;
-    const char* const end = value.data() + value.size();
-    const auto [stop, ec] = std::from_chars(value.data(), end, length);
-    if (out.length || ec != std::errc{} || stop != end) return false;
-    out.length = length;
-    return true;
-}
-
-void read_connection(std::string_view value, bool& close, bool& keep_alive) {
-    while (!value.empty()) {
-        const std::size_t comma = std::min(value.find(','), value.size());
-        const std::string_view option = trimmed(value.substr(0, comma));
-        close = close || equals(option, "close");
-        keep_alive = keep_alive || equals(option, "keep-alive");
-        value.remove_prefix(std::min(comma + 1, value.size()));
-    }
+// How much of a status line's beginning is there: "HTTP/1.1 ", or 1.0.
+std::size_t well_begun(std::string_view text) {
+    const std::size_t n = std::min(text.size(), expected.size());
+    const auto differs = std::mismatch(text.begin(), text.begin() + static_cast<std::ptrdiff_t>(n), expected.begin());
+    std::size_t good = static_cast<std::size_t>(differs.first - text.begin());
+    if (good < expected.size() || good == text.size()) return good;
+    if (text[good] != '0' && text[good] != '1') return good;
+    if (++good < text.size() && text[good] == ' ') ++good;
+    return good;
 }
 
 } // namespace
 
-std::optional<response_head> read_response_head(std::string_view head) {
-    response_head out;
-    bool first = true, close = false, keep_alive = false;
+bool is_text(std::string_view text) { return consists_of(text_characters, text); }
+
+field_line read_field(std::string_view line) {
+    const std::size_t colon = line.find(':');
+    if (line.starts_with(' ') || line.starts_with('\t')) return {{}, {}, "a folded line"};
+    if (colon == line.npos) return {{}, {}, "a field without a colon"};
+    const std::string_view name = line.substr(0, colon), value = line.substr(colon + 1);
+    if (!is_token(name)) return {{}, {}, "a field whose name is no token"};
+    if (!is_text(value)) return {{}, {}, "a control character in a field"};
+    return {name, trimmed(value), {}};
+}
+
+response_head_reader::state response_head_reader::read(std::string_view text) {
     for (;;) {
-        const std::size_t end = head.find('\n');
-        if (end == head.npos || end == 0 || head[end - 1] != '\r') return std::nullopt;
-        const std::string_view line = head.substr(0, end - 1);
-        head.remove_prefix(end + 1);
-        if (first) {
-            if (!read_status_line(line, out)) return std::nullopt;
-            first = false;
-            continue;
+        const std::size_t end = text.find('\n', scanned_);
+        if (end == text.npos) {
+            scanned_ = text.size();
+            return line_ == 0 ? begun(text) : state::more;
         }
-        if (line.empty()) break;
-        const std::size_t colon = std::min(line.find(':'), line.size());
-        const std::string_view name = line.substr(0, colon);
-        const std::string_view value = trimmed(line.substr(std::min(colon + 1, line.size())));
-        // A folded line begins with white space, which is no part of a name either.
-        if (colon == line.size() || !is_token(name) || !is_text(value)) return std::nullopt;
-        if (equals(name, "content-length")) {
-            if (!read_length(value, out)) return std::nullopt;
-        } else if (equals(name, "transfer-encoding")) {
-            if (out.chunked || !equals(value, "chunked")) return std::nullopt;
-            out.chunked = true;
-        } else if (equals(name, "connection")) {
-            read_connection(value, close, keep_alive);
-        }
+        std::string_view line = text.substr(line_, end - line_);
+        if (line.ends_with('\r')) line.remove_suffix(1);
+        else bare_lf_ = true;
+        std::string_view fault;
+        if (line_ == 0) fault = status_line(line);
+        else if (!line.empty()) fault = field(line);
+        if (!fault.empty()) return fail(fault);
+        line_ = scanned_ = end + 1;
+        if (!line.empty()) continue;
+        head_.keep_alive = !close_ && (!head_.http_1_0 || stay_);
+        return state::done;
     }
-    if (out.chunked && (out.length || out.http_1_0)) return std::nullopt;
-    out.keep_alive = !close && (!out.http_1_0 || keep_alive);
-    return out;
+}
+
+// A status line that is not there to its end.
+response_head_reader::state response_head_reader::begun(std::string_view text) {
+    const std::size_t good = well_begun(text);
+    if (good == text.size() || good == expected.size() + 2) return state::more;
+    line_ = good;
+    return fail("no HTTP/1.0 or 1.1: the first bytes begin no status line");
+}
+
+// "HTTP/1.1 200 OK"; the space behind the status is often left out with the reason.
+std::string_view response_head_reader::status_line(std::string_view line) {
+    const std::size_t good = well_begun(line);
+    if (good < expected.size() + 2) {
+        line_ = good;
+        return "no HTTP/1.0 or 1.1: the first bytes begin no status line";
+    }
+    head_.http_1_0 = line[expected.size()] == '0';
+    const char* const digits = line.data() + good;
+    const char* const end = line.data() + line.size();
+    if (end - digits < 3 || (end - digits > 3 && digits[3] != ' ')) return "a status that is not three digits";
+    const auto [stop, ec] = std::from_chars(digits, digits + 3, head_.status);
+    if (ec != std::errc{} || stop != digits + 3) return "a status that is not three digits";
+    if (head_.status < 100 || head_.status > 599) return "a status outside 100 to 599";
+    if (!is_text({digits + 3, end})) return "a control character in the status line";
+    return {};
+}
+
+std::string_view response_head_reader::field(std::string_view line) {
+    const auto [name, value, fault] = read_field(line);
+    if (!fault.empty()) return fault;
+    if (equals(name, "content-length")) return length(value);
+    if (equals(name, "transfer-encoding")) return transfer_coding(value);
+    if (equals(name, "connection")) {
+        each_element(value, [this](std::string_view option) {
+            close_ = close_ || equals(option, "close");
+            stay_ = stay_ || equals(option, "keep-alive");
+        });
+    } else if (equals(name, "content-encoding")) {
+        head_.foreign_coding = head_.foreign_coding || (asked_ != nullptr && !asked_->cover(value));
+    }
+    return {};
+}
+
+// Digits only, so "5, 5" and "+5" are refused, and once only (RFC 9112 §6.3).
+std::string_view response_head_reader::length(std::string_view value) {
+    std::uint64_t size = 0;
+    const char* const end = value.data() + value.size();
+    const auto [stop, ec] = std::from_chars(value.data(), end, size);
+    if (ec != std::errc{} || stop != end) return "a Content-Length that is no number";
+    if (head_.length) return "a second Content-Length";
+    if (head_.chunked) return "both Transfer-Encoding and Content-Length";
+    head_.length = size;
+    return {};
+}
+
+std::string_view response_head_reader::transfer_coding(std::string_view value) {
+    bool others = false;
+    const bool before = head_.chunked;
+    each_element(value, [&](std::string_view coding) {
+        others = others || head_.chunked || !equals(coding, "chunked");
+        head_.chunked = true;
+    });
+    if (before || others || !head_.chunked) return "another transfer coding than chunked, once";
+    if (head_.http_1_0) return "a transfer coding in HTTP/1.0";
+    if (head_.length) return "both Transfer-Encoding and Content-Length";
+    return {};
+}
+
+response_head_reader::state response_head_reader::fail(std::string_view what) noexcept {
+    what_ = what;
+    return state::failed;
 }
 
 } // namespace finpost

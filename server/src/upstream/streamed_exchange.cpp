@@ -130,6 +130,7 @@ asio::awaitable<error_code> streamed_exchange::send(std::span<const std::byte> d
         const auto sent = upstream_->write_some(data.subspan(at), {});
         if (sent.has_value()) {
             at += *sent;
+            begun_ = true;
         } else if (sent.error() == asio::error::would_block) {
             limit(clock::now() + config_.total);
             auto [ec] = co_await upstream_->async_wait_writable();

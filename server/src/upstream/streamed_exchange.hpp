@@ -39,6 +39,8 @@ public:
 
     /// Whether the request went out to its end.
     bool whole() const noexcept { return whole_; }
+    /// Whether a byte of the request went out.
+    bool begun() const noexcept { return begun_; }
     /// The upstream does not take this side's certificate.
     bool rejected() const noexcept { return rejected_; }
 
@@ -65,6 +67,7 @@ private:
     clock::time_point until_ = clock::time_point::max(); // the upstream has done what it owes
     response_guard::state state_ = response_guard::state::more;
     error_code client_failed_;
+    bool begun_ = false;
     bool client_holds_ = false; // the response, by not taking it
     bool uploading_ = false, whole_ = false, unwanted_ = false, rejected_ = false;
 };
