@@ -35,7 +35,7 @@ constexpr std::array<wording, all_reasons.size()> wordings{{
     {reason::upstream_invalid, "upstream_invalid",
      "the upstream's response is not acceptable HTTP/1.1"},
     {reason::upstream_incomplete, "upstream_incomplete",
-     "the upstream closed before its response was complete"},
+     "the request was sent, and no complete response came"},
     {reason::reply_too_large, "reply_too_large", "the reply is larger than the limit"},
     {reason::spill_failed, "spill_failed", "the payload could not be kept on disk"},
     {reason::draining, "draining", "the gateway is stopping"},

@@ -20,19 +20,19 @@ enum class reason {
     bad_encoding,         ///< the payload is not what `decode` says (RFC 4648 §3.3, §3.5)
     receive_timeout,      ///< no EOF within `receive_idle` or `receive_total`
     too_slow,             ///< slower than `min_rate`
-    busy,                 ///< a limit on connections, buffers or upstream connections was reached
+    busy,                 ///< a limit on connections, buffers or upstream connections was reached; nothing was sent on
     denied,               ///< the peer's address is not allowed
     tls_handshake,        ///< the TLS handshake failed
     tls_truncated,        ///< TCP FIN without close_notify (RFC 8446 §6.1)
     proxy_protocol,       ///< a missing or malformed PROXY header
-    upstream_unreachable, ///< no connection to any endpoint of the upstream
+    upstream_unreachable, ///< no connection to any endpoint of the upstream; nothing was sent
     upstream_timeout,     ///< no complete response within `total`
-    upstream_status,      ///< a status outside 200-299 while `on_status` is `refuse`
+    upstream_status,      ///< a status outside 200-299 while `on_status` is `refuse`, or without a body
     upstream_invalid,     ///< the response is not acceptable HTTP/1.1 (RFC 9112)
-    upstream_incomplete,  ///< the upstream closed before the response was complete (RFC 9112 §8)
+    upstream_incomplete,  ///< sent, or a byte of it, and no complete response came (RFC 9112 §8)
     reply_too_large,      ///< the response body passed `max_reply`
     spill_failed,         ///< a payload could not be kept on disk
-    draining,             ///< the gateway is stopping
+    draining,             ///< the gateway is stopping; nothing was sent on
     internal,             ///< a bug or a resource failure inside the gateway
 };
 

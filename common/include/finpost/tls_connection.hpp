@@ -46,7 +46,7 @@ public:
     enum class role { client, server };
 
     /// `fd` stays the caller's and outlives this object. For a client `name` is the host it means to talk
-    /// to, unless the context has a `server_name`.
+    /// to, unless the context has a `server_name`; its subjectAltName must have it (RFC 9525).
     FINPOST_EXPORT tls_connection(const tls_context& context, role as, int fd, std::string_view name = {});
 
     /// Agrees on keys, and verifies the peer. The error is `reason::tls_handshake` or the socket's;

@@ -20,8 +20,8 @@ FINPOST_EXPORT bool from_string(std::string_view word, tls_client_auth& value) n
 
 /// What TLS is set up from, on either side. Files are PEM, read once, when the context is made.
 struct tls_options {
-    /// Certificates that are trusted to sign the peer's. Empty: the system's, for a client. A revocation
-    /// list in the same file is obeyed; each CA that signs peers must then have one.
+    /// Certificates that are trusted to sign the peer's; one in between needs no root. Empty: the system's, for
+    /// a client. A revocation list in the same file is obeyed; each CA that signs peers must then have one.
     std::string ca;
     /// This side's certificate, then its intermediates. A server needs one, a client only when it is asked.
     std::string cert;

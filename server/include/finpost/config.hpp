@@ -28,7 +28,7 @@ enum class refusal_style {
 /// What becomes of a response whose status is not 200 to 299.
 enum class status_policy {
     refuse, ///< the client gets `upstream_status`
-    relay,  ///< the client gets the body, whatever the status
+    relay,  ///< the client gets the body, whatever the status; without one, `upstream_status`
 };
 
 /// What becomes of an exchange whose client resets the connection while the handler works. Clients are

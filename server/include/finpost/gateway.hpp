@@ -100,10 +100,10 @@ public:
     /// When the first of the listeners' certificates in use expires; nothing without TLS.
     std::optional<tls_context::time_point> tls_expires() const;
 
-    /// Closes the listeners at once, lets exchanges in flight finish for up to `grace`, then stops the
-    /// rest with `draining`. Completes when no session is left. A session that has not received a byte
-    /// has nothing in flight and is ended at once. A `stop` meanwhile cuts the grace short. It may be called
-    /// more than once, also before `start`; a grace above a year is a year.
+    /// Closes the listeners at once, lets exchanges in flight finish for up to `grace`, then stops the rest
+    /// (`draining`; `upstream_incomplete` when a request is out). Completes when no session is left. A session
+    /// that has not received a byte has nothing in flight and is ended at once. A `stop` meanwhile cuts the grace
+    /// short. It may be called more than once, also before `start`; a grace above a year is a year.
     boost::asio::awaitable<void> drain(duration grace);
 
     /// `drain` for any completion token, with `void(error_code)` on the token's executor; it begins with the

@@ -22,13 +22,13 @@ struct metrics;
 
 /// The handler that makes one HTTP POST of each request: what stands behind `--upstream`.
 ///
-/// Over TLS for `https://`: the certificate must be valid and name the host, or there is no connection, and
-/// never one in plain text. TLS sessions are resumed. A response that ends with the connection is complete only
-/// with a close_notify (RFC 9112 §9.8).
+/// Over TLS for `https://`: the certificate must be valid and name the host (in its subjectAltName), or there is
+/// no connection, and never one in plain text. TLS sessions are resumed. A response that ends with the connection
+/// is complete only with a close_notify (RFC 9112 §9.8).
 ///
 /// HTTP/1.1 over kept connections, one exchange on a connection at a time. Redirects are never followed
-/// and a request is sent again only when a kept connection turns out to have been closed before one byte
-/// of a response came; it then carries the same `Idempotency-Key`. Only when no connection can be made
+/// and a request is sent again only when a kept connection turns out to have been closed before one byte of a
+/// response came, or is closed by a 408; once, with the same `Idempotency-Key`. Only when no connection can be made
 /// does the next endpoint have it. Thread safe.
 ///
 /// Of several endpoints the one with the fewest exchanges has the next, in turns among equals. One that

@@ -71,7 +71,7 @@ struct metrics {
     std::array<counter, all_reasons.size()> refused; ///< in the order of `all_reasons`
     counter aborted;  ///< reset by the client, or the reply could not be written
     counter probes;   ///< ended by the client without a byte
-    counter cut;      ///< in flight when a stop ended them: refused with `draining`, or aborted
+    counter cut;      ///< in flight when a stop ended them: refused (`draining`, `upstream_incomplete`) or aborted
 
     counter payload_bytes; ///< received, before decoding
     counter reply_bytes;   ///< written as replies, after encoding
@@ -85,7 +85,7 @@ struct metrics {
 
     gauge upstream_busy;       ///< upstream connections that carry an exchange
     gauge upstream_idle;       ///< upstream connections kept for the next
-    counter upstream_retries;  ///< requests sent again because a kept connection had been closed
+    counter upstream_retries;  ///< requests sent again because a kept connection had been closed, or ended by a 408
     counter upstream_ejections; ///< how often an endpoint was avoided from then on
 
     counter& refused_for(reason why) noexcept { return refused[static_cast<std::size_t>(why) - 1]; }

@@ -49,19 +49,21 @@ std::size_t well_begun(std::string_view text) {
     return good;
 }
 
-} // namespace
-
-bool is_text(std::string_view text) { return consists_of(text_characters, text); }
-
-field_line read_field(std::string_view line) {
+inline field_line split(std::string_view line) {
     const std::size_t colon = line.find(':');
     if (line.starts_with(' ') || line.starts_with('\t')) return {{}, {}, "a folded line"};
     if (colon == line.npos) return {{}, {}, "a field without a colon"};
     const std::string_view name = line.substr(0, colon), value = line.substr(colon + 1);
     if (!is_token(name)) return {{}, {}, "a field whose name is no token"};
-    if (!is_text(value)) return {{}, {}, "a control character in a field"};
+    if (!consists_of(text_characters, value)) return {{}, {}, "a control character in a field"};
     return {name, trimmed(value), {}};
 }
+
+} // namespace
+
+bool is_text(std::string_view text) { return consists_of(text_characters, text); }
+
+field_line read_field(std::string_view line) { return split(line); }
 
 response_head_reader::state response_head_reader::read(std::string_view text) {
     for (;;) {
@@ -111,19 +113,32 @@ std::string_view response_head_reader::status_line(std::string_view line) {
 }
 
 std::string_view response_head_reader::field(std::string_view line) {
-    const auto [name, value, fault] = read_field(line);
+    const auto [name, value, fault] = split(line);
     if (!fault.empty()) return fault;
-    if (equals(name, "content-length")) return length(value);
-    if (equals(name, "transfer-encoding")) return transfer_coding(value);
-    if (equals(name, "connection")) {
-        each_element(value, [this](std::string_view option) {
-            close_ = close_ || equals(option, "close");
-            stay_ = stay_ || equals(option, "keep-alive");
-        });
-    } else if (equals(name, "content-encoding")) {
-        head_.foreign_coding = head_.foreign_coding || (asked_ != nullptr && !asked_->cover(value));
+    switch (name.size()) { // most fields are none of these
+    case 14:
+        if (equals(name, "content-length")) return length(value);
+        break;
+    case 17:
+        if (equals(name, "transfer-encoding")) return transfer_coding(value);
+        break;
+    case 16:
+        if (asked_ != nullptr && equals(name, "content-encoding") && !asked_->cover(value))
+            head_.foreign_coding = true;
+        break;
+    case 10:
+        if (equals(name, "connection")) connection(value);
+        break;
+    default: break;
     }
     return {};
+}
+
+void response_head_reader::connection(std::string_view value) {
+    each_element(value, [this](std::string_view option) {
+        close_ = close_ || equals(option, "close");
+        stay_ = stay_ || equals(option, "keep-alive");
+    });
 }
 
 // Digits only, so "5, 5" and "+5" are refused, and once only (RFC 9112 §6.3).

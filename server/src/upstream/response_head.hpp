@@ -56,6 +56,7 @@ private:
     std::string_view field(std::string_view line);
     std::string_view length(std::string_view value);
     std::string_view transfer_coding(std::string_view value);
+    void connection(std::string_view value);
     state begun(std::string_view text);
     state fail(std::string_view what) noexcept;
 
