@@ -274,18 +274,22 @@ def ask(*command):
     return done.stdout
 
 
-def package_of(program):
-    """None: it is not installed. "": no package has it."""
-    for folder in ("/usr/bin", "/usr/sbin"):
-        path = os.path.join(folder, program)
-        if os.path.exists(path):
-            real = os.path.realpath(path)
-            for name in (path, path[len("/usr"):], real, real[len("/usr"):]):
-                owner = ask("dpkg-query", "-S", name)
-                if owner and not owner.startswith("diversion"):
-                    return owner.split(":")[0].split(",")[0]
-            return ""
-    return None
+def packages_of(programs):
+    """By program: None when it is not installed, "" when no package has it."""
+    paths = {}
+    for program in programs:
+        for folder in ("/usr/bin/", "/usr/sbin/"):
+            if os.path.exists(folder + program):
+                real = os.path.realpath(folder + program)  # of an alternative
+                each = {folder + program, real}
+                paths.setdefault(program, set()).update(each, {path[len("/usr"):] for path in each})
+    owners = {}
+    for line in ask("dpkg-query", "-S", *sorted(set().union(*paths.values()))).splitlines():
+        owner, _, path = line.partition(": ")
+        if not owner.startswith("diversion"):
+            owners[path] = owner.split(":")[0].split(",")[0]
+    return {program: next((owners[path] for path in sorted(paths[program]) if path in owners), "")
+            if program in paths else None for program in programs}
 
 
 def promised(source):
@@ -317,9 +321,10 @@ def promised(source):
 def main():
     source = os.path.abspath(sys.argv[1])
     places, packages = called(source), promised(source)
+    owners = packages_of(places)
     problems = []
     for program, place in sorted(places.items()):
-        package = package_of(program)
+        package = owners[program]
         if "--list" in sys.argv:
             print(f"{program:16} {package or '-':24} {place}")
         if program in WHERE_THERE:
