@@ -76,6 +76,23 @@ result<std::size_t> client_socket::look(std::span<std::byte> room) noexcept {
     return receive(room, MSG_PEEK);
 }
 
+std::size_t client_socket::unread() const noexcept {
+    int bytes = 0;
+    if (::ioctl(fd_, FIONREAD, &bytes) != 0 || bytes < 0) return 0;
+    return static_cast<std::size_t>(bytes);
+}
+
+bool client_socket::input_ended() const noexcept {
+    pollfd look{fd_, POLLRDHUP, 0};
+    return ::poll(&look, 1, 0) > 0;
+}
+
+void client_socket::wait_for_bytes(std::size_t least) noexcept {
+    const int wanted = static_cast<int>(least);
+    if (wanted == least_) return;
+    if (::setsockopt(fd_, SOL_SOCKET, SO_RCVLOWAT, &wanted, sizeof wanted) == 0) least_ = wanted;
+}
+
 result<std::size_t> client_socket::discard_some() noexcept {
     std::array<std::byte, 16 << 10> scratch;
     return receive(scratch, 0);
@@ -125,6 +142,8 @@ asio::awaitable<std::tuple<error_code>> client_socket::async_wait_writable() {
 
 error_code client_socket::finish() noexcept { return tls_ ? tls_->close_notify() : error_code(); }
 
+bool client_socket::can_speak() const noexcept { return !tls_ || tls_->can_speak(); }
+
 bool client_socket::mid_write() const noexcept { return tls_ && tls_->mid_write(); }
 
 std::size_t client_socket::unacknowledged() const noexcept {
@@ -159,10 +178,27 @@ bool client_socket::was_reset() const noexcept {
     return ::poll(&look, 1, 0) > 0 && (look.revents & (POLLERR | POLLHUP)) != 0;
 }
 
+asio::awaitable<std::tuple<error_code>> client_socket::async_wait_reset() {
+    register_for_events();
+    return socket_.async_wait(tcp::socket::wait_error, as_result);
+}
+
 // Where this fails, the wait that follows fails on a socket that is not open.
 void client_socket::register_for_events() {
     error_code ignored;
     if (!socket_.is_open()) socket_.assign(v6_ ? tcp::v6() : tcp::v4(), fd_, ignored);
+}
+
+// A record of its own (RFC 8446 §6): fatal, handshake_failure.
+void client_socket::send_alert() noexcept {
+    constexpr std::array<unsigned char, 7> alert{21, 3, 3, 0, 2, 2, 40};
+    if (tls_) return;
+    static_cast<void>(::send(fd_, alert.data(), alert.size(), MSG_NOSIGNAL));
+}
+
+void client_socket::end_tls() noexcept {
+    tls_.reset();
+    input_over_ = true;
 }
 
 void client_socket::shutdown_send() noexcept {

@@ -53,6 +53,12 @@ public:
     result<std::size_t> peek() noexcept;
     /// Copies what is there to the front of `room` and takes nothing. Before `secure` only.
     result<std::size_t> look(std::span<std::byte> room) noexcept;
+    /// How many bytes the kernel holds that were not read, and whether the client's FIN is behind them.
+    std::size_t unread() const noexcept;
+    bool input_ended() const noexcept;
+    /// From now on `async_wait_readable` waits until the kernel holds so many bytes, or an end behind fewer: who
+    /// looks at what he does not take would not wait for more otherwise. 1 is as it was.
+    void wait_for_bytes(std::size_t least) noexcept;
     /// Reads what is there and drops it, whatever it is. After `shutdown_send`.
     result<std::size_t> discard_some() noexcept;
     /// Waits until there is something to read, an end included. Whoever waits holds no buffer: that is
@@ -68,6 +74,8 @@ public:
     /// Marks the end of what was written so that it can be told from a cut: a close_notify. It may have to
     /// wait as a write does. Without TLS that is the FIN, which comes with `shutdown_send` or `close`.
     error_code finish() noexcept;
+    /// Whether something can be said to the client: over TLS, once it has agreed and while nothing has failed.
+    bool can_speak() const noexcept;
     /// Whether a part of what was not yet taken may be on its way, so that nothing else can be.
     bool mid_write() const noexcept;
     /// Of what was written, the bytes that the peer's kernel has not taken yet.
@@ -80,7 +88,14 @@ public:
 
     /// Whether the peer has reset the connection.
     bool was_reset() const noexcept;
+    /// Waits until it does, or has. After the EOF, as `when_reset`.
+    boost::asio::awaitable<std::tuple<error_code>> async_wait_reset();
 
+    /// Where TLS was due and nothing was said in it, says in it that there was no handshake.
+    void send_alert() noexcept;
+    /// Nothing is said in TLS any more, nor understood, and what it held is given back. What still comes can only
+    /// be waited for and dropped.
+    void end_tls() noexcept;
     /// Sends the end. What still comes can only be waited for and dropped.
     void shutdown_send() noexcept;
     /// Ends a pending operation.
@@ -103,6 +118,7 @@ private:
     std::shared_ptr<std::function<void()>> on_reset_; // empty inside once nobody wants to know
     bool input_over_ = false; // nothing of it is wanted any more
     int broken_ = 0;          // the errno that the kernel has told, once
+    int least_ = 1;           // bytes that make it readable
     std::unique_ptr<tls_layer> tls_; // null for plain TCP
 };
 

@@ -319,7 +319,8 @@ void listener::refuse_at_once(unique_fd fd) const {
     context_->counters.accepted.add();
     context_->counters.refused_for(reason::busy).add();
     const refusal_style style = context_->config.on_refusal;
-    if (style == refusal_style::reset) return;
+    const bool mute = context_->tls && style == refusal_style::line; // no line would be understood
+    if (style == refusal_style::reset || mute) return;
     try {
         if (style == refusal_style::line) {
             const std::string line = refusal_line(reason::busy, request_id::generate());

@@ -1,6 +1,7 @@
 #include "preamble.hpp"
 
 #include "client_socket.hpp"
+#include "policy/first_record.hpp"
 
 #include <boost/asio/error.hpp>
 
@@ -34,12 +35,31 @@ error_code take_header(client_socket& socket, preamble& first) {
     return good ? error_code() : error_code(reason::proxy_protocol);
 }
 
-// Nothing is spent on a client that has not sent a byte.
+// Success when the first record is there, or enough of it to know that it is none that can be taken. Until then it
+// stays in the kernel, and nothing is spent on the client.
+error_code wait_for_hello(client_socket& socket, preamble& first) {
+    std::array<std::byte, first_record::enough> room{};
+    const auto seen = socket.look(room);
+    if (seen.has_error()) return seen.error();
+    first.begun = true;
+    const auto begun = std::span(room).first(*seen);
+    const first_record record(begun);
+    if (record.is() == first_record::kind::other) {
+        first.is_other = true;
+        return reason::tls_handshake;
+    }
+    if (record.is() == first_record::kind::record && socket.unread() >= record.due()) return {};
+    if (socket.input_ended()) return reason::tls_handshake;
+    socket.wait_for_bytes(record.due());
+    return asio::error::would_block;
+}
+
 error_code next_of_handshake(client_socket& socket, preamble& first) {
-    if (!first.begun) {
-        const auto seen = socket.peek();
-        if (seen.has_error()) return seen.error();
-        first.begun = true;
+    if (!first.is_tls) {
+        const error_code lacking = wait_for_hello(socket, first);
+        if (lacking) return lacking;
+        first.is_tls = true;
+        socket.wait_for_bytes(1);
         socket.secure(first.tls);
     }
     return socket.handshake();
@@ -75,6 +95,7 @@ asio::awaitable<error_code> shake_hands(client_socket& socket, preamble& first, 
                                         watchdog& dog) {
     dog.watch(duration::zero(), limit, reason::tls_handshake);
     error_code failed = co_await go_through(next_of_handshake, socket, first, dog);
+    socket.wait_for_bytes(1);
     co_return failed;
 }
 

@@ -30,6 +30,8 @@ public:
     tls_context tls;
     admission::permit share; // of those that may be in their preamble at once
     bool begun = false;      // a byte has come of what is due
+    bool is_tls = false;     // and it is TLS
+    bool is_other = false;   // and it is not
 };
 
 /// Reads the header and not a byte more. Fails with `proxy_protocol` when it is bad or not there in time,
@@ -37,7 +39,8 @@ public:
 boost::asio::awaitable<error_code> read_proxy_header(client_socket& socket, preamble& first,
                                                      duration limit, watchdog& dog);
 
-/// Agrees on TLS. Fails likewise, with `tls_handshake`.
+/// Agrees on TLS. Fails likewise, with `tls_handshake`; `preamble::is_other` says of a client that it does not
+/// speak TLS at all.
 boost::asio::awaitable<error_code> shake_hands(client_socket& socket, preamble& first, duration limit,
                                                watchdog& dog);
 

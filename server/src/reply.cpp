@@ -96,4 +96,13 @@ asio::awaitable<void> drain_input(client_socket& socket, duration limit, watchdo
     }
 }
 
+asio::awaitable<void> let_it_read(client_socket& socket, duration limit, watchdog& dog) {
+    co_await drain_input(socket, limit, dog);
+    const watchdog::guard cancel(dog, [&socket] { socket.cancel(); }); // of what is left of the limit
+    while (!dog.error() && !socket.was_reset()) {
+        auto [ec] = co_await socket.async_wait_reset();
+        if (ec) break;
+    }
+}
+
 } // namespace finpost

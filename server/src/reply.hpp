@@ -56,4 +56,8 @@ boost::asio::awaitable<error_code> write_all(client_socket& socket, std::span<co
 /// input would send a RST that could overtake what was written (RFC 9112 §9.6).
 boost::asio::awaitable<void> drain_input(client_socket& socket, duration limit, watchdog& dog);
 
+/// The same for a client that is reset afterwards, and is to read before what was written: until it resets, for at
+/// most `limit`, whether or not its EOF has come.
+boost::asio::awaitable<void> let_it_read(client_socket& socket, duration limit, watchdog& dog);
+
 } // namespace finpost

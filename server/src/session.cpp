@@ -74,6 +74,7 @@ asio::awaitable<void> session::run() {
     encode();
     if (!send_reply_at_once()) co_await send_rest_of_reply();
     if (outcome_ == outcome::refused) co_await send_refusal();
+    if (outcome_ == outcome::aborted && !socket_.failure().empty()) co_await part_from_broken_tls();
     close();
 }
 
@@ -100,7 +101,8 @@ asio::awaitable<void> session::introduce() {
     }
     if (!failed && undecided() && first.tls) {
         failed = co_await shake_hands(socket_, first, context_.config.tls_handshake, dog_);
-        mute_ = failed.failed();
+        mute_ = failed && !first.is_other; // who does not speak TLS understands a line
+        speaks_tls_ = first.begun && !first.is_other;
         if (!failed) tls_peer_name_ = socket_.peer_name();
     }
     introduced(failed);
@@ -138,15 +140,19 @@ void session::introduced(error_code failed) {
         abort("aborted_read");
     } else {
         refuse(to_reason(failed));
-        unsaid_ = mute_ && !client_.first->begun; // nor is there an alert
         if (failed == reason::draining) return;
-        const std::string peer = to_string(client_.peer);
         const bool header = failed == reason::proxy_protocol;
         std::string_view what = header ? client_.first->header->fault() : socket_.failure();
+        if (client_.first->is_other) what = "the other side does not speak TLS";
         if (what.empty()) what = dog_.error() ? "it took too long" : "it ended too early";
-        context_.log(log_level::info, "handshake failed",
-                     {{"id", id_.text()}, {"peer", peer}, {"reason", to_string(why_)}, {"what", what}});
+        log_handshake(what);
     }
+}
+
+void session::log_handshake(std::string_view what) {
+    const std::string peer = to_string(client_.peer);
+    context_.log(log_level::info, "handshake failed",
+                 {{"id", id_.text()}, {"peer", peer}, {"reason", to_string(why_)}, {"what", what}});
 }
 
 void session::received(error_code ended, const upload& coming) {
@@ -164,6 +170,9 @@ void session::received(error_code ended, const upload& coming) {
         refuse(to_reason(ended));
     else if (ended)
         abort("aborted_read");
+    // Somebody between here and the client may have cut all of it: no end that could be taken for a reply.
+    const bool gives_up = context_.config.on_refusal == refusal_style::close;
+    unsaid_ = ended == reason::tls_truncated && outcome_ == outcome::probe && !gives_up;
 }
 
 void session::decode() {
@@ -349,8 +358,12 @@ asio::awaitable<void> session::send_refusal() {
     enter(session_stage::refuse);
     const refusal_style style = context_.config.on_refusal;
     if (style == refusal_style::reset || kept_out_) co_return;
-    if (style == refusal_style::close) unsaid_ = false;
-    if (style == refusal_style::line && !mute_) {
+    if (style == refusal_style::line && (mute_ || !socket_.can_speak())) {
+        unsaid_ = true;
+        if (speaks_tls_) co_await part_from_broken_tls();
+        co_return;
+    }
+    if (style == refusal_style::line) {
         const std::string line = refusal_line(why_, id_);
         const auto data = std::as_bytes(std::span(line));
         const write_limits limits(context_.config.linger);
@@ -359,6 +372,20 @@ asio::awaitable<void> session::send_refusal() {
         unsaid_ = failed.failed(); // a part of the line would be an answer
     }
     if (!unsaid_) co_await part_from_client();
+}
+
+// Of a TLS client that could not be talked to: an alert has said so, and a reset follows once it could be read.
+// A FIN would tell those who do not understand the alert that this was all.
+asio::awaitable<void> session::part_from_broken_tls() {
+    if (outcome_ == outcome::aborted) {
+        const std::string peer = to_string(client_.peer);
+        context_.log(log_level::info, "tls failed",
+                     {{"id", id_.text()}, {"peer", peer}, {"what", socket_.failure()}});
+    }
+    record(); // what is drained now changes nothing any more
+    socket_.send_alert();
+    socket_.end_tls();
+    co_await let_it_read(socket_, context_.config.linger, dog_);
 }
 
 // Closing while the client is still sending would be a reset.
@@ -375,8 +402,8 @@ void session::close() noexcept {
     const bool cut = outcome_ == outcome::aborted || outcome_ == outcome::none;
     const refusal_style style = context_.config.on_refusal;
     const bool denied = kept_out_ && style != refusal_style::close;
-    const bool rude = outcome_ == outcome::refused && (style == refusal_style::reset || denied || unsaid_);
-    if (cut || rude) socket_.reset();
+    const bool rude = outcome_ == outcome::refused && (style == refusal_style::reset || denied);
+    if (cut || rude || unsaid_) socket_.reset();
     else socket_.close(); // after the EOF everything was read, so this is a FIN
 }
 

@@ -105,6 +105,8 @@ private:
     void replied(error_code failed);
     boost::asio::awaitable<void> send_refusal();
     boost::asio::awaitable<void> part_from_client();
+    boost::asio::awaitable<void> part_from_broken_tls();
+    void log_handshake(std::string_view what);
 
     void enter(session_stage stage) noexcept;
     bool undecided() const noexcept { return outcome_ == outcome::none; }
@@ -133,8 +135,9 @@ private:
     reason why_ = reason::internal;
     std::string_view aborted_why_;
     bool mute_ = false;        // the client waits for TLS, and would not understand a line
+    bool speaks_tls_ = false;  // it has begun to
     bool kept_out_ = false;    // by its address, as the proxy tells it
-    bool unsaid_ = false;      // why it is refused could not be said: its end must be no FIN
+    bool unsaid_ = false;      // nothing true could be said, whatever it is counted as: its end must be no FIN
     bool eof_ = false;         // the client has half-closed
     bool client_gone_ = false; // it has reset the connection since
     bool recorded_ = false;    // counted and logged

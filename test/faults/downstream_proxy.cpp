@@ -166,7 +166,7 @@ BOOST_AUTO_TEST_CASE(D21_a_bad_header_is_refused_before_a_byte_behind_it_is_look
     BOOST_TEST(exchange(header(proxy_version::v1) + "fine").bytes == "fine");
 }
 
-BOOST_AUTO_TEST_CASE(D21_over_tls_the_header_comes_first_and_a_bad_one_gets_no_line) {
+BOOST_AUTO_TEST_CASE(D21_over_tls_the_header_comes_first_and_a_bad_one_is_reset) {
     if (!ready()) return;
     config.tls = identity("server");
     start();
@@ -179,6 +179,7 @@ BOOST_AUTO_TEST_CASE(D21_over_tls_the_header_comes_first_and_a_bad_one_gets_no_l
     BOOST_TEST(forwarded() == real);
     const auto got = exchange("hello");
     BOOST_TEST(got.bytes == "");
+    BOOST_TEST((got.how == raw_client::ending::reset));
     BOOST_TEST(refused(reason::proxy_protocol) == 1u);
     raw_client health_check = connect();
     health_check.send(local()).close();

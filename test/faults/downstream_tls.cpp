@@ -3,8 +3,14 @@
 
 #include <boost/test/unit_test.hpp>
 
+#include <algorithm>
+#include <array>
 #include <string>
 #include <vector>
+
+#include <malloc.h>
+#include <sys/socket.h>
+#include <unistd.h>
 
 using namespace finpost;
 using namespace finpost::test;
@@ -13,6 +19,21 @@ using ending = tls_client::ending;
 
 namespace {
 
+// What a client says first.
+std::string client_hello(const tls_context& context) {
+    std::array<int, 2> ends{};
+    BOOST_REQUIRE(::socketpair(AF_UNIX, SOCK_STREAM, 0, ends.data()) == 0);
+    std::string out(4'096, '\0');
+    {
+        tls_connection client(context, tls_connection::role::client, ends[0], "server.test");
+        BOOST_TEST((client.handshake().wait_for == readiness::readable));
+        out.resize(static_cast<std::size_t>(std::max<ssize_t>(::read(ends[1], out.data(), out.size()), 0)));
+    }
+    for (const int end : ends) ::close(end);
+    BOOST_REQUIRE(out.size() > 100u);
+    return out;
+}
+
 struct fixture : tls_gateway {
     // What the log says of the n-th handshake that failed.
     std::string failed(std::size_t n = 1) {
@@ -20,6 +41,8 @@ struct fixture : tls_gateway {
         BOOST_TEST(log.of("handshake failed").at(n - 1).at("reason") == "tls_handshake");
         return log.of("handshake failed").at(n - 1).at("what");
     }
+    // A fatal alert as it stands on the wire before anything is encrypted.
+    static std::string alert(char what, char minor = 3) { return std::string("\x15\x03") + minor + std::string("\0\2\2", 3) + what; }
     // Another client gets its answer.
     void expect_served() { BOOST_TEST(secure_exchange("fine").bytes == "fine"); }
 };
@@ -36,7 +59,9 @@ BOOST_AUTO_TEST_CASE(D19_a_handshake_that_stalls_ends_with_its_deadline) {
     stalled.send(std::string("\x16\x03\x01\x02\x00\x01", 6));
     expect_served();
     const auto began = std::chrono::steady_clock::now();
-    BOOST_TEST((stalled.read_to_end().how == raw_client::ending::fin));
+    const auto got = stalled.read_to_end();
+    BOOST_TEST(got.bytes == alert(40));
+    BOOST_TEST((got.how == raw_client::ending::reset));
     BOOST_TEST((std::chrono::steady_clock::now() - began < 5s));
     BOOST_TEST(failed() == "it took too long");
     BOOST_TEST(refused(reason::tls_handshake) == 1u);
@@ -66,6 +91,83 @@ BOOST_AUTO_TEST_CASE(D19_one_that_goes_before_it_has_said_anything_is_a_probe) {
     BOOST_TEST((silent.read_to_end().how == raw_client::ending::fin));
     BOOST_TEST(until_probes(1));
     BOOST_TEST(log.count("handshake failed") == 0u);
+}
+
+BOOST_AUTO_TEST_CASE(D19_a_client_hello_in_pieces_is_waited_for_and_then_taken) {
+    if (!ready()) return;
+    start();
+    const std::string hello = client_hello(client());
+    for (const std::size_t at : {std::size_t{1}, std::size_t{4}, std::size_t{5}, std::size_t{6}, hello.size() - 1}) {
+        raw_client one = connect();
+        one.send(hello.substr(0, at));
+        BOOST_TEST(until([this] { return sessions() == 1u; }));
+        one.send(hello.substr(at));
+        const std::string answer = one.read_at_least(6);
+        BOOST_REQUIRE(answer.size() >= 6u);
+        BOOST_TEST((answer[0] == 22 && answer[5] == 2), "no ServerHello: " << at);
+        one.reset();
+        BOOST_TEST(until([this] { return sessions() == 0u; }));
+    }
+}
+
+BOOST_AUTO_TEST_CASE(D19_nothing_is_spent_on_part_of_a_client_hello) {
+    if (!ready()) return;
+    config.tls_handshake = 60s;
+    start();
+    const std::string hello = client_hello(client());
+    std::vector<raw_client> stalled;
+    const auto held = [&](const std::string& said) {
+        const std::size_t before = ::mallinfo2().uordblks;
+        for (int i = 0; i < 50; ++i) {
+            stalled.push_back(connect());
+            stalled.back().send(said);
+        }
+        BOOST_TEST(until([&] { return sessions() == stalled.size(); }));
+        // All of them were looked at when somebody who came later has been served.
+        expect_served();
+        return (::mallinfo2().uordblks - before) / 50;
+    };
+    held(hello.substr(0, 100)); // whatever is made once
+    BOOST_TEST(held(hello.substr(0, 100)) < 8u << 10);
+    BOOST_TEST(held(hello) > 16u << 10); // the measure itself
+    for (raw_client& one : stalled) one.reset();
+}
+
+BOOST_AUTO_TEST_CASE(D19_an_alert_is_read_before_the_reset) {
+    if (!ready()) return;
+    config.linger = 100ms;
+    start();
+    const std::string hello = std::string("\x16\x03\x01\x00\x2d\x01\x00\x00\x29\x03\x02", 11) + std::string(32, 'r') +
+                              std::string("\x00\x00\x02\xc0\x14\x01\x00", 7); // TLS 1.1 and no later
+    for (int i = 0; i < 20; ++i) {
+        for (const bool ends : {false, true}) {
+            raw_client one = connect();
+            one.send(hello);
+            if (ends) one.half_close();
+            BOOST_TEST(one.read_at_least(7) == alert(70, 2));
+            if (ends) one.reset();
+            else BOOST_TEST((one.read_to_end().how == raw_client::ending::reset));
+        }
+    }
+    BOOST_TEST(failed() == "unsupported protocol");
+}
+
+BOOST_AUTO_TEST_CASE(D19_a_broken_record_is_told_by_an_alert_and_in_the_log) {
+    if (!ready()) return;
+    start();
+    for (int i = 0; i < 20; ++i) {
+        tls_client one(address(), client());
+        BOOST_TEST(!one.handshake());
+        one.send("a whole record");
+        one.raw().send(std::string("\x17\x03\x03\x00\x64", 5) + std::string(100, 'x'));
+        const auto got = one.read_to_end();
+        BOOST_TEST(got.bytes == "");
+        BOOST_TEST(one.connection().failure() == "the other side refused: bad record mac");
+    }
+    BOOST_REQUIRE(log.wait_for("tls failed", 1));
+    BOOST_TEST(log.of("tls failed").at(0).at("what") == "decryption failed or bad record mac");
+    BOOST_TEST(access_line().at("reason") == "aborted_read");
+    BOOST_TEST(upstream.count() == 0u);
 }
 
 BOOST_AUTO_TEST_CASE(D19_one_that_says_nothing_over_tls_is_told_so) {
@@ -111,11 +213,12 @@ BOOST_AUTO_TEST_CASE(D19_plain_text_on_the_tls_port_is_no_payload) {
     start();
     for (const std::string& text : {std::string("hello"), std::string("GET / HTTP/1.1\r\nHost: x\r\n\r\n"),
                                     some_bytes(100'000)}) {
-        const auto got = exchange(text);
-        BOOST_TEST(got.bytes.find("finpost:") == std::string::npos);
-        BOOST_TEST((got.how != raw_client::ending::timeout));
+        expect_refusal(exchange(text), reason::tls_handshake);
     }
-    BOOST_TEST(failed(3) != "");
+    raw_client open = connect(); // one that does not half-close
+    open.send("hello");
+    expect_refusal(open.read_to_end(), reason::tls_handshake);
+    BOOST_TEST(failed(4) == "the other side does not speak TLS");
     BOOST_TEST(failed(2) == "the other side does not speak TLS");
     expect_served();
     BOOST_TEST(upstream.count() == 1u);
@@ -162,7 +265,7 @@ BOOST_AUTO_TEST_CASE(D19_a_payload_of_which_nothing_has_come_is_not_answered_wit
     client.raw().half_close();
     const auto got = client.read_to_end();
     BOOST_TEST(got.bytes == "");
-    BOOST_TEST((got.how == ending::truncated)); // no close_notify: not a reply
+    BOOST_TEST((got.how == ending::reset)); // not a reply
     BOOST_TEST(until_probes(1));
 }
 
@@ -221,7 +324,7 @@ BOOST_AUTO_TEST_CASE(D19_a_stop_in_the_handshake_does_not_wait_for_it) {
     BOOST_TEST(until([this] { return sessions() == 1u; }));
     auto drained = drain(20s);
     const auto began = std::chrono::steady_clock::now();
-    BOOST_TEST((stalled.read_to_end().how != raw_client::ending::timeout));
+    BOOST_TEST((stalled.read_to_end().how == raw_client::ending::reset));
     BOOST_TEST((std::chrono::steady_clock::now() - began < 4s));
     stalled.close();
     BOOST_TEST(completes(drained));

@@ -221,6 +221,17 @@ BOOST_AUTO_TEST_CASE(plain_text_and_silence_are_no_tls) {
     BOOST_TEST(send({to_string(closes.address())}).code == 3);
 }
 
+BOOST_AUTO_TEST_CASE(who_forgets_tls_at_a_gateway_that_wants_it_is_refused_with_exit_code_5) {
+    if (!made) return;
+    config.tls.cert = made->path("server.pem");
+    config.tls.key = made->path("server.key");
+    start();
+    child_process child({FINPOST_PATH, "send", to_string(address())}, {}, "hello");
+    BOOST_TEST(child.wait(60s).value_or(-1) == 5);
+    BOOST_TEST(child.output() == "");
+    BOOST_TEST(holds(child.error(), "tls_handshake"), child.error());
+}
+
 BOOST_AUTO_TEST_CASE(files_that_do_not_fit_are_usage_errors_each_named_by_its_option) {
     if (!made) return;
     made->make("other");
