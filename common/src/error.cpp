@@ -28,6 +28,7 @@ constexpr std::array<wording, all_reasons.size()> wordings{{
     {reason::tls_handshake, "tls_handshake", "the TLS handshake failed"},
     {reason::tls_truncated, "tls_truncated", "the TLS connection ended without close_notify"},
     {reason::proxy_protocol, "proxy_protocol", "the PROXY header is missing or malformed"},
+    {reason::foreign, "foreign", "the payload is an HTTP request or a TLS ClientHello"},
     {reason::upstream_unreachable, "upstream_unreachable", "no connection to the upstream"},
     {reason::upstream_timeout, "upstream_timeout",
      "the upstream gave no complete response within the time limit"},

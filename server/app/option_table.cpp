@@ -136,6 +136,12 @@ parsed<refusal_style> parse_refusal(text from) {
                                         {"reset", refusal_style::reset}});
 }
 
+parsed<foreign_policy> parse_foreign(text from) {
+    return one_of<foreign_policy>(from, {{"forward", foreign_policy::forward},
+                                         {"probe", foreign_policy::probe},
+                                         {"refuse", foreign_policy::refuse}});
+}
+
 parsed<status_policy> parse_status(text from) {
     return one_of<status_policy>(from, {{"refuse", status_policy::refuse},
                                         {"relay", status_policy::relay}});
@@ -363,6 +369,10 @@ constexpr std::array rows{
     option_row{"--on-refusal", "line|close|reset", "line",
                "what a client gets when there is no answer to relay",
                false, set<&gw::on_refusal, parse_refusal>},
+    option_row{"--foreign", "forward|probe|refuse", "forward",
+               "what becomes of payloads that are an HTTP request or a TLS ClientHello; probe: a GET or HEAD gets "
+               "a 200 of the gateway's own",
+               false, set<&gw::foreign, parse_foreign>},
     option_row{"--on-status", "refuse|relay", "refuse",
                "what a response with a status outside 200 to 299 becomes",
                false, set<&up::on_status, parse_status>},

@@ -3,6 +3,7 @@
 #include "listener.hpp"
 #include "policy/address_filter.hpp"
 #include "policy/buffer_budget.hpp"
+#include "policy/seldom.hpp"
 #include "policy/spilling.hpp"
 #include "session_gate.hpp"
 #include "tls_side.hpp"
@@ -113,6 +114,7 @@ public:
     buffer_budget budget;
     file_space files;
     const std::shared_ptr<session_gate> gate;
+    seldom foreign_told{std::chrono::hours(1)};
     std::vector<listener_group> first; // until `start`
     std::atomic<bool> accepting{false};
 
@@ -138,7 +140,8 @@ struct gateway::state::rules {
           filter(config.allow, config.deny), shares(config.max_handshakes, 0, 0),
           tls(read_certificates(config, owner->log)), spills(config, owner->files, owner->log),
           context{config,  answer, streams, owner->counters, owner->log, owner->budget, *owner->gate,
-                  *admits, filter, tls,     shares,          has_preambles(), spills} {}
+                  *admits, filter, tls,     shares,          has_preambles(), spills,
+                  owner->foreign_told} {}
 
     bool has_preambles() const { return tls || !config.proxy_protocol_from.empty(); }
 

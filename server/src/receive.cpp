@@ -50,6 +50,11 @@ asio::awaitable<error_code> wait_in_line(upload& coming, std::size_t wanted, dur
     }
 }
 
+// What may turn out to be unwanted is not begun.
+bool may_stream(const upload& coming, const gateway_config& limits) noexcept {
+    return limits.foreign == foreign_policy::forward || coming.first.is() == foreign_bytes::kind::payload;
+}
+
 } // namespace
 
 std::size_t next_read(std::size_t have, std::uint64_t limit) noexcept {
@@ -100,11 +105,13 @@ asio::awaitable<error_code> receive(client_socket& socket, upload& coming,
         if (got.has_value()) {
             into.commit(*got);
             coming.received.set(into.size());
+            coming.took(into.bytes().last(*got));
+            if (coming.is_unwanted(limits.foreign)) co_return reason::foreign;
             if (into.size() > limits.max_payload) co_return reason::too_large;
             const auto now = watchdog::clock::now();
             if (too_slow(into.size(), now - began - coming.paused, limits.min_rate)) co_return reason::too_slow;
             dog.progress();
-            if (limits.stream_above && into.size() > *limits.stream_above) {
+            if (limits.stream_above && into.size() > *limits.stream_above && may_stream(coming, limits)) {
                 // Its end may be there already, and then its length is known. Of one that was cut there is no stream.
                 const error_code next = socket.peek().error();
                 if (!next || next == asio::error::would_block) co_return error_code(asio::error::in_progress);

@@ -1,6 +1,9 @@
 #pragma once
 
+#include "policy/foreign.hpp"
+
 #include "finpost/base64.hpp"
+#include "finpost/config.hpp"
 #include "finpost/error.hpp"
 #include "finpost/payload.hpp"
 #include "finpost/watchdog.hpp"
@@ -10,6 +13,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <optional>
+#include <span>
 
 namespace finpost {
 
@@ -17,7 +21,6 @@ class buffer_budget;
 class client_socket;
 class spilling;
 class tally;
-struct gateway_config;
 
 /// How much to read next when `have` bytes are there: few and growing reads, and never more than one
 /// byte beyond `limit`, which is enough to know that it was passed.
@@ -26,6 +29,15 @@ std::size_t next_read(std::size_t have, std::uint64_t limit) noexcept;
 /// What a client sends: where it goes and how much of it has come.
 class upload {
 public:
+    /// The next bytes of it, as they came.
+    void took(std::span<const std::byte> some) noexcept { first.feed(some); }
+    /// Whether it is already known to go nowhere, for what its first bytes are.
+    bool is_unwanted(foreign_policy where) const noexcept {
+        if (where == foreign_policy::forward || !first.is_foreign()) return false;
+        const bool answered = where == foreign_policy::probe && first.is() == foreign_bytes::kind::look;
+        return !answered || first.is_whole();
+    }
+
     upload(payload& into, tally& so_far, buffer_budget& memory, const spilling& files)
         : bytes(into), received(so_far), budget(memory), spills(files) {}
 
@@ -34,6 +46,7 @@ public:
     watchdog::clock::duration paused{}; // the client was not read, for want of memory
     buffer_budget& budget;
     const spilling& spills;
+    foreign_bytes first;
     std::optional<base64::decode_error> fault; // of a payload that was decoded on its way to a file
 };
 
@@ -41,7 +54,7 @@ public:
 ///
 /// Success is the EOF and nothing else. A `reason` says what to refuse with: `too_large`,
 /// `receive_timeout`, `too_slow`, `busy` (no buffer in time), `bad_encoding` and `spill_failed` (on the way to a
-/// file), `draining`. `error::in_progress` is more than `stream_above`, and the end is not there yet: it
+/// file), `foreign` (see `upload::first`), `draining`. `error::in_progress` is more than `stream_above`, and the end is not there yet: it
 /// goes on as a stream, and nothing of it is in a file. Any other code is the connection's end without an
 /// EOF: the payload was cut and must go nowhere.
 boost::asio::awaitable<error_code> receive(client_socket& socket, upload& coming,

@@ -56,6 +56,7 @@ result<std::size_t> pass_some(client_socket& socket, upload& coming, file_decode
     const auto got = socket.read_some(room);
     if (got.has_error()) return got.error();
     coming.received.add(*got);
+    coming.took(room.first(*got));
     const auto decoded = text.decode(room.first(*got));
     if (decoded.has_error()) return decoded.error();
     const error_code unwritten = coming.spills.write(coming.bytes, room.first(*decoded));
@@ -78,6 +79,7 @@ asio::awaitable<error_code> receive_to_file(client_socket& socket, upload& comin
         const tally& received = coming.received;
         const auto got = pass_some(socket, coming, text, limits.max_payload + 1 - received.value());
         if (received.value() > limits.max_payload) co_return reason::too_large;
+        if (coming.is_unwanted(limits.foreign)) co_return reason::foreign;
         if (got.has_value()) {
             const auto now = watchdog::clock::now();
             if (too_slow(received.value(), now - began - coming.paused, limits.min_rate)) co_return reason::too_slow;

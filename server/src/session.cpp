@@ -3,6 +3,8 @@
 #include "client_stream.hpp"
 #include "policy/address_filter.hpp"
 #include "policy/buffer_budget.hpp"
+#include "policy/foreign.hpp"
+#include "policy/seldom.hpp"
 #include "policy/spilling.hpp"
 #include "receive.hpp"
 #include "reply.hpp"
@@ -66,6 +68,7 @@ asio::awaitable<void> session::run() {
     if (undecided()) {
         upload coming(payload_, received_, context_.budget, context_.spills);
         error_code ended = co_await receive(socket_, coming, context_.config, dog_);
+        if (ended == asio::error::in_progress) tell_of_stranger(coming.first);
         if (ended == asio::error::in_progress) co_await stream(coming.paused);
         else received(ended, coming);
     }
@@ -74,6 +77,7 @@ asio::awaitable<void> session::run() {
     encode();
     if (!send_reply_at_once()) co_await send_rest_of_reply();
     if (outcome_ == outcome::refused) co_await send_refusal();
+    if (looked_) co_await answer_look();
     if (outcome_ == outcome::aborted && !socket_.failure().empty()) co_await part_from_broken_tls();
     close();
 }
@@ -155,17 +159,20 @@ void session::log_handshake(std::string_view what) {
                  {{"id", id_.text()}, {"peer", peer}, {"reason", to_string(why_)}, {"what", what}});
 }
 
-void session::received(error_code ended, const upload& coming) {
+void session::received(error_code ended, upload& coming) {
     received_at_ = watchdog::clock::now();
     eof_ = !ended;
     context_.counters.payload_bytes.add(received_.value());
     const bool refusable = ended.category() == reason_category();
+    if (eof_) coming.first.finish();
     // Who is only late must not take the end for an answer: a probe is what the client itself has ended.
     const bool by_client = !refusable || ended == reason::tls_truncated;
     if (received_.value() == 0 && by_client)
         outcome_ = outcome::probe;
     else if (coming.fault)
         refuse_text(*coming.fault);
+    else if ((eof_ || ended == reason::foreign) && is_stranger(coming.first))
+        return;
     else if (refusable && ended)
         refuse(to_reason(ended));
     else if (ended)
@@ -173,6 +180,38 @@ void session::received(error_code ended, const upload& coming) {
     // Somebody between here and the client may have cut all of it: no end that could be taken for a reply.
     const bool gives_up = context_.config.on_refusal == refusal_style::close;
     unsaid_ = ended == reason::tls_truncated && outcome_ == outcome::probe && !gives_up;
+}
+
+// Whether it is somebody's health check or scan, and is dealt with as such.
+bool session::is_stranger(const foreign_bytes& first) {
+    if (!first.is_foreign()) return false;
+    if (context_.config.foreign == foreign_policy::forward) {
+        tell_of_stranger(first);
+        return false;
+    }
+    const auto kind = first.is();
+    if (context_.config.foreign == foreign_policy::refuse || kind == foreign_bytes::kind::request) {
+        refuse(reason::foreign);
+        return true;
+    }
+    outcome_ = outcome::probe;
+    payload_ = payload();
+    looked_ = kind == foreign_bytes::kind::look;
+    looked_for_head_ = first.is_head();
+    // A hello waits for another kind of answer, and no end of this one would be true.
+    unsaid_ = !looked_ && context_.config.on_refusal != refusal_style::close;
+    return true;
+}
+
+void session::tell_of_stranger(const foreign_bytes& first) {
+    if (!first.is_foreign() || context_.config.decode != codec::none) return;
+    if (!context_.foreign_told.is_due(watchdog::clock::now())) return;
+    const std::string peer = to_string(client_.peer);
+    const bool hello = first.is() == foreign_bytes::kind::hello;
+    context_.log(log_level::warning, "foreign payload",
+                 {{"id", id_.text()}, {"peer", peer},
+                  {"what", hello ? "a TLS ClientHello is forwarded as a payload: see --foreign"
+                                 : "an HTTP request is forwarded as a payload: see --foreign"}});
 }
 
 void session::decode() {
@@ -386,6 +425,19 @@ asio::awaitable<void> session::part_from_broken_tls() {
     socket_.send_alert();
     socket_.end_tls();
     co_await let_it_read(socket_, context_.config.linger, dog_);
+}
+
+// A health check by HTTP gets what it asks for.
+asio::awaitable<void> session::answer_look() {
+    enter(session_stage::reply);
+    record();
+    std::string text = "HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nContent-Length: 3\r\nConnection: close\r\n\r\n";
+    if (!looked_for_head_) text += "ok\n";
+    const auto data = std::as_bytes(std::span(text));
+    const write_limits limits(context_.config.linger);
+    error_code failed = co_await write_all(socket_, data, limits, dog_, written_);
+    unsaid_ = failed.failed();
+    if (!unsaid_) co_await part_from_client();
 }
 
 // Closing while the client is still sending would be a reset.

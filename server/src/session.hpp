@@ -28,6 +28,8 @@ namespace finpost {
 class address_filter;
 class buffer_budget;
 class client_stream;
+class foreign_bytes;
+class seldom;
 class spilling;
 class upload;
 struct metrics;
@@ -48,6 +50,7 @@ struct session_context {
     admission& shares;      // of those in their preamble
     bool preambles;         // clients may have one
     const spilling& spills;
+    seldom& foreign_told; // that payloads of strangers are forwarded
 };
 
 /// One client's connection as the listener hands it over.
@@ -87,7 +90,9 @@ private:
     boost::asio::awaitable<void> introduce();
     void identify(const proxy_parser& header);
     void introduced(error_code failed);
-    void received(error_code ended, const upload& coming);
+    void received(error_code ended, upload& coming);
+    bool is_stranger(const foreign_bytes& first);
+    void tell_of_stranger(const foreign_bytes& first);
     void decode();
     void log_bad_encoding(const base64::decode_error& error);
     void refuse_text(const base64::decode_error& fault);
@@ -104,6 +109,7 @@ private:
     boost::asio::awaitable<void> send_rest_of_reply();
     void replied(error_code failed);
     boost::asio::awaitable<void> send_refusal();
+    boost::asio::awaitable<void> answer_look();
     boost::asio::awaitable<void> part_from_client();
     boost::asio::awaitable<void> part_from_broken_tls();
     void log_handshake(std::string_view what);
@@ -136,6 +142,8 @@ private:
     std::string_view aborted_why_;
     bool mute_ = false;        // the client waits for TLS, and would not understand a line
     bool speaks_tls_ = false;  // it has begun to
+    bool looked_ = false;      // by an HTTP request, which is answered here
+    bool looked_for_head_ = false;
     bool kept_out_ = false;    // by its address, as the proxy tells it
     bool unsaid_ = false;      // nothing true could be said, whatever it is counted as: its end must be no FIN
     bool eof_ = false;         // the client has half-closed

@@ -16,7 +16,7 @@ BOOST_AUTO_TEST_CASE(the_words_are_the_published_ones) {
     const std::set<std::string_view> published{
         "empty",         "too_large",         "bad_encoding",     "receive_timeout",
         "too_slow",      "busy",              "denied",           "tls_handshake",
-        "tls_truncated", "proxy_protocol",    "upstream_unreachable",
+        "tls_truncated", "proxy_protocol",    "foreign",          "upstream_unreachable",
         "upstream_timeout", "upstream_status", "upstream_invalid", "upstream_incomplete",
         "reply_too_large", "spill_failed",    "draining",         "internal"};
     std::set<std::string_view> words;

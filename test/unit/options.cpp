@@ -96,6 +96,7 @@ BOOST_AUTO_TEST_CASE(every_default_in_the_help_is_the_one_in_force) {
             BOOST_TEST((a.receive_idle == b.receive_idle && a.receive_total == b.receive_total));
             BOOST_TEST((a.reply_total == b.reply_total && a.on_refusal == b.on_refusal));
             BOOST_TEST((a.on_client_reset == b.on_client_reset && a.access_log == b.access_log));
+            BOOST_TEST((a.foreign == b.foreign));
             BOOST_TEST((u.content_type == v.content_type && u.method == v.method));
             BOOST_TEST(u.max_reply == v.max_reply);
             BOOST_TEST((u.connect == v.connect && u.total == v.total));
@@ -122,6 +123,7 @@ BOOST_AUTO_TEST_CASE(every_flag_reaches_its_field) {
                              "--upstream-keep-alive", "16s", "--resolve-every", "17s",
                              "--health-path", "/h", "--health-every", "18s", "--health-timeout", "19s",
                              "--reply-total", "12s", "--on-refusal", "reset", "--on-status", "relay",
+                             "--foreign", "probe",
                              "--on-client-reset", "cancel", "--threads", "13", "--admin", "off",
                              "--drain", "0s", "--drain-delay", "15s", "--log-level", "debug",
                              "--log-format", "text", "--log-file", "/tmp/x", "--access-log",
@@ -160,6 +162,7 @@ BOOST_AUTO_TEST_CASE(every_flag_reaches_its_field) {
     BOOST_TEST((gate.on_refusal == refusal_style::reset && up.on_status == status_policy::relay));
     BOOST_TEST((gate.on_client_reset == client_reset_policy::cancel));
     BOOST_TEST((gate.access_log == access_log::refused));
+    BOOST_TEST((gate.foreign == foreign_policy::probe));
     BOOST_TEST(config.threads == 13u);
     BOOST_TEST(!config.admin);
     BOOST_TEST((config.drain == 0s && config.drain_delay == 15s));

@@ -25,6 +25,7 @@ enum class reason {
     tls_handshake,        ///< the TLS handshake failed
     tls_truncated,        ///< TCP FIN without close_notify (RFC 8446 §6.1)
     proxy_protocol,       ///< a missing or malformed PROXY header
+    foreign,              ///< an HTTP request or a TLS ClientHello, where `foreign` does not let them
     upstream_unreachable, ///< no connection to any endpoint of the upstream; nothing was sent
     upstream_timeout,     ///< no complete response within `total`
     upstream_status,      ///< a status outside 200-299 while `on_status` is `refuse`, or without a body
@@ -41,7 +42,7 @@ inline constexpr std::array all_reasons{
     reason::empty,           reason::too_large,        reason::bad_encoding,
     reason::receive_timeout, reason::too_slow,         reason::busy,
     reason::denied,          reason::tls_handshake,    reason::tls_truncated,
-    reason::proxy_protocol,  reason::upstream_unreachable,
+    reason::proxy_protocol,  reason::foreign,          reason::upstream_unreachable,
     reason::upstream_timeout, reason::upstream_status, reason::upstream_invalid,
     reason::upstream_incomplete, reason::reply_too_large, reason::spill_failed,
     reason::draining,        reason::internal,

@@ -31,6 +31,15 @@ enum class status_policy {
     relay,  ///< the client gets the body, whatever the status; without one, `upstream_status`
 };
 
+/// What becomes of a payload that is an HTTP request or a TLS ClientHello: the health checks of balancers and
+/// scanners, which take this for another port. They are told by their first bytes.
+enum class foreign_policy {
+    forward, ///< it goes to the handler, as every payload; a warning says so, at most once an hour
+    probe,   ///< GET and HEAD get a 200 from the gateway itself, once their head is there; a ClientHello is
+             ///< reset. Both count as probes. Other requests are refused with `foreign`
+    refuse,  ///< `foreign`, at once
+};
+
 /// What becomes of an exchange whose client resets the connection while the handler works. Clients are
 /// watched for it from 100 ms after the payload's end. Either way it is counted and in the access line.
 enum class client_reset_policy { finish, cancel };
@@ -113,6 +122,7 @@ struct gateway_config {
     duration linger{2'000};
 
     refusal_style on_refusal = refusal_style::line;
+    foreign_policy foreign = foreign_policy::forward;
     client_reset_policy on_client_reset = client_reset_policy::finish;
     finpost::access_log access_log = finpost::access_log::all;
 
