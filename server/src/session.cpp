@@ -179,7 +179,7 @@ void session::received(error_code ended, upload& coming) {
         abort("aborted_read");
     // Somebody between here and the client may have cut all of it: no end that could be taken for a reply.
     const bool gives_up = context_.config.on_refusal == refusal_style::close;
-    unsaid_ = ended == reason::tls_truncated && outcome_ == outcome::probe && !gives_up;
+    if (ended == reason::tls_truncated && outcome_ == outcome::probe && !gives_up) unsaid_ = true;
 }
 
 // Whether it is somebody's health check or scan, and is dealt with as such.
@@ -396,9 +396,9 @@ void session::replied(error_code failed) {
 asio::awaitable<void> session::send_refusal() {
     enter(session_stage::refuse);
     const refusal_style style = context_.config.on_refusal;
+    if (style == refusal_style::close) unsaid_ = false; // that is what was asked for
     if (style == refusal_style::reset || kept_out_) co_return;
     if (style == refusal_style::line && (mute_ || !socket_.can_speak())) {
-        unsaid_ = true;
         if (speaks_tls_) co_await part_from_broken_tls();
         co_return;
     }
@@ -452,16 +452,14 @@ void session::close() noexcept {
     record();
     client_.permit.leave_source(); // whoever sees the end may come again at once
     const bool cut = outcome_ == outcome::aborted || outcome_ == outcome::none;
-    const refusal_style style = context_.config.on_refusal;
-    const bool denied = kept_out_ && style != refusal_style::close;
-    const bool rude = outcome_ == outcome::refused && (style == refusal_style::reset || denied);
-    if (cut || rude || unsaid_) socket_.reset();
+    if (cut || unsaid_) socket_.reset();
     else socket_.close(); // after the EOF everything was read, so this is a FIN
 }
 
 void session::refuse(reason why) {
     outcome_ = outcome::refused;
     why_ = why;
+    unsaid_ = true;
     // Give the buffers back at once: nothing of them is sent any more.
     payload_ = payload(&context_.budget);
     answer_.bytes() = payload(&context_.budget);

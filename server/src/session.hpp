@@ -145,7 +145,7 @@ private:
     bool looked_ = false;      // by an HTTP request, which is answered here
     bool looked_for_head_ = false;
     bool kept_out_ = false;    // by its address, as the proxy tells it
-    bool unsaid_ = false;      // nothing true could be said, whatever it is counted as: its end must be no FIN
+    bool unsaid_ = false;      // nothing true was said so far, whatever it is counted as: its end must be no FIN
     bool eof_ = false;         // the client has half-closed
     bool client_gone_ = false; // it has reset the connection since
     bool recorded_ = false;    // counted and logged

@@ -2,10 +2,12 @@
 #include "faults/downstream_fixture.hpp"
 #include "faults/failing_send.hpp"
 
+#include <boost/asio/io_context.hpp>
 #include <boost/test/unit_test.hpp>
 
 #include <array>
 #include <future>
+#include <memory>
 #include <string>
 #include <vector>
 
@@ -98,6 +100,31 @@ BOOST_AUTO_TEST_CASE(D9_a_refusal_that_cannot_be_written_whole_ends_in_a_reset) 
     }
     BOOST_TEST(refused(reason::too_large) == 2u);
     expect_served();
+}
+
+// A host may drop a gateway at any moment, with whatever its sessions are at.
+BOOST_AUTO_TEST_CASE(D9_a_refusal_whose_gateway_goes_before_it_is_written_ends_in_a_reset) {
+    choke_on("finpost: too_large");
+    auto io = std::make_unique<boost::asio::io_context>();
+    config.listen = {parse_socket_address("127.0.0.1:0").value()};
+    config.max_payload = 10'000;
+    config.linger = 60s;
+    auto answer = [](request) -> boost::asio::awaitable<reply> { co_return reply(payload("never")); };
+    auto door = std::make_unique<gateway>(io->get_executor(), config, answer, counters);
+    door->start();
+    raw_client client(door->endpoints().front());
+    client.send(some_bytes(10'001)).half_close();
+    BOOST_TEST(until([&] {
+        io->poll_one(); // it tries without a pause what cannot be written
+        const auto all = door->session_views(1);
+        return all.size() == 1 && all.front().stage == session_stage::refuse && all.front().bytes_out > 0;
+    }));
+    door.reset();
+    io.reset();
+    choke_on({});
+    const auto got = client.read_to_end();
+    BOOST_TEST(refusal_reason(got.bytes) == "");
+    BOOST_TEST((got.how == raw_client::ending::reset));
 }
 
 BOOST_AUTO_TEST_CASE(D3_a_payload_without_an_end_is_refused_when_nothing_comes) {
