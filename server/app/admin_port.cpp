@@ -1,5 +1,7 @@
 #include "admin_port.hpp"
 
+#include "http_messages.hpp"
+
 #include <boost/asio/io_context.hpp>
 
 #include <csignal>
@@ -13,9 +15,10 @@ namespace finpost {
 
 namespace {
 
-small_http_server::limits small() {
+small_http_server::limits small(const socket_address& address) {
     small_http_server::limits most;
     most.body = 64 << 10; // a little body is read to be told 405
+    most.local_names_only = is_local_name(to_string(address));
     return most;
 }
 
@@ -23,7 +26,7 @@ small_http_server::limits small() {
 
 struct admin_port::state {
     state(const socket_address& wanted, admin_view view, logger log_)
-        : log(std::move(log_)), server(io.get_executor(), wanted, small(),
+        : log(std::move(log_)), server(io.get_executor(), wanted, small(wanted),
                                        [asked = std::move(view)](http_query query) {
                                            return answer_admin(query, asked);
                                        },

@@ -1,9 +1,12 @@
 #include "http_messages.hpp"
 
+#include <boost/asio/ip/address.hpp>
+#include <boost/beast/core/string.hpp>
 #include <boost/beast/http/error.hpp>
 #include <boost/beast/http/field.hpp>
 #include <boost/beast/http/status.hpp>
 
+#include <algorithm>
 #include <utility>
 
 namespace http = boost::beast::http;
@@ -29,15 +32,56 @@ unsigned status_for(const error_code& failed, const http::request<http::string_b
     return failed.category() == of_parser.category() ? 400 : 0;
 }
 
-// RFC 9112 §3.2: exactly one Host field in HTTP/1.1.
-unsigned fault_of(const http::request<http::string_body>& read) {
-    return read.version() == 11 && read.count(http::field::host) != 1 ? 400 : 0;
+target_parts parts_of(std::string_view target) {
+    target_parts out;
+    const std::size_t colon = target.find("://");
+    const std::size_t path = target.find_first_of("/?");
+    if (colon == target.npos || path < colon) {
+        out.path = std::string(target);
+        return out;
+    }
+    const std::size_t host = colon + 3;
+    const std::size_t end = std::min(target.find_first_of("/?", host), target.size());
+    out.absolute = true;
+    out.scheme = std::string(target.substr(0, colon));
+    out.authority = std::string(target.substr(host, end - host));
+    out.path = std::string(target.substr(end));
+    if (!out.path.starts_with('/')) out.path.insert(0, 1, '/');
+    return out;
+}
+
+bool is_local_name(std::string_view authority) {
+    std::string_view host = authority.substr(0, authority.rfind(':'));
+    std::string_view port = authority.substr(host.size());
+    if (authority.ends_with(']')) host = authority, port = {}; // an IPv6 address without a port
+    if (!port.empty() && port.find_first_not_of("0123456789", 1) != port.npos) return false;
+    if (boost::beast::iequals(host, "localhost")) return true;
+    const bool brackets = host.starts_with('[') && host.ends_with(']');
+    if (brackets) host = host.substr(1, host.size() - 2);
+    error_code none;
+    const auto address = boost::asio::ip::make_address(std::string(host), none);
+    return !none && address.is_v6() == brackets && address.is_loopback();
+}
+
+unsigned fault_of(const http::request<http::string_body>& read, bool local_names_only) {
+    // RFC 9112 §3.2: exactly one Host field in HTTP/1.1.
+    if (read.version() == 11 && read.count(http::field::host) != 1) return 400;
+    const target_parts parts = parts_of(read.target());
+    if (parts.absolute && parts.authority.empty()) return 400; // RFC 9110 §4.2.1
+    if (parts.absolute && !boost::beast::iequals(parts.scheme, "http")) return 421;
+    if (!local_names_only) return 0;
+    // The whole URL wins over the Host field (RFC 9112 §3.2.2). No browser sends HTTP/1.0 without one.
+    if (parts.absolute) return is_local_name(parts.authority) ? 0 : 421;
+    const auto [from, to] = read.equal_range(http::field::host);
+    const bool local = std::all_of(from, to, [](const auto& one) { return is_local_name(one.value()); });
+    return local ? 0 : 421;
 }
 
 http_answer plain_answer(unsigned status) {
     http_answer out;
     out.status = status;
     out.body = std::string(http::obsolete_reason(static_cast<http::status>(status))) + '\n';
+    if (status == 421) out.body = "this port answers http:// requests to localhost or a loopback address\n";
     return out;
 }
 

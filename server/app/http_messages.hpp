@@ -7,6 +7,9 @@
 #include <boost/beast/http/message.hpp>
 #include <boost/beast/http/string_body.hpp>
 
+#include <string>
+#include <string_view>
+
 namespace finpost {
 
 /// The response that says `answer`.
@@ -18,8 +21,21 @@ boost::beast::http::response<boost::beast::http::string_body> make_response(http
 unsigned status_for(const error_code& failed,
                     const boost::beast::http::request<boost::beast::http::string_body>& so_far);
 
-/// The status for a request that was read and is none; 0 when it is one.
-unsigned fault_of(const boost::beast::http::request<boost::beast::http::string_body>& read);
+/// What a request line asks for, in whichever form (RFC 9112 §3.2).
+struct target_parts {
+    bool absolute = false; ///< "http://host:port/path?query"; what follows is empty otherwise
+    std::string scheme, authority;
+    std::string path; ///< with the query
+};
+target_parts parts_of(std::string_view target);
+
+/// "localhost" or a loopback address, with any port or none.
+bool is_local_name(std::string_view authority);
+
+/// The status for a request that was read and is none, or is not for this server; 0 when it is one.
+/// `local_names_only`: see `small_http_server::limits`.
+unsigned fault_of(const boost::beast::http::request<boost::beast::http::string_body>& read,
+                  bool local_names_only);
 
 /// The answer that says a status and nothing else.
 http_answer plain_answer(unsigned status);

@@ -42,21 +42,33 @@ constexpr std::uint32_t longest_header = 8 << 10;
 using clock = std::chrono::steady_clock;
 constexpr clock::duration back_off = std::chrono::milliseconds(100);
 constexpr clock::duration until_woken = std::chrono::hours(1);
-constexpr clock::duration patience = std::chrono::seconds(1); // with whoever keeps others waiting
+constexpr clock::duration patience = std::chrono::milliseconds(100); // with who is being answered
 constexpr clock::duration linger = std::chrono::seconds(1);
 constexpr std::size_t most_dropped = 256 << 10;
 
 using request = http::request<http::string_body>;
 using response = http::response<http::string_body>;
 
-/// One client, and since when it is as it is: reading, or being answered.
+/// One client, and since when it is as it is: waited for, or being answered.
 struct connection {
-    explicit connection(tcp::socket socket) : stream(std::move(socket)) { moved(); }
-    void moved() noexcept { since = clock::now().time_since_epoch().count(); }
+    explicit connection(tcp::socket socket) : stream(std::move(socket)) { is_waited_for(); }
+    void is_waited_for() noexcept { moved(false); }
+    void is_answered() noexcept { moved(true); }
     clock::time_point since_when() const { return clock::time_point(clock::duration(since)); }
+    /// Who is to go first when others wait.
+    bool before(const connection& other) const noexcept {
+        return answered != other.answered ? !answered : since < other.since;
+    }
 
     beast::tcp_stream stream; // belongs to its own strand
+    std::atomic<bool> answered{false};
     std::atomic<clock::rep> since{0};
+
+private:
+    void moved(bool to_answer) noexcept {
+        answered = to_answer;
+        since = clock::now().time_since_epoch().count();
+    }
 };
 
 } // namespace
@@ -148,15 +160,16 @@ private:
                        });
     }
 
-    // Somebody waits and every place is taken: who has done nothing for the longest gives way, once
-    // it has had the time any honest client needs. So slow clients cannot keep a health check out.
+    // Somebody waits and every place is taken. Who has not sent a whole request gives way at once, the
+    // longest first: an honest client's was there when it was accepted, or soon after, and the places
+    // are used in turn. Else a few slow clients a second would keep a health check out. Who is being
+    // answered has the time in which any client takes an answer that it wants.
     clock::duration time_until_room() {
         if (open_.size() < most_.connections) return clock::duration::zero();
         const auto slowest = *std::min_element(
-            open_.begin(), open_.end(),
-            [](const auto& a, const auto& b) { return a->since < b->since; });
+            open_.begin(), open_.end(), [](const auto& a, const auto& b) { return a->before(*b); });
         const clock::duration rest = slowest->since_when() + patience - clock::now();
-        if (rest > clock::duration::zero()) return rest;
+        if (slowest->answered && rest > clock::duration::zero()) return rest;
         close(slowest);
         return until_woken;
     }
@@ -188,21 +201,23 @@ private:
             http::request_parser<http::string_body> parser;
             parser.body_limit(most_.body);
             parser.header_limit(longest_header);
-            one->moved();
+            one->is_waited_for();
             stream.expires_after(most_.read);
             auto [failed, n] = co_await http::async_read(stream, buffer, parser, as_result);
             static_cast<void>(n);
-            wrong = failed ? status_for(failed, parser.get()) : fault_of(parser.get());
+            wrong = failed ? status_for(failed, parser.get())
+                           : fault_of(parser.get(), most_.local_names_only);
             if (failed && wrong == 0) break;
             more = wrong == 0 && parser.keep_alive();
             const bool head_only = parser.get().method() == http::verb::head;
             http_answer given = wrong != 0 ? plain_answer(wrong) : ask(parser.get());
             const response out = make_response(std::move(given), more);
-            one->moved();
+            one->is_answered();
             stream.expires_after(most_.write);
             error_code cut = co_await write(stream, out, head_only);
             if (cut) co_return;
         }
+        one->is_waited_for();
         stream.socket().shutdown(tcp::socket::shutdown_send, ec);
         if (wrong != 0) co_await drop_input(stream);
     }
@@ -235,7 +250,7 @@ private:
     http_answer ask(request& read) {
         http_query query;
         query.method = std::string(read.method_string());
-        query.target = std::string(read.target());
+        query.target = parts_of(read.target()).path;
         query.content_type = std::string(read[http::field::content_type]);
         query.body = std::move(read.body());
         try {

@@ -17,7 +17,7 @@ namespace finpost {
 /// One HTTP request, read whole.
 struct http_query {
     std::string method;       ///< "GET"; after "HEAD" no body of the answer is sent
-    std::string target;       ///< as on the request line
+    std::string target;       ///< path and query, also when the whole URL was on the request line
     std::string content_type; ///< empty when there is none
     std::string body;
 };
@@ -34,9 +34,9 @@ struct http_answer {
 /// service. Keeps connections alive. Runs on the executor it is given; its functions may be called
 /// from any thread.
 ///
-/// A request that is none gets 400, 413, 414 or 431 and the connection is closed. When all connections
-/// are in use and somebody waits, the one that has done nothing for the longest, for more than a
-/// second, is closed.
+/// A request that is none gets 400, 413, 414, 421 or 431 and the connection is closed. When all
+/// connections are in use and somebody waits, the one that waits for a request the longest is closed at
+/// once; when all are being answered, the one for which that takes the longest, and more than 100 ms.
 class small_http_server {
 public:
     struct limits {
@@ -45,6 +45,9 @@ public:
         std::chrono::seconds write{5}; ///< for one answer
         std::uint64_t body = 0;        ///< above it 413, and the connection is closed
         std::size_t read_ahead = 512;  ///< bytes read at once, and memory held for each connection
+        /// On a loopback address: only for requests to `localhost` or a loopback address. Others come
+        /// from a browser that was led here by a name of somebody else's (DNS rebinding), and get 421.
+        bool local_names_only = false;
     };
 
     /// Called on any thread that runs the executor, several at once; an exception becomes a 500.

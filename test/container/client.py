@@ -14,7 +14,7 @@ PATIENCE = 60.0  # seconds
 
 def get(path, address):
     with socket.create_connection(address, PATIENCE) as peer:
-        peer.sendall(f"GET {path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n".encode())
+        peer.sendall(f"GET {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n".encode())
         answer = b"".join(iter(lambda: peer.recv(65536), b""))
     head, body = answer.decode().split("\r\n\r\n", 1)
     print(head.split()[1], body.strip())

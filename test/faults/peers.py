@@ -120,7 +120,7 @@ class Gateway(Child):
     def ask(self, path):
         """The status and the body of the admin port's answer."""
         with socket.create_connection(self.admin, PATIENCE) as client:
-            client.sendall(f"GET {path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n".encode())
+            client.sendall(f"GET {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n".encode())
             answer = b""
             while part := client.recv(65536):
                 answer += part

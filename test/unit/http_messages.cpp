@@ -39,12 +39,64 @@ BOOST_AUTO_TEST_CASE(nobody_is_told_when_the_connection_has_ended) {
 
 BOOST_AUTO_TEST_CASE(http_1_1_needs_one_host_and_http_1_0_none) {
     request_message read(http::verb::get, "/", 11);
-    BOOST_TEST(fault_of(read) == 400u);
+    BOOST_TEST(fault_of(read, false) == 400u);
     read.set(http::field::host, "x");
-    BOOST_TEST(fault_of(read) == 0u);
+    BOOST_TEST(fault_of(read, false) == 0u);
     read.insert(http::field::host, "y");
-    BOOST_TEST(fault_of(read) == 400u);
-    BOOST_TEST(fault_of(request_message(http::verb::get, "/", 10)) == 0u);
+    BOOST_TEST(fault_of(read, false) == 400u);
+    BOOST_TEST(fault_of(request_message(http::verb::get, "/", 10), true) == 0u);
+}
+
+BOOST_AUTO_TEST_CASE(a_whole_url_on_the_request_line_is_taken_apart) {
+    struct expected {
+        const char *target, *authority, *path;
+    };
+    for (const auto& [target, authority, path] :
+         {expected{"http://h:1/healthz?x=http://y/", "h:1", "/healthz?x=http://y/"},
+          expected{"http://h", "h", "/"}, expected{"http://h?x", "h", "/?x"},
+          expected{"http:///healthz", "", "/healthz"}, expected{"HTTP://[::1]:9/a", "[::1]:9", "/a"}}) {
+        const target_parts parts = parts_of(target);
+        BOOST_TEST(parts.absolute, target);
+        BOOST_TEST(parts.authority == authority);
+        BOOST_TEST(parts.path == path);
+    }
+    for (const char* target : {"/healthz", "/a?b=http://c/", "*", "", "?x://y"}) {
+        BOOST_TEST(!parts_of(target).absolute, target);
+        BOOST_TEST(parts_of(target).path == target);
+    }
+}
+
+BOOST_AUTO_TEST_CASE(localhost_and_loopback_addresses_are_local_with_any_port_and_nothing_else_is) {
+    for (const char* local : {"localhost", "LocalHost:9180", "127.0.0.1", "127.0.0.1:80", "127.9.8.7:1",
+                              "[::1]", "[::1]:9180", "localhost:"})
+        BOOST_TEST(is_local_name(local), local);
+    for (const char* other :
+         {"", "x", "evil.example:9180", "localhost.evil.example", "127.0.0.1.evil.example", "10.0.0.1",
+          "[::2]:1", "::1", "[127.0.0.1]", "localhost:80@evil", "user@localhost", "[::1", "127.1",
+          "0.0.0.0:9180", "localhost:x", ":9180"})
+        BOOST_TEST(!is_local_name(other), other);
+}
+
+BOOST_AUTO_TEST_CASE(a_name_of_somebody_else_is_misdirected_where_only_local_ones_are_known) {
+    request_message read(http::verb::get, "/healthz", 11);
+    read.set(http::field::host, "evil.example");
+    BOOST_TEST(fault_of(read, false) == 0u);
+    BOOST_TEST(fault_of(read, true) == 421u);
+    read.version(10); // it need not say where to, but when it does it is heard
+    BOOST_TEST(fault_of(read, true) == 421u);
+    read.version(11);
+    // The whole URL wins, either way.
+    read.target("http://localhost:9180/healthz");
+    BOOST_TEST(fault_of(read, true) == 0u);
+    read.set(http::field::host, "localhost");
+    BOOST_TEST(fault_of(read, true) == 0u);
+    read.target("http://evil.example/healthz");
+    BOOST_TEST(fault_of(read, true) == 421u);
+    BOOST_TEST(fault_of(read, false) == 0u);
+    read.target("https://localhost/healthz");
+    BOOST_TEST(fault_of(read, false) == 421u);
+    read.target("http:///healthz");
+    BOOST_TEST(fault_of(read, false) == 400u);
 }
 
 BOOST_AUTO_TEST_CASE(a_response_says_what_the_answer_says) {
