@@ -14,19 +14,24 @@ constexpr std::size_t reserved = 64;
 
 } // namespace
 
-connection_limits within_descriptors(std::size_t descriptors, connection_limits wanted, bool demo) {
+connection_limits within_descriptors(std::size_t descriptors, connection_limits wanted,
+                                     descriptors_beside beside) {
     const std::size_t there = descriptors > reserved ? descriptors - reserved : 0;
-    const std::size_t for_each = demo ? 2 : 1;
-    // No more connections to the upstream than clients: each serves one exchange.
-    wanted.upstream = std::min(wanted.upstream, wanted.clients);
-    if (wanted.clients <= there && wanted.upstream <= (there - wanted.clients) / for_each)
-        return wanted;
-    // With fewer clients than that, each has its own connection; with more, the pool is full.
-    const std::size_t paired = there / (1 + for_each);
-    const std::size_t beside_pool =
-        wanted.upstream <= paired ? there - wanted.upstream * for_each : paired;
-    const std::size_t clients = std::max<std::size_t>(1, std::min(wanted.clients, beside_pool));
-    return {clients, std::min(clients, wanted.upstream)};
+    // No more connections to the upstream than clients: each serves one exchange, from one file at most.
+    const auto fit = [&](std::size_t clients) {
+        const std::size_t upstream = std::min(clients, wanted.upstream) * beside.upstream;
+        const std::size_t files = std::min(clients, beside.files);
+        return clients <= there && upstream + files <= there - clients;
+    };
+    std::size_t most = wanted.clients, least = 1;
+    if (!fit(most)) {
+        while (least + 1 < most) {
+            const std::size_t middle = least + (most - least) / 2;
+            (fit(middle) ? least : most) = middle;
+        }
+        most = least;
+    }
+    return {most, std::min(most, wanted.upstream)};
 }
 
 std::size_t raise_descriptor_limit() noexcept {

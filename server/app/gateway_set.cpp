@@ -108,7 +108,11 @@ bool fit_into_descriptors(daemon_config& config, std::size_t descriptors) {
         needed.push_back(std::min(one.config.max_connections, clients));
         wanted.upstream += needed.back();
     }
-    const connection_limits given = within_descriptors(descriptors, wanted, config.demo);
+    descriptors_beside beside;
+    if (config.demo) beside.upstream = 2;
+    for (const listener_config& one : config.listeners)
+        if (one.gateway.spill_above != 0) beside.files = files_at_once;
+    const connection_limits given = within_descriptors(descriptors, wanted, beside);
     if (given == wanted) return false; // a change that is not needed would cost a pool at a reload
     for (listener_config& one : config.listeners) {
         std::size_t& limit = one.gateway.max_connections;

@@ -54,9 +54,14 @@ private:
     throw std::system_error(error, std::generic_category(), "cannot open the log file " + file);
 }
 
-int open_for_append(const std::string& file, int more_flags = 0) {
-    const int flags = O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | more_flags;
-    const int fd = ::open(file.c_str(), flags, 0640);
+// Without waiting, whatever it is. A named pipe that nobody reads would be waited for or refused; opened for
+// reading as well it takes what fits into it, and has it for a reader who comes later.
+int open_for_append(const std::string& file) {
+    struct stat about {};
+    const bool named_pipe = ::stat(file.c_str(), &about) == 0 && S_ISFIFO(about.st_mode);
+    const int access = named_pipe ? O_RDWR : O_WRONLY;
+    const int fd =
+        ::open(file.c_str(), access | O_APPEND | O_CREAT | O_CLOEXEC | O_NONBLOCK, 0640);
     if (fd < 0) cannot_open(errno, file);
     return fd;
 }
@@ -142,8 +147,7 @@ logger log_setup::door() const {
 bool log_setup::reopen() {
     const int now = state_->owned.fd;
     if (now < 0) return false;
-    // Without waiting: a pipe in the place of the file may have no reader.
-    const owned_descriptor next(open_for_append(state_->file, O_NONBLOCK));
+    const owned_descriptor next(open_for_append(state_->file));
     if (is_regular_file(next.fd) != is_regular_file(now)) cannot_open(EEXIST, state_->file);
     // The writer goes on with the same number, and in one step: what it is writing now is still for
     // the old file.

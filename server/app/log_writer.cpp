@@ -83,14 +83,24 @@ void log_writer::run() {
 }
 
 void log_writer::write(std::string_view lines) {
-    while (!lines.empty()) {
+    if (half_ && !put("\n").empty()) return lose(lines);
+    half_ = false;
+    const std::string_view rest = put(lines);
+    const std::size_t written = lines.size() - rest.size();
+    half_ = !rest.empty() && written > 0 && lines[written - 1] != '\n';
+    lose(rest);
+}
+
+// What could not be written.
+std::string_view log_writer::put(std::string_view bytes) {
+    while (!bytes.empty()) {
         if (!is_file_ && !wait_writable()) break;
-        const std::size_t most = is_file_ ? lines.size() : PIPE_BUF;
-        const ssize_t n = ::write(fd_, lines.data(), std::min(lines.size(), most));
-        if (n >= 0) lines.remove_prefix(static_cast<std::size_t>(n));
+        const std::size_t most = is_file_ ? bytes.size() : PIPE_BUF;
+        const ssize_t n = ::write(fd_, bytes.data(), std::min(bytes.size(), most));
+        if (n >= 0) bytes.remove_prefix(static_cast<std::size_t>(n));
         else if (errno != EINTR && errno != EAGAIN) break; // a full disk, a reader that has gone
     }
-    lose(lines);
+    return bytes;
 }
 
 void log_writer::lose(std::string_view lines) {

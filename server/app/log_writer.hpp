@@ -40,7 +40,8 @@ public:
     /// something was lost by that. Lines that come later are dropped.
     bool stop(std::chrono::milliseconds limit);
 
-    /// Writes whole lines to the descriptor; what cannot be written is counted. In the thread only.
+    /// Writes whole lines to the descriptor; what cannot be written is counted. In the thread only. When a
+    /// disk is full in the middle of a line, what comes next begins on a line of its own.
     void write(std::string_view lines);
 
     /// Lines that were dropped or could not be written. From any thread.
@@ -49,6 +50,7 @@ public:
 private:
     using clock = std::chrono::steady_clock;
     void run();
+    std::string_view put(std::string_view bytes);
     void lose(std::string_view lines);
     bool wait_writable();
 
@@ -61,6 +63,7 @@ private:
     std::condition_variable changed_;
     std::string gathered_;
     clock::time_point give_up_at_ = clock::time_point::max();
+    bool half_ = false;    // a part of a line was written, and its rest is lost; the thread's
     bool waiting_ = false; // the thread has nothing to do
     bool stopped_ = false;
     std::thread thread_;

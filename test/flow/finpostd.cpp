@@ -13,6 +13,8 @@
 #include <string>
 #include <vector>
 
+#include <fcntl.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 using namespace finpost;
@@ -374,7 +376,7 @@ BOOST_AUTO_TEST_CASE(few_descriptors_mean_a_warning_and_fewer_connections) {
     BOOST_REQUIRE(gateway.wait_for_error("\"pid\":"));
     const std::string log = gateway.error();
     BOOST_TEST(has(log, "\"event\":\"descriptors short\",\"descriptors\":300,"), log);
-    BOOST_TEST(has(log, "\"max_connections\":78,\"pid\":"), log);
+    BOOST_TEST(has(log, "\"max_connections\":59,\"pid\":"), log);
     const std::string listen = logged(log, "ready", "listen");
     // All that it admits at once are served, and the rest after them.
     std::vector<raw_client> clients;
@@ -385,6 +387,49 @@ BOOST_AUTO_TEST_CASE(few_descriptors_mean_a_warning_and_fewer_connections) {
         return one.read_to_end().bytes == "x";
     });
     BOOST_TEST(served == 200, gateway.error());
+}
+
+BOOST_AUTO_TEST_CASE(few_descriptors_are_enough_for_the_files_of_those_who_are_let_in) {
+    scripted_upstream service;
+    service.by_default(scripted_upstream::held(scripted_upstream::echo()));
+    child_process gateway({"sh", "-c", "ulimit -n 300 && exec \"$0\" \"$@\"", FINPOSTD_PATH, "--upstream",
+                           "http://" + to_string(service.address()) + "/", "--listen", "127.0.0.1:0", "--admin",
+                           "off", "--log-format", "json", "--spill-above", "1KiB"});
+    BOOST_REQUIRE(gateway.wait_for_error("\"pid\":"));
+    BOOST_TEST(has(gateway.error(), "\"max_connections\":78,\"pid\":"), gateway.error());
+    const std::string listen = logged(gateway.error(), "ready", "listen");
+    const std::string payload(10'000, 'x');
+    std::vector<raw_client> clients;
+    for (int i = 0; i < 200; ++i) clients.emplace_back(address(listen));
+    for (raw_client& one : clients) one.send(payload).half_close();
+    BOOST_TEST(service.wait_for_requests(78)); // a file each, and all at the same time
+    service.open_gate();
+    const auto served = std::count_if(clients.begin(), clients.end(), [&](raw_client& one) {
+        return one.read_to_end().bytes == payload;
+    });
+    BOOST_TEST(served == 200, gateway.error());
+}
+
+BOOST_AUTO_TEST_CASE(a_log_file_that_is_a_pipe_nobody_reads_does_not_hold_up_the_start) {
+    const temporary_folder folder;
+    const std::string file = (folder.path() / "log").string();
+    BOOST_REQUIRE(::mkfifo(file.c_str(), 0600) == 0);
+    child_process gateway({FINPOSTD_PATH, "--demo", "--listen", "127.0.0.1:0", "--admin", "off",
+                           "--log-file", file});
+    // What is in the pipe waits for a reader; this one comes late.
+    const int reader = ::open(file.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+    BOOST_REQUIRE(reader >= 0);
+    std::string log;
+    BOOST_TEST(until([&] {
+        std::array<char, 4096> room;
+        const ssize_t n = ::read(reader, room.data(), room.size());
+        if (n > 0) log.append(room.data(), static_cast<std::size_t>(n));
+        return has(log, "\"pid\":");
+    }));
+    BOOST_TEST(exchange(address(logged(log, "ready", "listen")), "hello").bytes == "hello");
+    ::close(reader);
+    gateway.signal(SIGTERM);
+    BOOST_TEST(gateway.wait(5s).value_or(-1) == 0);
 }
 
 BOOST_AUTO_TEST_CASE(with_one_thread_and_with_many_it_serves_the_same) {

@@ -16,6 +16,7 @@ daemon_config two_of_each(std::size_t first, std::size_t second) {
     config.listeners[1].gateway.max_connections = second;
     config.listeners[1].upstream = "b";
     config.upstreams = {{"a", {}}, {"b", {}}};
+    for (listener_config& one : config.listeners) one.gateway.spill_above = 0; // in memory
     return config;
 }
 
@@ -41,6 +42,13 @@ BOOST_AUTO_TEST_CASE(a_shortage_is_shared_in_proportion) {
     config = two_of_each(1, 9'999);
     BOOST_TEST(fit_into_descriptors(config, 100));
     BOOST_TEST(config.listeners[0].gateway.max_connections == 1u); // never none
+}
+
+BOOST_AUTO_TEST_CASE(files_count_where_one_listener_has_them) {
+    daemon_config config = two_of_each(1'000, 3'000);
+    config.listeners[0].gateway.spill_above = 1;
+    BOOST_TEST(fit_into_descriptors(config, 64 + 1'200));
+    BOOST_TEST(all_clients(config) == 400u);
 }
 
 BOOST_AUTO_TEST_CASE(an_upstream_that_outlasts_connection_tracking_is_found) {

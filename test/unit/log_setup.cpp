@@ -1,12 +1,14 @@
 #include "log_setup.hpp"
 
 #include "support/temporary_folder.hpp"
+#include "support/until.hpp"
 
 #include <boost/test/unit_test.hpp>
 
 #include <algorithm>
 #include <array>
 #include <atomic>
+#include <csignal>
 #include <cstdio>
 #include <cstdlib>
 #include <filesystem>
@@ -19,6 +21,7 @@
 #include <vector>
 
 #include <fcntl.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -214,14 +217,63 @@ BOOST_AUTO_TEST_CASE(a_file_that_cannot_be_opened_again_leaves_the_old_one_in_us
         return std::string(error.what()).find(config.file) != std::string::npos;
     });
     std::filesystem::remove(config.file);
-    BOOST_REQUIRE(::mkfifo(config.file.c_str(), 0600) == 0); // with no reader, and then with one
+    BOOST_REQUIRE(::mkfifo(config.file.c_str(), 0600) == 0); // no file, so nothing to go on with
     BOOST_CHECK_THROW(log.reopen(), std::system_error);
-    const int reader = ::open(config.file.c_str(), O_RDONLY | O_NONBLOCK | O_CLOEXEC);
-    BOOST_CHECK_THROW(log.reopen(), std::system_error);
-    ::close(reader);
     log.door()(log_level::info, "after");
     log.stop(10s);
     BOOST_TEST(content(old).ends_with(" info after\n"));
+}
+
+BOOST_AUTO_TEST_CASE(a_named_pipe_that_nobody_reads_holds_up_nobody_and_keeps_lines_for_a_reader) {
+    const test::temporary_folder folder;
+    log_config config = text_at(log_level::info);
+    config.file = (folder.path() / "pipe").string();
+    BOOST_REQUIRE(::mkfifo(config.file.c_str(), 0600) == 0);
+    finpost::log_setup log(config);
+    log.door()(log_level::info, "early");
+    BOOST_TEST(log.reopen());
+    const int reader = ::open(config.file.c_str(), O_RDONLY | O_CLOEXEC);
+    log.door()(log_level::info, "late");
+    std::string text;
+    std::array<char, 4096> room{};
+    while (lines(text) < 2) {
+        const ssize_t n = ::read(reader, room.data(), room.size());
+        BOOST_REQUIRE(n > 0);
+        text.append(room.data(), static_cast<std::size_t>(n));
+    }
+    BOOST_TEST(text.find(" info early\n") != text.npos);
+    BOOST_TEST(text.ends_with(" info late\n"));
+    ::close(reader);
+    // And when it is full, lines are dropped.
+    for (int i = 0; i < 200'000; ++i) log.door()(log_level::info, "nobody reads this");
+    BOOST_TEST(!log.stop(100ms));
+    BOOST_TEST(log.dropped() > 0u);
+}
+
+BOOST_AUTO_TEST_CASE(a_disk_that_was_full_leaves_no_half_line_in_front_of_a_whole_one) {
+    const test::temporary_folder folder;
+    log_config config = text_at(log_level::info);
+    config.file = (folder.path() / "log").string();
+    rlimit before{};
+    BOOST_REQUIRE(::getrlimit(RLIMIT_FSIZE, &before) == 0);
+    std::signal(SIGXFSZ, SIG_IGN);
+    finpost::log_setup log(config);
+    const rlimit full{10, before.rlim_max}; // not even a time stamp
+    BOOST_REQUIRE(::setrlimit(RLIMIT_FSIZE, &full) == 0);
+    log.door()(log_level::info, "lost");
+    const bool lost = test::until([&] { return log.dropped() == 1; });
+    log.door()(log_level::info, "lost");
+    const bool lost_again = test::until([&] { return log.dropped() == 2; });
+    ::setrlimit(RLIMIT_FSIZE, &before);
+    std::signal(SIGXFSZ, SIG_DFL);
+    BOOST_TEST((lost && lost_again));
+    log.door()(log_level::info, "whole");
+    log.door()(log_level::info, "and another");
+    BOOST_TEST(log.stop(10s));
+    const std::string text = content(config.file);
+    BOOST_TEST(lines(text) == 3u, text);
+    BOOST_TEST(text.find('\n') == 10u, text); // the half of the first
+    BOOST_TEST(text.ends_with(" info and another\n"), text);
 }
 
 BOOST_AUTO_TEST_CASE(standard_error_is_nothing_to_reopen) {
