@@ -186,13 +186,10 @@ private:
         return *effective_;
     }
 
-    // The new configuration is complete before anything of the old one goes.
+    // The new configuration is complete before anything of the old one goes. Without a file it is what
+    // flags and variables said at the start; certificates, authorities and the log file are new all the same.
     void reload() {
-        if (given_.file.empty()) {
-            log_(log_level::warning, "SIGHUP ignored",
-                 {{"what", "there is no --config file to read again"}});
-            return;
-        }
+        if (!config_.log.file.empty()) reopen_log();
         std::vector<std::string> problems;
         daemon_config next = load_config(given_.given, given_.file, problems);
         if (problems.empty()) {

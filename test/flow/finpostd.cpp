@@ -194,11 +194,14 @@ BOOST_AUTO_TEST_CASE(during_the_drain_delay_clients_are_served_and_readiness_is_
     BOOST_TEST(gateway.ended(5s) == 0);
 }
 
-BOOST_AUTO_TEST_CASE(a_hangup_does_not_end_it) {
-    demo_gateway gateway;
+BOOST_AUTO_TEST_CASE(a_hangup_without_a_file_is_a_reload_of_what_was_given) {
+    demo_gateway gateway({"--encode", "base64"}, {"FINPOST_MAX_PAYLOAD=100"});
     gateway.process().signal(SIGHUP);
-    BOOST_TEST(gateway.process().wait_for_error("SIGHUP ignored"));
-    BOOST_TEST(exchange(gateway.listens(), "hello").bytes == "hello");
+    BOOST_REQUIRE(gateway.process().wait_for_error("\"event\":\"reloaded\""));
+    BOOST_TEST(exchange(gateway.listens(), "hello").bytes == "aGVsbG8=");
+    BOOST_TEST(exchange(gateway.listens(), std::string(101, 'x')).bytes.starts_with("finpost: too_large "));
+    BOOST_TEST(gateway.sample("finpost_reloads_total{result=\"ok\"}") == 1);
+    BOOST_TEST(gateway.get("/readyz").starts_with("HTTP/1.1 200 "));
 }
 
 BOOST_AUTO_TEST_CASE(wrong_options_are_all_told_and_nothing_is_started) {

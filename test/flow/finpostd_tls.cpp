@@ -5,6 +5,8 @@
 #include "support/tls_client.hpp"
 
 #include <csignal>
+#include <cstdlib>
+#include <filesystem>
 #include <memory>
 
 using namespace finpost;
@@ -75,6 +77,58 @@ BOOST_AUTO_TEST_CASE(a_reload_takes_new_certificates_or_names_what_is_wrong) {
     BOOST_TEST(tls_exchange(one.listens(), client(), "hello").bytes == "hello");
     old.send("through it all").finish();
     BOOST_TEST(old.read_to_end().bytes == "through it all");
+}
+
+// As in a container that is configured by variables.
+BOOST_AUTO_TEST_CASE(without_a_file_a_hangup_takes_new_certificates_authorities_and_a_new_log_file) {
+    if (!ready()) return;
+    made->write("clients.pem", made->read("ca.pem"));
+    const std::string log = made->path("log");
+    const auto logged_in = [&](const std::string& file, std::string_view text) {
+        return until([&] { return has(made->read(file), text); });
+    };
+    bare_gateway one({}, {"FINPOST_TLS_CERT=" + made->path("server.pem"),
+                          "FINPOST_TLS_KEY=" + made->path("server.key"),
+                          "FINPOST_TLS_CLIENT_CA=" + made->path("clients.pem"),
+                          "FINPOST_TLS_CLIENT_AUTH=required", "FINPOST_DEMO=1",
+                          "FINPOST_LISTEN=127.0.0.1:0", "FINPOST_ADMIN=127.0.0.1:0",
+                          "FINPOST_LOG_FILE=" + log});
+    BOOST_REQUIRE(logged_in("log", "\"pid\":"));
+    const std::string start = made->read("log");
+    const socket_address listens = address(logged(start, "ready", "listen"));
+    const socket_address admin = address(logged(start, "ready", "admin"));
+    const auto answer = [&](const certificates& whose) {
+        tls_options options;
+        options.ca = made->path("ca.pem");
+        options.cert = whose.path("server.pem");
+        options.key = whose.path("server.key");
+        return tls_exchange(listens, make_client_tls(options).context, "hello").bytes;
+    };
+    certificates another;
+    another.make("server");
+    BOOST_TEST(answer(*made) == "hello");
+    BOOST_TEST(answer(another) != "hello");
+    const auto expiry = [&] {
+        const std::string page = http_get(admin, "/metrics");
+        const std::string name = "\nfinpost_tls_certificate_expiry_seconds{side=\"listener\"} ";
+        return std::strtod(page.c_str() + page.find(name) + name.size(), nullptr);
+    };
+    const double before = expiry();
+    made->write("clients.pem", another.read("ca.pem"));
+    made->make("server", {.until = "20300101000000Z"});
+    std::filesystem::rename(log, log + ".old");
+    one.process().signal(SIGHUP);
+    BOOST_REQUIRE(logged_in("log", "\"event\":\"reloaded\""));
+    BOOST_TEST(expiry() < before - 86'400);
+    BOOST_TEST(answer(another) == "hello");
+    BOOST_TEST(answer(*made) != "hello");
+    // What is wrong is told, and nothing changes.
+    another.make("other");
+    made->write("server.key", another.read("other.key"));
+    one.process().signal(SIGHUP);
+    BOOST_REQUIRE(logged_in("log", "\"event\":\"reload failed\""));
+    BOOST_TEST(has(made->read("log"), "is not the key of the certificate in"));
+    BOOST_TEST(answer(another) == "hello");
 }
 
 BOOST_AUTO_TEST_CASE(a_check_names_every_file_that_is_wrong_and_shows_those_that_are_right) {
