@@ -9,6 +9,7 @@
 #include "metrics_text.hpp"
 #include "options.hpp"
 #include "quiet_log.hpp"
+#include "readiness.hpp"
 #include "restart_only.hpp"
 
 #include "finpost/metrics.hpp"
@@ -253,13 +254,13 @@ private:
     std::string not_ready() {
         if (stopping_) return "draining";
         if (!gateways_.gateway().accepting()) return "not listening";
+        const auto now = std::chrono::steady_clock::now();
         std::string down;
-        for (const auto& one : gateways_.endpoints()) {
-            if (one.up) return {};
-            down += ' ' + one.endpoint;
-            if (one.last_error) ((down += " (") += to_string(*one.last_error)) += ')';
+        for (const auto& endpoints : gateways_.endpoints_by_upstream()) {
+            const std::string why = no_usable_endpoint(endpoints, now);
+            if (!why.empty()) (down += down.empty() ? "no usable endpoint: " : "; ") += why;
         }
-        return "no usable endpoint:" + down;
+        return down;
     }
 
     void warn_of_long_totals() {

@@ -35,14 +35,16 @@ gateway_set::gateway_set(std::vector<boost::asio::any_io_executor> executors, me
 gateway_set::upstream_map gateway_set::upstreams_for(const daemon_config& config) const {
     upstream_map next;
     for (const named_upstream& one : config.upstreams) {
+        const bool used = std::any_of(config.listeners.begin(), config.listeners.end(),
+                                      [&](const auto& from) { return from.upstream == one.name; });
         const auto before = upstreams_.find(one.name);
         if (before != upstreams_.end() && before->second.config == one.config) {
-            next.insert(*before);
+            next.emplace(one.name, running{one.config, before->second.upstream, used});
             continue;
         }
         auto fresh = std::make_shared<http_upstream>(executors_, one.config, counters_, log_);
         fresh->start();
-        next.emplace(one.name, running{one.config, std::move(fresh)});
+        next.emplace(one.name, running{one.config, std::move(fresh), used});
     }
     return next;
 }
@@ -66,8 +68,16 @@ void gateway_set::change(const daemon_config& config) {
     upstreams_.swap(next);
 }
 
-std::vector<http_upstream::endpoint_status> gateway_set::endpoints() const {
-    std::vector<http_upstream::endpoint_status> all;
+std::vector<gateway_set::endpoint_list> gateway_set::endpoints_by_upstream() const {
+    std::vector<endpoint_list> all;
+    const std::lock_guard lock(mutex_);
+    for (const auto& [name, one] : upstreams_)
+        if (one.used) all.push_back(one.upstream->endpoints());
+    return all;
+}
+
+gateway_set::endpoint_list gateway_set::endpoints() const {
+    endpoint_list all;
     const std::lock_guard lock(mutex_);
     for (const auto& [name, one] : upstreams_) {
         for (const auto& status : one.upstream->endpoints()) {

@@ -35,8 +35,11 @@ public:
 
     finpost::gateway& gateway() noexcept { return *gateway_; }
 
+    using endpoint_list = std::vector<http_upstream::endpoint_status>;
     /// Of all upstreams; one that is in several is up when it is for all of them. From any thread.
-    std::vector<http_upstream::endpoint_status> endpoints() const;
+    endpoint_list endpoints() const;
+    /// The endpoints of each upstream that a listener has. From any thread.
+    std::vector<endpoint_list> endpoints_by_upstream() const;
 
     /// When the first certificate expires that is shown to an upstream. From any thread.
     std::optional<tls_context::time_point> upstream_tls_expires() const;
@@ -45,6 +48,7 @@ private:
     struct running {
         upstream_config config;
         std::shared_ptr<http_upstream> upstream;
+        bool used = true; // by a listener
     };
     using upstream_map = std::map<std::string, running>;
     upstream_map upstreams_for(const daemon_config& config) const;

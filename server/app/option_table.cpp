@@ -355,7 +355,8 @@ constexpr std::array rows{
                "how often the host names of the upstream are looked up again",
                false, set<&up::resolve_every, parse_duration>},
     option_row{"--health-path", "PATH|off", "off",
-               "what a health check asks each endpoint for; a status of 200 to 299 is well",
+               "what a health check asks each endpoint for; a status of 200 to 299 is well; off: one "
+               "that was never reached, or has failed last, is only connected to",
                false, set<&up::health_path, parse_health_path>},
     option_row{"--health-every", "D", "5s",
                "the time from one health check of an endpoint to the next",

@@ -1,8 +1,10 @@
 // Health checks: what makes readiness true on a gateway that has nothing to do.
 #include "faults/upstream_fixture.hpp"
+#include "support/until.hpp"
 
 #include <atomic>
 #include <string>
+#include <thread>
 
 using namespace finpost;
 using namespace finpost::test;
@@ -40,6 +42,7 @@ BOOST_AUTO_TEST_CASE(an_idle_gateway_knows_when_its_endpoint_is_unwell_and_when_
     const auto status = forwarder().endpoints().front();
     BOOST_TEST(!status.up);
     BOOST_TEST((status.last_error == reason::upstream_status));
+    BOOST_TEST(status.cause == "/health?full=1 answers 503");
     BOOST_TEST((status.avoided_until == std::chrono::steady_clock::time_point::max()));
     BOOST_TEST(counters.upstream_ejections.value() == 1u);
     health = 204;
@@ -103,11 +106,87 @@ BOOST_AUTO_TEST_CASE(closing_ends_a_check_under_way) {
     BOOST_TEST((std::chrono::steady_clock::now() - began < 10s));
 }
 
-BOOST_AUTO_TEST_CASE(without_a_path_nobody_is_asked) {
+BOOST_AUTO_TEST_CASE(without_a_path_an_endpoint_is_looked_at_once_and_not_bothered_while_it_is_well) {
+    service.health_path.clear();
+    start();
+    BOOST_REQUIRE(upstream.wait_for_looks(1)); // nobody has sent anything
+    BOOST_TEST(until([this] { return forwarder().endpoints().front().up; }));
+    const auto enough = std::chrono::steady_clock::now() + 10 * service.health_every;
+    std::size_t exchanges = 0;
+    for (; std::chrono::steady_clock::now() < enough; ++exchanges) expect_served();
+    BOOST_TEST(upstream.count() == exchanges);
+    BOOST_TEST(upstream.looks() == 1u);
+}
+
+BOOST_AUTO_TEST_CASE(without_a_path_one_that_nobody_asks_is_found_to_be_gone_and_to_be_back) {
+    refusing_port nobody;
+    service.health_path.clear();
+    service.endpoints = {url_of(nobody.address())};
+    start();
+    const auto before = forwarder().endpoints().front();
+    BOOST_TEST((!before.up && !before.usable));
+    BOOST_REQUIRE(log.wait_for("upstream endpoint avoided"));
+    BOOST_TEST(log.of("upstream endpoint avoided").front().at("reason") == "upstream_unreachable");
+    BOOST_TEST(log.of("upstream endpoint avoided").front().at("what") == "Connection refused");
+    const auto gone = forwarder().endpoints().front();
+    BOOST_TEST((!gone.up && !gone.usable));
+    BOOST_TEST(gone.cause == "Connection refused");
+    expect_refusal(exchange("x"), reason::upstream_unreachable); // it is asked all the same
+    nobody.listen();
+    BOOST_REQUIRE(log.wait_for("upstream endpoint is back"));
+    const auto back = forwarder().endpoints().front();
+    BOOST_TEST((back.up && back.usable && back.cause.empty()));
+    BOOST_TEST(log.of("upstream endpoint avoided").size() == 1u); // though it failed several times
+    BOOST_TEST(counters.upstream_ejections.value() == 1u);
+}
+
+BOOST_AUTO_TEST_CASE(without_a_path_a_dead_service_stays_down_between_one_exchange_and_the_next) {
     service.health_path.clear();
     start();
     expect_served();
-    BOOST_TEST(upstream.count() == 1u);
+    upstream.stop();
+    static_cast<void>(exchange("x"));
+    BOOST_REQUIRE(log.wait_for("upstream endpoint avoided"));
+    // Longer than the pause after a first failure, and than one check takes.
+    const auto enough = std::chrono::steady_clock::now() + 400ms;
+    while (std::chrono::steady_clock::now() < enough) {
+        const auto now = forwarder().endpoints().front();
+        BOOST_TEST_REQUIRE((!now.up && !now.usable));
+        BOOST_TEST_REQUIRE(now.cause == "Connection refused");
+        std::this_thread::yield();
+    }
+    BOOST_TEST(log.of("upstream endpoint is back").empty());
+}
+
+BOOST_AUTO_TEST_CASE(without_a_path_a_black_hole_is_told_from_a_refusal) {
+    const silent_port silent;
+    service.health_path.clear();
+    service.health_timeout = 100ms;
+    service.endpoints = {url_of(silent.address())};
+    start();
+    BOOST_REQUIRE(log.wait_for("upstream endpoint avoided"));
+    BOOST_TEST(log.of("upstream endpoint avoided").front().at("reason") == "upstream_unreachable");
+    BOOST_TEST(forwarder().endpoints().front().cause == "Connection timed out");
+}
+
+BOOST_AUTO_TEST_CASE(without_a_path_plain_text_where_tls_is_due_is_no_connection) {
+    upstream.by_default(scripted_upstream::raw("no TLS here\r\n\r\n"));
+    service.health_path.clear();
+    service.health_timeout = 100ms; // the service waits for what it would know as a request
+    service.endpoints = {parse_http_url("https://" + to_string(upstream.address()) + "/").value()};
+    start();
+    BOOST_REQUIRE(log.wait_for("upstream endpoint avoided"));
+    const std::string cause = log.of("upstream endpoint avoided").front().at("what");
+    BOOST_TEST(cause.starts_with("TLS handshake: "), cause);
+}
+
+BOOST_AUTO_TEST_CASE(without_a_path_closing_ends_a_look_under_way) {
+    const silent_port silent;
+    service.health_path.clear();
+    service.health_timeout = 10min;
+    service.endpoints = {url_of(silent.address())};
+    start();
+    forwarder().close(); // the fixture waits until the loop has nothing left to do
 }
 
 BOOST_AUTO_TEST_SUITE_END()

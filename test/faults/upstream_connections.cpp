@@ -194,12 +194,13 @@ BOOST_AUTO_TEST_CASE(U3_a_request_that_is_given_up_half_way_ends_in_a_reset) {
 BOOST_AUTO_TEST_CASE(U17_an_idle_connection_that_is_let_go_ends_in_a_fin) {
     service.keep_alive = 200ms;
     std::promise<bool> ended;
-    tcp_peer peer([&](peer_connection& one) {
+    const auto script = [&](peer_connection& one) {
         one.read_at_least(1);
         one.send(response(200, "fine"));
         one.read_to_end();
         ended.set_value(one.was_reset());
-    });
+    };
+    tcp_peer peer(script, "127.0.0.1", true);
     service.endpoints = {url_of(parse_socket_address(to_string(peer.address())).value())};
     start();
     BOOST_TEST(exchange("x").bytes == "fine");

@@ -72,8 +72,7 @@ BOOST_AUTO_TEST_CASE(every_connection_is_in_the_numbers) {
 BOOST_AUTO_TEST_CASE(the_admin_port_answers_get_and_nothing_else) {
     demo_gateway gateway;
     BOOST_TEST(gateway.get("/healthz").starts_with("HTTP/1.1 200 "));
-    const std::string ready = gateway.get("/readyz");
-    BOOST_TEST(ready.starts_with("HTTP/1.1 200 "), ready);
+    BOOST_TEST(until([&] { return gateway.get("/readyz").starts_with("HTTP/1.1 200 "); }));
     const std::string page = gateway.get("/metrics");
     BOOST_TEST(has(page, "Content-Type: text/plain; version=0.0.4"));
     BOOST_TEST(has(page, "\nfinpost_build_info{version=\""));
@@ -275,21 +274,24 @@ BOOST_AUTO_TEST_CASE(an_upstream_may_be_a_name) {
     BOOST_TEST(has(gateway.log(), "\"event\":\"stopped\",\"exchanges\":1,"));
 }
 
-BOOST_AUTO_TEST_CASE(without_its_upstream_it_is_not_ready_and_says_which) {
+BOOST_AUTO_TEST_CASE(without_its_upstream_it_is_not_ready_and_says_why_and_for_how_long) {
     const refusing_port nobody;
-    const std::string address = to_string(nobody.address());
-    bare_gateway gateway({"--upstream", "http://" + address + "/", "--listen", "127.0.0.1:0",
+    const std::string at = to_string(nobody.address());
+    bare_gateway gateway({"--upstream", "http://" + at + "/", "--listen", "127.0.0.1:0",
                           "--admin", "127.0.0.1:0", "--log-format", "json"});
     gateway.wait_ready();
-    std::string readyz;
-    // With each failure in a row the endpoint is avoided for longer.
-    BOOST_TEST(until([&] {
-        const auto reply = exchange(gateway.listens(), "hello");
-        BOOST_TEST_REQUIRE(reply.bytes.starts_with("finpost: upstream_unreachable "));
-        readyz = gateway.get("/readyz");
-        return readyz.starts_with("HTTP/1.1 503 ");
-    }));
-    BOOST_TEST(has(readyz, "no usable endpoint: " + address + " (upstream_unreachable)"), readyz);
+    // Nobody has sent anything: it finds out by itself, and never was ready.
+    BOOST_REQUIRE(gateway.process().wait_for_error("\"upstream endpoint avoided\""));
+    BOOST_TEST(logged(gateway.log(), "upstream endpoint avoided", "what") == "Connection refused");
+    const std::string up = "finpost_upstream_endpoint_up{endpoint=\"" + at + "\"}";
+    for (int i = 0; i < 3; ++i) {
+        const std::string readyz = gateway.get("/readyz");
+        BOOST_TEST(readyz.starts_with("HTTP/1.1 503 "), readyz);
+        BOOST_TEST(has(readyz, "no usable endpoint: " + at + ": Connection refused, for "), readyz);
+        BOOST_TEST(gateway.sample(up) == 0);
+        const auto reply = exchange(gateway.listens(), "hello"); // it is asked all the same
+        BOOST_TEST(reply.bytes.starts_with("finpost: upstream_unreachable "));
+    }
     BOOST_TEST(gateway.get("/healthz").starts_with("HTTP/1.1 200 "));
 }
 

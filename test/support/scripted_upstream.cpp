@@ -173,7 +173,12 @@ std::size_t scripted_upstream::complete() const {
 
 std::size_t scripted_upstream::connections() const {
     const std::lock_guard lock(mutex_);
-    return accepted_;
+    return used_;
+}
+
+std::size_t scripted_upstream::looks() const {
+    const std::lock_guard lock(mutex_);
+    return looks_;
 }
 
 std::size_t scripted_upstream::open_connections() const {
@@ -196,6 +201,10 @@ bool scripted_upstream::wait_for_requests(std::size_t n, milliseconds limit) con
 
 bool scripted_upstream::wait_for_open_connections(std::size_t n, milliseconds limit) const {
     return wait(limit, [&] { return open_.size() == n; });
+}
+
+bool scripted_upstream::wait_for_looks(std::size_t n, milliseconds limit) const {
+    return wait(limit, [&] { return looks_ >= n; });
 }
 
 bool scripted_upstream::close_idle(std::size_t n) {
@@ -265,6 +274,7 @@ void scripted_upstream::serve(connection& mine) {
     }
     const std::lock_guard lock(mutex_);
     ::close(mine.fd);
+    if (!mine.used) ++looks_;
     open_.erase(mine.number);
     changed_.notify_all();
 }
@@ -274,20 +284,21 @@ bool scripted_upstream::next_request(connection& mine, conversation& talk) {
     std::size_t end = 0;
     if (input.empty()) {
         const std::lock_guard lock(mutex_);
-        mine.idle = true;
+        mine.idle = mine.used;
         changed_.notify_all();
     }
     while ((end = input.find("\r\n\r\n")) == input.npos) {
         if (!talk.read_more()) return false;
         const std::lock_guard lock(mutex_);
         mine.idle = false;
+        if (!std::exchange(mine.used, true)) mine.serial = ++used_;
     }
     std::string head = input.substr(0, end + 4);
     input.erase(0, end + 4);
     const std::lock_guard lock(mutex_);
     mine.idle = false;
     talk.request_.number = requests_.size() + 1;
-    talk.request_.connection = mine.number;
+    talk.request_.connection = mine.serial;
     talk.request_.head = std::move(head);
     requests_.push_back(talk.request_);
     changed_.notify_all();

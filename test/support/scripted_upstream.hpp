@@ -97,16 +97,19 @@ public:
     /// Heads that have come; and of these the requests that came whole.
     std::size_t count() const;
     std::size_t complete() const;
-    /// Connections accepted so far, and how many of them are open.
+    /// Connections on which a byte has come so far, and how many are open of all. A gateway connects once
+    /// when it starts, and says nothing, to see whether somebody is there: that is a look.
     std::size_t connections() const;
+    std::size_t looks() const;
     std::size_t open_connections() const;
 
     /// Each waits for its condition; false when the time is up first.
     bool wait_for_heads(std::size_t n, milliseconds limit = milliseconds(20'000)) const;
     bool wait_for_requests(std::size_t n, milliseconds limit = milliseconds(20'000)) const;
     bool wait_for_open_connections(std::size_t n, milliseconds limit = milliseconds(20'000)) const;
+    bool wait_for_looks(std::size_t n, milliseconds limit = milliseconds(20'000)) const;
 
-    /// Waits until `n` connections wait for their next request, then closes those that do (FIN), as
+    /// Waits until `n` connections wait for their next request, after one at least, then closes those that do (FIN), as
     /// a service that has kept them long enough does. When it returns true, they are closed.
     bool close_idle(std::size_t n = 1);
     /// Ends everything: no connection is accepted any more, all are closed.
@@ -130,7 +133,9 @@ private:
     struct connection {
         std::size_t number;
         int fd;
-        bool idle = true; // waits for the first byte of a request
+        bool idle = false; // waits for the first byte of another request
+        bool used = false; // a byte has come
+        std::size_t serial = 0; // among those that were used
     };
     void accept_all();
     void serve(connection& mine);
@@ -146,7 +151,7 @@ private:
     std::map<std::size_t, script> by_number_;
     std::vector<seen> requests_;
     std::map<std::size_t, connection> open_;
-    std::size_t accepted_ = 0, complete_ = 0;
+    std::size_t accepted_ = 0, used_ = 0, looks_ = 0, complete_ = 0;
     bool gate_open_ = false, stopping_ = false;
     std::vector<std::thread> threads_; // of connections; grows on the accepting thread only
     std::thread acceptor_;
@@ -158,6 +163,8 @@ public:
     refusing_port();
     ~refusing_port();
     refusing_port(const refusing_port&) = delete;
+    /// From now on connections are taken, by the kernel alone.
+    void listen();
     const socket_address& address() const noexcept { return address_; }
 
 private:

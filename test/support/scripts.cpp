@@ -153,6 +153,9 @@ script scripted_upstream::held(script next) {
 }
 
 refusing_port::refusing_port() : fd_(bound_socket(address_)) {}
+void refusing_port::listen() {
+    if (::listen(fd_, 64) != 0) throw std::system_error(errno, std::generic_category(), "listen");
+}
 refusing_port::~refusing_port() { ::close(fd_); }
 
 silent_port::silent_port() : fd_(bound_socket(address_)) {

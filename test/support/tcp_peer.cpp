@@ -63,7 +63,7 @@ void peer_connection::reset() {
 
 void peer_connection::stay_silent() { released_.wait(); }
 
-tcp_peer::tcp_peer(std::function<void(peer_connection&)> script, const char* host) {
+tcp_peer::tcp_peer(std::function<void(peer_connection&)> script, const char* host, bool who_speaks) {
     const bool v6 = std::string_view(host).find(':') != std::string_view::npos;
     const std::string text = v6 ? '[' + std::string(host) + "]:0" : std::string(host) + ":0";
     const socket_address wanted = parse_socket_address(text).value();
@@ -75,8 +75,13 @@ tcp_peer::tcp_peer(std::function<void(peer_connection&)> script, const char* hos
     socklen_t size = sizeof storage;
     ::getsockname(listener_, reinterpret_cast<sockaddr*>(&storage), &size);
     address_ = socket_address(reinterpret_cast<sockaddr*>(&storage), size);
-    thread_ = std::thread([this, script = std::move(script)] {
-        const int fd = ::accept4(listener_, nullptr, nullptr, SOCK_CLOEXEC);
+    thread_ = std::thread([this, script = std::move(script), who_speaks] {
+        int fd = ::accept4(listener_, nullptr, nullptr, SOCK_CLOEXEC);
+        char byte = 0;
+        while (who_speaks && fd >= 0 && ::recv(fd, &byte, 1, MSG_PEEK) <= 0) {
+            ::close(fd);
+            fd = ::accept4(listener_, nullptr, nullptr, SOCK_CLOEXEC);
+        }
         if (fd < 0) return; // the test ended without a client
         peer_connection one(fd);
         one.released_ = release_.get_future();

@@ -97,8 +97,7 @@ void tls_front::serve(int client) {
     }
     tls_connection tls(context_, tls_connection::role::server, client);
     if (whole(client, [&] { return tls.handshake(); }).error) return;
-    ++agreed_;
-    if (tls.description().resumed) ++resumed_;
+    bool used = false;
     raw_client service(behind_);
     std::array<std::byte, 16 << 10> room;
     bool over = false; // the service has said everything
@@ -106,9 +105,14 @@ void tls_front::serve(int client) {
         // What TLS holds already no poll would tell of.
         for (;;) {
             const transfer got = tls.read_some(room);
-            if (got.ended) ++goodbyes_;
+            if (got.ended && used) ++goodbyes_;
             if (got.ended || got.error) return;
             if (got.wait_for != readiness::none) break;
+            if (!used) {
+                ++agreed_;
+                if (tls.description().resumed) ++resumed_;
+            }
+            used = true;
             service.send({reinterpret_cast<const char*>(room.data()), got.size});
         }
         pollfd both[2]{{client, POLLIN, 0}, {over ? -1 : service.fd(), POLLIN, 0}};

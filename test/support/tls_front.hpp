@@ -29,10 +29,11 @@ public:
     const socket_address& address() const noexcept { return address_; }
     http_url url(const std::string& target = "/upload") const;
 
-    /// Handshakes that succeeded, and how many of them were resumed.
+    /// Handshakes that succeeded and were followed by a byte, and how many of them were resumed. A gateway that
+    /// only looks whether somebody is there sends none.
     std::size_t agreed() const noexcept { return agreed_; }
     std::size_t resumed() const noexcept { return resumed_; }
-    /// Clients that ended with a close_notify.
+    /// Of these, those that ended with a close_notify.
     std::size_t goodbyes() const noexcept { return goodbyes_; }
 
 private:

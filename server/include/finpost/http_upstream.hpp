@@ -32,8 +32,10 @@ struct metrics;
 /// does the next endpoint have it. Thread safe.
 ///
 /// Of several endpoints the one with the fewest exchanges has the next, in turns among equals. One that
-/// cannot be connected to, or that has not answered acceptably five times in a row, is avoided: for
-/// 0.1 s, then twice as long each time up to 10 s, half of it by chance. Then one exchange tries it.
+/// cannot be connected to, or that has not answered acceptably five times in a row, is avoided until
+/// something has succeeded there. Once in a pause of 0.1 s, then twice as long each time up to 10 s, half of
+/// it by chance, one exchange tries it. Without a `health_path` it is also connected to every
+/// `health_every`, as is one that was never reached; one that is well is not bothered.
 class FINPOST_EXPORT http_upstream {
 public:
     /// Throws `config_error` with every problem of `config`. `counters` outlives it.
@@ -52,8 +54,9 @@ public:
     http_upstream(http_upstream&&) noexcept;
     http_upstream& operator=(http_upstream&&) noexcept;
 
-    /// Looks host names up for the first time and goes on doing so; likewise the health checks, when
-    /// there are any. Without names and checks it does nothing.
+    /// Looks host names up for the first time and goes on doing so; likewise asks the endpoints by health
+    /// checks, or connects to those that were never reached. Without it only exchanges tell whether an
+    /// endpoint is up.
     void start();
 
     /// The handler to pass to a `gateway`; it may outlive this object.
@@ -71,12 +74,18 @@ public:
     /// What is known of an endpoint now, in the order of the configuration.
     struct endpoint_status {
         std::string endpoint; ///< "127.0.0.1:3000"
-        bool up = true;       ///< false while it is avoided, or its name was never found
+        bool up = true;       ///< false while it is avoided, and before it was ever reached
         /// What was wrong last; none since all went well.
         std::optional<reason> last_error = {};
         std::size_t outstanding = 0; ///< exchanges that it has now
-        /// While it is avoided: until then, or `max()` until a health check succeeds.
+        /// While it is avoided: until then, or `max()` until a health check succeeds. In the past when
+        /// the next exchange is to find out.
         std::optional<std::chrono::steady_clock::time_point> avoided_until = {};
+        /// An exchange has a chance there: it is up, or was avoided for its answers and can be connected
+        /// to again.
+        bool usable = true;
+        std::string cause = {}; ///< of the last error, for people: "Connection refused"
+        std::chrono::steady_clock::time_point since = {}; ///< since when it is not up, if it is not
     };
     /// From any thread.
     std::vector<endpoint_status> endpoints() const;

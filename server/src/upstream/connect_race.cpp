@@ -53,7 +53,7 @@ asio::awaitable<error_code> connect_race::run(watchdog& dog, clock::time_point u
 
 // As long as an address is silent, what another one said is not why.
 error_code connect_race::cause() const {
-    return running_ > 0 ? error_code(asio::error::timed_out) : last_error_;
+    return running_ > 0 || winner_ ? error_code(asio::error::timed_out) : last_error_;
 }
 
 void connect_race::begin() {
@@ -79,6 +79,10 @@ void connect_race::close_losers() {
     error_code ignored;
     for (std::size_t i = 0; i < tries_.size(); ++i)
         if (i != winner_) tries_[i].close(ignored);
+}
+
+std::string handshake_failure(std::string_view what) {
+    return "TLS handshake: " + std::string(what.empty() ? "the connection broke" : what);
 }
 
 bool lacks_resources(const error_code& ec) noexcept {

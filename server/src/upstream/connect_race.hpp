@@ -11,6 +11,8 @@
 #include <cstddef>
 #include <memory>
 #include <optional>
+#include <string>
+#include <string_view>
 #include <vector>
 
 namespace finpost {
@@ -61,6 +63,9 @@ private:
     error_code last_error_;
     bool over_ = false;
 };
+
+/// Why there is no TLS, for people; `what` is what TLS says of it, if anything.
+std::string handshake_failure(std::string_view what);
 
 /// Whether connecting failed for lack of descriptors or memory here: no fault of the other side.
 bool lacks_resources(const error_code& ec) noexcept;

@@ -16,7 +16,9 @@ constexpr auto relaxed = std::memory_order_relaxed;
 
 } // namespace
 
-endpoint_set::endpoint_set(std::size_t count) : states_(count) {}
+endpoint_set::endpoint_set(std::size_t count, clock::time_point now) : states_(count) {
+    for (state& one : states_) one.since = now;
+}
 
 endpoint_set::turn endpoint_set::choose(clock::time_point now, mask tried, mask unknown) noexcept {
     const std::size_t count = states_.size();
@@ -61,80 +63,125 @@ bool endpoint_set::turn::connected() const {
     state& mine = set_->states_[endpoint_];
     if (!mine.blemished.load(relaxed)) return false;
     const std::lock_guard lock(set_->mutex_);
-    return mine.last_error == reason::upstream_unreachable && set_->forgive(mine);
+    const bool was_avoided = avoided(mine);
+    reached(mine);
+    return was_avoided && !avoided(mine);
 }
 
 bool endpoint_set::turn::answered() const {
     state& mine = set_->states_[endpoint_];
     if (!mine.blemished.load(relaxed)) return false;
     const std::lock_guard lock(set_->mutex_);
-    return set_->forgive(mine);
+    const bool was_avoided = avoided(mine);
+    mine.last = result::success;
+    forgive(mine);
+    return was_avoided && !avoided(mine);
 }
 
-bool endpoint_set::turn::failed(reason why, clock::time_point now, std::uint64_t jitter) const {
+bool endpoint_set::turn::failed(const fault& what, clock::time_point now,
+                                std::uint64_t jitter) const {
     const std::lock_guard lock(set_->mutex_);
     state& mine = set_->states_[endpoint_];
-    mine.blemished = true;
-    mine.last_error = why;
-    // Exchanges that fail at the same time are one failure, or the pause would grow with the load.
-    if (mine.down_until != 0 && now.time_since_epoch().count() < mine.down_until) return false;
-    // The probe's word is enough; for the others, one bad answer may be one bad payload.
-    if (why != reason::upstream_unreachable && mine.down_until == 0 &&
-        ++mine.bad_answers <= bad_answers_allowed)
-        return false;
-    const milliseconds pause =
-        std::min(first_pause * (1 << std::min(mine.ejections, 10u)), longest_pause);
-    const bool fresh = mine.down_until == 0;
-    ++mine.ejections;
-    // Half of the pause for certain, the other half by chance.
-    const auto half = pause / 2;
-    const milliseconds by_chance(jitter % static_cast<std::uint64_t>(half.count() + 1));
-    mine.down_until = (now + half + by_chance).time_since_epoch().count();
-    return fresh;
+    const bool was_avoided = avoided(mine);
+    fail(mine, what, now, jitter);
+    return !was_avoided && avoided(mine);
 }
 
-bool endpoint_set::forgive(state& one) noexcept {
-    const bool was_ejected = one.down_until.exchange(0) != 0;
-    one.ejections = one.bad_answers = 0;
-    if (one.bad_checks > 0) return false; // checks have the last word about what they found
-    one.last_error.reset();
-    one.blemished = false;
-    return was_ejected;
-}
-
-bool endpoint_set::checked(std::size_t endpoint, std::optional<reason> why) {
+bool endpoint_set::checked(std::size_t endpoint, const std::optional<fault>& what,
+                           clock::time_point now) {
     const std::lock_guard lock(mutex_);
     state& one = states_[endpoint];
-    const bool failed_before = one.check_failed;
-    if (why) {
+    const bool was_avoided = avoided(one), was_up = up(one);
+    if (what) {
+        one.cause = what->cause;
         one.blemished = true;
-        one.last_error = why;
+        one.last_error = what->why;
+        one.last = result::failure;
         const unsigned allowed = one.check_succeeded ? bad_checks_allowed : 0;
         if (++one.bad_checks > allowed) one.check_failed = true;
     } else {
         one.check_succeeded = true;
         one.check_failed = false;
-        const bool was_bad = std::exchange(one.bad_checks, 0) > 0;
-        // It was reached. Whether it answers exchanges, only an exchange can tell.
-        if (was_bad || one.last_error == reason::upstream_unreachable)
-            if (one.bad_answers == 0 && forgive(one)) return true;
+        one.bad_checks = 0;
+        reached(one);
     }
-    return failed_before != one.check_failed;
+    if (was_up && !up(one)) one.since = now;
+    return was_avoided != avoided(one);
 }
 
-bool endpoint_set::ejected(const state& one, clock::time_point now) const noexcept {
-    // Due to be tried is as good as up: otherwise a gateway without exchanges would never be ready.
-    const clock::rep until = one.down_until;
-    return until != 0 && (one.probing || now.time_since_epoch().count() < until);
+bool endpoint_set::in_doubt(std::size_t endpoint) const {
+    const std::lock_guard lock(mutex_);
+    return states_[endpoint].last != result::success;
 }
 
-endpoint_set::status endpoint_set::look(std::size_t endpoint, clock::time_point now) const {
+bool endpoint_set::probed(std::size_t endpoint, const std::optional<fault>& what,
+                          clock::time_point now, std::uint64_t jitter) {
+    const std::lock_guard lock(mutex_);
+    state& one = states_[endpoint];
+    const bool was_avoided = avoided(one);
+    if (!what) reached(one);
+    else if (one.last != result::success) fail(one, *what, now, jitter);
+    return was_avoided != avoided(one);
+}
+
+// Under the mutex, like all that follow.
+void endpoint_set::fail(state& one, const fault& what, clock::time_point now,
+                        std::uint64_t jitter) {
+    const bool was_up = up(one);
+    one.cause = what.cause;
+    one.blemished = true;
+    one.last_error = what.why;
+    one.last = result::failure;
+    // Whoever comes back after that is another: its answers are not known yet.
+    if (!what.connected) one.bad_answers = 0;
+    // Exchanges that fail at the same time are one failure, or the pause would grow with the load.
+    if (one.down_until != 0 && now.time_since_epoch().count() < one.down_until) return;
+    // The probe's word is enough; for the others, one bad answer may be one bad payload.
+    if (what.connected) ++one.bad_answers;
+    if (what.why != reason::upstream_unreachable && one.down_until == 0 &&
+        one.bad_answers <= bad_answers_allowed)
+        return;
+    const milliseconds pause =
+        std::min(first_pause * (1 << std::min(one.ejections, 10u)), longest_pause);
+    ++one.ejections;
+    // Half of the pause for certain, the other half by chance.
+    const auto half = pause / 2;
+    const milliseconds by_chance(jitter % static_cast<std::uint64_t>(half.count() + 1));
+    one.down_until = (now + half + by_chance).time_since_epoch().count();
+    if (was_up) one.since = now;
+}
+
+// A connection was made. Whether it answers exchanges, only an exchange can tell.
+void endpoint_set::reached(state& one) noexcept {
+    one.last = result::success;
+    if (one.bad_answers == 0) forgive(one);
+}
+
+void endpoint_set::forgive(state& one) noexcept {
+    one.down_until = 0;
+    one.ejections = one.bad_answers = 0;
+    if (one.bad_checks > 0) return; // checks have the last word about what they found
+    one.last_error.reset();
+    one.cause.clear();
+    one.blemished = false;
+}
+
+bool endpoint_set::avoided(const state& one) noexcept {
+    return one.down_until != 0 || one.check_failed;
+}
+
+bool endpoint_set::up(const state& one) noexcept {
+    return one.last != result::none && !avoided(one);
+}
+
+endpoint_set::status endpoint_set::look(std::size_t endpoint) const {
     const std::lock_guard lock(mutex_);
     const state& one = states_[endpoint];
-    status out{true, one.last_error, one.outstanding, std::nullopt};
-    if (ejected(one, now)) out.avoided_until = clock::time_point(clock::duration(one.down_until));
+    const bool is_up = up(one);
+    const bool on_trial = one.last == result::success && !one.check_failed;
+    status out{is_up, is_up || on_trial, one.last_error, one.outstanding, {}, one.cause, one.since};
+    if (one.down_until != 0) out.avoided_until = clock::time_point(clock::duration(one.down_until));
     if (one.check_failed) out.avoided_until = clock::time_point::max();
-    out.up = !out.avoided_until;
     return out;
 }
 

@@ -50,17 +50,20 @@ struct health_checks::subject : std::enable_shared_from_this<subject> {
     asio::steady_timer pause; // between two checks
     asio::steady_timer alarm; // of the watchdog
     watchdog dog;
+    // Of the check under way:
+    bool connected = false;
+    std::string cause; // what people are told; else it is the error's message
 };
 
 health_checks::health_checks(asio::any_io_executor executor, const upstream_config& config,
                              endpoint_set& endpoints, std::shared_ptr<resolver> names,
                              const upstream_tls& tls, change on_change)
-    : strand_(asio::make_strand(std::move(executor))), every_(config.health_every),
-      timeout_(config.health_timeout), endpoints_(endpoints), names_(std::move(names)),
+    : strand_(asio::make_strand(std::move(executor))), path_(config.health_path),
+      every_(config.health_every), timeout_(config.health_timeout), endpoints_(endpoints), names_(std::move(names)),
       tls_(tls), on_change_(std::move(on_change)) {
-    if (config.health_path.empty()) return;
     for (std::size_t i = 0; i < config.endpoints.size(); ++i) {
-        std::string head = health_head(config.endpoints[i], config.health_path);
+        std::string head;
+        if (!path_.empty()) head = health_head(config.endpoints[i], path_);
         subjects_.push_back(std::make_shared<subject>(i, std::move(head), strand_));
     }
 }
@@ -76,7 +79,6 @@ void health_checks::start(std::shared_ptr<const void> owner) {
 }
 
 void health_checks::stop(std::shared_ptr<const void> owner) {
-    if (subjects_.empty()) return;
     asio::post(strand_, [this, owner = std::move(owner)] {
         stopped_ = true;
         for (const auto& one : subjects_) {
@@ -88,10 +90,12 @@ void health_checks::stop(std::shared_ptr<const void> owner) {
 
 asio::awaitable<void> health_checks::run(std::shared_ptr<const void> /*owner*/, subject& one) {
     while (!stopped_) {
-        const error_code found = co_await check(one);
+        error_code found;
+        const bool looked = due(one);
+        if (looked) found = co_await check(one);
         one.alarm.cancel();
         if (stopped_) co_return;
-        judge(one, found);
+        if (looked) judge(one, found);
         one.pause.expires_after(about(every_));
         auto [ec] = co_await one.pause.async_wait(as_result);
         static_cast<void>(ec); // over, or stopped
@@ -99,21 +103,32 @@ asio::awaitable<void> health_checks::run(std::shared_ptr<const void> /*owner*/, 
 }
 
 asio::awaitable<error_code> health_checks::check(subject& one) {
+    one.connected = false;
+    one.cause.clear();
     limit(one);
     co_await names_->first_answer(one.endpoint, one.dog);
     auto addresses = names_->of(one.endpoint);
-    if (addresses.empty()) co_return reason::upstream_unreachable;
+    if (addresses.empty()) {
+        const error_code trouble = names_->trouble(one.endpoint);
+        one.cause = trouble ? trouble.message() : "its name was not looked up yet";
+        co_return reason::upstream_unreachable;
+    }
     const auto race = std::make_shared<connect_race>(strand_, strand_, std::move(addresses));
     const auto until = watchdog::clock::now() + timeout_;
     const error_code failed = co_await race->run(one.dog, until);
+    if (failed) one.cause = race->cause().message();
     if (one.dog.error() || lacks_resources(failed)) co_return failed;
     if (failed) co_return reason::upstream_unreachable;
     upstream_stream stream(std::move(race->winner()), race->address(race->position()));
     if (tls_.used()) {
         tls_.secure(stream, one.endpoint);
         const error_code insecure = co_await shake_hands(stream, one.dog);
+        if (insecure)
+            one.cause = handshake_failure(one.dog.error() ? "it took too long" : stream.failure());
         if (insecure) co_return reason::upstream_unreachable;
     }
+    one.connected = true;
+    if (path_.empty()) co_return error_code{};
     const error_code found = co_await ask(one, stream);
     co_return found;
 }
@@ -143,8 +158,10 @@ asio::awaitable<error_code> health_checks::ask(subject& one, upstream_stream& st
         auto [ec] = co_await stream.async_wait_readable();
         static_cast<void>(ec); // the read tells
     }
+    if (guard.status() == 0) one.cause = guard.what();
     if (guard.status() == 0) co_return guard.why();
     const bool well = guard.status() >= 200 && guard.status() < 300;
+    if (!well) one.cause = path_ + " answers " + std::to_string(guard.status());
     if (!well) co_return reason::upstream_status;
     co_return error_code{};
 }
@@ -158,11 +175,24 @@ void health_checks::limit(subject& one) {
         }));
 }
 
+bool health_checks::due(const subject& one) const {
+    return !path_.empty() || endpoints_.in_doubt(one.endpoint);
+}
+
 void health_checks::judge(const subject& one, error_code found) {
     if (lacks_resources(found)) return; // says nothing about the endpoint
     if (one.dog.error()) found = one.dog.error();
-    const auto why = found ? std::optional(to_reason(found)) : std::nullopt;
-    if (endpoints_.checked(one.endpoint, why)) on_change_(one.endpoint, found);
+    const bool by_request = !path_.empty();
+    if (found && !by_request) found = reason::upstream_unreachable; // as an exchange calls it
+    std::optional<endpoint_set::fault> what;
+    if (found) {
+        const std::string cause = one.cause.empty() ? found.message() : one.cause;
+        what.emplace(to_reason(found), cause, one.connected);
+    }
+    const auto now = endpoint_set::clock::now();
+    const bool changed = by_request ? endpoints_.checked(one.endpoint, what, now)
+                                    : endpoints_.probed(one.endpoint, what, now, random_bits());
+    if (changed) on_change_(one.endpoint, found);
 }
 
 } // namespace finpost

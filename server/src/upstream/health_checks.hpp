@@ -13,6 +13,7 @@
 #include <cstddef>
 #include <functional>
 #include <memory>
+#include <string>
 #include <vector>
 
 namespace finpost {
@@ -20,12 +21,13 @@ namespace finpost {
 class upstream_stream;
 class upstream_tls;
 
-/// Asks every endpoint now and again whether it is well, and tells the endpoint set: a GET of
-/// `health_path` on a connection of its own, one at a time for each endpoint. A status of 200 to 299
-/// within `health_timeout` is well; the body is not waited for. Thread safe.
+/// Finds out now and again whether an endpoint is well, and tells the endpoint set, one check at a time for
+/// each. With a `health_path` by a GET of it on a connection of its own: a status of 200 to 299 within
+/// `health_timeout` is well; the body is not waited for. Without one by connecting, over TLS with the
+/// handshake, and only an endpoint that is in doubt: one that is well is not bothered. Thread safe.
 class health_checks {
 public:
-    /// `on_change` is called when an endpoint comes to be avoided (with the reason) or is well again.
+    /// `on_change` is called when an endpoint comes to be avoided (with the reason) or is not any more.
     /// `endpoints` and `tls` outlive the owner that `start` is given.
     using change = std::function<void(std::size_t endpoint, error_code why)>;
     health_checks(boost::asio::any_io_executor executor, const upstream_config& config,
@@ -44,9 +46,11 @@ private:
     boost::asio::awaitable<error_code> check(subject& one);
     boost::asio::awaitable<error_code> ask(subject& one, upstream_stream& stream);
     void limit(subject& one);
+    bool due(const subject& one) const;
     void judge(const subject& one, error_code found);
 
     boost::asio::strand<boost::asio::any_io_executor> strand_;
+    const std::string path_; // empty: no more than a connection
     const duration every_, timeout_;
     endpoint_set& endpoints_;
     const std::shared_ptr<resolver> names_;

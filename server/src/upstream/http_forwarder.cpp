@@ -65,6 +65,7 @@ struct http_forwarder::attempt {
     bool rejected = false; // the upstream does not take this side's certificate
     bool sent_before = false; // something of the request went out on a connection before this one
     bool may_repeat = false; // the connection was kept, and the payload is still here
+    std::string trouble; // why there is no TLS
 
     upstream_stream& stream() { return *held->connection(); }
     bool connected() { return held && held->connection() != nullptr; }
@@ -345,7 +346,9 @@ asio::awaitable<error_code> http_forwarder::connect_to(attempt& now) {
     if (now.dog.stopped()) co_return now.dog.error();
     if (!race->connected()) tell_connect(now, race->cause());
     if (lacks_resources(failed)) co_return reason::busy; // this side's fault
-    blame(now, reason::upstream_unreachable);
+    if (now.trouble.empty()) now.trouble = race->cause().message();
+    const endpoint_set::fault what(reason::upstream_unreachable, std::exchange(now.trouble, {}), false);
+    accuse(now, what);
     resolver_->suspect();
     co_return reason::upstream_unreachable;
 }
@@ -367,7 +370,8 @@ asio::awaitable<error_code> http_forwarder::secure(attempt& now) {
     co_return failed;
 }
 
-void http_forwarder::tell_handshake(const attempt& now, std::string_view what) const {
+void http_forwarder::tell_handshake(attempt& now, std::string_view what) const {
+    now.trouble = handshake_failure(what);
     log_(log_level::warning, "upstream handshake failed",
          {{"endpoint", labels_[now.endpoint]}, {"what", what.empty() ? "the connection broke" : what}});
 }
@@ -406,15 +410,22 @@ void http_forwarder::blame(const attempt& now, error_code why) {
     if (why != reason::upstream_unreachable && why != reason::upstream_timeout &&
         why != reason::upstream_invalid && why != reason::upstream_incomplete)
         return;
-    if (now.turn.failed(to_reason(why), clock::now(), random_bits())) tell(now.endpoint, why);
+    // Not before it has read the request does TLS 1.3 say that it takes no certificate of ours.
+    const std::string cause = now.trouble.empty() ? why.message() : now.trouble;
+    accuse(now, endpoint_set::fault(to_reason(why), cause, true));
+}
+
+void http_forwarder::accuse(const attempt& now, const endpoint_set::fault& what) {
+    if (now.turn.failed(what, clock::now(), random_bits())) tell(now.endpoint, what.why);
 }
 
 void http_forwarder::tell(std::size_t endpoint, error_code why) {
     if (!why)
         return log_(log_level::info, "upstream endpoint is back", {{"endpoint", labels_[endpoint]}});
     counters_.upstream_ejections.add();
+    const std::string cause = endpoints_.look(endpoint).cause;
     log_(log_level::warning, "upstream endpoint avoided",
-         {{"endpoint", labels_[endpoint]}, {"reason", to_string(to_reason(why))}});
+         {{"endpoint", labels_[endpoint]}, {"reason", to_string(to_reason(why))}, {"what", cause}});
 }
 
 asio::awaitable<error_code> http_forwarder::wait_for_slot(attempt& now) {

@@ -77,11 +77,12 @@ private:
     boost::asio::awaitable<error_code> connect_to(attempt& now);
     void made(attempt& now, connect_race& race);
     boost::asio::awaitable<error_code> secure(attempt& now);
-    void tell_handshake(const attempt& now, std::string_view what) const;
+    void tell_handshake(attempt& now, std::string_view what) const;
     void tell_connect(const attempt& now, const error_code& cause) const;
     void tell_refused(const attempt& now, const response_guard& guard, error_code why) const;
     void tell_behind(const attempt& now);
     void blame(const attempt& now, error_code why);
+    void accuse(const attempt& now, const endpoint_set::fault& what);
     boost::asio::awaitable<error_code> wait_for_slot(attempt& now);
     boost::asio::awaitable<error_code> exchange(attempt& now, response_guard& guard);
     boost::asio::awaitable<reply> forward_whole(std::shared_ptr<const void> owner, request asked,

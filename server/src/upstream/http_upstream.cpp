@@ -121,15 +121,16 @@ streaming_handler http_upstream::as_streaming_handler() const {
 
 std::vector<http_upstream::endpoint_status> http_upstream::endpoints() const {
     std::vector<endpoint_status> all;
-    const auto now = std::chrono::steady_clock::now();
     http_forwarder& forwarder = state_->forwarder;
     for (std::size_t i = 0; i < forwarder.endpoints().size(); ++i) {
-        const auto seen = forwarder.endpoints().look(i, now);
-        endpoint_status one{forwarder.label(i), seen.up, seen.last_error, seen.outstanding,
-                            seen.avoided_until};
+        const auto seen = forwarder.endpoints().look(i);
+        endpoint_status one{forwarder.label(i), seen.up,    seen.last_error, seen.outstanding,
+                            seen.avoided_until, seen.usable, seen.cause,     seen.since};
         if (forwarder.names()->of(i).empty()) {
-            one.up = false;
+            one.up = one.usable = false;
             one.last_error = reason::upstream_unreachable;
+            const error_code trouble = forwarder.names()->trouble(i);
+            if (trouble) one.cause = trouble.message();
         }
         all.push_back(std::move(one));
     }

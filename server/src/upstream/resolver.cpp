@@ -24,7 +24,7 @@ constexpr std::chrono::milliseconds at_least_between{1'000};
 resolver::resolver(asio::any_io_executor executor, const std::vector<http_url>& urls,
                    std::chrono::milliseconds every, logger log)
     : strand_(asio::make_strand(std::move(executor))), resolver_(strand_), timer_(strand_),
-      every_(every), log_(std::move(log)), known_(urls.size()),
+      every_(every), log_(std::move(log)), known_(urls.size()), trouble_(urls.size()),
       answered_(urls.size(), true) {
     for (std::size_t i = 0; i < urls.size(); ++i) {
         error_code not_literal;
@@ -58,6 +58,11 @@ void resolver::stop() {
 resolver::addresses resolver::of(std::size_t endpoint) const {
     const std::lock_guard lock(mutex_);
     return known_[endpoint];
+}
+
+error_code resolver::trouble(std::size_t endpoint) const {
+    const std::lock_guard lock(mutex_);
+    return trouble_[endpoint];
 }
 
 void resolver::demote(std::size_t endpoint, const tcp::endpoint& address) {
@@ -116,6 +121,7 @@ void resolver::found(name& which, const error_code& ec,
     {
         const std::lock_guard lock(mutex_);
         answered_[which.endpoint] = true;
+        trouble_[which.endpoint] = ec;
         waiting_.wake_all(); // whoever waits for another name looks again
     }
     if (missing) {

@@ -53,6 +53,9 @@ public:
     /// has been one. The watchdog ends the wait.
     boost::asio::awaitable<void> first_answer(std::size_t endpoint, watchdog& dog);
 
+    /// Why `of` has none: the last lookup's error, and no error before there was one.
+    error_code trouble(std::size_t endpoint) const;
+
     /// Connecting failed: the names may have changed. Looks them up soon, not more than once a second.
     void suspect();
 
@@ -77,6 +80,7 @@ private:
     std::vector<name> names_;
     mutable std::mutex mutex_;
     std::vector<addresses> known_;
+    std::vector<error_code> trouble_; // of the last lookup
     std::vector<bool> answered_;
     wait_queue waiting_; // for the first answer
     std::atomic<std::uint64_t> unknown_{0};
