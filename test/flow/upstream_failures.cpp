@@ -76,10 +76,22 @@ BOOST_AUTO_TEST_CASE(a_service_that_took_the_request_and_died_is_not_called_unre
     expect_refusal(exchange("three"), reason::upstream_unreachable); // of this one nothing was sent
 }
 
+// Nor `busy`, which says that nothing was sent: the service has done its work, and the reply finds no room.
+BOOST_AUTO_TEST_CASE(a_reply_that_finds_no_room_is_not_called_busy) {
+    config.max_payload = config.max_buffered = 1 << 20;
+    config.spill_above = 0;
+    service.total = 500ms;
+    upstream.on(1, scripted_upstream::raw(response(200, some_bytes(2'000'000))));
+    start();
+    expect_refusal(exchange("x"), reason::upstream_incomplete);
+    BOOST_TEST(refused(reason::busy) == 0u);
+    BOOST_TEST(log.of("upstream response refused").at(0).at("what") == "no room in max_buffered for the response");
+    BOOST_TEST(exchange("fine").bytes == "fine");
+}
+
 BOOST_AUTO_TEST_CASE(why_a_connection_was_not_made_is_told) {
     const refusing_port nobody;
     const silent_port silent;
-    service.connect = 300ms;
     for (const auto& [address, what] : {std::pair{nobody.address(), "Connection refused"},
                                         std::pair{silent.address(), "Connection timed out"}}) {
         gateway_fixture one;
