@@ -40,6 +40,41 @@ bool is_host_name(std::string_view text) {
            });
 }
 
+bool is_digit(char c) { return c >= '0' && c <= '9'; }
+bool is_letter(char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z'); }
+
+bool is_decimal(std::string_view text) {
+    return !text.empty() && std::all_of(text.begin(), text.end(), is_digit);
+}
+
+// As resolvers take numbers (inet_aton), and browsers (WHATWG URL, "ends in a number").
+bool is_number(std::string_view label) {
+    if (is_decimal(label)) return true;
+    if (!label.starts_with("0x") && !label.starts_with("0X")) return false;
+    return label.find_first_not_of("0123456789abcdefABCDEF", 2) == label.npos;
+}
+
+// What was most likely meant: leading zeros are there to fill up columns. Empty when nobody can know.
+std::string likely_address(std::string_view host) {
+    std::string out;
+    std::size_t parts = 0;
+    bool decimal = true, padded = false;
+    for (std::size_t from = 0; from <= host.size(); ++parts) {
+        const std::size_t dot = std::min(host.find('.', from), host.size());
+        std::string_view part = host.substr(from, dot - from);
+        decimal = decimal && is_decimal(part);
+        padded = padded || (part.size() > 1 && part.starts_with('0') && is_decimal(part));
+        part.remove_prefix(std::min(part.find_first_not_of('0'), part.empty() ? 0 : part.size() - 1));
+        out += (parts == 0 ? "" : ".") + std::string(part);
+        from = dot + 1;
+    }
+    in_addr read{};
+    if (decimal && parts == 4) return inet_pton(AF_INET, out.c_str(), &read) == 1 ? out : std::string();
+    std::array<char, INET_ADDRSTRLEN> text{};
+    if (padded || inet_aton(std::string(host).c_str(), &read) == 0) return {};
+    return inet_ntop(AF_INET, &read, text.data(), text.size());
+}
+
 bool is_v6_literal(const std::string& host) {
     in6_addr unused{};
     return inet_pton(AF_INET6, host.c_str(), &unused) == 1;
@@ -206,6 +241,17 @@ std::string to_string(const socket_address& address) {
     return {text.data(), end};
 }
 
+std::string wrong_address(std::string_view host) {
+    const bool rooted = host.size() > 1 && host.ends_with('.');
+    const std::string_view plain = host.substr(0, host.size() - rooted);
+    if (!is_number(plain.substr(plain.rfind('.') + 1))) return {};
+    in_addr unused{};
+    if (inet_pton(AF_INET, std::string(host).c_str(), &unused) == 1) return {};
+    std::string text = "ends in a number and is no IPv4 address: four numbers from 0 to 255 without leading zeros";
+    const std::string meant = likely_address(plain);
+    return meant.empty() ? text : text + "; did you mean " + meant + '?';
+}
+
 std::string to_string(const host_port& place) {
     return with_brackets(place.host) + ':' + std::to_string(place.port);
 }
@@ -215,8 +261,11 @@ parsed<host_port> parse_host_port(std::string_view text) {
     const auto wrong = [&](std::string_view what) {
         return parse_error{quoted(text) + ' ' + std::string(what) + std::string(expected)};
     };
+    if (text.find("://") != text.npos) {
+        return parse_error{quoted(masked_url(text)) + " is a URL" + std::string(expected) + ", without http:// and path"};
+    }
     const std::size_t colon = text.rfind(':');
-    if (colon == text.npos) return wrong("has no port");
+    if (colon == text.npos || text.ends_with(']')) return wrong("has no port");
     std::string_view host = text.substr(0, colon);
     const bool bracketed = host.size() >= 2 && host.front() == '[' && host.back() == ']';
     if (bracketed) host = host.substr(1, host.size() - 2);
@@ -225,6 +274,7 @@ parsed<host_port> parse_host_port(std::string_view text) {
     const std::string name(host);
     if (bracketed ? !is_v6_literal(name) : !is_host_name(host))
         return wrong(host.empty() ? "has no host" : "has no valid host");
+    if (const std::string what = wrong_address(host); !what.empty()) return parse_error{quoted(text) + ' ' + what};
     const auto port = read_port(text.substr(colon + 1));
     if (!port) return wrong("has no valid port (0 to 65535)");
     return host_port{name, *port};
@@ -243,12 +293,16 @@ parsed<socket_address> parse_socket_address(std::string_view text) {
 
 parsed<http_url> parse_http_url(std::string_view text) {
     const auto wrong = [&](std::string_view what) {
-        return parse_error{quoted(text) + ' ' + std::string(what) +
+        return parse_error{quoted(masked_url(text)) + ' ' + std::string(what) +
                            ": expected http://HOST[:PORT][/PATH][?QUERY]"};
     };
     if (!is_printable(text)) return wrong("has a character that no URL may have");
     const auto [authority, rest] = take_authority(text);
     const auto view = boost::urls::parse_uri(rest);
+    if (const std::string whole = "http://" + std::string(text);
+        text.find("://") == text.npos && parse_http_url(whole)) {
+        return parse_error{quoted(masked_url(text)) + " is no URL: did you mean " + masked_url(whole) + '?'};
+    }
     if (!view) return wrong("is not an absolute URL");
     http_url url;
     url.scheme = std::string(view->scheme());
@@ -267,6 +321,8 @@ parsed<http_url> parse_http_url(std::string_view text) {
     const bool closed = host_end < authority.size();
     if (bracketed ? !closed || !is_v6_literal(url.host) : !is_host_name(url.host))
         return wrong("has no valid host");
+    if (const std::string what = wrong_address(url.host); !what.empty())
+        return parse_error{quoted(masked_url(text)) + ": the host " + what};
     url.port = url.scheme == "http" ? 80 : 443;
     const std::string_view after = authority.substr(host_end + bracketed);
     if (!after.empty() && after != ":") {
@@ -282,6 +338,61 @@ parsed<http_url> parse_http_url(std::string_view text) {
     if (url.target.empty()) url.target = "/";
     if (view->has_query()) url.target += '?' + std::string(view->encoded_query());
     return url;
+}
+
+namespace {
+
+constexpr std::string_view stars = "********";
+
+bool looks_secret(std::string_view segment) {
+    constexpr std::size_t long_enough = 20, digits_enough = 4;
+    std::size_t row = 0, longest = 0, all = 0, digits = 0;
+    for (const char c : segment) {
+        row = is_digit(c) || is_letter(c) ? row + 1 : 0;
+        longest = std::max(longest, row);
+        all += row > 0;
+        digits += is_digit(c);
+    }
+    return longest >= long_enough || (all >= long_enough && digits >= digits_enough);
+}
+
+} // namespace
+
+std::string masked_url(std::string_view text) {
+    std::string out;
+    const std::size_t scheme = text.find("://");
+    std::size_t at = 0;
+    if (scheme < text.find_first_of("/?#")) {
+        const std::size_t end = std::min(text.find_first_of("/?#", scheme + 3), text.size());
+        const std::string_view authority = text.substr(scheme + 3, end - scheme - 3);
+        const std::size_t user = authority.rfind('@');
+        out = text.substr(0, scheme + 3);
+        if (user != authority.npos) out += std::string(stars) + '@';
+        out += authority.substr(user == authority.npos ? 0 : user + 1);
+        at = end;
+    }
+    const std::size_t path_end = std::min(text.find_first_of("?#", at), text.size());
+    while (at < path_end) {
+        const std::size_t slash = std::min(text.find('/', at), path_end);
+        const std::string_view segment = text.substr(at, slash - at);
+        out += looks_secret(segment) ? stars : segment;
+        if (slash < path_end) out += '/';
+        at = slash + 1;
+    }
+    at = path_end;
+    const std::size_t query_end = std::min(text.find('#', at), text.size());
+    while (at < query_end) {
+        out += text[at++]; // the ? or the &
+        const std::size_t end = std::min(text.find('&', at), query_end);
+        const std::string_view pair = text.substr(at, end - at);
+        const std::size_t equals = pair.find('=');
+        // Without a name it is all value.
+        if (equals != pair.npos) out += pair.substr(0, equals + 1);
+        if (!pair.empty() && equals + 1 != pair.size()) out += stars;
+        at = end;
+    }
+    if (query_end < text.size()) out += '#' + std::string(stars);
+    return out;
 }
 
 std::string to_string(const http_url& url) {

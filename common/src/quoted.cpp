@@ -6,10 +6,9 @@
 
 namespace finpost {
 
-std::string quoted(std::string_view text) {
-    constexpr std::size_t most = 60;
-    std::string out = "\"";
-    for (const char c : text.substr(0, most)) {
+std::string printable(std::string_view text) {
+    std::string out;
+    for (const char c : text) {
         const auto byte = static_cast<unsigned char>(c);
         if (byte >= 0x20 && byte < 0x7f) {
             out += c;
@@ -19,7 +18,12 @@ std::string quoted(std::string_view text) {
             out += hex.data();
         }
     }
-    return out + (text.size() > most ? "...\"" : "\"");
+    return out;
+}
+
+std::string quoted(std::string_view text) {
+    constexpr std::size_t most = 60;
+    return '"' + printable(text.substr(0, most)) + (text.size() > most ? "...\"" : "\"");
 }
 
 } // namespace finpost

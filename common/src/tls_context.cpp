@@ -2,10 +2,12 @@
 
 #include "tls_files.hpp"
 
+#include "finpost/endpoint.hpp"
 #include "finpost/quoted.hpp"
 
 #include <openssl/err.h>
 #include <openssl/ssl.h>
+#include <openssl/x509v3.h>
 
 #include <algorithm>
 #include <array>
@@ -81,6 +83,8 @@ public:
     tls_made client() {
         if (!is_visible(options_.server_name))
             wrong(option::server_name, quoted(options_.server_name) + " is no host name");
+        if (const std::string what = wrong_address(options_.server_name); !what.empty())
+            wrong(option::server_name, quoted(options_.server_name) + ' ' + what);
         made_->server_name = options_.server_name;
         SSL_CTX_set_verify(native(), options_.verify ? SSL_VERIFY_PEER : SSL_VERIFY_NONE, nullptr);
         if (!options_.ca.empty()) trust(false);
@@ -141,6 +145,14 @@ private:
         if (!certificates || !key) return;
         X509* const own = certificates->front().get();
         if (X509_check_private_key(own, key->get()) != 1) {
+            for (std::size_t i = 1; i < certificates->size(); ++i) {
+                if (X509_check_private_key((*certificates)[i].get(), key->get()) != 1) continue;
+                ERR_clear_error();
+                return wrong(option::cert, quoted(options_.cert) + ": is in the wrong order: the certificate of the key "
+                                               "is number " + std::to_string(i + 1) +
+                                               " in it, and must come first, before its intermediates");
+            }
+            ERR_clear_error();
             return wrong(option::key, quoted(key_file) + ": is not the key of the certificate in " +
                                           quoted(options_.cert));
         }
@@ -148,12 +160,25 @@ private:
         if (SSL_CTX_use_certificate(native(), own) != 1 ||
             SSL_CTX_use_PrivateKey(native(), key->get()) != 1)
             return wrong(option::cert, quoted(options_.cert) + ": " + openssl_words());
+        note_order(*certificates);
         for (const x509_ptr& one : *certificates) {
             note_validity(one.get());
             if (one.get() == own) continue;
             if (SSL_CTX_add1_chain_cert(native(), one.get()) != 1)
                 return wrong(option::cert, quoted(options_.cert) + ": " + openssl_words());
         }
+    }
+
+    // Many clients find their way through any order; some do not, and then it is theirs that fails.
+    void note_order(const std::vector<x509_ptr>& chain) {
+        for (std::size_t i = 1; i < chain.size(); ++i) {
+            if (X509_check_issued(chain[i].get(), chain[i - 1].get()) == X509_V_OK) continue;
+            out_.warnings.push_back({option::cert, quoted(options_.cert) + ": may be in the wrong order: certificate number " +
+                                                       std::to_string(i + 1) + " is not the issuer of number " +
+                                                       std::to_string(i)});
+            break;
+        }
+        ERR_clear_error();
     }
 
     void note_validity(const X509* one) {

@@ -2,6 +2,7 @@
 
 #include "finpost/quoted.hpp"
 
+#include <algorithm>
 #include <array>
 #include <charconv>
 #include <cstddef>
@@ -60,6 +61,27 @@ std::string format(std::uint64_t value, const std::array<unit, N>& units) {
 
 } // namespace
 
+namespace {
+
+// "16MB", "16 mib" and "10 sec" as they were most likely meant; nothing where nobody can know.
+template <std::size_t N>
+std::string meant(std::string_view text, const std::array<unit, N>& units) {
+    const std::size_t digits = std::min(text.find_first_not_of("0123456789"), text.size());
+    std::string_view suffix = text.substr(digits);
+    suffix.remove_prefix(std::min(suffix.find_first_not_of(' '), suffix.size()));
+    if (digits == 0 || suffix.empty()) return {};
+    const auto lower = [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c; };
+    const bool milliseconds = suffix.size() > 1 && (lower(suffix[1]) == 's' || suffix.starts_with("mil"));
+    for (const unit& each : units) {
+        if (each.suffix.empty() || lower(each.suffix.front()) != lower(suffix.front())) continue;
+        if (each.suffix == "m" && milliseconds) continue;
+        return "; did you mean " + std::string(text.substr(0, digits)) + std::string(each.suffix) + '?';
+    }
+    return {};
+}
+
+} // namespace
+
 parsed<std::uint64_t> parse_size(std::string_view text) {
     std::uint64_t bytes = 0;
     switch (read(text, size_units, bytes)) {
@@ -68,7 +90,7 @@ parsed<std::uint64_t> parse_size(std::string_view text) {
     case failure::form: break;
     }
     return parse_error{quoted(text) + " is not a size: expected a whole number of bytes, or one with "
-                                      "KiB, MiB or GiB such as 16MiB"};
+                                      "KiB, MiB or GiB such as 16MiB" + meant(text, size_units)};
 }
 
 parsed<duration> parse_duration(std::string_view text) {
@@ -85,7 +107,7 @@ parsed<duration> parse_duration(std::string_view text) {
                                           "such as 10s"};
     }
     return parse_error{quoted(text) + " is not a duration: expected a whole number with ms, s, m or h, "
-                                      "such as 250ms or 10s"};
+                                      "such as 250ms or 10s" + meant(text, time_units)};
 }
 
 std::string format_size(std::uint64_t bytes) {

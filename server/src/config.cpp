@@ -94,6 +94,9 @@ void check_method(checker& check, const std::string& method) {
                                    "PATCH, DELETE, QUERY, REPORT or SEARCH");
 }
 
+// Messages are read by more people than secrets are for.
+std::string shown(const http_url& url) { return masked_url(to_string(url)); }
+
 void check_path(checker& check, const upstream_config& config) {
     if (config.path.empty()) return;
     const auto pieces = parse_template(config.path);
@@ -102,11 +105,11 @@ void check_path(checker& check, const upstream_config& config) {
         return is_path_text(one.text);
     });
     check.require(config.path.starts_with('/') && good && config.path.size() <= 4096, "path",
-                  quoted(config.path) + " is not a path: it begins with /, has no # and no space, "
+                  quoted(masked_url(config.path)) + " is not a path: it begins with /, has no # and no space, "
                                         "and other characters as %XX, in 4 KiB at the most");
     for (const http_url& url : config.endpoints) {
         check.require(url.target == "/", "path", "takes the place of the path in " +
-                      to_string(url) + ": give one of the two");
+                      shown(url) + ": give one of the two");
     }
 }
 
@@ -218,14 +221,16 @@ std::vector<config_problem> validate(const upstream_config& config) {
     check.require(!config.endpoints.empty(), "endpoints", "at least one URL is needed");
     check.require(config.endpoints.size() <= 64, "endpoints", "at most 64 URLs");
     for (const http_url& url : config.endpoints) {
+        const std::string wrong = wrong_address(url.host);
+        check.require(wrong.empty(), "endpoints", shown(url) + ": the host " + wrong);
         check.require(url.scheme == config.endpoints.front().scheme, "endpoints",
-                      to_string(url) + ": endpoints of one upstream are all http:// or all https://");
+                      shown(url) + ": endpoints of one upstream are all http:// or all https://");
         check.require(url.target == config.endpoints.front().target, "endpoints",
-                      to_string(url) + ": endpoints of one upstream have the same path, " +
-                      config.endpoints.front().target);
+                      shown(url) + ": endpoints of one upstream have the same path, " +
+                      masked_url(config.endpoints.front().target));
         const auto same = std::count(config.endpoints.begin(), config.endpoints.end(), url);
         check.require(same == 1 || &url == &config.endpoints.front(), "endpoints",
-                      to_string(url) + " is given twice");
+                      shown(url) + " is given twice");
     }
     check_tls(check, config);
     check.require(is_field_value(config.content_type), "content_type",

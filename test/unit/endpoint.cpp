@@ -257,4 +257,50 @@ BOOST_AUTO_TEST_CASE(a_bad_url_is_named) {
           [](const std::string& text) { return parse_http_url(text); });
 }
 
+// Resolvers read them as octal, hexadecimal or one number: payloads would go to another machine.
+BOOST_AUTO_TEST_CASE(an_address_in_another_writing_is_refused_wherever_it_is_read) {
+    const faults hosts{{"127.000.000.010", "did you mean 127.0.0.10?"}, {"127.1", "did you mean 127.0.0.1?"},
+                       {"0x7f.0.0.1", "did you mean 127.0.0.1?"}, {"2130706433", "did you mean 127.0.0.1?"},
+                       {"0177.0.0.1", "did you mean 177.0.0.1?"}, {"127.0.0.1.", "did you mean 127.0.0.1?"},
+                       {"10.0.0.256", "four numbers from 0 to 255"}, {"1.2.3.4.5", "is no IPv4 address"},
+                       {"host.08", "is no IPv4 address"}, {"010.1", "is no IPv4 address"}};
+    for (const auto& [host, part] : hosts) {
+        BOOST_TEST(wrong_address(host) != "", host);
+        check({{host + ":80", part}}, [](auto& text) { return parse_host_port(text); });
+        check({{host + ":80", part}}, [](auto& text) { return parse_socket_address(text); });
+        check({{"http://" + host + "/x", part}}, [](auto& text) { return parse_http_url(text); });
+        check({{"http://" + host + ":3000", part}}, [](auto& text) { return parse_http_url(text); });
+    }
+    for (const char* good : {"127.0.0.1", "0.0.0.0", "255.255.255.255", "host", "host1", "1host", "a.b2", "1.2.3.4x",
+                             "10.0.0.1.example", "0xyz", "localhost."})
+        BOOST_TEST(wrong_address(good) == "", good);
+}
+
+BOOST_AUTO_TEST_CASE(what_is_missing_or_too_much_is_named) {
+    check({{"[::1]", "has no port"}, {"http://127.0.0.1:5000/", "is a URL"},
+           {"https://h/hook?token=SECRET", "is a URL"}},
+          [](auto& text) { return parse_host_port(text); });
+    check({{"localhost:3000", "did you mean http://localhost:3000?"},
+           {"localhost", "did you mean http://localhost?"},
+           {"10.0.0.5:3000/x", "did you mean http://10.0.0.5:3000/x?"}},
+          [](auto& text) { return parse_http_url(text); });
+    const std::string message = parse_http_url("http://user:SECRET@h/").error().message;
+    BOOST_TEST((message.find("SECRET") == message.npos), message);
+}
+
+BOOST_AUTO_TEST_CASE(a_url_is_shown_without_its_secrets) {
+    const faults cases{
+        {"http://127.0.0.1:3000/upload", "http://127.0.0.1:3000/upload"},
+        {"http://h/hook?token=SECRET", "http://h/hook?token=********"},
+        {"http://h/?a=1&b=&c", "http://h/?a=********&b=&********"},
+        {"https://hooks.example/services/T0AB/B0CD/abcdefghijklmnopqrstuvwx",
+         "https://hooks.example/services/T0AB/B0CD/********"},
+        {"https://h/hook/0192f0c1-7a3b-7c4d-8e5f-0123456789ab/x", "https://h/hook/********/x"},
+        {"http://user:SECRET@h:1/x#part", "http://********@h:1/x#********"},
+        {"/devices/{tls.peer_name}/readings", "/devices/{tls.peer_name}/readings"},
+        {"/v1/customer-notifications?key=SECRET", "/v1/customer-notifications?key=********"},
+        {"", ""}};
+    for (const auto& [text, shown] : cases) BOOST_TEST(masked_url(text) == shown);
+}
+
 BOOST_AUTO_TEST_SUITE_END()

@@ -5,6 +5,8 @@
 #include <limits>
 #include <random>
 #include <string>
+#include <utility>
+#include <vector>
 
 using namespace finpost;
 using namespace std::chrono_literals;
@@ -124,6 +126,17 @@ BOOST_AUTO_TEST_CASE(what_is_written_is_read_back) {
         BOOST_TEST((parse_duration(format_duration(time)).value() == time));
     }
     BOOST_TEST(parse_size(format_size(largest)).value() == largest);
+}
+
+BOOST_AUTO_TEST_CASE(a_unit_as_others_write_it_suggests_ours) {
+    for (const auto& [text, meant] : std::vector<std::pair<std::string_view, std::string_view>>{
+             {"16MB", "16MiB"}, {"16M", "16MiB"}, {"4k", "4KiB"}, {"1 GiB", "1GiB"}, {"2gib", "2GiB"}})
+        BOOST_TEST(contains(fault(parse_size(text)), "did you mean " + std::string(meant) + '?'), text);
+    for (const auto& [text, meant] : std::vector<std::pair<std::string_view, std::string_view>>{
+             {"10sec", "10s"}, {"10 s", "10s"}, {"250msec", "250ms"}, {"5min", "5m"}, {"2H", "2h"}, {"3millis", "3ms"}})
+        BOOST_TEST(contains(fault(parse_duration(text)), "did you mean " + std::string(meant) + '?'), text);
+    for (const std::string_view text : {"", "many", "-1", "1e3", "1.5MiB"})
+        BOOST_TEST(!contains(fault(parse_size(text)), "did you mean"), text);
 }
 
 BOOST_AUTO_TEST_SUITE_END()

@@ -54,8 +54,14 @@ struct host_port {
 /// As `parse_host_port` reads it: "device.test:5000" or "[2001:db8::1]:5000".
 FINPOST_EXPORT std::string to_string(const host_port& place);
 
+/// What is wrong with a host that ends in a number, as 127.1, 0x7f.0.0.1, 2130706433 and 127.000.000.010 do: a
+/// system's resolver takes it for an address, in octal or hexadecimal too, and so perhaps for another one than
+/// was meant. Only four decimal numbers without leading zeros are an address, and any other host has nothing
+/// wrong with it here: the text is empty then.
+FINPOST_EXPORT std::string wrong_address(std::string_view host);
+
 /// Reads `HOST:PORT`, `A.B.C.D:PORT` or `[IPv6]:PORT`. The port is decimal, 0 to 65535.
-/// An IPv6 address without brackets is an error that says so.
+/// An IPv6 address without brackets and a `wrong_address` are errors that say so.
 FINPOST_EXPORT parsed<host_port> parse_host_port(std::string_view text);
 
 /// Reads an address to bind or connect to: a literal IPv4 or IPv6 address with a port, no name.
@@ -72,10 +78,15 @@ struct http_url {
 };
 
 /// Reads an absolute `http://` or `https://` URL. A user name, a password, a fragment, an empty host,
-/// port 0 and any control character are errors.
+/// port 0, a `wrong_address` and any control character are errors. No message repeats what may be a secret.
 FINPOST_EXPORT parsed<http_url> parse_http_url(std::string_view text);
 
 /// The URL as text, normalised: "http://127.0.0.1:3000/upload".
 FINPOST_EXPORT std::string to_string(const http_url& url);
+
+/// A URL, or a part of one from the path on, as others may see it: with asterisks for a user name and
+/// password, for the value of each query parameter, for a fragment, and for what looks like a key in the path,
+/// as webhooks have it (20 letters and digits in a row, or as many in all with four digits among them).
+FINPOST_EXPORT std::string masked_url(std::string_view text);
 
 } // namespace finpost
