@@ -4,6 +4,9 @@
 
 #include <CLI/CLI.hpp>
 
+#include <algorithm>
+#include <string_view>
+
 namespace finpost {
 
 namespace {
@@ -37,6 +40,19 @@ std::string flag_of(tls_problem::option option) {
 }
 
 } // namespace
+
+split_words split_at_end_of_options(int argc, const char* const* argv) {
+    const char* const* const end = argv + argc;
+    const char* const* const mark = std::find(argv, end, std::string_view("--"));
+    return {{argv, mark}, {mark == end ? end : mark + 1, end}};
+}
+
+std::vector<std::string> flags_of(const CLI::App& cli) {
+    std::vector<std::string> all;
+    for (const CLI::Option* one : cli.get_options())
+        for (const std::string& name : one->get_lnames()) all.push_back("--" + name);
+    return all;
+}
 
 connection_flags::connection_flags(CLI::App& cli) {
     cli.add_flag("-v,--verbose", verbose_);

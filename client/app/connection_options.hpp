@@ -11,10 +11,20 @@ class App;
 
 namespace finpost {
 
+/// The words of a command line up to the first `--`, which ends its options (POSIX, utility syntax guideline 10),
+/// and those behind it, which are arguments whatever they begin with.
+struct split_words {
+    std::vector<const char*> before, behind;
+};
+split_words split_at_end_of_options(int argc, const char* const* argv);
+
+/// The options of `cli` by their long names: for a suggestion.
+std::vector<std::string> flags_of(const CLI::App& cli);
+
 /// What every command that connects once is told.
 struct connection_options {
     host_port target;
-    duration connect{5'000}, total{30'000};
+    duration connect{5'000}, total{35'000};
     bool with_tls = false;
     tls_options tls;
     std::optional<proxy_options> proxy;

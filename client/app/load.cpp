@@ -1,10 +1,12 @@
 #include "load.hpp"
 
+#include "connection_options.hpp"
 #include "load_engine.hpp"
 #include "load_plan.hpp"
 #include "load_report.hpp"
 
 #include "finpost/quoted.hpp"
+#include "finpost/suggestion.hpp"
 
 #include <CLI/CLI.hpp>
 
@@ -91,15 +93,22 @@ std::optional<load_plan> read_options(int argc, const char* const* argv, bool& w
     cli.add_option("--rate", given.rate);
     cli.add_option("--slow", given.slow);
     cli.add_option("--timeout", given.timeout);
+    const split_words split = split_at_end_of_options(argc, argv);
     try {
-        cli.parse(argc, argv);
+        cli.parse(static_cast<int>(split.before.size()), split.before.data());
     } catch (const CLI::ParseError& error) {
         problems.push_back(error.what());
     }
     if (wants_help) return std::nullopt;
-    for (const std::string_view word : cli.remaining()) {
-        if (word.size() > 1 && word.front() == '-')
-            problems.push_back(finpost::quoted(word) + " is no option: see finpost load --help");
+    std::vector<std::string> words = cli.remaining();
+    const std::size_t before = words.size();
+    words.insert(words.end(), split.behind.begin(), split.behind.end());
+    for (std::size_t i = 0; i < words.size(); ++i) {
+        const std::string_view word = words[i];
+        const std::string near = suggestion(word.substr(0, word.find('=')), flags_of(cli));
+        if (i < before && word.size() > 1 && word.front() == '-')
+            problems.push_back(finpost::quoted(word) + " is no option" +
+                               (near.empty() ? ": see finpost load --help" : near));
         else if (given.target.empty()) given.target = word;
         else problems.push_back(finpost::quoted(word) + " is one argument too many");
     }

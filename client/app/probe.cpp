@@ -106,8 +106,9 @@ probe_verdict judge_probe(const host_port& target, bool sent_payload, error_code
 
 int probe(const probe_options& options) {
     std::signal(SIGPIPE, SIG_IGN);
-    const auto limits = prepare_or_complain(options);
+    auto limits = prepare_or_complain(options);
     if (!limits) return 2;
+    limits->allow_empty = true; // the half-close alone is what is looked at
     class nowhere final : public byte_sink {
     public:
         error_code write(std::span<const std::byte>) override { return {}; }

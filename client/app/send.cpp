@@ -68,8 +68,12 @@ private:
 class noting_sink final : public byte_sink {
 public:
     explicit noting_sink(byte_sink& to) : to_(to) {}
-    error_code write(std::span<const std::byte> data) override { return failed = to_.write(data); }
+    error_code write(std::span<const std::byte> data) override {
+        empty = empty && data.empty();
+        return failed = to_.write(data);
+    }
     error_code failed;
+    bool empty = true;
 
 private:
     byte_sink& to_;
@@ -85,6 +89,8 @@ std::string explain(const host_port& target, error_code failed, const exchange_r
         return "refused by the gateway: " + std::string(to_string(*result.refused)) + " (" +
                failed.message() + "), request " + result.request_id;
     }
+    if (failed == reason::empty)
+        return "there is nothing to send: a gateway makes no request of an empty payload";
     const std::string stage(to_string(result.stage));
     if (exit_code(failed, result) == no_connection)
         return "no connection to " + where + " (" + stage + "): " + why;
@@ -100,6 +106,7 @@ std::string explain(const host_port& target, error_code failed, const exchange_r
 int exit_code(error_code failed, const exchange_result& result) {
     if (!failed) return whole;
     if (result.refused) return refused;
+    if (result.stage == exchange_stage::payload) return failed == asio::error::timed_out ? time_limit : usage;
     // Nothing was sent, or nothing of it was taken: whoever wants to may try again without a second
     // thought.
     if (result.stage <= exchange_stage::handshake || failed == reason::tls_handshake)
@@ -152,11 +159,13 @@ int send(const send_options& options) {
         }
     }
     if (!failed && options.decode) failed = decoded.finish();
-    if (!failed) return whole;
+    if (!failed && output.empty) complain("the reply is empty");
+    if (!failed) return output.empty && options.expect_reply ? cut : whole;
     if (output.failed) complain("standard output: " + output.failed.message());
     else if (!decoded.wrong().empty()) complain("the reply is not Base64: " + decoded.wrong());
     else if (input.failed && failed == input.failed)
-        complain(input_name(options.file) + ": " + failed.message() + "; the connection was reset");
+        complain(input_name(options.file) + ": " + failed.message() +
+                 (result.stage == exchange_stage::payload ? "; nothing was sent" : "; the connection was reset"));
     else complain(explain(options.target, failed, result));
     return exit_code(failed, result);
 }

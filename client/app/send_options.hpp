@@ -8,6 +8,7 @@ namespace finpost {
 struct send_options : connection_options {
     std::string file; ///< empty or "-": standard input
     bool encode = false, decode = false;
+    bool expect_reply = false; ///< an empty one is a failure
 };
 
 /// What `finpost probe` was told.

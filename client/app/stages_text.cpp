@@ -42,6 +42,7 @@ std::string stages_text(const exchange_result& result) {
     const bool early = began && half_closed && result.first_byte < result.half_closed;
     const char* const end = result.secured.count() > 0 ? "the close_notify" : "the FIN";
     stage_lines out;
+    if (result.begun >= std::chrono::milliseconds(100)) out.add("payload", result.begun); // somebody typed it
     out.add("resolve", result.resolved);
     out.add("connect", result.connected);
     out.add("tls", result.secured);

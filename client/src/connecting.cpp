@@ -6,6 +6,7 @@
 #include <boost/asio/use_awaitable.hpp>
 #include <boost/asio/write.hpp>
 
+#include <algorithm>
 #include <stdexcept>
 
 namespace asio = boost::asio;
@@ -25,6 +26,9 @@ socket_address address_of(const asio::ip::tcp::endpoint& endpoint) {
 
 // A lookup cannot be cancelled once it runs: it is waited for with a limit, and left alone after that.
 asio::awaitable<void> operation::resolve() {
+    result_.stage = exchange_stage::resolve;
+    const auto limit = std::clamp(options_.connect, duration::zero(), duration(std::chrono::hours(24 * 365)));
+    connect_until_ = std::min(clock::now() + limit, until_);
     error_code not_literal;
     const auto literal = asio::ip::make_address(target_.host, not_literal);
     if (!not_literal) {

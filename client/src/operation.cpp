@@ -58,9 +58,7 @@ operation::operation(const asio::any_io_executor& executor, host_port target, by
     : strand_(asio::make_strand(executor)), target_(std::move(target)), payload_(payload),
       sink_(reply), options_(std::move(options)), owned_(std::move(owned)), done_(std::move(done)),
       socket_(strand_), resolver_(strand_), timer_(strand_), lookup_(strand_), began_(clock::now()),
-      connect_until_(after(began_, options_.connect)), until_(after(began_, options_.total)) {
-    connect_until_ = std::min(connect_until_, until_);
-}
+      until_(after(began_, options_.total)) {}
 
 void operation::start() {
     // Posted: `co_spawn` would run up to the first wait, or to a completion, within the caller.
@@ -78,8 +76,10 @@ void operation::cancel() {
 }
 
 asio::awaitable<void> operation::run(std::shared_ptr<operation> self) {
-    if (options_.connect <= duration::zero() || options_.total <= duration::zero())
+    if (options_.connect <= duration::zero() || options_.total <= duration::zero() ||
+        !wrong_address(target_.host).empty())
         fail(make_error_code(boost::system::errc::invalid_argument));
+    if (!error_ && !options_.allow_empty) co_await begin(self);
     if (!error_) co_await resolve();
     if (!error_) co_await connect();
     if (!error_) co_await introduce();
@@ -95,17 +95,38 @@ asio::awaitable<void> operation::run(std::shared_ptr<operation> self) {
     finish();
 }
 
-asio::awaitable<void> operation::send(std::shared_ptr<operation> /*self*/) {
-    std::vector<std::byte> room(block);
-    for (;;) {
-        auto [failed, n] = co_await read_from(payload_, room);
-        if (ended_) co_return;
-        if (failed) {
-            fail(failed);
-            co_return;
-        }
-        if (n == 0) break;
-        std::span<const std::byte> rest = std::span(room).first(n);
+// Nothing is connected for nothing: a gateway would take it for a health check, and its silence reads like an
+// empty answer. A source cannot be interrupted: it is waited for with a limit, and left alone after that.
+asio::awaitable<void> operation::begin(std::shared_ptr<operation> self) {
+    asio::co_spawn(strand_, read_first(self), [self](std::exception_ptr failed) {
+        if (failed) self->fail(asio::error::no_memory);
+    });
+    if (!begun_) {
+        lookup_.expires_at(until_);
+        auto [ec] = co_await lookup_.async_wait(as_result);
+        static_cast<void>(ec); // how it ended, the flags tell
+    }
+    if (error_) co_return;
+    if (!begun_) fail(asio::error::timed_out);
+    else if (in_room_ == 0) fail(reason::empty);
+    result_.begun = since_start();
+}
+
+asio::awaitable<void> operation::read_first(std::shared_ptr<operation> /*self*/) {
+    room_.resize(block);
+    auto [failed, n] = co_await read_from(payload_, room_);
+    if (ended_) co_return;
+    in_room_ = n;
+    begun_ = true;
+    if (failed) fail(failed);
+    lookup_.cancel();
+}
+
+asio::awaitable<void> operation::send(std::shared_ptr<operation> self) {
+    if (!begun_) co_await read_first(self);
+    if (ended_ || error_) co_return;
+    while (in_room_ > 0) {
+        std::span<const std::byte> rest = std::span(room_).first(in_room_);
         while (!rest.empty()) {
             const transfer put = stream_->write(rest);
             // Why the peer takes no more, the reading side finds out: a refusal, or a reset.
@@ -117,6 +138,13 @@ asio::awaitable<void> operation::send(std::shared_ptr<operation> /*self*/) {
             if (ended_ || ec) co_return;
         }
         advanced();
+        auto [failed, n] = co_await read_from(payload_, room_);
+        if (ended_) co_return;
+        in_room_ = n;
+        if (failed) {
+            fail(failed);
+            co_return;
+        }
     }
     for (;;) {
         const transfer put = stream_->half_close();

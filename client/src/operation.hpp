@@ -37,12 +37,14 @@ private:
     }
 
     boost::asio::awaitable<void> run(std::shared_ptr<operation> self);
+    boost::asio::awaitable<void> begin(std::shared_ptr<operation> self);
     boost::asio::awaitable<void> resolve();
     boost::asio::awaitable<void> connect();
     boost::asio::awaitable<void> introduce();
     boost::asio::awaitable<void> secure();
     boost::asio::awaitable<void> receive();
     boost::asio::awaitable<void> send(std::shared_ptr<operation> self);
+    boost::asio::awaitable<void> read_first(std::shared_ptr<operation> self);
 
     void open_stream();
     void fail(error_code ec);
@@ -68,12 +70,15 @@ private:
     std::unique_ptr<stream> stream_; // on `socket_`, from the connection on
     tcp::resolver resolver_;
     boost::asio::steady_timer timer_;  // the nearest limit
-    boost::asio::steady_timer lookup_; // cancelled when the lookup has ended
+    boost::asio::steady_timer lookup_; // cancelled when the lookup, or the wait for the payload, has ended
     const clock::time_point began_;
     clock::time_point connect_until_, until_;
     std::vector<tcp::endpoint> addresses_;
     error_code lookup_error_;
     bool looked_up_ = false;
+    std::vector<std::byte> room_; // of the payload: the block in hand
+    std::size_t in_room_ = 0;
+    bool begun_ = false; // the first block is there, or the end
 
     exchange_result result_;
     error_code error_;         // the first one counts

@@ -34,6 +34,7 @@ std::optional<refusal> parse_refusal(std::string_view reply) {
 
 std::string_view to_string(exchange_stage stage) noexcept {
     switch (stage) {
+    case exchange_stage::payload: return "payload";
     case exchange_stage::resolve: return "resolve";
     case exchange_stage::connect: return "connect";
     case exchange_stage::handshake: return "handshake";

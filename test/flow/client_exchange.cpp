@@ -66,7 +66,7 @@ asio::awaitable<void> by_coroutine(host_port target, exchange_result& into) {
 BOOST_AUTO_TEST_SUITE(client_exchange)
 
 BOOST_AUTO_TEST_CASE(payloads_of_any_size_come_back) {
-    for (const std::size_t size : {0u, 1u, 65'536u, 5'000'000u}) {
+    for (const std::size_t size : {1u, 65'536u, 5'000'000u}) {
         tcp_peer peer(echo);
         const std::string payload = some_bytes(size);
         const outcome got = run(peer.address(), payload);
@@ -156,6 +156,53 @@ BOOST_AUTO_TEST_CASE(who_ends_before_everything_was_sent_has_not_answered) {
     });
     const outcome got = run(peer.address(), std::string(64 << 20, 'x'));
     BOOST_TEST((got.error == asio::error::broken_pipe));
+}
+
+BOOST_AUTO_TEST_CASE(an_empty_payload_is_an_error_before_anything_is_connected) {
+    tcp_peer peer(echo);
+    const outcome none = run(peer.address(), "");
+    BOOST_TEST((none.error == reason::empty));
+    BOOST_TEST(!none.result.refused);
+    BOOST_TEST((none.result.stage == exchange_stage::payload));
+    BOOST_TEST(none.result.connected.count() == 0);
+    client_options options;
+    options.allow_empty = true;
+    const outcome asked = run(peer.address(), "", options);
+    BOOST_TEST(!asked.error);
+    BOOST_TEST(asked.result.half_closed.count() > 0);
+}
+
+BOOST_AUTO_TEST_CASE(an_address_in_another_writing_is_not_looked_up) {
+    tcp_peer peer(echo);
+    const outcome got = run({"127.000.000.001", peer.address().port}, "x");
+    BOOST_TEST((got.error == make_error_code(boost::system::errc::invalid_argument)));
+}
+
+BOOST_AUTO_TEST_CASE(a_payload_whose_first_byte_does_not_come_ends_with_the_limit) {
+    class silent final : public byte_source {
+    public:
+        void read(std::span<std::byte>, std::function<void(error_code, std::size_t)> done) override {
+            done_ = std::move(done);
+        }
+        std::function<void(error_code, std::size_t)> done_;
+    } payload;
+    class nowhere final : public byte_sink {
+    public:
+        error_code write(std::span<const std::byte>) override { return {}; }
+    } reply;
+    asio::io_context io;
+    client_options options;
+    options.total = 200ms;
+    std::optional<outcome> got;
+    async_exchange(io.get_executor(), {"127.0.0.1", 1}, payload, reply, options,
+                   [&](error_code ec, exchange_result result) {
+                       got = {ec, std::move(result)};
+                       io.stop();
+                   });
+    io.run();
+    BOOST_REQUIRE(got);
+    BOOST_TEST((got->error == asio::error::timed_out));
+    BOOST_TEST((got->result.stage == exchange_stage::payload));
 }
 
 BOOST_AUTO_TEST_CASE(an_empty_reply_is_a_reply) {

@@ -302,4 +302,46 @@ BOOST_AUTO_TEST_CASE(a_closed_standard_input_is_a_usage_error_and_nothing_is_sen
     BOOST_TEST(holds(child.error(), "standard input"));
 }
 
+// A gateway makes no request of it, and closes as it does for a health check: that is no delivery.
+BOOST_AUTO_TEST_CASE(nothing_to_send_is_said_before_anything_is_connected) {
+    start();
+    const temporary_file empty("");
+    for (const std::vector<std::string>& flags :
+         {std::vector<std::string>{to_string(address()), empty.name}, {to_string(address())},
+          {to_string(address()), "--encode", "base64"}, {to_string(address()), empty.name, "--encode", "base64"},
+          {"127.0.0.1:1"}}) {
+        const finished none = send(flags);
+        BOOST_TEST(none.code == 2);
+        BOOST_TEST(holds(none.error, "there is nothing to send"), none.error);
+    }
+    BOOST_TEST(counters.read_sessions().accepted == 0u);
+}
+
+BOOST_AUTO_TEST_CASE(an_empty_reply_is_said_and_is_a_failure_where_one_is_expected) {
+    upstream.by_default(scripted_upstream::raw("HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n"));
+    start();
+    const finished taken = send({to_string(address())}, "x");
+    BOOST_TEST(taken.code == 0);
+    BOOST_TEST(taken.error == "finpost: the reply is empty\n");
+    const finished wanted = send({to_string(address()), "--expect-reply"}, "x");
+    BOOST_TEST(wanted.code == 6);
+    BOOST_TEST(wanted.error == "finpost: the reply is empty\n");
+}
+
+BOOST_AUTO_TEST_CASE(a_reply_that_is_expected_and_comes_is_no_failure) {
+    start();
+    const finished got = send({to_string(address()), "--expect-reply"}, "x");
+    BOOST_TEST(got.code == 0);
+    BOOST_TEST(got.output == "x");
+    BOOST_TEST(got.error == "");
+}
+
+BOOST_AUTO_TEST_CASE(an_address_in_another_writing_goes_nowhere) {
+    start();
+    const finished got = send({"127.000.000.001:" + std::to_string(address().port())}, "x");
+    BOOST_TEST(got.code == 2);
+    BOOST_TEST(holds(got.error, "did you mean 127.0.0.1?"), got.error);
+    BOOST_TEST(counters.read_sessions().accepted == 0u);
+}
+
 BOOST_AUTO_TEST_SUITE_END()

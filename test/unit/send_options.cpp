@@ -28,7 +28,8 @@ BOOST_AUTO_TEST_CASE(defaults_are_as_documented) {
     BOOST_TEST(line.send.target.port == 5000);
     BOOST_TEST(line.send.file == "");
     BOOST_TEST((line.send.connect == 5s));
-    BOOST_TEST((line.send.total == 30s));
+    BOOST_TEST((line.send.total == 35s)); // longer than a gateway's own limit
+    BOOST_TEST(!line.send.expect_reply);
     BOOST_TEST(!line.send.encode);
     BOOST_TEST(!line.send.decode);
     BOOST_TEST(!line.send.verbose);
@@ -127,6 +128,27 @@ BOOST_AUTO_TEST_CASE(the_progress_line_tells_what_is_known) {
                "sent 512 B of 1.0 KiB [###############               ] received 3 B");
     BOOST_TEST(progress_text(3u << 20, 1u << 20, 0).find("[" + std::string(30, '#') + "]") !=
                std::string::npos);
+}
+
+BOOST_AUTO_TEST_CASE(two_dashes_end_the_options) {
+    const command_line line = read({"send", "-v", "h:1", "--", "-x"});
+    BOOST_TEST(line.problems.empty());
+    BOOST_TEST(line.send.verbose);
+    BOOST_TEST(line.send.file == "-x");
+    BOOST_TEST(read({"send", "--", "h:1", "--"}).send.file == "--");
+    BOOST_TEST(read({"send", "h:1", "--", "-x", "-y"}).problems.size() == 1u);
+    BOOST_TEST(read({"send", "h:1", "-x"}).problems.size() == 1u);
+}
+
+BOOST_AUTO_TEST_CASE(who_mistypes_is_told_what_was_meant) {
+    const auto told = [](std::vector<const char*> words) { return read(std::move(words)).problems.at(0); };
+    BOOST_TEST(told({"sed", "h:1"}) == "\"sed\" is no command: did you mean send?");
+    BOOST_TEST(told({"send", "h:1", "--encod=base64"}) ==
+               "\"--encod=base64\" is no option: did you mean --encode?");
+    BOOST_TEST(told({"send", "h:1", "--encode", "base46"}).ends_with("did you mean base64?"));
+    BOOST_TEST(told({"send", "http://h:1/"}).find("is a URL") != std::string::npos);
+    BOOST_TEST(told({"send", "127.000.000.010:1"}).find("did you mean 127.0.0.10?") != std::string::npos);
+    BOOST_TEST(told({"probe", "h:1", "--expect-reply"}) == "--expect-reply is for finpost send");
 }
 
 BOOST_AUTO_TEST_SUITE_END()

@@ -41,8 +41,8 @@ public:
     virtual error_code write(std::span<const std::byte> data) = 0;
 };
 
-/// The stage an exchange was in when it ended.
-enum class exchange_stage { resolve, connect, handshake, send, wait, receive, done };
+/// The stage an exchange was in when it ended; `payload` is the wait for its first byte.
+enum class exchange_stage { payload, resolve, connect, handshake, send, wait, receive, done };
 
 FINPOST_EXPORT std::string_view to_string(exchange_stage stage) noexcept;
 
@@ -55,14 +55,18 @@ struct proxy_options {
 /// How one exchange is made, and its limits.
 struct client_options {
     /// The longest time for looking the host up and connecting, over all of its addresses, and for the TLS
-    /// handshake.
+    /// handshake: from the payload's first byte on.
     duration connect{5'000};
-    /// The longest time for everything, from the call to the reply's end.
-    duration total{30'000};
+    /// The longest time for everything, from the call to the reply's end. Longer than a gateway's own 30 s, so
+    /// that its reason arrives.
+    duration total{35'000};
     /// The largest reply, for replies kept in memory or written to a sink; 0 = no limit.
     std::uint64_t max_reply = 0;
     /// Made once with `make_client_tls`, for any number of exchanges. None: plain TCP.
     tls_context tls;
+    /// A payload without a byte is `reason::empty`, before anything is connected: a gateway forwards nothing of
+    /// it, and closes as it does for a health check. True: connect, half-close and see.
+    bool allow_empty = false;
     /// For a gateway that expects to be told whose connection it is.
     std::optional<proxy_options> proxy;
     /// Told of each step forward: bytes handed to the kernel, bytes received. On the exchange's strand.
@@ -71,7 +75,7 @@ struct client_options {
 
 /// What became of an exchange, complete or not.
 struct exchange_result {
-    exchange_stage stage = exchange_stage::resolve; ///< the last one entered; `done` for a whole reply
+    exchange_stage stage = exchange_stage::payload; ///< the last one entered; `done` for a whole reply
     std::string reply; ///< what was received, unless it went to a sink
     /// The gateway answered with a refusal, `finpost: <reason> <id>`; `error` is then its reason.
     std::optional<reason> refused;
@@ -85,7 +89,7 @@ struct exchange_result {
     std::uint64_t received = 0;
 
     /// When each stage was over, counted from the call; zero for stages that were not reached.
-    std::chrono::microseconds resolved{}, connected{}, secured{}, half_closed{}, first_byte{},
+    std::chrono::microseconds begun{}, resolved{}, connected{}, secured{}, half_closed{}, first_byte{},
         ended{};
 };
 
@@ -119,15 +123,17 @@ struct initiate_exchange {
 
 } // namespace detail
 
-/// Connects, writes all of `payload`, half-closes, reads to EOF: one exchange with a gateway.
+/// Waits for the first byte of `payload`, connects, writes all of it, half-closes, reads to EOF: one exchange
+/// with a gateway.
 ///
 /// Every address of a name is tried in turn. It reads while it writes, so that a refusal is seen while the
 /// payload is still on its way. Completes with `void(error_code, exchange_result)`, on the token's
 /// executor: success means that the whole payload was sent and the peer ended the reply with a FIN. A
 /// refusal completes with its `reason`, a time limit with `error::timed_out`, a cancellation (total,
 /// partial or terminal) with `error::operation_aborted`, a peer that ends before it was sent everything
-/// with `error::broken_pipe`; `result.stage` tells how far it came. Limits that are not above zero
-/// complete with `errc::invalid_argument`; one above a year is a year.
+/// with `error::broken_pipe`; `result.stage` tells how far it came. An empty payload completes with
+/// `reason::empty` without `result.refused` (see `allow_empty`). Limits that are not above zero, and a host that is
+/// a `wrong_address`, complete with `errc::invalid_argument`; a limit above a year is a year.
 ///
 /// With TLS the half-close is a close_notify, and only the peer's close_notify ends the reply: a FIN alone
 /// is `reason::tls_truncated`. A failed handshake or verification is `reason::tls_handshake`, also when a
