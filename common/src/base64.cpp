@@ -11,6 +11,10 @@ namespace {
 
 constexpr std::byte pad{'='}, cr{'\r'}, lf{'\n'};
 
+bool is_space(std::byte c) noexcept {
+    return c == lf || c == cr || c == std::byte{' '} || c == std::byte{'\t'};
+}
+
 std::string_view cause_of(std::byte c) noexcept {
     switch (std::to_integer<unsigned char>(c)) {
     case '=': return "padding where none can stand";
@@ -60,6 +64,11 @@ std::size_t encoder::finish(char* out) {
 
 decode_result decoder::decode(std::span<const std::byte> in, std::byte* out) {
     std::byte* to = out;
+    if (!strict_) {
+        std::optional<decode_error> wrong;
+        to = take_by_rules(in, to, wrong);
+        return {wrong ? 0 : static_cast<std::size_t>(to - out), wrong};
+    }
     // Up to the start of a group, then many groups at once, then what is left or is no such group.
     const std::size_t to_group = std::min<std::size_t>((4u - in_group_) % 4, in.size());
     if (const auto error = take_each(in.first(to_group), to)) return {0, error};
@@ -126,13 +135,80 @@ std::string_view decoder::cause_here(std::byte c) const noexcept {
     return cause_of(c);
 }
 
-decode_result decoder::finish() {
+// Whole groups of the standard alphabet at once, a line of 76 for instance, and everything else one by one.
+std::byte* decoder::take_by_rules(std::span<const std::byte> in, std::byte* out,
+                                  std::optional<decode_error>& wrong) {
+    while (!in.empty() && !wrong) {
+        const bool begins_group = in_group_ == 0 && padding_ == padding::none &&
+                                  (rules_.whitespace || line_ == line_end::none);
+        if (begins_group && rules_.letters == alphabet::standard) {
+            const std::size_t whole = detail::decode_groups(in, out);
+            read_ += whole;
+            out += decoded_size(whole);
+            in = in.subspan(whole);
+            if (whole > 0) line_ = line_end::none;
+            if (in.empty()) break;
+        }
+        wrong = take_by_rules(in.front(), out);
+        if (!wrong) ++read_;
+        in = in.subspan(1);
+    }
+    return out;
+}
+
+// One character, at the offset `read_`, in the words of the strict form.
+std::optional<decode_error> decoder::take_by_rules(std::byte c, std::byte*& out) {
+    if (rules_.whitespace) {
+        if (is_space(c)) {
+            if (line_ == line_end::none) line_end_ = read_; // where the text ends, if nothing follows
+            line_ = line_end::lf;
+            return std::nullopt;
+        }
+        line_ = line_end::none;
+    }
+    if (rules_.letters == alphabet::url) {
+        if (c == std::byte{'-'}) c = std::byte{'+'};
+        else if (c == std::byte{'_'}) c = std::byte{'/'};
+        else if (c == std::byte{'+'} || c == std::byte{'/'})
+            return decode_error{read_, padding_ == padding::none ? "a character that the URL-safe alphabet has not"
+                                                                 : cause_here(c)};
+    }
+    return take(c, out);
+}
+
+decode_result decoder::finish_by_rules() {
     if (line_ == line_end::cr) return {0, decode_error{line_end_, cause_here(cr)}};
+    const bool may_end = rules_.letters == alphabet::url && padding_ == padding::none && in_group_ != 1;
+    if (!may_end) return unfinished();
+    // Without padding as with it: two texts for the same bytes are a covert channel.
+    if (bits_ != 0) {
+        const std::size_t end = line_ == line_end::none ? read_ : line_end_;
+        return {0, decode_error{end - 1, "bits that must be zero at the end"}};
+    }
+    return {};
+}
+
+decode_result decoder::finish() {
+    if (!strict_) return finish_by_rules();
+    if (line_ == line_end::cr) return {0, decode_error{line_end_, cause_here(cr)}};
+    return unfinished();
+}
+
+decode_result decoder::unfinished() const {
     if (in_group_ == 0) return {};
     const std::size_t end = line_ == line_end::none ? read_ : line_end_;
     return {0, decode_error{end, padding_ == padding::begun
                                      ? "the text ends within its padding"
                                      : "the text ends within a group of four"}};
+}
+
+decode_result decode(std::span<const std::byte> in, std::byte* out, const rules& by) {
+    if (by == rules{}) return decode(in, out);
+    decoder text(by);
+    const decode_result all = text.decode(in, out);
+    if (all.error) return all;
+    if (auto end = text.finish(); end.error) return end;
+    return all;
 }
 
 decode_result decode(std::span<const std::byte> in, std::byte* out) {

@@ -31,7 +31,7 @@ constexpr std::chrono::milliseconds shortest_look{100};
 client_stream::client_stream(client_socket& socket, tally& received, tally& written,
                              const gateway_config& config, watchdog& dog, beginning start)
     : socket_(socket), received_(received), written_(written),
-      config_(config), dog_(dog), so_far_(std::move(start.so_far)), text_(so_far_.budget()), began_(start.began),
+      config_(config), dog_(dog), so_far_(std::move(start.so_far)), decoder_(config), held_(so_far_.budget()), text_(so_far_.budget()), began_(start.began),
       ended_(std::move(start.ended)), not_read_since_(clock::now()), not_read_(start.paused),
       guard_(dog, [this] { expired(); }) {
     if (dog_.stopped()) failed_ = dog_.error();
@@ -41,9 +41,10 @@ client_stream::client_stream(client_socket& socket, tally& received, tally& writ
 asio::awaitable<result<std::size_t>> client_stream::read(std::span<std::byte> room) {
     std::size_t got = 0;
     while (!failed_ && !stopped_ && !complete_ && got == 0) {
-        auto some = take(room);
-        if (some.has_value() && config_.decode == codec::base64)
-            some = decoded(decoder_.decode(room.first(*some), room.data()));
+        const bool certain = ready_ > 0;
+        auto some = certain ? give_back(room) : take(room);
+        if (some.has_value() && config_.decode == codec::base64) some = decoder_.decode(room.first(*some));
+        else if (some.has_value() && config_.trim != trimming::none && !certain) some = hold_end(room.first(*some));
         if (some.has_value()) got = *some;
         else if (some.error() == asio::error::would_block) co_await wait_for_input();
         else taken(some.error());
@@ -55,10 +56,26 @@ asio::awaitable<result<std::size_t>> client_stream::read(std::span<std::byte> ro
     co_return got;
 }
 
-result<std::size_t> client_stream::decoded(base64::decode_result got) {
-    bad_ = got.error;
-    if (bad_) return make_error_code(reason::bad_encoding);
-    return got.size;
+// Keeps back what may be the end that is trimmed; how much of `fresh` is certain, or 0 when all that is waits in
+// `held_` for its turn.
+result<std::size_t> client_stream::hold_end(std::span<std::byte> fresh) {
+    const std::size_t certain = trimmed_size(fresh, config_.trim);
+    const std::size_t kept = held_.size();
+    if (certain > 0 && kept == 0 && certain == fresh.size()) return certain;
+    const auto end = kept == 0 ? fresh.subspan(certain) : std::span<const std::byte>(fresh);
+    if (!held_.append(end)) return make_error_code(reason::busy);
+    if (kept == 0) return certain;
+    if (certain > 0) ready_ = kept + certain;
+    return std::size_t{0};
+}
+
+result<std::size_t> client_stream::give_back(std::span<std::byte> room) {
+    const std::size_t n = std::min(ready_, room.size());
+    std::memcpy(room.data(), held_.data(), n);
+    held_.remove_prefix(n);
+    ready_ -= n;
+    if (held_.empty()) held_ = payload(held_.budget());
+    return n;
 }
 
 // What has come before the stream began goes first.
@@ -90,9 +107,11 @@ void client_stream::taken(error_code ended) {
 }
 
 error_code client_stream::judge_end() {
-    if (config_.decode == codec::none) return {};
-    const auto end = decoded(decoder_.finish());
-    if (end.has_error()) return end.error();
+    if (config_.decode == codec::none && config_.trim == trimming::none) return {};
+    if (config_.decode != codec::none) {
+        const error_code failed = decoder_.finish();
+        if (failed) return failed;
+    }
     return given_ == 0 ? make_error_code(reason::empty) : error_code();
 }
 

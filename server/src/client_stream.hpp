@@ -1,5 +1,7 @@
 #pragma once
 
+#include "payload_text.hpp"
+
 #include "finpost/base64.hpp"
 #include "finpost/config.hpp"
 #include "finpost/exchange_stream.hpp"
@@ -49,7 +51,7 @@ public:
     /// The client has reset the connection after its EOF; what was written since is dropped.
     bool gone() const noexcept { return gone_; }
     /// What is wrong with the payload's Base64.
-    const std::optional<base64::decode_error>& bad_encoding() const noexcept { return bad_; }
+    const std::optional<base64::decode_error>& bad_encoding() const noexcept { return decoder_.fault(); }
     /// The client has not taken the reply in time.
     bool reply_late() const noexcept { return reply_late_; }
 
@@ -61,7 +63,8 @@ private:
     };
 
     result<std::size_t> take(std::span<std::byte> room);
-    result<std::size_t> decoded(base64::decode_result got);
+    result<std::size_t> hold_end(std::span<std::byte> fresh);
+    result<std::size_t> give_back(std::span<std::byte> room);
     void taken(error_code ended);
     error_code judge_end();
     boost::asio::awaitable<void> wait_for_input();
@@ -82,11 +85,12 @@ private:
     const gateway_config& config_;
     watchdog& dog_;
     payload so_far_;
-    base64::decoder decoder_;
+    base64_text decoder_;
+    payload held_;          // of a payload that is trimmed and not decoded: what may be its end
+    std::size_t ready_ = 0; // of `held_`: bytes that turned out not to be
     base64::encoder encoder_;
     payload text_; // a piece of the reply, encoded
     std::uint64_t given_ = 0; // to the handler
-    std::optional<base64::decode_error> bad_;
     const clock::time_point began_;
     std::function<void()> ended_, cancel_;
     due receive_, reply_, handler_;

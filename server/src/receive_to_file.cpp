@@ -1,6 +1,7 @@
 #include "receive_to_file.hpp"
 
 #include "client_socket.hpp"
+#include "payload_text.hpp"
 #include "policy/min_rate.hpp"
 #include "policy/spilling.hpp"
 #include "spill_io.hpp"
@@ -23,29 +24,31 @@ namespace {
 // What becomes of the bytes before they are written.
 class file_decoder {
 public:
-    explicit file_decoder(upload& coming, codec from) : coming_(coming), from_(from) {}
+    file_decoder(upload& coming, const gateway_config& config)
+        : coming_(coming), config_(config), base64_(config) {}
 
     // Decodes in place; how many bytes that gives.
     result<std::size_t> decode(std::span<std::byte> text) {
-        if (from_ == codec::none) return text.size();
-        return judged(base64_.decode(text, text.data()));
+        if (config_.decode == codec::none) return text.size();
+        const auto decoded = base64_.decode(text);
+        coming_.fault = base64_.fault();
+        return decoded;
     }
 
     error_code finish() {
-        if (from_ == codec::none) return {};
-        return judged(base64_.finish()).error();
+        if (config_.decode == codec::none) {
+            const error_code failed = trim_end(coming_.bytes, config_.trim);
+            return failed ? coming_.spills.failed(failed) : error_code();
+        }
+        const error_code failed = base64_.finish();
+        coming_.fault = base64_.fault();
+        return failed;
     }
 
 private:
-    result<std::size_t> judged(const base64::decode_result& decoded) {
-        if (!decoded.error) return decoded.size;
-        coming_.fault = decoded.error;
-        return error_code(reason::bad_encoding);
-    }
-
     upload& coming_;
-    const codec from_;
-    base64::decoder base64_;
+    const gateway_config& config_;
+    base64_text base64_;
 };
 
 // Reads what is there into the file; how many bytes of the client's that was.
@@ -69,7 +72,7 @@ result<std::size_t> pass_some(client_socket& socket, upload& coming, file_decode
 asio::awaitable<error_code> receive_to_file(client_socket& socket, upload& coming,
                                             const gateway_config& limits, watchdog& dog,
                                             watchdog::clock::time_point began) {
-    file_decoder text(coming, limits.decode);
+    file_decoder text(coming, limits);
     const auto before = text.decode({coming.bytes.data(), coming.bytes.size()});
     if (before.has_error()) co_return before.error();
     coming.bytes.truncate(*before);

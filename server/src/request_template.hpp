@@ -25,7 +25,7 @@ struct template_piece {
 parsed<std::vector<template_piece>> parse_template(std::string_view text);
 
 /// Appends `value` as part of a path or a query (RFC 3986 §3.3): whatever else is percent-encoded,
-/// and a slash ends no segment.
+/// and a slash ends no segment. A value of "." or ".." (RFC 3986 §5.2.4) is none, and nothing is appended.
 void append_path_segment(std::string& out, std::string_view value);
 
 /// Appends `value` as part of a field's value (RFC 9110 §5.5): what is not visible ASCII or a space

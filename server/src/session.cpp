@@ -1,6 +1,7 @@
 #include "session.hpp"
 
 #include "client_stream.hpp"
+#include "payload_text.hpp"
 #include "policy/address_filter.hpp"
 #include "policy/buffer_budget.hpp"
 #include "policy/foreign.hpp"
@@ -215,9 +216,12 @@ void session::tell_of_stranger(const foreign_bytes& first) {
 }
 
 void session::decode() {
-    if (!undecided() || context_.config.decode == codec::none) return;
-    if (!payload_.spilled()) { // else it was decoded on its way
-        const auto decoded = base64::decode(payload_.bytes(), payload_.data());
+    const gateway_config& config = context_.config;
+    if (!undecided() || (config.decode == codec::none && config.trim == trimming::none)) return;
+    if (!payload_.spilled()) { // else it was trimmed and decoded on its way
+        static_cast<void>(trim_end(payload_, config.trim)); // memory cannot fail
+        if (config.decode == codec::none) return payload_.empty() ? refuse(reason::empty) : void();
+        const auto decoded = base64::decode(payload_.bytes(), payload_.data(), config.base64);
         if (decoded.error) return refuse_text(*decoded.error);
         payload_.truncate(decoded.size);
     }

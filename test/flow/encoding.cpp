@@ -74,4 +74,30 @@ BOOST_AUTO_TEST_CASE(a_refusal_is_not_encoded) {
     expect_refusal(exchange("x"), reason::upstream_status);
 }
 
+// In memory, on the way to a file, and on the way to the service.
+BOOST_AUTO_TEST_CASE(lines_and_other_alphabets_are_read_where_they_are_allowed) {
+    config.decode = codec::base64;
+    config.base64 = {base64::alphabet::url, true};
+    config.trim = trimming::nul;
+    start();
+    const std::string data = some_bytes(30'000);
+    std::string text;
+    for (char c : encoded(data)) {
+        if (text.size() % 77 == 76) text += '\n';
+        text += c == '+' ? '-' : c == '/' ? '_' : c;
+    }
+    while (text.ends_with('=')) text.pop_back();
+    BOOST_TEST((exchange(text + "\n" + std::string(3, '\0')).bytes == data));
+    expect_refusal(exchange("aGVs+G8="), reason::bad_encoding);
+    expect_refusal(exchange(std::string(3, '\0')), reason::empty);
+}
+
+BOOST_AUTO_TEST_CASE(what_is_trimmed_is_not_forwarded_and_nothing_else_is_missing) {
+    config.trim = trimming::space;
+    start();
+    BOOST_TEST(exchange(" a b \r\n\t ").bytes == " a b");
+    expect_refusal(exchange(" \r\n"), reason::empty);
+    BOOST_TEST(upstream.requests().at(0).body == " a b");
+}
+
 BOOST_AUTO_TEST_SUITE_END()

@@ -292,4 +292,28 @@ BOOST_AUTO_TEST_CASE(many_at_once) {
     for (std::size_t i = 0; i < payloads.size(); ++i) BOOST_TEST((got[i].bytes == payloads[i]));
 }
 
+BOOST_AUTO_TEST_CASE(a_payload_in_a_file_is_read_by_the_same_rules_as_one_in_memory) {
+    config.decode = codec::base64;
+    config.base64.whitespace = true;
+    config.trim = trimming::nul;
+    start();
+    const std::string data = some_bytes(300'000);
+    std::string text;
+    for (char c : encoded(data)) {
+        if (text.size() % 77 == 76) text += '\n';
+        text += c;
+    }
+    BOOST_TEST((exchange(text + "\n" + std::string(100'000, '\0')).bytes == data));
+    expect_refusal(exchange(text + std::string(70'000, '\0') + "A"), reason::bad_encoding);
+}
+
+BOOST_AUTO_TEST_CASE(the_end_of_a_payload_in_a_file_is_trimmed) {
+    config.trim = trimming::space;
+    start();
+    const std::string data = some_bytes(300'000) + "x";
+    BOOST_TEST((exchange(data + std::string(600'000, ' ')).bytes == data));
+    expect_refusal(exchange(std::string(300'000, ' ')), reason::empty);
+    BOOST_TEST((exchange(data).bytes == data));
+}
+
 BOOST_AUTO_TEST_SUITE_END()

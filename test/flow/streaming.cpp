@@ -435,4 +435,29 @@ BOOST_FIXTURE_TEST_CASE(a_reset_under_tls_is_no_end_for_the_upstream, secure_fix
     BOOST_TEST(access_line().at("reason") == "aborted_read");
 }
 
+BOOST_AUTO_TEST_CASE(a_streamed_payload_is_read_by_the_same_rules_as_one_in_memory) {
+    config.decode = codec::base64;
+    config.base64.whitespace = true;
+    config.trim = trimming::nul;
+    upstream.by_default(echo_chunks);
+    start();
+    const std::string data = some_bytes(300'000);
+    std::string plain(base64::encoded_size(data.size()), '\0'), text;
+    base64::encode(std::as_bytes(std::span(data)), plain.data());
+    for (char c : plain) {
+        if (text.size() % 77 == 76) text += '\n';
+        text += c;
+    }
+    BOOST_TEST((exchange_both_ways(text + "\n" + std::string(100'000, '\0')).bytes == data));
+}
+
+BOOST_AUTO_TEST_CASE(the_end_of_a_streamed_payload_is_trimmed_and_no_other_run) {
+    config.trim = trimming::space;
+    upstream.by_default(echo_chunks);
+    start();
+    const std::string gaps = some_bytes(100'000) + std::string(300'000, ' ') + "\r\nx " + some_bytes(5'000, 2) + "y";
+    BOOST_TEST((exchange_both_ways(gaps + std::string(200'000, ' ') + "\n").bytes == gaps));
+    BOOST_TEST((exchange_both_ways(gaps).bytes == gaps));
+}
+
 BOOST_AUTO_TEST_SUITE_END()

@@ -371,4 +371,79 @@ BOOST_AUTO_TEST_CASE(nothing_is_written_beyond_the_size_that_was_promised) {
     }
 }
 
+namespace {
+
+std::string decoded(std::string_view text, const b64::rules& by, std::size_t piece) {
+    std::vector<std::byte> out;
+    b64::decoder decoder(by);
+    for (std::size_t at = 0; at < text.size(); at += piece) {
+        const auto part = bytes_of(text.substr(at, piece));
+        std::vector<std::byte> room(part.size());
+        const auto got = decoder.decode(part, room.data());
+        if (got.error) return told(got, {});
+        out.insert(out.end(), room.begin(), room.begin() + static_cast<std::ptrdiff_t>(got.size));
+    }
+    const auto end = decoder.finish();
+    return told(end, {reinterpret_cast<const char*>(out.data()), out.size()});
+}
+
+} // namespace
+
+BOOST_AUTO_TEST_CASE(white_space_is_passed_over_where_it_is_allowed) {
+    const b64::rules by{.whitespace = true};
+    for (const std::string_view text : {"aGVsbG8=", " aGVs bG8= ", "aGVs\r\nbG8=\r\n\r\n", "a\tG V\ns\nb\nG\n8\n=\n",
+                                        "aGVsbG8= \n", "\n\naGVsbG8="}) {
+        for (std::size_t piece = 1; piece <= text.size(); ++piece)
+            BOOST_TEST(decoded(text, by, piece) == "hello", text << " in pieces of " << piece);
+    }
+    for (const auto& [text, at] : std::vector<std::pair<std::string, std::string>>{
+             {"aGVs bG8", "8: "}, {"aGVs\nbG8= x", "10: "}, {"aGVs-G8=", "4: "}, {"aGVs\xa0bG8=", "4: "},
+             {"aGVs\nbG9=", "7: "}, {"aG Vs\nbG8 \n", "9: "}}) {
+        for (std::size_t piece = 1; piece <= text.size(); ++piece)
+            BOOST_TEST(decoded(text, by, piece).starts_with(at), text << ": " << decoded(text, by, piece));
+    }
+    BOOST_TEST(decoded(" \r\n\t", by, 1) == "");
+}
+
+BOOST_AUTO_TEST_CASE(lines_of_76_decode_to_what_one_line_does) {
+    std::string plain;
+    for (int i = 0; i < 5'000; ++i) plain += static_cast<char>(i * 7 + i / 256);
+    const std::string line = encoded(plain);
+    std::string text;
+    for (std::size_t at = 0; at < line.size(); at += 76) text += line.substr(at, 76) + "\r\n";
+    for (const std::size_t piece : {1u, 3u, 77u, 1'000u, 10'000u})
+        BOOST_TEST((decoded(text, {.whitespace = true}, piece) == plain), piece);
+    BOOST_TEST(decoded(text, {}, 10'000).starts_with("76: white space"));
+}
+
+BOOST_AUTO_TEST_CASE(the_alphabet_of_urls_may_leave_its_padding_out) {
+    const b64::rules by{.letters = b64::alphabet::url};
+    const std::string hard("\xfb\xff\xfe?\x00", 5); // -__-PwA=
+    for (const std::string_view text : {"-__-PwA=", "-__-PwA", "-__-PwA\n", "-__-PwA=\r\n"})
+        for (std::size_t piece = 1; piece <= text.size(); ++piece)
+            BOOST_TEST((decoded(text, by, piece) == hard), text << " in pieces of " << piece);
+    for (const auto& [text, at] : std::vector<std::pair<std::string, std::string>>{
+             {"+//+PwA=", "0: "}, {"-__-PwB", "6: bits"}, {"-__-P", "5: the text ends within a group"},
+             {"-__-Pw=", "7: the text ends within its padding"}, {"-__-PwA=x", "8: more text"}, {"-__- PwA", "4: "}})
+        for (std::size_t piece = 1; piece <= text.size(); ++piece)
+            BOOST_TEST(decoded(text, by, piece).starts_with(at), text << ": " << decoded(text, by, piece));
+    BOOST_TEST(decoded("-__-\nPwA", {b64::alphabet::url, true}, 3) == hard);
+}
+
+// Whatever the pieces, and in place.
+BOOST_AUTO_TEST_CASE(other_rules_decode_the_whole_as_they_do_pieces) {
+    for (const bool whitespace : {false, true}) {
+        for (const auto letters : {b64::alphabet::standard, b64::alphabet::url}) {
+            const b64::rules by{letters, whitespace};
+            for (const std::string_view text : {"aGVs", "aGVsbG8=", "aGVsbG8", "aGVs bG8=", "YQ", "Y", "=", "",
+                                                "-_-_", "+/+/", "aGVsbG8=\n", "YQ==x", "YR"}) {
+                std::string room(text);
+                auto* const at = reinterpret_cast<std::byte*>(room.data());
+                const auto got = b64::decode(std::as_bytes(std::span(room)), at, by);
+                BOOST_TEST(told(got, std::string_view(room).substr(0, got.size)) == decoded(text, by, 1), text);
+            }
+        }
+    }
+}
+
 BOOST_AUTO_TEST_SUITE_END()

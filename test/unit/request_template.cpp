@@ -76,4 +76,16 @@ BOOST_AUTO_TEST_CASE(a_value_adds_no_line_to_a_head) {
     for (const char c : all) BOOST_TEST((c >= ' ' && c <= '~'));
 }
 
+// A client's certificate says the name, and a service may resolve dots in any writing.
+BOOST_AUTO_TEST_CASE(a_name_of_dots_is_no_path_segment) {
+    for (const char* dots : {".", ".."}) {
+        std::string path = "/devices/";
+        append_path_segment(path, dots);
+        BOOST_TEST(path == "/devices/");
+    }
+    std::string path;
+    append_path_segment(path, "...");
+    BOOST_TEST(path == "...");
+}
+
 BOOST_AUTO_TEST_SUITE_END()

@@ -20,6 +20,17 @@ constexpr std::size_t decoded_size(std::size_t n) noexcept { return n / 4 * 3; }
 /// `encoded_size(in.size())` characters, and returns how many it wrote. `in` and `out` don't overlap.
 FINPOST_EXPORT std::size_t encode(std::span<const std::byte> in, char* out);
 
+/// The characters that stand for 62 and 63: `+/` (RFC 4648 §4), or `-_` (§5), where padding may be left out.
+enum class alphabet { standard, url };
+
+/// What `decoder` takes beside the strict form.
+struct rules {
+    alphabet letters = alphabet::standard;
+    /// Spaces, tabs, CR and LF anywhere, as `base64 FILE` and MIME (RFC 2045 §6.8) have them.
+    bool whitespace = false;
+    friend bool operator==(const rules&, const rules&) = default;
+};
+
 /// What is wrong with a text.
 struct decode_error {
     std::size_t offset;      ///< the first byte that cannot stand where it stands
@@ -36,6 +47,9 @@ struct decode_result {
 /// tolerated, nothing else is. `out` has room for `decoded_size(in.size())` bytes and may be `in`
 /// itself (decoding in place); on an error its content is unspecified.
 FINPOST_EXPORT decode_result decode(std::span<const std::byte> in, std::byte* out);
+
+/// The same by other rules: in place, or with room for `in.size()` bytes.
+FINPOST_EXPORT decode_result decode(std::span<const std::byte> in, std::byte* out, const rules& by);
 
 /// Encodes what comes in pieces of any size, one or two bytes included, to what `encode` makes of the
 /// whole. An object is for one text and holds no memory of its own.
@@ -62,6 +76,9 @@ private:
 /// only when `finish` is without an error was the text a good one.
 class decoder {
 public:
+    decoder() = default;
+    explicit decoder(const rules& by) noexcept : rules_(by), strict_(by == rules{}) {}
+
     /// The next piece of the text. Writes the bytes that are complete with it to `out`; the result's
     /// `size` says how many, its error's offset counts from the start of the whole text.
     ///
@@ -77,6 +94,10 @@ private:
     enum class padding : std::uint8_t { none, begun, complete };
     enum class line_end : std::uint8_t { none, cr, lf };
 
+    std::byte* take_by_rules(std::span<const std::byte> in, std::byte* out, std::optional<decode_error>& wrong);
+    std::optional<decode_error> take_by_rules(std::byte c, std::byte*& out);
+    decode_result finish_by_rules();
+    decode_result unfinished() const;
     std::optional<decode_error> take_each(std::span<const std::byte> in, std::byte*& out);
     std::optional<decode_error> take(std::byte c, std::byte*& out);
     std::optional<decode_error> take_padding();
@@ -88,6 +109,8 @@ private:
     std::uint8_t in_group_ = 0; // characters, padding included: 0 to 3
     padding padding_ = padding::none;
     line_end line_ = line_end::none;
+    rules rules_;
+    bool strict_ = true;
 };
 
 } // namespace finpost::base64

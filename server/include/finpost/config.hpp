@@ -1,5 +1,6 @@
 #pragma once
 
+#include "finpost/base64.hpp"
 #include "finpost/endpoint.hpp"
 #include "finpost/export.hpp"
 #include "finpost/network.hpp"
@@ -17,6 +18,13 @@ namespace finpost {
 
 /// How bytes are written as text on one side of the gateway.
 enum class codec { none, base64 };
+
+/// What is cut from a payload's end before it is decoded.
+enum class trimming {
+    none,
+    nul,   ///< zero bytes, which a C program may send along with its text
+    space, ///< spaces, tabs, CR and LF
+};
 
 /// What a client gets in place of an answer. `line` is the only one it can tell from a short reply.
 enum class refusal_style {
@@ -61,6 +69,11 @@ struct gateway_config {
 
     /// What a payload is decoded from before the handler sees it.
     codec decode = codec::none;
+    /// How strict Base64 is read; what is written is the standard alphabet with its padding.
+    finpost::base64::rules base64 = {};
+    /// What is cut from a payload's end before that. Cut bytes count in `max_payload`; when nothing is left,
+    /// the exchange is refused with `empty`.
+    trimming trim = trimming::none;
     /// What the handler's bytes are encoded to before the client gets them.
     codec encode = codec::none;
 
