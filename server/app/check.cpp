@@ -12,6 +12,7 @@
 
 #include <netinet/in.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 namespace finpost {
@@ -48,7 +49,13 @@ void check_log_file(const std::string& file, check_result& out) {
     if (file.empty()) return;
     const std::size_t slash = file.rfind('/');
     const std::string folder = slash == file.npos ? "." : file.substr(0, slash + 1);
-    const bool exists = ::access(file.c_str(), F_OK) == 0;
+    struct stat about {};
+    const bool exists = ::stat(file.c_str(), &about) == 0;
+    if (exists && (S_ISDIR(about.st_mode) || S_ISSOCK(about.st_mode))) {
+        out.problems.push_back("log_file: " + file + " cannot be written: it is a " +
+                               (S_ISDIR(about.st_mode) ? "directory" : "socket"));
+        return;
+    }
     if (::access(exists ? file.c_str() : folder.c_str(), W_OK) == 0) return;
     out.problems.push_back("log_file: " + file + " cannot be written: " +
                            std::generic_category().message(errno));
@@ -97,8 +104,10 @@ check_result check_machine(const daemon_config& config) {
                             std::to_string(all_clients(config)));
     }
     for (const named_upstream* one : longer_than_tracked(config)) {
-        out.notes.push_back("upstream_total: " + format_duration(one->config.total) + " (" +
-                            one->name + "): " + tracking_advice);
+        // In the short form there is one, and "default" is a name that nobody gave it.
+        const std::string name = config.written.long_form ? " of the upstream " + one->name : "";
+        out.notes.push_back("upstream_total: " + format_duration(one->config.total) + name + ": " +
+                            tracking_advice);
     }
     return out;
 }

@@ -3,6 +3,7 @@
 #include "option_table.hpp"
 
 #include "finpost/quoted.hpp"
+#include "finpost/suggestion.hpp"
 
 #include <toml++/toml.h>
 
@@ -13,7 +14,6 @@
 #include <cstdio>
 #include <functional>
 #include <memory>
-#include <numeric>
 #include <optional>
 #include <system_error>
 #include <utility>
@@ -64,31 +64,64 @@ std::optional<std::string> text_of(const toml::node& node, const option_row& row
     return std::nullopt;
 }
 
-// Levenshtein's distance: how many letters must be changed, added or left out.
-std::size_t distance(std::string_view a, std::string_view b) {
-    std::vector<std::size_t> row(b.size() + 1);
-    std::iota(row.begin(), row.end(), std::size_t{0});
-    for (std::size_t i = 1; i <= a.size(); ++i) {
-        std::size_t diagonal = std::exchange(row[0], i);
-        for (std::size_t j = 1; j <= b.size(); ++j) {
-            const std::size_t changed = diagonal + (a[i - 1] == b[j - 1] ? 0 : 1);
-            diagonal = row[j];
-            row[j] = std::min({row[j] + 1, row[j - 1] + 1, changed});
+// toml++ goes down one call for each part of a key, when it reads and when it lets go, and has no limit: a
+// deep one ends the process. So the depth is judged before, by a walk over what is outside of strings.
+class depth_finder {
+public:
+    static constexpr std::size_t most = 16; // a configuration needs four
+
+    explicit depth_finder(std::string_view text) : text_(text) {}
+
+    // The line on which something is too deep; 0 when nothing is.
+    std::size_t too_deep() {
+        while (at_ < text_.size()) {
+            const char c = text_[at_];
+            if (c == '"' || c == '\'') {
+                skip_string(c);
+                continue;
+            }
+            if (c == '#') at_ = std::min(text_.find('\n', at_), text_.size());
+            else take(c);
+            if (dots_ > most || brackets_ > most) return line_;
+        }
+        return 0;
+    }
+
+private:
+    void take(char c) {
+        ++at_;
+        if (c == '\n') ++line_;
+        if (c == '.') ++dots_;
+        else if (c == '\n' || c == '=' || c == ',' || c == '[' || c == ']' || c == '{' || c == '}') dots_ = 0;
+        if (c == '[' || c == '{') ++brackets_;
+        else if ((c == ']' || c == '}') && brackets_ > 0) --brackets_;
+    }
+
+    bool ahead(std::string_view what) const { return text_.substr(at_).starts_with(what); }
+
+    // Behind the string. Where one is wrong the parser goes no further, and what comes is of no matter.
+    void skip_string(char quote) {
+        const std::string three(3, quote);
+        const bool many_lines = ahead(three);
+        at_ += many_lines ? 3 : 1;
+        for (; at_ < text_.size(); ++at_) {
+            if (text_[at_] == '\n') {
+                if (!many_lines) return;
+                ++line_;
+            } else if (text_[at_] == '\\' && quote == '"') {
+                if (at_ + 1 < text_.size() && text_[++at_] == '\n') ++line_;
+            } else if (text_[at_] == quote && (!many_lines || ahead(three))) {
+                at_ += many_lines ? 3 : 1;
+                // One or two more belong to the text before.
+                for (int i = 0; many_lines && i < 2 && at_ < text_.size() && text_[at_] == quote; ++i) ++at_;
+                return;
+            }
         }
     }
-    return row.back();
-}
 
-std::string suggestion(std::string_view key, const std::vector<std::string>& known) {
-    constexpr std::size_t longest = 64; // nobody mistypes a key that long
-    if (key.size() > longest) return {};
-    const auto near = std::min_element(known.begin(), known.end(), [&](auto& a, auto& b) {
-        return distance(key, a) < distance(key, b);
-    });
-    if (near == known.end() || distance(key, *near) > std::max<std::size_t>(1, key.size() / 3))
-        return {};
-    return ": did you mean " + *near + '?';
-}
+    const std::string_view text_;
+    std::size_t at_ = 0, line_ = 1, dots_ = 0, brackets_ = 0;
+};
 
 class file_reader {
 public:
@@ -113,7 +146,7 @@ public:
     }
 
     void note(std::size_t line, std::string_view what, std::string_view message) {
-        found_.emplace_back(line, at(line, what) + ": " + std::string(message));
+        found_.emplace_back(line, at(line, what) + ": " + printable(message));
     }
 
     // In the order of the lines, which toml++ does not keep.
@@ -138,11 +171,12 @@ private:
     }
 
     std::string at(std::size_t line, std::string_view what) const {
-        std::string text = name_ + ':' + std::to_string(line) + ": ";
+        std::string text = printable(name_) + ':' + std::to_string(line) + ": ";
         // A key is anything in TOML, and a message is one line.
         const auto plain = [](char c) { return c > ' ' && c <= '~'; };
-        return text + (std::all_of(what.begin(), what.end(), plain) || what.starts_with('[')
-                           ? std::string(what) : quoted(what));
+        return text + (std::all_of(what.begin(), what.end(), plain) ? std::string(what)
+                       : what.starts_with('[')                      ? printable(what)
+                                                                    : quoted(what));
     }
 
     void read_top(const toml::key& key, const toml::node& node, bool tables, file_table& into) {
@@ -285,6 +319,12 @@ config_file parse_config_file(std::string_view text, const std::string& name,
                               std::vector<std::string>& problems) {
     file_reader reader(name);
     config_file out;
+    if (const std::size_t line = depth_finder(text).too_deep()) {
+        reader.note(line, "[too deep]", "a key of more than " + std::to_string(depth_finder::most) +
+                    " parts, or as many brackets in each other, is in no configuration");
+        reader.report(problems);
+        return out;
+    }
     try {
         out = reader.read(toml::parse(text, name));
     } catch (const toml::parse_error& error) {
@@ -301,11 +341,11 @@ config_file read_config_file(const std::string& path, std::vector<std::string>& 
     std::string text(largest + 1, '\0');
     if (file) text.resize(std::fread(text.data(), 1, text.size(), file.get()));
     if (!file || std::ferror(file.get()) != 0) {
-        problems.push_back(path + ": cannot be read: " + std::generic_category().message(errno));
+        problems.push_back(printable(path) + ": cannot be read: " + std::generic_category().message(errno));
         return {};
     }
     if (text.size() > largest) {
-        problems.push_back(path + ": is larger than 1 MiB, which no configuration is");
+        problems.push_back(printable(path) + ": is larger than 1 MiB, which no configuration is");
         return {};
     }
     return parse_config_file(text, path, problems);

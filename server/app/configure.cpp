@@ -38,7 +38,8 @@ const option_row& row_of(std::string_view flag) {
                          [&](const option_row& row) { return row.flag == flag; });
 }
 
-using problem_list = std::vector<std::string>;
+using strings = std::vector<std::string>;
+using problem_list = strings;
 
 // What a flag says to several tables is wrong only once.
 void add_once(problem_list& problems, std::string text) {
@@ -63,11 +64,18 @@ public:
             where_.emplace(row.flag, where);
             if (texts.empty()) wrong_.emplace(row.flag);
             for (const std::string& text : texts) {
-                const std::string problem = row.set(into, text);
+                std::string problem = row.set(into, text);
+                const bool list = row.repeatable && row.flag != "--header" && text.find(',') != text.npos;
+                if (!problem.empty() && list) problem += one_by_one(where);
                 if (!problem.empty()) report(row.flag, problem);
             }
             written.emplace(row.flag, texts);
         }
+    }
+
+    // Only in a variable do commas separate.
+    static std::string one_by_one(const std::string& where) {
+        return where.starts_with("--") ? ": give the flag twice for two of them" : ": two of them are an array";
     }
 
     bool wrong(std::string_view flag) const { return wrong_.count(flag) > 0; }
@@ -88,7 +96,7 @@ public:
             std::string where = flag;
             if (const auto known = where_.find(flag); known != where_.end()) where = known->second;
             else if (!table.empty()) where = table + ": " + row_of(flag).table_key();
-            const bool of_flag = where.starts_with("--");
+            const bool of_flag = where.starts_with("--") || where.starts_with("FINPOST_");
             add_once(problems_, where + ": " + (of_flag ? with_flags(one.message) : one.message));
         }
     }
@@ -99,6 +107,39 @@ private:
     std::map<std::string_view, std::string> where_;
     std::set<std::string, std::less<>> wrong_;
 };
+
+bool is_every_address(const socket_address& address) {
+    return address.host() == "0.0.0.0" || address.host() == "::";
+}
+
+// Whether the second of two sockets could not listen. An IPv6 socket is for IPv6 only.
+bool collide(const socket_address& a, const socket_address& b) {
+    if (a.port() == 0 || a.port() != b.port() || a.is_v6() != b.is_v6()) return false;
+    return a == b || is_every_address(a) || is_every_address(b);
+}
+
+// What the start would find out when it binds: addresses that this configuration itself has taken already.
+void report_collisions(table_reader& reader, const daemon_config& config,
+                       const std::vector<socket_address>& listen) {
+    for (std::size_t i = 0; i < listen.size(); ++i) {
+        for (std::size_t k = 0; k < i; ++k) {
+            if (collide(listen[i], listen[k]) && listen[i] != listen[k]) // equal ones: see `validate`
+                reader.report("--listen", to_string(listen[i]) + " and " + to_string(listen[k]) +
+                                              " cannot stand together: one of them is all addresses");
+        }
+        for (const listener_config& earlier : config.listeners) {
+            for (const socket_address& taken : earlier.gateway.listen) {
+                if (!collide(listen[i], taken)) continue;
+                reader.report("--listen", to_string(listen[i]) + " is in an earlier table as well" +
+                                              (taken == listen[i] ? "" : ", as a part of " + to_string(taken) +
+                                                                             " or the whole of it"));
+            }
+        }
+        if (config.admin && collide(listen[i], *config.admin))
+            reader.report("--listen", to_string(listen[i]) + " and the admin port, " +
+                                          to_string(*config.admin) + ", cannot stand together");
+    }
+}
 
 // One listener group and one upstream.
 void read_short_form(daemon_config& config, const given_values& given, const config_file& file,
@@ -122,6 +163,7 @@ void read_short_form(daemon_config& config, const given_values& given, const con
     if (upstream.endpoints.empty())
         upstream.endpoints = {parse_http_url("http://127.0.0.1:1/").value()};
     reader.report(validate(config.gateway));
+    report_collisions(reader, config, config.gateway.listen);
     reader.report(validate(upstream));
     config.listeners = {{config.gateway, "default"}};
     config.upstreams = {{"default", config.upstream}};
@@ -130,7 +172,7 @@ void read_short_form(daemon_config& config, const given_values& given, const con
 std::string list_of(const std::vector<file_table>& upstreams) {
     std::string names;
     for (const file_table& one : upstreams)
-        names += (names.empty() ? "" : ", ") + one.name.texts.front();
+        names += (names.empty() ? "" : ", ") + printable(one.name.texts.front());
     return names;
 }
 
@@ -151,7 +193,7 @@ std::string upstream_of(const file_table& listener, const config_file& file,
     });
     // Without any, the file as a whole is told so.
     if (!known && !all.empty())
-        problems.push_back(listener.name.where + ": there is no table [upstreams." + name +
+        problems.push_back(listener.name.where + ": there is no table [upstreams." + printable(name) +
                            "]: expected one of " + list_of(all));
     return name;
 }
@@ -160,7 +202,12 @@ void read_long_form(daemon_config& config, given_values given, const config_file
                     problem_list& problems) {
     config.written.long_form = true;
     for (const char* flag : {"--listen", "--upstream", "--demo"}) {
-        if (given.erase(flag) > 0)
+        const auto found = given.find(flag);
+        if (found == given.end()) continue;
+        // An image that sets FINPOST_LISTEN for everybody is told by an empty one that the file says it.
+        const bool emptied = found->second.where.starts_with("FINPOST_") && found->second.texts == strings{""};
+        given.erase(found);
+        if (!emptied)
             problems.push_back(std::string(flag) + ": cannot stand beside a file with [[listeners]]"
                                " tables, which say that themselves; nor can " +
                                row_of(flag).environment());
@@ -175,7 +222,6 @@ void read_long_form(daemon_config& config, given_values given, const config_file
         reader.report(validate(one.upstream), table.where);
         config.upstreams.push_back({table.name.texts.front(), one.upstream});
     }
-    std::vector<socket_address> taken;
     for (const file_table& table : file.listeners) {
         daemon_config one;
         table_reader reader(given, problems);
@@ -183,11 +229,7 @@ void read_long_form(daemon_config& config, given_values given, const config_file
                     config.written.listeners.emplace_back());
         one.gateway.max_buffered = config.gateway.max_buffered;
         reader.report(validate(one.gateway), table.where);
-        for (const socket_address& address : one.gateway.listen) {
-            if (address.port() != 0 && std::count(taken.begin(), taken.end(), address) > 0)
-                reader.report("--listen", to_string(address) + " is in an earlier table as well");
-        }
-        taken.insert(taken.end(), one.gateway.listen.begin(), one.gateway.listen.end());
+        report_collisions(reader, config, one.gateway.listen);
         config.listeners.push_back({one.gateway, upstream_of(table, file, problems)});
     }
 }
@@ -203,8 +245,9 @@ daemon_config configure(const given_values& given, const config_file& file,
 }
 
 daemon_config load_config(const given_values& given, const std::string& file,
-                          std::vector<std::string>& problems) {
-    config_file said;
+                          std::vector<std::string>& problems, config_file* told) {
+    config_file mine;
+    config_file& said = told != nullptr ? *told : mine;
     if (!file.empty()) {
         std::vector<std::string> found;
         said = read_config_file(file, found);

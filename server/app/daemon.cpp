@@ -224,10 +224,12 @@ private:
     }
 
     std::string upstream_urls() const {
-        std::vector<http_url> urls;
-        for (const named_upstream& one : config_.upstreams)
-            urls.insert(urls.end(), one.config.endpoints.begin(), one.config.endpoints.end());
-        return joined(urls);
+        std::string urls; // as others may see them: a webhook's path is a secret
+        for (const named_upstream& one : config_.upstreams) {
+            for (const http_url& url : one.config.endpoints)
+                urls += (urls.empty() ? "" : ",") + masked_url(to_string(url));
+        }
+        return urls;
     }
 
     void start_admin() {

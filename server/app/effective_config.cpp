@@ -33,14 +33,23 @@ bool is_number(std::string_view text) {
 }
 
 // The value of a field that is there to prove who sends it is nobody else's business.
-std::string masked(std::string text) {
-    const std::size_t colon = text.find(':');
-    std::string name = text.substr(0, colon);
+bool is_secret(std::string name) {
     for (char& c : name) c = c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c;
-    for (const char* sign : {"auth", "cookie", "token", "secret", "key", "password", "credential",
-                             "session", "signature"})
-        if (name.find(sign) != name.npos) return text.substr(0, colon) + ": ********";
-    return text;
+    for (const char* sign : {"auth", "cookie", "token", "secret", "key", "pass", "pwd", "bearer", "jwt",
+                             "credential", "session", "signature"})
+        if (name.find(sign) != name.npos) return true;
+    // Within a word it is mostly another one: shipping, mapping.
+    for (std::size_t at = name.find("pin"); at != name.npos; at = name.find("pin", at + 1)) {
+        const auto letter = [&](std::size_t i) { return i < name.size() && name[i] >= 'a' && name[i] <= 'z'; };
+        if (!letter(at + 3)) return true;
+        if ((at == 0 || !letter(at - 1)) && name.compare(at + 3, 4, "code") == 0) return true;
+    }
+    return false;
+}
+
+std::string masked(const std::string& text) {
+    const std::string name = text.substr(0, text.find(':'));
+    return is_secret(name) ? name + ": ********" : text;
 }
 
 std::string value_of(const option_row& row, const std::string& text) {
@@ -49,7 +58,9 @@ std::string value_of(const option_row& row, const std::string& text) {
         return on ? "true" : "false";
     }
     if (row.value == "N" && is_number(text)) return text;
-    return in_quotes(row.flag == "--header" ? masked(text) : text);
+    if (row.flag == "--header") return in_quotes(masked(text));
+    const bool url = row.flag == "--upstream" || row.flag == "--path" || row.flag == "--health-path";
+    return in_quotes(url ? masked_url(text) : text);
 }
 
 // Some defaults are words for people ("one a core"), and no value that could be set.

@@ -20,7 +20,9 @@ std::string help_text() {
         "      the configuration file, in TOML; SIGHUP reads it again\n"
         "  --check\n"
         "      checks the configuration and what it needs of this machine, prints all of it as a\n"
-        "      file, and exits with 0, or with 2 and every problem\n";
+        "      file, and exits with 0, or with 2 and every problem\n"
+        "  --connect\n"
+        "      with --check: also connects to each endpoint of the upstream, and asks for its health path\n";
     const auto pad = [&text](std::size_t column) {
         const std::size_t begin = text.rfind('\n') + 1;
         const std::size_t used = text.size() - begin;

@@ -1,26 +1,40 @@
 #include "check.hpp"
+#include "connect_check.hpp"
 #include "daemon.hpp"
 #include "health_check.hpp"
 #include "options.hpp"
 
+#include "finpost/quoted.hpp"
 #include "finpost/version.hpp"
 
 #include <cstdio>
 #include <exception>
+#include <string>
+#include <vector>
 
 namespace {
 
 void tell(const std::vector<std::string>& lines) {
-    for (const std::string& line : lines) std::fprintf(stderr, "finpostd: %s\n", line.c_str());
+    // What somebody wrote must not move the cursor of whoever reads about it.
+    for (const std::string& line : lines)
+        std::fprintf(stderr, "finpostd: %s\n", finpost::printable(line).c_str());
+}
+
+// The last line of --check. The exit code.
+int verdict(std::size_t problems) {
+    if (problems == 0) tell({"the configuration is good"});
+    else tell({std::to_string(problems) + (problems == 1 ? " problem" : " problems")});
+    return problems == 0 ? 0 : 2;
 }
 
 int check(const finpost::options& given) {
-    const finpost::check_result result = finpost::check_machine(given.config);
+    finpost::check_result result = finpost::check_machine(given.config);
+    if (given.connect) finpost::check_connections(given.config, result);
     tell(result.problems);
     tell(result.notes);
-    if (!result.problems.empty()) return 2;
-    std::fputs(finpost::effective_config(given.config).c_str(), stdout);
-    return 0;
+    if (result.problems.empty()) std::fputs(finpost::effective_config(given.config).c_str(), stdout);
+    std::fflush(stdout); // the verdict is the last line, also where both go to the same place
+    return verdict(result.problems.size());
 }
 
 } // namespace
@@ -37,14 +51,15 @@ int main(int argc, char** argv) {
             return 0;
         }
         tell(given.problems);
-        if (!given.problems.empty()) return 2;
+        const bool checks = given.what == finpost::options::action::check;
+        if (!given.problems.empty()) return checks ? verdict(given.problems.size()) : 2;
         if (given.what == finpost::options::action::health) {
             const std::chrono::seconds limit(3);
             const std::string cause = finpost::check_health(given.config.admin, limit);
             if (!cause.empty()) std::fprintf(stderr, "finpostd: %s\n", cause.c_str());
             return cause.empty() ? 0 : 1;
         }
-        if (given.what == finpost::options::action::check) return check(given);
+        if (checks) return check(given);
         return finpost::run_daemon(given);
     } catch (const std::exception& error) {
         std::fprintf(stderr, "finpostd: %s\n", error.what());

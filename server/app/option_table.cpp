@@ -1,12 +1,16 @@
 #include "option_table.hpp"
 
 #include "finpost/quoted.hpp"
+#include "finpost/suggestion.hpp"
 
 #include <algorithm>
 #include <array>
 #include <charconv>
+#include <span>
+#include <string>
 #include <type_traits>
 #include <utility>
+#include <vector>
 
 namespace finpost {
 
@@ -68,13 +72,18 @@ parsed<double> parse_share(text from) {
 
 parsed<std::string> as_it_is(text from) { return {boost::system::in_place_value, from}; }
 
+// A file can say NUL, and the system would take it for the name's end.
+bool has_nul(text from) { return from.find('\0') != from.npos; }
+
 parsed<std::string> parse_path(text from) {
     if (from.empty()) return parse_error{"the name of a file is needed"};
+    if (has_nul(from)) return parse_error{quoted(from) + " is no name of a file: it holds a NUL"};
     return as_it_is(from);
 }
 
 parsed<std::string> parse_directory(text from) {
     if (from.empty()) return parse_error{"the name of a directory is needed"};
+    if (has_nul(from)) return parse_error{quoted(from) + " is no name of a directory: it holds a NUL"};
     return as_it_is(from);
 }
 
@@ -90,14 +99,43 @@ parsed<std::string> parse_own_path(text from) {
 
 parsed<http_header> parse_header(text from) {
     const std::size_t colon = from.find(':');
-    if (colon == from.npos) return parse_error{quoted(from) + ": expected NAME: VALUE"};
+    // Without a colon it may be all secret.
+    if (colon == from.npos) return parse_error{"has no colon in it: expected NAME: VALUE"};
     text value = from.substr(colon + 1);
     value.remove_prefix(std::min(value.find_first_not_of(' '), value.size()));
     return http_header{std::string(from.substr(0, colon)), std::string(value)};
 }
 
+// Several URLs in one text are several only in a variable; a comma alone may stand in a path.
+parsed<http_url> parse_upstream(text from) {
+    const std::string all(from);
+    if (all.find(",http://") != all.npos || all.find(",https://") != all.npos)
+        return parse_error{quoted(masked_url(from)) + " is more than one URL"};
+    return parse_http_url(from);
+}
+
+// Without a host it is every address of this machine, of both families.
+bool is_every_host(text from) { return from.starts_with(':') || from.starts_with("*:"); }
+
+parsed<std::vector<socket_address>> parse_listen(text from) {
+    std::vector<socket_address> all;
+    const std::string port(from.substr(std::min(from.find(':'), from.size())));
+    const std::string hosts[] = {is_every_host(from) ? "0.0.0.0" + port : std::string(from), "[::]" + port};
+    for (const std::string& one : std::span(hosts).first(is_every_host(from) ? 2 : 1)) {
+        const auto address = parse_socket_address(one);
+        if (!address) return address.error();
+        all.push_back(*address);
+    }
+    return all;
+}
+
 parsed<std::optional<socket_address>> parse_admin(text from) {
     if (from == "off") return std::optional<socket_address>();
+    if (is_every_host(from)) {
+        const std::string port(from.substr(from.find(':')));
+        return parse_error{quoted(from) + " has no host: expected one address, such as 0.0.0.0" + port + " or [::]" +
+                           port};
+    }
     const auto address = parse_socket_address(from);
     if (!address) return parse_error{address.error().message + ", or off"};
     return std::optional(*address);
@@ -106,28 +144,46 @@ parsed<std::optional<socket_address>> parse_admin(text from) {
 parsed<bool> parse_switch(text from) {
     for (const text yes : {"true", "on", "yes", "1"}) if (from == yes) return true;
     for (const text no : {"false", "off", "no", "0"}) if (from == no) return false;
-    return parse_error{quoted(from) + " is neither on nor off"};
+    return parse_error{quoted(from) + " is neither on nor off" +
+                       suggestion(from, {"true", "false", "on", "off", "yes", "no"})};
 }
 
 parsed<log_level> parse_level(text from) {
     log_level level{};
     if (from_string(from, level)) return level;
-    return parse_error{quoted(from) + ": expected trace, debug, info, warning, error or off"};
+    return parse_error{quoted(from) + ": expected trace, debug, info, warning, error or off" +
+                       suggestion(from, {"trace", "debug", "info", "warning", "error", "off"})};
 }
 
 template <class Value, std::size_t N>
 parsed<Value> one_of(text from, const std::pair<text, Value> (&choices)[N]) {
     std::string words;
+    std::vector<std::string> all;
     for (std::size_t i = 0; i < N; ++i) {
         if (choices[i].first == from) return choices[i].second;
+        all.emplace_back(choices[i].first);
         if (i > 0) words += i + 1 == N ? " or " : ", ";
         words += choices[i].first;
     }
-    return parse_error{quoted(from) + ": expected " + words};
+    return parse_error{quoted(from) + ": expected " + words + suggestion(from, all)};
 }
 
 parsed<codec> parse_codec(text from) {
     return one_of<codec>(from, {{"none", codec::none}, {"base64", codec::base64}});
+}
+
+parsed<base64::alphabet> parse_alphabet(text from) {
+    return one_of<base64::alphabet>(from, {{"standard", base64::alphabet::standard},
+                                           {"url", base64::alphabet::url}});
+}
+
+parsed<bool> parse_whitespace(text from) {
+    return one_of<bool>(from, {{"refuse", false}, {"allow", true}});
+}
+
+parsed<trimming> parse_trim(text from) {
+    return one_of<trimming>(from, {{"none", trimming::none}, {"nul", trimming::nul},
+                                   {"space", trimming::space}});
 }
 
 parsed<refusal_style> parse_refusal(text from) {
@@ -167,7 +223,8 @@ parsed<bool> parse_insecure(text from) {
 parsed<tls_client_auth> parse_client_auth(text from) {
     tls_client_auth read{};
     if (from_string(from, read)) return read;
-    return parse_error{quoted(from) + ": expected off, optional or required"};
+    return parse_error{quoted(from) + ": expected off, optional or required" +
+                       suggestion(from, {"off", "optional", "required"})};
 }
 
 parsed<log_format> parse_format(text from) {
@@ -205,15 +262,22 @@ std::string add_text(daemon_config& into, text from) {
     return {};
 }
 
+std::string add_listen(daemon_config& into, text from) {
+    auto read = parse_listen(from);
+    if (!read) return read.error().message;
+    into.gateway.listen.insert(into.gateway.listen.end(), read->begin(), read->end());
+    return {};
+}
+
 template <auto Member, auto Parse>
 constexpr option_setter set{set_text<Member, Parse>, scope_of(Member)};
 
 template <auto Member, auto Parse>
 constexpr option_setter add{add_text<Member, Parse>, scope_of(Member)};
 
-// What TLS is set up from, of the listeners or of the upstream.
+// A member of a member: what TLS is set up from, for instance.
 template <auto Side, auto Member, auto Parse>
-std::string set_tls_text(daemon_config& into, text from) {
+std::string set_part_text(daemon_config& into, text from) {
     auto read = Parse(from);
     if (!read) return read.error().message;
     member(into, Side).*Member = *std::move(read);
@@ -221,7 +285,7 @@ std::string set_tls_text(daemon_config& into, text from) {
 }
 
 template <auto Side, auto Member, auto Parse>
-constexpr option_setter set_tls{set_tls_text<Side, Member, Parse>, scope_of(Side)};
+constexpr option_setter set_part{set_part_text<Side, Member, Parse>, scope_of(Side)};
 
 // Memory is the process's, whichever listener the bytes came in by.
 constexpr option_setter of_the_process(option_setter setter) {
@@ -234,12 +298,12 @@ using up = upstream_config;
 
 constexpr std::array rows{
     option_row{"--listen", "HOST:PORT", "127.0.0.1:5000",
-               "where clients connect: an IPv4 address or [IPv6]; port 0 takes any free port and "
-               "the log names it",
-               true, add<&gw::listen, parse_socket_address>},
+               "where clients connect: an IPv4 address or [IPv6], or nothing before the colon for all of "
+               "both; port 0 takes any free port and the log names it",
+               true, {add_listen, option_scope::listener}},
     option_row{"--upstream", "URL", "none",
                "the HTTP service: http[s]://HOST[:PORT][/PATH]; several are endpoints of one service",
-               true, add<&up::endpoints, parse_http_url>, "endpoints"},
+               true, add<&up::endpoints, parse_upstream>, "endpoints"},
     option_row{"--demo", "", "off",
                "a built-in HTTP echo service on loopback is the upstream",
                false, set<&daemon_config::demo, parse_switch>},
@@ -249,6 +313,15 @@ constexpr std::array rows{
     option_row{"--encode", "none|base64", "none",
                "what the HTTP response body is encoded to before it is the reply",
                false, set<&gw::encode, parse_codec>},
+    option_row{"--base64", "standard|url", "standard",
+               "the alphabet of --decode: url has - and _ for + and /, and its padding may be missing",
+               false, set_part<&gw::base64, &base64::rules::letters, parse_alphabet>},
+    option_row{"--base64-whitespace", "refuse|allow", "refuse",
+               "whether spaces, tabs and line ends may stand anywhere in Base64",
+               false, set_part<&gw::base64, &base64::rules::whitespace, parse_whitespace>},
+    option_row{"--trim", "none|nul|space", "none",
+               "what is cut from a payload's end before it is decoded: zero bytes, or white space",
+               false, set<&gw::trim, parse_trim>},
     option_row{"--content-type", "TYPE", "application/octet-stream",
                "the Content-Type of the request",
                false, set<&up::content_type, as_it_is>},
@@ -298,16 +371,16 @@ constexpr std::array rows{
                true, add<&gw::deny, parse_network>},
     option_row{"--tls-cert", "FILE", "off",
                "TLS on the listeners: the certificate, then its intermediates, as PEM",
-               false, set_tls<&gw::tls, &tls_options::cert, parse_path>},
+               false, set_part<&gw::tls, &tls_options::cert, parse_path>},
     option_row{"--tls-key", "FILE", "in --tls-cert",
                "the private key of --tls-cert, without a passphrase",
-               false, set_tls<&gw::tls, &tls_options::key, parse_path>},
+               false, set_part<&gw::tls, &tls_options::key, parse_path>},
     option_row{"--tls-client-ca", "FILE", "none",
                "whose certificates of clients are valid; a revocation list in it is obeyed",
-               false, set_tls<&gw::tls, &tls_options::ca, parse_path>},
+               false, set_part<&gw::tls, &tls_options::ca, parse_path>},
     option_row{"--tls-client-auth", "off|optional|required", "off",
                "whether a client is asked for a certificate, and must have one",
-               false, set_tls<&gw::tls, &tls_options::client_auth, parse_client_auth>},
+               false, set_part<&gw::tls, &tls_options::client_auth, parse_client_auth>},
     option_row{"--tls-handshake", "D", "5s",
                "the longest time for a client's TLS handshake",
                false, set<&gw::tls_handshake, parse_duration>},
@@ -329,19 +402,19 @@ constexpr std::array rows{
                false, set<&gw::receive_total, parse_duration>},
     option_row{"--upstream-ca", "FILE", "the system's",
                "whose certificates of https:// endpoints are valid; a revocation list in it is obeyed",
-               false, set_tls<&up::tls, &tls_options::ca, parse_path>},
+               false, set_part<&up::tls, &tls_options::ca, parse_path>},
     option_row{"--upstream-cert", "FILE", "none",
                "the certificate that is shown to an upstream which asks for one, as PEM",
-               false, set_tls<&up::tls, &tls_options::cert, parse_path>},
+               false, set_part<&up::tls, &tls_options::cert, parse_path>},
     option_row{"--upstream-key", "FILE", "in --upstream-cert",
                "the private key of --upstream-cert, without a passphrase",
-               false, set_tls<&up::tls, &tls_options::key, parse_path>},
+               false, set_part<&up::tls, &tls_options::key, parse_path>},
     option_row{"--upstream-server-name", "NAME", "the URL's host",
                "the name that certificates of https:// endpoints must have",
-               false, set_tls<&up::tls, &tls_options::server_name, as_it_is>},
+               false, set_part<&up::tls, &tls_options::server_name, as_it_is>},
     option_row{"--upstream-insecure", "", "off",
                "https:// endpoints are believed whoever they are: for tests; each start says so in the log",
-               false, set_tls<&up::tls, &tls_options::verify, parse_insecure>},
+               false, set_part<&up::tls, &tls_options::verify, parse_insecure>},
     option_row{"--upstream-connect", "D", "3s",
                "the longest time to get a connection to the upstream",
                false, set<&up::connect, parse_duration>},

@@ -1,13 +1,19 @@
 #include "options.hpp"
 
+#include "config_file.hpp"
 #include "option_table.hpp"
 
 #include "finpost/quoted.hpp"
+#include "finpost/suggestion.hpp"
 
 #include <CLI/CLI.hpp>
 
 #include <algorithm>
+#include <cstdlib>
+#include <string_view>
 #include <utility>
+
+#include <unistd.h>
 
 namespace finpost {
 
@@ -25,16 +31,55 @@ std::vector<std::string> split(const std::string& list) {
 }
 
 // What follows an unknown flag is most likely its value, and no problem of its own.
-void report_strangers(const std::vector<std::string>& strangers,
+void report_strangers(const std::vector<std::string>& strangers, const std::vector<std::string>& flags,
                       std::vector<std::string>& problems) {
     bool after_flag = false;
     for (const std::string_view one : strangers) { // a view: std::quoted takes strings for its own
         const bool flag = one.size() > 1 && one.front() == '-';
+        const std::string_view name = one.substr(0, one.find('='));
+        const std::string near = flag ? suggestion(name, flags) : suggestion("--" + std::string(one), flags);
         if (flag)
-            problems.push_back(quoted(one.substr(0, one.find('='))) + " is no option: see --help");
+            problems.push_back(quoted(name) + " is no option" + (near.empty() ? ": see --help" : near));
         else if (!after_flag)
-            problems.push_back(quoted(one) + " belongs to no option: see --help");
+            problems.push_back(quoted(one) + " belongs to no option" + (near.empty() ? ": see --help" : near));
         after_flag = flag;
+    }
+}
+
+constexpr std::string_view prefix = "FINPOST_";
+
+// What Kubernetes gives every container for a service named "finpost", whatever its ports are called.
+bool is_from_kubernetes(std::string_view name, std::string_view value) {
+    if (name.ends_with("_SERVICE_HOST") || name.find("_SERVICE_PORT") != name.npos) return true;
+    if (name.ends_with("_PORT")) return value.starts_with("tcp://") || value.starts_with("udp://");
+    const std::size_t port = name.find("_PORT_");
+    if (port == name.npos) return false;
+    const std::string_view behind = name.substr(port + 6);
+    const std::size_t digits = behind.find_first_not_of("0123456789");
+    return digits != 0 && digits != behind.npos && behind[digits] == '_';
+}
+
+// A variable that nobody reads is a mistyped one, and what it was to switch on stays off.
+void report_strange_variables(const given_values& given, const config_file& file,
+                              std::vector<std::string>& problems) {
+    std::vector<std::string> known{"FINPOST_CONFIG"};
+    for (const option_row& row : option_table()) known.push_back(row.environment());
+    std::string used; // where a value may name a variable
+    const auto add = [&used](const given_values& values) {
+        for (const auto& [flag, value] : values)
+            for (const std::string& text : value.texts) used += text + '\n';
+    };
+    add(given);
+    add(file.top.values);
+    for (const file_table& one : file.listeners) add(one.values);
+    for (const file_table& one : file.upstreams) add(one.values);
+    for (char** one = environ; *one != nullptr; ++one) {
+        const std::string_view entry(*one);
+        const std::string name(entry.substr(0, entry.find('=')));
+        const std::string_view value = entry.substr(std::min(name.size() + 1, entry.size()));
+        if (!name.starts_with(prefix) || std::find(known.begin(), known.end(), name) != known.end()) continue;
+        if (is_from_kubernetes(name, value) || used.find("{env:" + name + '}') != used.npos) continue;
+        problems.push_back(printable(name) + ": is no variable of finpostd" + suggestion(name, known));
     }
 }
 
@@ -48,19 +93,23 @@ public:
         version_ = app_.add_flag("--version");
         health_ = app_.add_flag("--health");
         check_ = app_.add_flag("--check");
+        connect_ = app_.add_flag("--connect");
         config_ = app_.add_option("--config", unused_)->allow_extra_args(false);
-        config_->envname("FINPOST_CONFIG");
         // Everything is read as text: CLI11 stops at the first problem, and people want to see all.
         for (const option_row& row : option_table()) {
             CLI::Option* option = nullptr;
             const std::string name(row.flag);
             if (row.is_switch()) option = app_.add_flag(name, unused_switch_);
             else option = app_.add_option(name, unused_)->allow_extra_args(false);
-            options_.push_back(option->envname(row.environment()));
+            options_.push_back(option);
         }
     }
 
     void parse(int argc, const char* const* argv, std::vector<std::string>& problems) {
+        // "--" ends the options, and there are no arguments beside them.
+        const char* const* const end = argv + argc;
+        const char* const* const mark = std::find(argv, end, std::string_view("--"));
+        argc = static_cast<int>(mark - argv);
         try {
             app_.parse(argc, argv);
         } catch (const CLI::ArgumentMismatch&) {
@@ -69,37 +118,50 @@ public:
         } catch (const CLI::ParseError& error) {
             problems.emplace_back(error.what());
         }
-        report_strangers(app_.remaining(), problems);
+        std::vector<std::string> flags{"--help", "--version", "--health", "--check", "--connect", "--config"};
+        for (const option_row& row : option_table()) flags.emplace_back(row.flag);
+        report_strangers(app_.remaining(), flags, problems);
+        for (auto one = mark; one < end; ++one)
+            if (one > mark) problems.push_back(quoted(*one) + " belongs to no option: see --help");
     }
 
     bool help() const { return help_->count() > 0; }
     bool version() const { return version_->count() > 0; }
     bool health() const { return health_->count() > 0; }
     bool check() const { return check_->count() > 0; }
+    bool connect() const { return connect_->count() > 0; }
 
     std::string file(std::vector<std::string>& problems) const {
-        const std::vector<std::string> found = config_->results();
+        std::vector<std::string> found = config_->results();
+        std::string where = "--config";
+        if (const char* const variable = std::getenv("FINPOST_CONFIG"); found.empty() && variable) {
+            found.emplace_back(variable);
+            where = "FINPOST_CONFIG";
+        }
         if (found.empty()) return {};
-        if (found.size() > 1) problems.emplace_back("--config: given more than once");
-        if (found.back().empty()) problems.emplace_back("--config: the name of a file is needed");
+        if (found.size() > 1) problems.push_back(where + ": given more than once");
+        if (found.back().empty()) problems.push_back(where + ": the name of a file is needed");
         return found.back();
     }
 
+    // A variable that is empty says what an empty flag says: a compose file in which something is not set must
+    // not switch a protection off without a word.
     given_values values(std::vector<std::string>& problems) const {
         given_values given;
-        const std::vector<CLI::Option*>& typed = app_.parse_order();
         for (std::size_t i = 0; i < options_.size(); ++i) {
             const option_row& row = option_table()[i];
-            std::vector<std::string> found = options_[i]->results();
-            if (found.empty()) continue;
-            const bool from_flag =
-                std::find(typed.begin(), typed.end(), options_[i]) != typed.end();
-            if (row.repeatable && !from_flag) found = split(found.front());
-            if (!row.repeatable && found.size() > 1) {
-                problems.push_back(std::string(row.flag) + ": given more than once");
-                found.erase(found.begin(), found.end() - 1);
+            given_value value{options_[i]->results(), std::string(row.flag)};
+            const std::string name = row.environment();
+            if (const char* const variable = std::getenv(name.c_str()); value.texts.empty() && variable) {
+                value.texts = row.repeatable ? split(variable) : std::vector<std::string>{variable};
+                value.where = name;
             }
-            given.emplace(row.flag, given_value{std::move(found), std::string(row.flag)});
+            if (value.texts.empty()) continue;
+            if (!row.repeatable && value.texts.size() > 1) {
+                problems.push_back(value.where + ": given more than once");
+                value.texts.erase(value.texts.begin(), value.texts.end() - 1);
+            }
+            given.emplace(row.flag, std::move(value));
         }
         return given;
     }
@@ -110,6 +172,7 @@ private:
     CLI::Option* version_ = nullptr;
     CLI::Option* health_ = nullptr;
     CLI::Option* check_ = nullptr;
+    CLI::Option* connect_ = nullptr;
     CLI::Option* config_ = nullptr;
     std::vector<CLI::Option*> options_; // in the order of the table
     std::vector<std::string> unused_, unused_switch_;
@@ -129,14 +192,20 @@ options read_options(int argc, const char* const* argv) {
     out.given = line.values(problems);
     out.file = line.file(problems);
     std::vector<std::string> found;
-    out.config = load_config(out.given, out.file, found);
+    config_file said;
+    out.config = load_config(out.given, out.file, found, &said);
+    report_strange_variables(out.given, said, found);
     if (line.check()) out.what = options::action::check;
+    out.connect = line.connect();
+    if (line.connect() && !line.check()) problems.emplace_back("--connect: is for --check only");
     if (line.health()) {
         out.what = options::action::health;
         // The gateway that runs has judged the rest.
         std::erase_if(found, [&](const std::string& one) {
-            return !one.starts_with("--admin:") && one.find(": admin: ") == one.npos &&
-                   one.find("[not TOML]") == one.npos && !one.starts_with(out.file + ": ");
+            const bool about_admin = one.starts_with("--admin:") || one.starts_with("FINPOST_ADMIN:") ||
+                                     one.find(": admin: ") != one.npos;
+            return !about_admin && one.find("[not TOML]") == one.npos &&
+                   one.find("[too deep]") == one.npos && !one.starts_with(printable(out.file) + ": ");
         });
     }
     problems.insert(problems.end(), found.begin(), found.end());

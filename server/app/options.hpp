@@ -25,6 +25,7 @@ using given_values = std::map<std::string_view, given_value>;
 struct options {
     enum class action { run, check, help, version, health };
     action what = action::run;
+    bool connect = false; ///< `check` also connects to each endpoint
     /// Flags and variables, to be read again together with the file.
     given_values given;
     /// The configuration file; empty when there is none.
@@ -37,13 +38,15 @@ struct options {
 };
 
 /// Reads `argv`, the `FINPOST_...` environment variables and the file that they name; a flag wins
-/// over its variable, and a variable over the file. An empty variable is as good as none.
+/// over its variable, and a variable over the file. An empty variable is what an
+/// empty flag is: mostly a problem.
 options read_options(int argc, const char* const* argv);
 
 /// Reads the file, where one is named, and makes a configuration of it and of `given`, which wins.
-/// Adds everything that is wrong to `problems`; what is returned then is not to be used.
+/// Adds everything that is wrong to `problems`; what is returned then is not to be used. What the file says goes to
+/// `said`, for whoever wants to know it.
 daemon_config load_config(const given_values& given, const std::string& file,
-                          std::vector<std::string>& problems);
+                          std::vector<std::string>& problems, config_file* said = nullptr);
 
 /// Makes a configuration of values and validates it as a whole; adds what is wrong to `problems`.
 daemon_config configure(const given_values& given, const config_file& file,

@@ -147,8 +147,75 @@ BOOST_AUTO_TEST_CASE(a_check_says_what_the_machine_cannot_do) {
     BOOST_TEST(has(said, "listen: 192.0.2.1:5000 cannot be bound: Cannot assign"), said);
     BOOST_TEST(has(said, "log_file: /nowhere/log cannot be written: No such file"), said);
     BOOST_TEST(has(said, "(ulimit -n), 300, is enough for "), said);
-    BOOST_TEST(has(said, "upstream_total: 56s (default): NATs"), said);
+    BOOST_TEST(has(said, "upstream_total: 56s: NATs"), said);
     BOOST_TEST(checked.output() == "");
+}
+
+BOOST_AUTO_TEST_CASE(a_check_finds_what_the_start_would_and_leaves_nothing_behind) {
+    const temporary_folder folder;
+    const std::string port = to_string(refusing_port().address());
+    const std::string taken = "listen = [\"" + port + "\"]\nadmin = \"" + port + "\"\n";
+    const std::string all = "listen = [\"" + port + "\", \"0.0.0.0" + port.substr(port.rfind(':')) + "\"]\nadmin = \"off\"\n";
+    const std::string directory = "listen = [\"127.0.0.1:0\"]\nadmin = \"off\"\nlog_file = \"" + folder.path().string() + "\"\n";
+    for (const std::string& text : {taken, all, directory}) {
+        const some_file file("demo = true\n" + text);
+        bare_gateway checked({"--check", "--config", file.path()});
+        BOOST_TEST(checked.ended() == 2);
+        BOOST_TEST(checked.log().ends_with("\nfinpostd: 1 problem\n"), checked.log());
+        bare_gateway started({"--config", file.path()});
+        BOOST_TEST(started.ended() != 0);
+    }
+    const std::string log = (folder.path() / "log").string();
+    bare_gateway good({"--check", "--demo", "--listen", "127.0.0.1:0", "--admin", "off", "--log-file", log});
+    BOOST_TEST(good.ended() == 0);
+    BOOST_TEST(std::filesystem::is_empty(folder.path()));
+    BOOST_TEST(good.log().ends_with("finpostd: the configuration is good\n"), good.log());
+}
+
+BOOST_AUTO_TEST_CASE(a_check_that_connects_says_which_endpoint_cannot_be_reached) {
+    demo_gateway service({"--on-refusal", "line"}); // its admin port is an HTTP service with a health path
+    const std::string there = "http://" + to_string(service.admin());
+    const std::string gone = "http://" + to_string(refusing_port().address());
+    const strings usual{"--check", "--connect", "--listen", "127.0.0.1:0", "--admin", "off"};
+    const auto check = [&](strings more) {
+        more.insert(more.begin(), usual.begin(), usual.end());
+        return more;
+    };
+    bare_gateway good(check({"--upstream", there, "--health-path", "/healthz"}));
+    BOOST_TEST(good.ended() == 0);
+    BOOST_TEST(has(good.log(), "upstream: " + there + "/: can be reached and is well\n"), good.log());
+    bare_gateway ill(check({"--upstream", there, "--health-path", "/nowhere"}));
+    BOOST_TEST(ill.ended() == 2);
+    BOOST_TEST(has(ill.log(), "GET /nowhere: it answers with status 404"), ill.log());
+    bare_gateway dead(check({"--upstream", there, "--upstream", gone}));
+    BOOST_TEST(dead.ended() == 2);
+    BOOST_TEST(has(dead.log(), "upstream: " + gone + "/: Connection refused\n"), dead.log());
+    BOOST_TEST(dead.log().ends_with("\nfinpostd: 1 problem\n"), dead.log());
+    bare_gateway plain(check({"--upstream", "https://" + to_string(service.admin()), "--upstream-insecure"}));
+    BOOST_TEST(plain.ended() == 2);
+    BOOST_TEST(has(plain.log(), "/: no TLS: "), plain.log());
+}
+
+BOOST_AUTO_TEST_CASE(a_deep_file_ends_neither_a_check_nor_a_running_gateway) {
+    std::string deep = "demo = true\n[a";
+    for (int i = 0; i < 40'000; ++i) deep += ".a";
+    const some_file bad(deep + "]\n");
+    bare_gateway checked({"--check", "--config", bad.path()});
+    BOOST_TEST(checked.ended() == 2);
+    BOOST_TEST(has(checked.log(), ":2: [too deep]: "), checked.log());
+    const some_file file("demo = true\nlisten = \"127.0.0.1:0\"\nadmin = \"127.0.0.1:0\"\nlog_format = \"json\"\n");
+    configured_gateway running(file);
+    file.write(deep + "]\n");
+    BOOST_TEST(!running.reload());
+    BOOST_TEST(exchange(running.listens(0), "hello").bytes == "hello");
+}
+
+BOOST_AUTO_TEST_CASE(what_is_ready_shows_no_secret) {
+    bare_gateway gateway({"--upstream", "http://127.0.0.1:1/hook?token=SECRET", "--listen", "127.0.0.1:0", "--admin",
+                          "127.0.0.1:0", "--log-format", "json"});
+    gateway.wait_ready();
+    BOOST_TEST(logged(gateway.log(), "ready", "upstream") == "http://127.0.0.1:1/hook?token=********");
+    BOOST_TEST(!has(gateway.get("/config"), "SECRET"));
 }
 
 BOOST_AUTO_TEST_CASE(what_a_check_prints_is_a_file) {
@@ -156,7 +223,8 @@ BOOST_AUTO_TEST_CASE(what_a_check_prints_is_a_file) {
     const some_file file("demo = true\nlisten = \"" + free + "\"\nadmin = \"off\"\n");
     bare_gateway checked({"--check", "--config", file.path()});
     BOOST_TEST(checked.ended() == 0);
-    BOOST_TEST(checked.log() == "finpostd: listen: " + free + " can be bound\n");
+    BOOST_TEST(checked.log() == "finpostd: listen: " + free + " can be bound\n"
+                                "finpostd: the configuration is good\n");
     // What it prints is a file.
     const some_file shown(checked.process().output());
     bare_gateway again({"--check", "--config", shown.path()});

@@ -40,6 +40,8 @@ strings problems_of(const std::string& text, const std::string& name = "finpost.
     return problems;
 }
 
+bool has(const std::string& text, std::string_view part) { return text.find(part) != text.npos; }
+
 daemon_config config_of(const std::string& text) {
     strings problems;
     const auto file = parse_config_file(text, "finpost.toml", problems);
@@ -310,6 +312,69 @@ BOOST_AUTO_TEST_CASE(any_bytes_are_read_or_told) {
         for (const std::string& problem : problems_of(text))
             BOOST_TEST(problem.find('\n') == problem.npos, problem);
     }
+}
+
+// toml++ goes down one call a part, and 40,000 of them end the process.
+BOOST_AUTO_TEST_CASE(a_deep_key_is_a_problem_and_not_the_end) {
+    const auto repeated = [](const std::string& what, std::size_t n) {
+        std::string text;
+        for (std::size_t i = 0; i < n; ++i) text += what;
+        return text;
+    };
+    const std::string three(3, '\'');
+    for (const std::size_t n : {20u, 40'000u}) {
+        for (const std::string& text :
+             {"demo = true\n[a" + repeated(".a", n) + "]\n", "a" + repeated(" . a", n) + " = 1\n",
+              "a" + repeated(".\"a\"", n) + " = 1\n", "a" + repeated(".'\\'", n) + " = 1\n",
+              "x = " + repeated("{a.b = ", n) + '1' + repeated("}", n),
+              "x = " + repeated("[", n) + repeated("]", n),
+              "s = \"\"\"\na\"\"\"\"\"\na" + repeated(".a", n) + " = 1\n",
+              "s = " + three + '\\' + three + "\na" + repeated(".a", n) + " = 1\n"}) {
+            BOOST_TEST(has(all(problems_of(text)), "[too deep]"), text.substr(0, 60));
+        }
+    }
+    // Dots are no depth where they are text.
+    BOOST_TEST(all(problems_of("demo = true\n"
+                               "header = [\"X-A: 1.2.3.4.5.6.7.8.9.10.11.12.13.14.15.16.17.18.19.20\"]\n"
+                               "# a.b.c.d.e.f.g.h.i.j.k.l.m.n.o.p.q.r.s.t.u.v\n")) == "");
+}
+
+// What is in the file must not move the cursor of whoever reads about it, nor make a second line.
+BOOST_AUTO_TEST_CASE(a_message_has_no_control_bytes_of_the_file) {
+    for (const std::string text :
+         {"a = tru\x1b[31mX\n", "demo = tr\n", "\"a\\u001bb\" = 1\n", "x = \"\x01\"\n",
+          "[upstreams.\"a\\nb\"]\nendpoints = 1\n[[listeners]]\nupstream = \"c\\u001bd\"\n",
+          "demo = true\nspill_dir = \"/tmp/\\u0007\"\n"}) {
+        const strings problems = problems_of(text, "fin\x1bpost.toml");
+        BOOST_TEST(!problems.empty(), text);
+        for (const std::string& one : problems)
+            BOOST_TEST(std::all_of(one.begin(), one.end(), [](char c) { return c >= ' ' && c <= '~'; }), one);
+    }
+}
+
+BOOST_AUTO_TEST_CASE(a_nul_in_a_path_is_a_problem) {
+    for (const std::string key : {"log_file", "spill_dir", "tls_cert", "upstream_ca"}) {
+        const std::string text = all(problems_of("demo = true\n" + key + " = \"/tmp/a\\u0000b\"\n"));
+        BOOST_TEST(has(text, "holds a NUL"), key << ": " << text);
+    }
+}
+
+BOOST_AUTO_TEST_CASE(secrets_are_masked_under_whatever_name) {
+    const auto shown = effective_config(config_of(
+        "upstream = \"http://h/hook?token=SECRET\"\n"
+        "header = [\"X-Pass: SECRET\", \"x-pwd: SECRET\", \"Bearer: SECRET\", \"X-JWT: SECRET\", "
+        "\"X-Pin: SECRET\", \"DevicePin: SECRET\", \"X-Shipping: plain\"]\n"
+        "health_path = \"/health?key=SECRET\"\n"));
+    BOOST_TEST(!has(shown, "SECRET"), shown);
+    BOOST_TEST(has(shown, "X-Shipping: plain"), shown);
+    BOOST_TEST(has(shown, "http://h/hook?token=********"), shown);
+}
+
+BOOST_AUTO_TEST_CASE(tables_that_listen_on_parts_of_each_other_are_a_problem) {
+    const std::string text = all(problems_of(
+        "[[listeners]]\nlisten = \"127.0.0.1:5000\"\n[[listeners]]\nlisten = \"0.0.0.0:5000\"\n"
+        "[upstreams.a]\nendpoints = \"http://127.0.0.1:1/\"\n"));
+    BOOST_TEST(has(text, "finpost.toml:4: listen: 0.0.0.0:5000 is in an earlier table as well"), text);
 }
 
 BOOST_AUTO_TEST_SUITE_END()

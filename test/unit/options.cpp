@@ -8,6 +8,10 @@
 #include <initializer_list>
 #include <sstream>
 #include <string>
+#include <string_view>
+#include <vector>
+
+#include <unistd.h>
 
 using namespace finpost;
 using namespace std::chrono_literals;
@@ -19,8 +23,12 @@ struct no_variables {
     no_variables() { clear(); }
     ~no_variables() { clear(); }
     static void clear() {
-        ::unsetenv("FINPOST_CONFIG");
-        for (const option_row& row : option_table()) ::unsetenv(row.environment().c_str());
+        std::vector<std::string> names;
+        for (char** one = environ; *one != nullptr; ++one) {
+            const std::string_view entry(*one);
+            if (entry.starts_with("FINPOST_")) names.emplace_back(entry.substr(0, entry.find('=')));
+        }
+        for (const std::string& name : names) ::unsetenv(name.c_str());
     }
     static void set(const char* name, const char* value) { ::setenv(name, value, 1); }
 };
@@ -170,11 +178,11 @@ BOOST_AUTO_TEST_CASE(every_flag_reaches_its_field) {
     BOOST_TEST(config.log.file == "/tmp/x");
 }
 
-BOOST_AUTO_TEST_CASE(a_flag_wins_over_its_variable_and_an_empty_variable_is_none) {
+BOOST_AUTO_TEST_CASE(a_flag_wins_over_its_variable) {
     set("FINPOST_MAX_PAYLOAD", "1KiB");
     set("FINPOST_MAX_REPLY", "2KiB");
     set("FINPOST_DEMO", "on");
-    set("FINPOST_THREADS", "");
+    set("FINPOST_THREADS", "3");
     const auto given = read({"--max-payload", "4KiB"});
     BOOST_TEST(all(given.problems) == "");
     BOOST_TEST(given.config.demo);
@@ -285,6 +293,87 @@ BOOST_AUTO_TEST_CASE(the_help_names_every_flag_and_variable_and_fits_a_terminal)
         BOOST_TEST(line.size() <= 100u, line);
         BOOST_TEST(!line.ends_with(' '), line);
     }
+}
+
+// A compose file with a variable that nobody has set must not open the gateway to everybody.
+BOOST_AUTO_TEST_CASE(an_empty_variable_is_what_an_empty_flag_is) {
+    for (const option_row& row : option_table()) {
+        BOOST_TEST_CONTEXT(row.flag) {
+            clear();
+            const std::string empty = std::string(row.flag) + '=';
+            const bool wrong = row.is_switch() || !read({"--demo", empty.c_str()}).problems.empty();
+            set(row.environment().c_str(), "");
+            const auto given = row.flag == "--demo" ? read({}) : read({"--demo"});
+            BOOST_TEST(has(all(given.problems), row.environment() + ": ") == wrong, all(given.problems));
+        }
+    }
+    for (const char* name : {"FINPOST_ALLOW", "FINPOST_TLS_CERT", "FINPOST_TLS_CLIENT_AUTH", "FINPOST_CONFIG"}) {
+        clear();
+        set(name, "");
+        BOOST_TEST(has(all(read({"--demo"}).problems), std::string(name) + ": "), name);
+    }
+}
+
+BOOST_AUTO_TEST_CASE(a_variable_that_nobody_reads_is_a_problem_but_not_one_of_kubernetes) {
+    set("FINPOST_ALOW", "10.0.0.0/8");
+    BOOST_TEST(has(all(read({"--demo"}).problems),
+                   "FINPOST_ALOW: is no variable of finpostd: did you mean FINPOST_ALLOW?"));
+    BOOST_TEST(read({"--health"}).problems.empty());
+    clear();
+    set("FINPOST_SERVICE_HOST", "10.0.0.1");
+    set("FINPOST_SERVICE_PORT", "5000");
+    set("FINPOST_SERVICE_PORT_TCP", "5000");
+    set("FINPOST_PORT", "tcp://10.0.0.1:5000");
+    set("FINPOST_PORT_5000_TCP", "tcp://10.0.0.1:5000");
+    set("FINPOST_PORT_5000_TCP_ADDR", "10.0.0.1");
+    set("FINPOST_GW_PORT", "udp://10.0.0.1:53");
+    BOOST_TEST(all(read({"--demo"}).problems) == "");
+    set("FINPOST_PORT", "5000");
+    BOOST_TEST(has(all(read({"--demo"}).problems), "FINPOST_PORT: is no variable"));
+}
+
+BOOST_AUTO_TEST_CASE(who_mistypes_is_told_what_was_meant) {
+    BOOST_TEST(has(all(read({"--demo", "--max-paylod", "1KiB"}).problems), "did you mean --max-payload?"));
+    BOOST_TEST(has(all(read({"--demo", "check"}).problems), "did you mean --check?"));
+    BOOST_TEST(has(all(read({"--demo", "--decode", "bas64"}).problems), "did you mean base64?"));
+    BOOST_TEST(has(all(read({"--demo", "--log-level", "inf"}).problems), "did you mean info?"));
+    BOOST_TEST(has(all(read({"--demo", "--max-payload", "16MB"}).problems), "did you mean 16MiB?"));
+    BOOST_TEST(has(all(read({"--demo", "--drain", "10 sec"}).problems), "did you mean 10s?"));
+    BOOST_TEST(has(all(read({"--upstream", "localhost:3000"}).problems), "did you mean http://localhost:3000?"));
+    BOOST_TEST(has(all(read({"--demo", "--connect"}).problems), "--connect: is for --check only"));
+    BOOST_TEST(has(all(read({"--demo", "--", "x"}).problems), "\"x\" belongs to no option"));
+    BOOST_TEST(all(read({"--demo", "--"}).problems) == "");
+}
+
+BOOST_AUTO_TEST_CASE(a_list_in_one_flag_is_told_to_be_given_twice) {
+    const auto wrong = [](const char* flag, const char* text) { return all(read({"--demo", flag, text}).problems); };
+    BOOST_TEST(has(all(read({"--upstream", "http://a/x,http://b/x"}).problems), "give the flag twice"));
+    BOOST_TEST(has(wrong("--listen", "127.0.0.1:1,127.0.0.1:2"), "give the flag twice"));
+    BOOST_TEST(has(wrong("--allow", "10.0.0.1,10.0.0.2"), "give the flag twice"));
+    BOOST_TEST(all(read({"--upstream", "http://a/x?list=1,2"}).problems) == "");
+}
+
+BOOST_AUTO_TEST_CASE(nothing_before_the_colon_is_every_address_of_both_families) {
+    for (const char* text : {":5000", "*:5000"}) {
+        const auto given = read({"--demo", "--listen", text});
+        BOOST_TEST(all(given.problems) == "");
+        BOOST_REQUIRE(given.config.gateway.listen.size() == 2u);
+        BOOST_TEST(to_string(given.config.gateway.listen[0]) == "0.0.0.0:5000");
+        BOOST_TEST(to_string(given.config.gateway.listen[1]) == "[::]:5000");
+    }
+    BOOST_TEST(has(all(read({"--demo", "--admin", ":9180"}).problems), "0.0.0.0:9180 or [::]:9180"));
+    BOOST_TEST(has(all(read({"--demo", "--listen", "*:x"}).problems), "--listen: "));
+}
+
+BOOST_AUTO_TEST_CASE(addresses_that_take_each_other_away_are_a_problem_before_anything_is_bound) {
+    const auto wrong = [](std::initializer_list<const char*> flags) { return all(read(flags).problems); };
+    BOOST_TEST(has(wrong({"--demo", "--listen", "127.0.0.1:9180"}), "and the admin port, 127.0.0.1:9180"));
+    BOOST_TEST(has(wrong({"--demo", "--listen", "0.0.0.0:9180"}), "and the admin port, 127.0.0.1:9180"));
+    BOOST_TEST(has(wrong({"--demo", "--listen", "0.0.0.0:5000", "--listen", "127.0.0.1:5000"}),
+                   "cannot stand together"));
+    BOOST_TEST(has(wrong({"--demo", "--listen", "[::1]:5000", "--listen", "[::]:5000"}), "cannot stand together"));
+    BOOST_TEST(wrong({"--demo", "--listen", "0.0.0.0:5000", "--listen", "[::]:5000"}) == "");
+    BOOST_TEST(wrong({"--demo", "--listen", "127.0.0.1:0", "--listen", "0.0.0.0:0", "--admin", "127.0.0.1:0"}) == "");
 }
 
 BOOST_AUTO_TEST_SUITE_END()
