@@ -98,6 +98,7 @@ asio::awaitable<void> operation::run(std::shared_ptr<operation> self) {
 // Nothing is connected for nothing: a gateway would take it for a health check, and its silence reads like an
 // empty answer. A source cannot be interrupted: it is waited for with a limit, and left alone after that.
 asio::awaitable<void> operation::begin(std::shared_ptr<operation> self) {
+    result_.stage = exchange_stage::payload;
     asio::co_spawn(strand_, read_first(self), [self](std::exception_ptr failed) {
         if (failed) self->fail(asio::error::no_memory);
     });

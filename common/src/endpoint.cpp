@@ -242,6 +242,7 @@ std::string to_string(const socket_address& address) {
 }
 
 std::string wrong_address(std::string_view host) {
+    if (host.find(':') != host.npos) return {}; // IPv6, which may end in an IPv4 address
     const bool rooted = host.size() > 1 && host.ends_with('.');
     const std::string_view plain = host.substr(0, host.size() - rooted);
     if (!is_number(plain.substr(plain.rfind('.') + 1))) return {};
@@ -300,7 +301,7 @@ parsed<http_url> parse_http_url(std::string_view text) {
     const auto [authority, rest] = take_authority(text);
     const auto view = boost::urls::parse_uri(rest);
     if (const std::string whole = "http://" + std::string(text);
-        text.find("://") == text.npos && parse_http_url(whole)) {
+        !text.ends_with(':') && text.find(":/") == text.npos && parse_http_url(whole)) {
         return parse_error{quoted(masked_url(text)) + " is no URL: did you mean " + masked_url(whole) + '?'};
     }
     if (!view) return wrong("is not an absolute URL");
@@ -388,7 +389,10 @@ std::string masked_url(std::string_view text) {
         const std::size_t equals = pair.find('=');
         // Without a name it is all value.
         if (equals != pair.npos) out += pair.substr(0, equals + 1);
-        if (!pair.empty() && equals + 1 != pair.size()) out += stars;
+        const std::string_view value = equals == pair.npos ? pair : pair.substr(equals + 1);
+        // What stands for something of the exchange says nothing by itself.
+        const bool stands_for = value.starts_with('{') && value.find_first_of("{}", 1) + 1 == value.size();
+        if (!value.empty()) out += stands_for ? value : stars;
         at = end;
     }
     if (query_end < text.size()) out += '#' + std::string(stars);

@@ -64,6 +64,7 @@ void check_log_file(const std::string& file, check_result& out) {
 // What is wrong with the files is said by `validate`.
 void check_certificate(const std::string& field, const tls_made& made, const std::string& file,
                        check_result& out) {
+    for (const tls_problem& one : made.warnings) out.notes.push_back(field + ": " + one.message);
     const auto until = made.context.expires();
     if (!until) return;
     const auto days = days_left(*until, std::chrono::system_clock::now());

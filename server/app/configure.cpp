@@ -60,8 +60,9 @@ public:
             const given_values& source = flags_.count(row.flag) > 0 ? flags_ : file;
             const auto found = source.find(row.flag);
             if (found == source.end()) continue;
-            const auto& [texts, where] = found->second;
+            const auto& [texts, where, variable] = found->second;
             where_.emplace(row.flag, where);
+            if (!variable.empty()) variables_.emplace(row.flag, variable);
             if (texts.empty()) wrong_.emplace(row.flag);
             for (const std::string& text : texts) {
                 std::string problem = row.set(into, text);
@@ -83,7 +84,7 @@ public:
     void report(std::string_view flag, const std::string& message) {
         const auto found = where_.find(flag);
         add_once(problems_, (found == where_.end() ? std::string(flag) : found->second) + ": " +
-                            message);
+                            message + source(flag));
         wrong_.emplace(flag);
     }
 
@@ -96,15 +97,21 @@ public:
             std::string where = flag;
             if (const auto known = where_.find(flag); known != where_.end()) where = known->second;
             else if (!table.empty()) where = table + ": " + row_of(flag).table_key();
-            const bool of_flag = where.starts_with("--") || where.starts_with("FINPOST_");
-            add_once(problems_, where + ": " + (of_flag ? with_flags(one.message) : one.message));
+            const bool of_flag = where.starts_with("--");
+            add_once(problems_, where + ": " + (of_flag ? with_flags(one.message) : one.message) + source(flag));
         }
     }
 
 private:
+    // Who reads of a flag that he has not given looks for the variable.
+    std::string source(std::string_view flag) const {
+        const auto found = variables_.find(flag);
+        return found == variables_.end() ? "" : " (from " + found->second + ')';
+    }
+
     const given_values& flags_;
     problem_list& problems_;
-    std::map<std::string_view, std::string> where_;
+    std::map<std::string_view, std::string, std::less<>> where_, variables_;
     std::set<std::string, std::less<>> wrong_;
 };
 
@@ -205,7 +212,7 @@ void read_long_form(daemon_config& config, given_values given, const config_file
         const auto found = given.find(flag);
         if (found == given.end()) continue;
         // An image that sets FINPOST_LISTEN for everybody is told by an empty one that the file says it.
-        const bool emptied = found->second.where.starts_with("FINPOST_") && found->second.texts == strings{""};
+        const bool emptied = !found->second.variable.empty() && found->second.texts == strings{""};
         given.erase(found);
         if (!emptied)
             problems.push_back(std::string(flag) + ": cannot stand beside a file with [[listeners]]"

@@ -99,8 +99,9 @@ parsed<std::string> parse_own_path(text from) {
 
 parsed<http_header> parse_header(text from) {
     const std::size_t colon = from.find(':');
-    // Without a colon it may be all secret.
-    if (colon == from.npos) return parse_error{"has no colon in it: expected NAME: VALUE"};
+    // Without a colon what follows the first word may be a secret.
+    if (colon == from.npos)
+        return parse_error{quoted(from.substr(0, from.find_first_of(" ="))) + " has no colon: expected NAME: VALUE"};
     text value = from.substr(colon + 1);
     value.remove_prefix(std::min(value.find_first_not_of(' '), value.size()));
     return http_header{std::string(from.substr(0, colon)), std::string(value)};

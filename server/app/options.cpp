@@ -154,7 +154,7 @@ public:
             const std::string name = row.environment();
             if (const char* const variable = std::getenv(name.c_str()); value.texts.empty() && variable) {
                 value.texts = row.repeatable ? split(variable) : std::vector<std::string>{variable};
-                value.where = name;
+                value.variable = name;
             }
             if (value.texts.empty()) continue;
             if (!row.repeatable && value.texts.size() > 1) {
@@ -202,8 +202,7 @@ options read_options(int argc, const char* const* argv) {
         out.what = options::action::health;
         // The gateway that runs has judged the rest.
         std::erase_if(found, [&](const std::string& one) {
-            const bool about_admin = one.starts_with("--admin:") || one.starts_with("FINPOST_ADMIN:") ||
-                                     one.find(": admin: ") != one.npos;
+            const bool about_admin = one.starts_with("--admin:") || one.find(": admin: ") != one.npos;
             return !about_admin && one.find("[not TOML]") == one.npos &&
                    one.find("[too deep]") == one.npos && !one.starts_with(printable(out.file) + ": ");
         });

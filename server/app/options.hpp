@@ -16,6 +16,7 @@ struct config_file;
 struct given_value {
     std::vector<std::string> texts;
     std::string where;
+    std::string variable = {}; ///< the environment's that says so, which a message names as well
 };
 
 /// The settings of one source by flag: `--listen` -> {"127.0.0.1:5000"}.

@@ -157,4 +157,25 @@ BOOST_AUTO_TEST_CASE(words_for_client_authentication_are_read_back) {
     BOOST_TEST(!from_string("on", read));
 }
 
+BOOST_AUTO_TEST_CASE(a_chain_in_the_wrong_order_is_told_as_that) {
+    if (skipped()) return;
+    made->write("upside_down.pem", made->read("ca.pem") + made->read("server.pem"));
+    expect(make_server_tls(with("", "upside_down.pem", "server.key")), option::cert,
+           "is in the wrong order: the certificate of the key is number 2 in it");
+    made->make("other");
+    made->write("mixed.pem", made->read("server.pem") + made->read("other.pem") + made->read("ca.pem"));
+    const tls_made mixed = make_server_tls(with("", "mixed.pem", "server.key"));
+    BOOST_TEST(!!mixed.context);
+    BOOST_REQUIRE(mixed.warnings.size() == 1u);
+    BOOST_TEST(holds(mixed.warnings[0].message, "number 2 is not the issuer of number 1"), mixed.warnings[0].message);
+    made->write("good.pem", made->read("server.pem") + made->read("ca.pem"));
+    BOOST_TEST(make_server_tls(with("", "good.pem", "server.key")).warnings.empty());
+}
+
+BOOST_AUTO_TEST_CASE(a_server_name_in_another_writing_is_refused) {
+    tls_options options;
+    options.server_name = "127.000.000.010";
+    expect(make_client_tls(options), option::server_name, "did you mean 127.0.0.10?");
+}
+
 BOOST_AUTO_TEST_SUITE_END()

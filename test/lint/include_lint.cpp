@@ -49,7 +49,7 @@ const std::vector<room>& rooms() {
                   "server/include/finpost/session_view.hpp", "server/src/session_view.",
                   "server/src/request_template.", "server/src/random.", "server/src/tally.",
                   "server/src/unique_fd.", "server/src/turn.", "server/src/tls_side.", "server/src/tls_layer.",
-                  "server/src/spill_io.", "server/src/linger."},
+                  "server/src/spill_io.", "server/src/linger.", "server/src/payload_text."},
          {"common"}},
         {"common", {"common/include/", "common/src/"}, {}},
         {"test", {"test/"}, {"*"}},

@@ -75,7 +75,7 @@ struct client_options {
 
 /// What became of an exchange, complete or not.
 struct exchange_result {
-    exchange_stage stage = exchange_stage::payload; ///< the last one entered; `done` for a whole reply
+    exchange_stage stage = exchange_stage::resolve; ///< the last one entered; `done` for a whole reply
     std::string reply; ///< what was received, unless it went to a sink
     /// The gateway answered with a refusal, `finpost: <reason> <id>`; `error` is then its reason.
     std::optional<reason> refused;

@@ -85,7 +85,7 @@ FINPOST_EXPORT parsed<http_url> parse_http_url(std::string_view text);
 FINPOST_EXPORT std::string to_string(const http_url& url);
 
 /// A URL, or a part of one from the path on, as others may see it: with asterisks for a user name and
-/// password, for the value of each query parameter, for a fragment, and for what looks like a key in the path,
+/// password, for the value of each query parameter (unless it is one name in braces), for a fragment, and for what looks like a key in the path,
 /// as webhooks have it (20 letters and digits in a row, or as many in all with four digits among them).
 FINPOST_EXPORT std::string masked_url(std::string_view text);
 
