@@ -42,7 +42,11 @@ struct admin_port::state {
                 io.run();
                 return;
             } catch (const std::exception& bug) {
-                log(log_level::error, "internal error", {{"what", bug.what()}});
+                try {
+                    log(log_level::error, "internal error", {{"what", bug.what()}});
+                } catch (...) {
+                    // No memory to say so is no reason to end the thread.
+                }
             }
         }
     }

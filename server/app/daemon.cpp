@@ -317,10 +317,13 @@ private:
             stopping_ = true;
             answered_before_ = answered();
             stop_began_ = clock::now();
-            asio::co_spawn(control_, stop(), [this](std::exception_ptr failed) {
-                if (failed) log_(log_level::error, "drain failed");
+            try {
+                asio::co_spawn(control_, stop(stops_loops(loops_)), [this](std::exception_ptr failed) {
+                    if (failed) log_(log_level::error, "drain failed");
+                });
+            } catch (const std::bad_alloc&) {
                 loops_.stop();
-            });
+            }
             return;
         case 2:
             log_(log_level::warning, "stopping now", {{"signal", name}});
@@ -332,7 +335,20 @@ private:
         }
     }
 
-    asio::awaitable<void> stop() {
+    // However the coroutine of a stop ends, the process does not go on without it.
+    class stops_loops {
+    public:
+        explicit stops_loops(event_loops& loops) noexcept : loops_(&loops) {}
+        stops_loops(stops_loops&& other) noexcept : loops_(std::exchange(other.loops_, nullptr)) {}
+        ~stops_loops() {
+            if (loops_ != nullptr) loops_->stop();
+        }
+
+    private:
+        event_loops* loops_;
+    };
+
+    asio::awaitable<void> stop(stops_loops /*at_the_end*/) {
         if (config_.drain_delay > duration::zero()) {
             delay_.expires_after(config_.drain_delay);
             auto [ec] = co_await delay_.async_wait(asio::as_tuple(asio::use_awaitable));

@@ -19,7 +19,11 @@ public:
                 run();
                 return;
             } catch (const std::exception& bug) {
-                report(bug);
+                try {
+                    report(bug);
+                } catch (...) {
+                    // No memory to say so is no reason to end the thread.
+                }
             }
         }
     }

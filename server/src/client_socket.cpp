@@ -1,14 +1,13 @@
 #include "client_socket.hpp"
 
+#include "as_outcome.hpp"
 #include "linger.hpp"
 #include "spill_io.hpp"
 #include "tls_layer.hpp"
+#include "turn.hpp"
 
-#include <boost/asio/as_tuple.hpp>
 #include <boost/asio/bind_executor.hpp>
 #include <boost/asio/error.hpp>
-#include <boost/asio/post.hpp>
-#include <boost/asio/use_awaitable.hpp>
 
 #include <array>
 #include <cerrno>
@@ -29,22 +28,14 @@ namespace {
 
 error_code error_of(int error) noexcept { return {error, boost::system::system_category()}; }
 
-constexpr auto as_result = asio::as_tuple(asio::use_awaitable);
-
 tcp::socket::wait_type wait_for(readiness what) noexcept {
     return what == readiness::writable ? tcp::socket::wait_write : tcp::socket::wait_read;
 }
 
-// For what TLS has taken from the socket already: other sessions have their turn, nothing is waited for.
-asio::awaitable<std::tuple<error_code>> soon(asio::any_io_executor strand) {
-    co_await asio::post(strand, asio::use_awaitable);
-    co_return std::tuple<error_code>();
-}
-
 } // namespace
 
-client_socket::client_socket(asio::any_io_executor strand, int fd, bool v6)
-    : socket_(std::move(strand)), fd_(fd), v6_(v6) {}
+client_socket::client_socket(asio::any_io_executor strand, bool v6)
+    : socket_(std::move(strand)), v6_(v6) {}
 
 client_socket::~client_socket() { reset(); }
 
@@ -114,9 +105,9 @@ error_code client_socket::failed(int error) noexcept {
 
 asio::awaitable<std::tuple<error_code>> client_socket::async_wait_readable() {
     register_for_events();
-    if (!tls_ || input_over_) return socket_.async_wait(tcp::socket::wait_read, as_result);
-    if (tls_->input_at_hand()) return soon(socket_.get_executor());
-    return socket_.async_wait(wait_for(tls_->to_read()), as_result);
+    if (!tls_ || input_over_) return socket_.async_wait(tcp::socket::wait_read, as_outcome);
+    if (tls_->input_at_hand()) return soon(); // what TLS has taken from the socket already
+    return socket_.async_wait(wait_for(tls_->to_read()), as_outcome);
 }
 
 result<std::size_t> client_socket::write_some(std::span<const std::byte> data) noexcept {
@@ -137,7 +128,7 @@ result<std::size_t> client_socket::send_piece(const payload& bytes, std::uint64_
 
 asio::awaitable<std::tuple<error_code>> client_socket::async_wait_writable() {
     register_for_events();
-    return socket_.async_wait(tls_ ? wait_for(tls_->to_write()) : tcp::socket::wait_write, as_result);
+    return socket_.async_wait(tls_ ? wait_for(tls_->to_write()) : tcp::socket::wait_write, as_outcome);
 }
 
 error_code client_socket::finish() noexcept { return tls_ ? tls_->close_notify() : error_code(); }
@@ -180,7 +171,7 @@ bool client_socket::was_reset() const noexcept {
 
 asio::awaitable<std::tuple<error_code>> client_socket::async_wait_reset() {
     register_for_events();
-    return socket_.async_wait(tcp::socket::wait_error, as_result);
+    return socket_.async_wait(tcp::socket::wait_error, as_outcome);
 }
 
 // Where this fails, the wait that follows fails on a socket that is not open.

@@ -13,6 +13,7 @@
 #include <string>
 #include <string_view>
 #include <tuple>
+#include <utility>
 
 namespace finpost {
 
@@ -32,8 +33,12 @@ class tls_layer;
 /// What has failed stays failed: the kernel tells an error once, and then says 0, which is no end.
 class client_socket {
 public:
-    /// Takes the accepted, non-blocking descriptor `fd`.
-    client_socket(boost::asio::any_io_executor strand, int fd, bool v6);
+    client_socket(boost::asio::any_io_executor strand, bool v6);
+    /// Takes the accepted, non-blocking descriptor `fd`, before anything else. Not in the constructor: until nothing
+    /// of the session can fail any more, closing it is not ours.
+    void take(int fd) noexcept { fd_ = fd; }
+    /// Both at once, where nothing else can fail.
+    client_socket(boost::asio::any_io_executor strand, int fd, bool v6) : client_socket(std::move(strand), v6) { take(fd); }
     ~client_socket(); // by a RST
     client_socket(const client_socket&) = delete;
     client_socket& operator=(const client_socket&) = delete;
@@ -113,7 +118,7 @@ private:
     void release() noexcept;
 
     boost::asio::ip::tcp::socket socket_;
-    int fd_;
+    int fd_ = -1;
     bool v6_;
     std::shared_ptr<std::function<void()>> on_reset_; // empty inside once nobody wants to know
     bool input_over_ = false; // nothing of it is wanted any more

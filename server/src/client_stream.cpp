@@ -31,7 +31,8 @@ constexpr std::chrono::milliseconds shortest_look{100};
 client_stream::client_stream(client_socket& socket, tally& received, tally& written,
                              const gateway_config& config, watchdog& dog, beginning start)
     : socket_(socket), received_(received), written_(written),
-      config_(config), dog_(dog), so_far_(std::move(start.so_far)), decoder_(config), held_(so_far_.budget()), text_(so_far_.budget()), began_(start.began),
+      config_(config), dog_(dog), place_(start.place), so_far_(std::move(start.so_far)), decoder_(config),
+      held_(so_far_.budget()), text_(so_far_.budget()), began_(start.began),
       ended_(std::move(start.ended)), not_read_since_(clock::now()), not_read_(start.paused),
       guard_(dog, [this] { expired(); }) {
     if (dog_.stopped()) failed_ = dog_.error();
@@ -40,6 +41,7 @@ client_stream::client_stream(client_socket& socket, tally& received, tally& writ
 
 asio::awaitable<result<std::size_t>> client_stream::read(std::span<std::byte> room) {
     std::size_t got = 0;
+    if (place_ != nullptr) std::exchange(place_, nullptr)->leave(); // whoever reads has the memory for it
     while (!failed_ && !stopped_ && !complete_ && got == 0) {
         const bool certain = ready_ > 0;
         auto some = certain ? give_back(room) : take(room);

@@ -13,6 +13,7 @@
 
 namespace finpost {
 
+class buffer_share;
 class client_socket;
 class tally;
 
@@ -32,6 +33,7 @@ public:
         clock::time_point began;
         clock::duration paused;
         std::function<void()> ended;
+        buffer_share* place = nullptr; // in the line for memory, left with the first `read`
     };
 
     client_stream(client_socket& socket, tally& received, tally& written, const gateway_config& config,
@@ -84,6 +86,7 @@ private:
     tally& written_;
     const gateway_config& config_;
     watchdog& dog_;
+    buffer_share* place_;
     payload so_far_;
     base64_text decoder_;
     payload held_;          // of a payload that is trimmed and not decoded: what may be its end

@@ -5,6 +5,7 @@
 #include "policy/buffer_budget.hpp"
 #include "policy/seldom.hpp"
 #include "policy/spilling.hpp"
+#include "sequence.hpp"
 #include "session_gate.hpp"
 #include "tls_side.hpp"
 
@@ -13,13 +14,13 @@
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/error.hpp>
 #include <boost/asio/post.hpp>
-#include <boost/asio/strand.hpp>
 
 #include <algorithm>
 #include <atomic>
 #include <chrono>
 #include <exception>
 #include <mutex>
+#include <new>
 #include <stdexcept>
 #include <utility>
 
@@ -74,6 +75,8 @@ std::vector<listener_group> checked(std::vector<listener_group> groups) {
     return groups;
 }
 
+constexpr int most_tries = 100; // to drain, when there is no memory
+
 std::uint64_t buffered_limit(const std::vector<listener_group>& groups) {
     std::uint64_t most = 0;
     for (const listener_group& group : groups) most = std::max(most, group.config.max_buffered);
@@ -104,7 +107,8 @@ public:
         for (const place& one : open) one.door->close();
     }
 
-    asio::awaitable<void> drain(asio::any_io_executor strand, duration grace, watchdog& given_up);
+    asio::awaitable<void> drain(std::chrono::steady_clock::time_point until, watchdog& given_up);
+    asio::awaitable<void> drain_anyhow(duration grace, watchdog& given_up);
 
     struct drain_operation;
     const session_executors executors;
@@ -246,7 +250,12 @@ std::vector<socket_address> gateway::endpoints() const {
     return state_->bound;
 }
 
-bool gateway::accepting() const noexcept { return state_->accepting; }
+bool gateway::accepting() const noexcept {
+    if (!state_->accepting) return false;
+    const std::lock_guard lock(state_->mutex);
+    const auto& all = state_->places;
+    return std::all_of(all.begin(), all.end(), [](const auto& one) { return one.door->works(); });
+}
 
 std::size_t gateway::sessions() const noexcept { return state_->gate->size(); }
 
@@ -269,37 +278,61 @@ std::optional<tls_context::time_point> gateway::tls_expires() const {
     return first;
 }
 
-// On `strand`, or where `given_up` is nobody else's.
-asio::awaitable<void> gateway::state::drain(asio::any_io_executor strand, duration grace,
-                                            watchdog& given_up) {
-    constexpr duration longest = std::chrono::hours(24 * 365); // a time point of centuries would wrap around
-    const auto until = std::chrono::steady_clock::now() + std::min(grace, longest);
+// Where `given_up` belongs to.
+asio::awaitable<void> gateway::state::drain(std::chrono::steady_clock::time_point until, watchdog& given_up) {
     close_listeners();
     gate->drain();
-    co_await gate->wait_empty(strand, until, given_up);
+    co_await gate->wait_empty(until, given_up);
     if (given_up.error()) co_return;
     gate->stop(reason::draining);
     while (!gate->empty() && !given_up.error()) {
         constexpr auto ever = std::chrono::steady_clock::time_point::max();
-        co_await gate->wait_empty(strand, ever, given_up);
+        co_await gate->wait_empty(ever, given_up);
+    }
+}
+
+// Want of memory does not end a drain: it begins again.
+asio::awaitable<void> gateway::state::drain_anyhow(duration grace, watchdog& given_up) {
+    constexpr duration longest = std::chrono::hours(24 * 365); // a time point of centuries would wrap around
+    const auto until = std::chrono::steady_clock::now() + std::min(grace, longest);
+    for (int tries = 0;; ++tries) {
+        try {
+            co_await drain(until, given_up);
+            co_return;
+        } catch (const std::bad_alloc&) {
+            if (tries == most_tries) throw;
+        }
     }
 }
 
 asio::awaitable<void> gateway::drain(duration grace) {
     const auto kept = state_; // the gateway may be destroyed meanwhile
-    // A strand of its own, because whoever wakes the wait may do so from another thread.
-    const asio::any_io_executor strand = asio::make_strand(kept->executor);
     watchdog never;
-    co_await kept->drain(strand, grace, never);
+    co_await kept->drain_anyhow(grace, never);
 }
 
 // One `async_drain`, on a strand of its own.
 struct gateway::state::drain_operation {
     explicit drain_operation(std::shared_ptr<state> one)
-        : owner(std::move(one)), strand(asio::make_strand(owner->executor)) {}
+        : owner(std::move(one)), strand(sequence_on(owner->executor, false)) {}
 
-    static asio::awaitable<void> run(std::shared_ptr<drain_operation> self, duration grace) {
-        co_await self->owner->drain(self->strand, grace, self->given_up);
+    // It tells its end itself: Asio needs memory for it.
+    static asio::awaitable<void> run(std::shared_ptr<drain_operation> self, duration grace, drained done) {
+        error_code failed;
+        try {
+            co_await self->owner->drain_anyhow(grace, self->given_up);
+            if (self->given_up.error()) failed = asio::error::operation_aborted;
+        } catch (const std::exception&) {
+            failed = asio::error::no_memory; // nothing else can fail here
+        }
+        for (int tries = 0; tries < most_tries; ++tries) {
+            try {
+                done(failed);
+                co_return;
+            } catch (const std::bad_alloc&) {
+                // It takes memory to call the host's handler where that belongs.
+            }
+        }
     }
 
     const std::shared_ptr<state> owner;
@@ -315,12 +348,7 @@ void gateway::begin_drain(const std::shared_ptr<state>& one, duration grace, dra
         if (self) asio::post(self->strand, [self] { self->given_up.stop(reason::draining); });
     });
     one->close_listeners(); // at once; the rest begins on the strand
-    const auto ended = [mine, done = std::move(done)](std::exception_ptr failed) {
-        if (failed) done(asio::error::no_memory); // nothing else can fail here
-        else if (mine->given_up.error()) done(asio::error::operation_aborted);
-        else done({});
-    };
-    asio::co_spawn(mine->strand, state::drain_operation::run(mine, grace), ended);
+    asio::co_spawn(mine->strand, state::drain_operation::run(mine, grace, std::move(done)), [](std::exception_ptr) {});
 }
 
 asio::any_io_executor gateway::executor_of(const state& one) noexcept { return one.executor; }

@@ -5,16 +5,12 @@
 #include "policy/shortage.hpp"
 #include "policy/wait_queue.hpp"
 #include "reply.hpp"
+#include "sequence.hpp"
 
 #include "finpost/metrics.hpp"
 
-#include <boost/asio/as_tuple.hpp>
 #include <boost/asio/co_spawn.hpp>
-#include <boost/asio/io_context.hpp>
 #include <boost/asio/ip/v6_only.hpp>
-#include <boost/asio/post.hpp>
-#include <boost/asio/strand.hpp>
-#include <boost/asio/use_awaitable.hpp>
 #include <boost/system/system_error.hpp>
 
 #include <array>
@@ -86,14 +82,6 @@ void listen_on(tcp::acceptor& acceptor, const socket_address& address, bool shar
     }
 }
 
-// A strand of the very type fits into an `any_io_executor`; one around another `any_io_executor` is
-// allocated for every copy, several times an exchange.
-asio::any_io_executor strand_on(const asio::any_io_executor& executor) {
-    const auto* const plain = executor.target<asio::io_context::executor_type>();
-    if (plain == nullptr) return asio::make_strand(executor);
-    return asio::make_strand(*plain);
-}
-
 // What a session leaves behind when it ends: nothing, or a bug to report. It outlives the session's last step and
 // the client's permit, and keeps the context for both.
 struct report_end {
@@ -112,10 +100,20 @@ struct report_end {
 
 } // namespace
 
+// A completion handler whose memory is there beforehand.
+struct listener::step {
+    using allocator_type = operation_allocator<>;
+    allocator_type get_allocator() const noexcept { return allocator_type(self->memory_); }
+    void operator()(error_code) const noexcept { self->go_on(); }
+
+    const std::shared_ptr<listener> self; // const: what was moved from still finds its memory
+};
+
 listener::listener(const session_executors& on, std::shared_ptr<const session_context> context,
                    const socket_address& address)
-    : executor_(on.all.front()), one_thread_(on.one_thread_each), strand_(asio::make_strand(executor_)),
-      context_(std::move(context)), acceptor_(strand_), shortage_(std::make_shared<shortage>()),
+    : executor_(on.all.front()), one_thread_(on.one_thread_each),
+      strand_(sequence_on(executor_, one_thread_)), context_(std::move(context)),
+      acceptor_(strand_), pause_(std::make_shared<waiter>(strand_)), shortage_(std::make_shared<shortage>()),
       spare_(open_spare()) {
     const bool shared = on.all.size() > 1;
     if (shared) {
@@ -133,8 +131,9 @@ listener::listener(const session_executors& on, std::shared_ptr<const session_co
 listener::listener(shares, asio::any_io_executor executor, bool one_thread,
                    std::shared_ptr<const session_context> context, const socket_address& address,
                    std::shared_ptr<shortage> told)
-    : executor_(std::move(executor)), one_thread_(one_thread), strand_(asio::make_strand(executor_)),
-      context_(std::move(context)), acceptor_(strand_), shortage_(std::move(told)),
+    : executor_(std::move(executor)), one_thread_(one_thread),
+      strand_(sequence_on(executor_, one_thread_)), context_(std::move(context)),
+      acceptor_(strand_), pause_(std::make_shared<waiter>(strand_)), shortage_(std::move(told)),
       spare_(open_spare()) {
     bind(address, true);
 }
@@ -148,10 +147,8 @@ void listener::bind(const socket_address& address, bool shared) {
 
 void listener::start() {
     for (const auto& other : others_) other->start();
-    // The coroutine's `this` is kept alive by the completion handler.
-    asio::co_spawn(strand_, run(), [self = shared_from_this()](std::exception_ptr failed) {
-        report_end{self->context_}(failed);
-    });
+    may_bring_sessions_.emplace(context_->gate);
+    wait_for_client();
 }
 
 void listener::change(std::shared_ptr<const session_context> context) {
@@ -180,29 +177,44 @@ void listener::take_change() {
 
 void listener::close() noexcept {
     for (const auto& other : others_) other->close();
-    // Refuses new connections at once, from whatever thread this is; the rest happens on the strand.
+    closing_ = true;
+    // Refuses new connections at once, from whatever thread this is, and ends the wait for one.
     ::shutdown(acceptor_.native_handle(), SHUT_RD);
-    asio::post(strand_, [self = shared_from_this()] {
-        self->dog_.stop(reason::draining);
-        error_code ignored;
-        self->acceptor_.close(ignored);
-    });
+    pause_->wake();
+    const std::lock_guard lock(mutex_);
+    if (turn_) turn_->wake();
+}
+
+bool listener::works() const noexcept {
+    for (const auto& other : others_)
+        if (!other->works()) return false;
+    return !closing_ && !lost_;
 }
 
 // A permit is taken before a connection is accepted, but only once there is one to accept: a listener
 // that nobody talks to holds none back from the others.
-asio::awaitable<void> listener::run() {
-    const session_gate::hold may_bring_sessions(context_->gate);
-    const watchdog::guard cancel(dog_, [this] { error_code ec; acceptor_.cancel(ec); });
-    while (!dog_.error()) {
-        auto [ec] = co_await acceptor_.async_wait(tcp::acceptor::wait_read,
-                                                  asio::as_tuple(asio::use_awaitable));
-        const bool free = !dog_.error() && take_permits();
-        if (!free) co_await wait_for_permits();
-        if (!ec && !dog_.error()) accept_what_fits();
+void listener::go_on() noexcept {
+    leave_queue();
+    if (closing_) return end();
+    if (somebody_came_) {
+        while (!take_permits())
+            if (wait_for_permits()) return;
+        somebody_came_ = false;
+        accept_what_fits();
         permit_.reset();
         share_.reset();
-        co_await pause();
+        if (pause_until_ > watchdog::clock::now()) return wait_until(pause_until_);
+    }
+    wait_for_client();
+}
+
+// What the wait says, the accept says again.
+void listener::wait_for_client() noexcept {
+    somebody_came_ = true; // when it is over
+    try {
+        acceptor_.async_wait(tcp::acceptor::wait_read, step{shared_from_this()});
+    } catch (...) {
+        lost();
     }
 }
 
@@ -215,21 +227,63 @@ bool listener::take_permits() {
     return permit_ && (share_ || !context_->preambles);
 }
 
-asio::awaitable<void> listener::wait_for_permits() {
-    while (!dog_.error() && !take_permits()) {
-        const auto asked = context_; // another one may be in force when the wait is over
-        admission& lacking = permit_ ? asked->shares : asked->admits;
+// False when there is one now.
+bool listener::wait_for_permits() noexcept {
+    try {
+        admission& lacking = permit_ ? context_->shares : context_->admits;
         auto turn = lacking.join_unless_free(strand_);
-        if (!turn) continue;
-        co_await turn->wait(dog_);
-        lacking.leave(turn);
+        if (!turn) return false;
+        {
+            const std::lock_guard lock(mutex_);
+            turn_ = turn;
+            asked_ = context_; // other rules may be in force when the wait is over
+        }
+        if (closing_) turn->wake();
+        turn->async_wait(waiter::time_point::max(), step{shared_from_this()});
+    } catch (...) {
+        wait_until(watchdog::clock::now() + back_off);
+    }
+    return true;
+}
+
+void listener::leave_queue() noexcept {
+    std::shared_ptr<const session_context> asked;
+    std::shared_ptr<waiter> turn;
+    {
+        const std::lock_guard lock(mutex_);
+        turn.swap(turn_);
+        asked.swap(asked_);
+    }
+    if (turn) (permit_ ? asked->shares : asked->admits).leave(turn, closing_);
+}
+
+// Where there is no memory for a pause, there is none.
+void listener::wait_until(watchdog::clock::time_point when) noexcept {
+    try {
+        pause_->async_wait(when, step{shared_from_this()});
+    } catch (...) {
+        wait_for_client();
     }
 }
 
-asio::awaitable<void> listener::pause() {
-    if (pause_until_ <= watchdog::clock::now() || dog_.error()) co_return;
-    auto alarm_clock = std::make_shared<waiter>(strand_);
-    co_await alarm_clock->wait(dog_, pause_until_);
+void listener::end() noexcept {
+    permit_.reset();
+    share_.reset();
+    error_code ignored;
+    acceptor_.close(ignored);
+    may_bring_sessions_.reset();
+}
+
+// Its strand had no memory for the next wait.
+void listener::lost() noexcept {
+    lost_ = true;
+    end();
+    try {
+        const std::string address = to_string(address_);
+        context_->log(log_level::error, "listener lost", {{"address", address}, {"what", "no memory"}});
+    } catch (...) {
+        // It is not ready any more, which tells.
+    }
 }
 
 // Nothing may end the loop but `close`: a gateway that does not accept any more helps nobody.
@@ -258,7 +312,7 @@ void listener::accept_some() {
             take_change();
             const socket_address from(peer, size);
             if (!context_->filter.admits(from) && !is_proxy(from)) deny(std::move(fd), from);
-            else if (!start_session(std::move(fd), from)) return starve(ENOMEM);
+            else if (!start_session(arrival(std::move(fd), context_->counters), from)) return starve(ENOMEM);
         } else if (errno == EAGAIN) {
             return recover();
         } else if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM) {
@@ -346,24 +400,22 @@ void listener::deny(unique_fd fd, const socket_address& peer) const {
                   {{"peer", who}, {"reason", to_string(reason::denied)}});
 }
 
-// False when there were no resources for it: the connection is closed then, and counted as refused.
-bool listener::start_session(unique_fd fd, const socket_address& peer) noexcept {
-    context_->counters.accepted.add();
+// False when there was no memory for it: then it was reset, and counted as refused.
+bool listener::start_session(arrival came, const socket_address& peer) noexcept {
     try {
         std::optional<reason> refused;
         // A proxy stands for many: they are counted when it has said who they are.
         const bool proxied = is_proxy(peer);
         if (!proxied && !context_->admits.admit_source(*permit_, peer)) refused = reason::busy;
-        const socket_address local = wildcard_ ? bound_address(fd.get()) : address_;
-        accepted_client client(std::move(fd), peer, local, std::move(*permit_),
+        const socket_address local = wildcard_ ? bound_address(came.fd()) : address_;
+        accepted_client client(std::move(came), peer, local, std::move(*permit_),
                                context_->gate, refused);
         permit_.reset();
         if (context_->preambles) client.first = preamble_of(proxied);
-        const asio::any_io_executor strand = one_thread_ ? executor_ : strand_on(executor_);
+        const asio::any_io_executor strand = sequence_on(executor_, one_thread_);
         asio::co_spawn(strand, serve(context_, strand, std::move(client)), report_end{context_});
         return true;
     } catch (...) {
-        context_->counters.refused_for(reason::internal).add();
         return false;
     }
 }

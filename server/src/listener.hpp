@@ -1,10 +1,11 @@
 #pragma once
 
+#include "operation_memory.hpp"
+#include "policy/wait_queue.hpp"
 #include "session.hpp"
 
-#include <boost/asio/awaitable.hpp>
+#include <boost/asio/any_io_executor.hpp>
 #include <boost/asio/ip/tcp.hpp>
-#include <boost/asio/strand.hpp>
 
 #include <atomic>
 #include <memory>
@@ -25,6 +26,9 @@ struct session_executors {
 
 /// One address that clients connect to. It takes its permits before it accepts, so a flood waits in the
 /// kernel's backlog and costs nothing here.
+///
+/// Its waits follow each other by callbacks and not in a coroutine: they have memory of their own, so that nothing
+/// can end them but `close`.
 ///
 /// With several executors each has a socket of its own for the address, and the kernel spreads the
 /// clients (SO_REUSEPORT): a session stays with the event loop that accepted it.
@@ -47,6 +51,10 @@ public:
 
     const socket_address& address() const noexcept { return address_; }
 
+    /// Whether it accepts, or will when there are permits: false after `close`, and where it has ended for want of
+    /// memory that is not its own, which can happen on an executor of several threads. From any thread.
+    bool works() const noexcept;
+
     /// For `make_shared`: one of several that share `address`.
     struct shares {};
     listener(shares, boost::asio::any_io_executor executor, bool one_thread,
@@ -55,10 +63,15 @@ public:
 
 private:
     void bind(const socket_address& address, bool shared);
-    boost::asio::awaitable<void> run();
+    struct step;
+    void go_on() noexcept;
+    void wait_for_client() noexcept;
+    bool wait_for_permits() noexcept;
+    void leave_queue() noexcept;
+    void wait_until(watchdog::clock::time_point when) noexcept;
+    void end() noexcept;
+    void lost() noexcept;
     bool take_permits();
-    boost::asio::awaitable<void> wait_for_permits();
-    boost::asio::awaitable<void> pause();
     void take_change();
     void accept_what_fits() noexcept;
     void accept_some();
@@ -68,25 +81,32 @@ private:
     void recover();
     void refuse_at_once(unique_fd fd) const;
     void deny(unique_fd fd, const socket_address& peer) const;
-    bool start_session(unique_fd fd, const socket_address& peer) noexcept;
+    bool start_session(arrival came, const socket_address& peer) noexcept;
     bool is_proxy(const socket_address& peer) const noexcept;
     std::unique_ptr<preamble> preamble_of(bool proxied);
 
     boost::asio::any_io_executor executor_;
     const bool one_thread_; // runs it
-    boost::asio::strand<boost::asio::any_io_executor> strand_;
+    const boost::asio::any_io_executor strand_; // the executor itself where one thread runs it
     std::shared_ptr<const session_context> context_;
     boost::asio::ip::tcp::acceptor acceptor_;
     socket_address address_;
     bool wildcard_ = false;
     std::vector<std::shared_ptr<listener>> others_; // that share the address, for the other executors
-    watchdog dog_; // never expires: `close` stops it
+    operation_memory memory_; // of what it waits for, which is one thing at a time
+    std::optional<session_gate::hold> may_bring_sessions_;
+    const std::shared_ptr<waiter> pause_; // `close` wakes it
+    bool somebody_came_ = false; // and was not accepted yet
+    std::atomic<bool> closing_{false};
+    std::atomic<bool> lost_{false};
     std::optional<admission::permit> permit_;
     std::optional<admission::permit> share_; // of those in their preamble, where there are any
     watchdog::clock::time_point pause_until_{};
     std::atomic<bool> changed_{false}; // `next_` is to take the place of `context_`
-    std::mutex mutex_;
-    std::shared_ptr<const session_context> next_; // under the mutex
+    std::mutex mutex_; // of the next three
+    std::shared_ptr<const session_context> next_;
+    std::shared_ptr<waiter> turn_; // its place in the queue for a permit ...
+    std::shared_ptr<const session_context> asked_; // ... of these
     std::shared_ptr<shortage> shortage_; // one for all that share the address
     unique_fd spare_; // given up for a moment to refuse a client when descriptors are short
 };

@@ -33,6 +33,21 @@ std::size_t largest_beside(const gateway_config& limits, std::uint64_t most) noe
         std::clamp<std::uint64_t>(spare / limits.max_connections, first_read, 64 << 10));
 }
 
+// What was received to its end needs no more memory.
+class leaves_line {
+public:
+    explicit leaves_line(upload& coming) : coming_(coming) {}
+    ~leaves_line() {
+        if (!stays_) coming_.place.reset();
+    }
+    leaves_line(const leaves_line&) = delete;
+    void not_yet() noexcept { stays_ = true; }
+
+private:
+    upload& coming_;
+    bool stays_ = false;
+};
+
 // Until there is room. The line has to move within `receive_idle`, the whole has to be over by `until`.
 asio::awaitable<error_code> wait_in_line(upload& coming, std::size_t wanted, duration idle,
                                          watchdog::clock::time_point until, watchdog& dog) {
@@ -74,9 +89,11 @@ asio::awaitable<error_code> receive(client_socket& socket, upload& coming,
     const bool streams = limits.stream_above && *limits.stream_above < limits.max_payload;
     const std::uint64_t in_memory =
         streams ? limits.max_payload : std::min(limits.max_payload, coming.spills.above());
-    const std::uint64_t most = streams ? *limits.stream_above + largest_read : in_memory + 1;
+    const std::uint64_t most =
+        streams ? *limits.stream_above + largest_read + stream_buffers : in_memory + 1;
     const std::size_t beside = largest_beside(limits, most);
-    buffer_share place(coming.budget, into, most);
+    buffer_share& place = coming.place.emplace(coming.budget, into, most);
+    leaves_line over(coming);
     const watchdog::guard cancel(dog, [&socket] { socket.cancel(); });
     dog.watch(limits.receive_idle, limits.receive_total, reason::receive_timeout);
     for (;;) {
@@ -114,7 +131,11 @@ asio::awaitable<error_code> receive(client_socket& socket, upload& coming,
             if (limits.stream_above && into.size() > *limits.stream_above && may_stream(coming, limits)) {
                 // Its end may be there already, and then its length is known. Of one that was cut there is no stream.
                 const error_code next = socket.peek().error();
-                if (!next || next == asio::error::would_block) co_return error_code(asio::error::in_progress);
+                if (!next || next == asio::error::would_block) {
+                    if (!place.joined()) place.join();
+                    over.not_yet();
+                    co_return error_code(asio::error::in_progress);
+                }
                 if (next != asio::error::eof) co_return next;
             }
             // Try first, wait second; but a client that sends without a pause must not keep the thread.

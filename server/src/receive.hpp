@@ -1,5 +1,6 @@
 #pragma once
 
+#include "policy/buffer_budget.hpp"
 #include "policy/foreign.hpp"
 
 #include "finpost/base64.hpp"
@@ -17,7 +18,6 @@
 
 namespace finpost {
 
-class buffer_budget;
 class client_socket;
 class spilling;
 class tally;
@@ -38,8 +38,9 @@ public:
         return !answered || first.is_whole();
     }
 
-    upload(payload& into, tally& so_far, buffer_budget& memory, const spilling& files)
-        : bytes(into), received(so_far), budget(memory), spills(files) {}
+    upload(payload& into, tally& so_far, buffer_budget& memory, const spilling& files,
+           std::optional<buffer_share>& in_line)
+        : bytes(into), received(so_far), budget(memory), spills(files), place(in_line) {}
 
     payload& bytes;
     tally& received; // before decoding
@@ -48,6 +49,7 @@ public:
     const spilling& spills;
     foreign_bytes first;
     std::optional<base64::decode_error> fault; // of a payload that was decoded on its way to a file
+    std::optional<buffer_share>& place; // of what goes on as a stream: in the line, until that has its buffers
 };
 
 /// Accumulates what the client sends until its EOF: in memory, and decoded in a file when `upload::spills` says so.

@@ -21,6 +21,7 @@
 #include <cerrno>
 #include <chrono>
 #include <exception>
+#include <new>
 #include <span>
 
 namespace asio = boost::asio;
@@ -45,12 +46,23 @@ asio::awaitable<void> serve(std::shared_ptr<const session_context> context,
     co_await one.run();
 }
 
+arrival::arrival(unique_fd descriptor, metrics& counters) noexcept
+    : fd_(std::move(descriptor)), counters_(&counters) {
+    counters_->accepted.add();
+}
+
+arrival::~arrival() {
+    if (counters_ == nullptr) return;
+    counters_->refused_for(reason::internal).add();
+}
+
 session::session(const session_context& context, asio::any_io_executor strand,
                  accepted_client& client)
     : context_(context), client_(client), dog_(&context.gate),
-      socket_(strand, client_.fd.release(), client_.v6), id_(request_id::generate()),
+      socket_(strand, client_.v6), id_(request_id::generate()),
       payload_(&context.budget), answer_(reason::internal), received_at_(client_.at),
       answered_at_(client_.at), pass_(context.gate, strand, *this) {
+    socket_.take(client_.came.hand_over());
     client_.announced.release();
     mute_ = client_.first && client_.first->tls;
     sampled_ = id_.sampled(context_.config.trace_sampled);
@@ -62,15 +74,16 @@ session::~session() {
     // the counters, finds every buffer given back.
     payload_ = payload();
     answer_ = reply(reason::internal);
+    place_.reset();
 }
 
 asio::awaitable<void> session::run() {
     if (admitted() && client_.first) co_await introduce();
     if (undecided()) {
-        upload coming(payload_, received_, context_.budget, context_.spills);
+        upload coming(payload_, received_, context_.budget, context_.spills, place_);
         error_code ended = co_await receive(socket_, coming, context_.config, dog_);
         if (ended == asio::error::in_progress) tell_of_stranger(coming.first);
-        if (ended == asio::error::in_progress) co_await stream(coming.paused);
+        if (ended == asio::error::in_progress) co_await stream(coming);
         else received(ended, coming);
     }
     decode();
@@ -274,11 +287,12 @@ void session::handler_failed() {
 }
 
 // All steps from here to the reply at once, for a payload that does not end soon.
-asio::awaitable<void> session::stream(watchdog::clock::duration paused) {
+asio::awaitable<void> session::stream(upload& begun) {
     enter(session_stage::stream);
-    client_stream::beginning start(std::move(payload_), received_at_, paused, [this] { payload_ended(); });
+    client_stream::beginning start(std::move(payload_), received_at_, begun.paused, [this] { payload_ended(); });
+    start.place = &*begun.place;
     client_stream both(socket_, received_, written_, context_.config, dog_, std::move(start));
-    request asked(payload(&context_.budget), client_.peer, client_.local, id_, dog_, sampled_,
+    request asked(payload(&*begun.place), client_.peer, client_.local, id_, dog_, sampled_,
                   std::move(tls_peer_name_), true);
     asked.spills(&context_.spills);
     try {
@@ -490,11 +504,15 @@ void session::enter(session_stage stage) noexcept {
 }
 
 void session::watch_for_reset() {
-    socket_.when_reset([this] {
-        note_reset();
-        const bool cancels = context_.config.on_client_reset == client_reset_policy::cancel;
-        if (cancels) dog_.stop(reason::internal);
-    });
+    try {
+        socket_.when_reset([this] {
+            note_reset();
+            const bool cancels = context_.config.on_client_reset == client_reset_policy::cancel;
+            if (cancels) dog_.stop(reason::internal);
+        });
+    } catch (const std::bad_alloc&) {
+        // Then the write tells.
+    }
 }
 
 void session::note_reset() noexcept {

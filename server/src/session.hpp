@@ -2,6 +2,7 @@
 
 #include "client_socket.hpp"
 #include "policy/admission.hpp"
+#include "policy/buffer_budget.hpp"
 #include "preamble.hpp"
 #include "session_gate.hpp"
 #include "tally.hpp"
@@ -26,7 +27,6 @@
 namespace finpost {
 
 class address_filter;
-class buffer_budget;
 class client_stream;
 class foreign_bytes;
 class seldom;
@@ -53,16 +53,38 @@ struct session_context {
     seldom& foreign_told; // that payloads of strangers are forwarded
 };
 
+/// A connection that was accepted, and counted so. Whatever becomes of it on its way to a session, it has an end
+/// that is counted as well: unless a session answers for it, it is reset (the listening socket sees to that), and
+/// refused as `internal`.
+class arrival {
+public:
+    arrival(unique_fd descriptor, metrics& counters) noexcept;
+    arrival(arrival&& other) noexcept
+        : fd_(std::move(other.fd_)), counters_(std::exchange(other.counters_, nullptr)) {}
+    ~arrival();
+
+    int fd() const noexcept { return fd_.get(); }
+    /// Descriptor and end are somebody else's now.
+    int hand_over() noexcept {
+        counters_ = nullptr;
+        return fd_.release();
+    }
+
+private:
+    unique_fd fd_;
+    metrics* counters_;
+};
+
 /// One client's connection as the listener hands it over.
 class accepted_client {
 public:
-    accepted_client(unique_fd descriptor, socket_address peer_address, socket_address local_address,
+    accepted_client(arrival connection, socket_address peer_address, socket_address local_address,
                     admission::permit held, session_gate& gate, std::optional<reason> refused)
-        : fd(std::move(descriptor)), v6(peer_address.is_v6()), peer(peer_address),
+        : came(std::move(connection)), v6(peer_address.is_v6()), peer(peer_address),
           local(local_address), permit(std::move(held)), announced(gate), refusal(refused),
           at(watchdog::clock::now()) {}
 
-    unique_fd fd; // until a session takes it over
+    arrival came; // until there is a session
     bool v6;      // the socket
     socket_address peer;
     socket_address local;
@@ -98,7 +120,7 @@ private:
     void refuse_text(const base64::decode_error& fault);
     boost::asio::awaitable<void> handle();
     void handler_failed();
-    boost::asio::awaitable<void> stream(watchdog::clock::duration paused);
+    boost::asio::awaitable<void> stream(upload& begun);
     void payload_ended();
     void streamed(const client_stream& both);
     reason why_stopped() const noexcept;
@@ -135,6 +157,7 @@ private:
     watchdog dog_;
     client_socket socket_;
     request_id id_;
+    std::optional<buffer_share> place_; // in the line for memory; a stream's buffers were taken by way of it
     payload payload_;
     reply answer_;
     outcome outcome_ = outcome::none;

@@ -1,5 +1,6 @@
 #pragma once
 
+#include "operation_memory.hpp"
 #include "policy/wait_queue.hpp"
 
 #include "finpost/error.hpp"
@@ -9,11 +10,9 @@
 #include <boost/asio/any_io_executor.hpp>
 #include <boost/asio/awaitable.hpp>
 #include <boost/asio/steady_timer.hpp>
-#include <boost/asio/strand.hpp>
 
 #include <atomic>
 #include <cstddef>
-#include <functional>
 #include <memory>
 #include <mutex>
 #include <utility>
@@ -40,6 +39,8 @@ protected:
 ///
 /// The timer sleeps until the nearest limit of any session, so a session that begins and ends in time
 /// costs no timer operation; it looks at all of them when it wakes, and the more there are the less often.
+///
+/// What is due for a session and cannot be told to it, for want of memory, is told at the next look, which is soon.
 class session_gate : public watchdog::alarm, public std::enable_shared_from_this<session_gate> {
     struct slot;
 
@@ -102,30 +103,33 @@ public:
     bool stopped() const;
 
     /// Waits until no session is left, the time has come, `stop` is called, or it is `given_up`, which
-    /// belongs to the strand.
-    boost::asio::awaitable<void> wait_empty(boost::asio::any_io_executor strand,
-                                            std::chrono::steady_clock::time_point until,
-                                            watchdog& given_up);
+    /// belongs to the coroutine's executor.
+    boost::asio::awaitable<void> wait_empty(std::chrono::steady_clock::time_point until, watchdog& given_up);
 
     void look_earlier(watchdog::clock::time_point when) override;
 
 private:
     using clock = watchdog::clock;
-    void for_each(const std::function<void(gated&)>& call);
+    enum class told : unsigned char { nothing, drain, stop };
+    struct timer_handler;
     bool empty_locked() const noexcept { return slots_.empty() && holds_ == 0; }
-    void left();
+    void left() noexcept;
     void arm(clock::time_point when);
-    void look();
-    void rest();
+    void wait();
+    void woken() noexcept;
+    void look() noexcept;
+    clock::time_point tell_who_is_due(clock::time_point now);
 
-    boost::asio::strand<boost::asio::any_io_executor> strand_;
+    mutable std::mutex mutex_; // of all that follows
+    const std::shared_ptr<operation_memory> memory_; // of the timer's wait
     boost::asio::steady_timer timer_;
-    mutable std::mutex mutex_;
+    bool waiting_ = false; // the timer's handler is still to come
     std::vector<std::shared_ptr<slot>> slots_;
     std::size_t holds_ = 0;
     wait_queue emptied_;
     bool draining_ = false;
     bool stopped_ = false;
+    reason stopped_why_ = reason::draining;
 };
 
 } // namespace finpost

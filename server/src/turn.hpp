@@ -5,6 +5,7 @@
 #include <boost/asio/awaitable.hpp>
 
 #include <cstddef>
+#include <tuple>
 
 namespace finpost {
 
@@ -21,7 +22,10 @@ constexpr std::size_t takes_turns_above = 64 << 10;
 /// else had one in this pass. Not cancelled: the line moves whatever happens, so look at the watchdog afterwards.
 boost::asio::awaitable<void> next_turn();
 
-/// The same for an upload, whose client is not late for as long as it is us who do not read: `idle` begins again
+/// For whoever waits and has what it waits for: others come first, nothing is waited for.
+boost::asio::awaitable<std::tuple<error_code>> soon();
+
+/// The same as `next_turn()` for an upload, whose client is not late for as long as it is us who do not read: `idle` begins again
 /// afterwards, and the whole ends at `until`. Nothing happens when the watchdog has said why it ends already.
 boost::asio::awaitable<void> next_turn(watchdog& dog, watchdog::span idle, watchdog::clock::time_point until);
 

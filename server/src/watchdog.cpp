@@ -34,7 +34,7 @@ void watchdog::remind(clock::time_point when, std::function<void()> call) {
 void watchdog::expire(clock::time_point now) {
     if (remind_at_ <= now) {
         remind_at_ = clock::time_point::max();
-        if (const auto call = std::exchange(remind_, nullptr)) call();
+        if (const auto call = std::exchange(remind_, nullptr)) call(); // does not throw
     }
     if (!error_ && limit_.due(now)) return end(on_expiry_);
     // Something moved between the alarm's look and this call, or there is another time to wait for. The

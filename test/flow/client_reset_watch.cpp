@@ -24,7 +24,8 @@ struct connected {
         std::array<int, 2> fds{};
         constexpr int type = SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC;
         BOOST_REQUIRE(::socketpair(AF_UNIX, type, 0, fds.data()) == 0);
-        near = std::make_unique<client_socket>(asio::make_strand(io), fds[0], false);
+        near = std::make_unique<client_socket>(asio::make_strand(io), false);
+        near->take(fds[0]);
         far = fds[1];
     }
     ~connected() { hang_up(); }

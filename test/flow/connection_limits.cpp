@@ -61,6 +61,27 @@ BOOST_AUTO_TEST_CASE(everybody_finishes_although_the_buffers_hold_only_a_few) {
     BOOST_TEST(upstream.count() == payloads.size());
 }
 
+// Each held a part, and waited for the rest, which the others held.
+BOOST_AUTO_TEST_CASE(replies_that_fill_the_buffers_together_all_come) {
+    config.spill_above = 0;
+    config.max_buffered = 16 << 20;
+    const std::string body = some_bytes(3 << 20);
+    upstream.by_default([&](scripted_upstream::conversation& talk) {
+        talk.read_body();
+        talk.wait_for_gate(); // all of them at the same time
+        talk.send("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n");
+        for (std::size_t at = 0; at < body.size(); at += 64 << 10)
+            talk.send("10000\r\n" + body.substr(at, 64 << 10) + "\r\n");
+        talk.send("0\r\n\r\n");
+    });
+    start();
+    const std::vector<std::string> payloads(12, "a question");
+    auto replies = std::async(std::launch::async, [&] { return exchange_all(address(), payloads, 12); });
+    BOOST_TEST(upstream.wait_for_requests(12));
+    upstream.open_gate();
+    for (const auto& got : replies.get()) BOOST_TEST((got.bytes == body));
+}
+
 BOOST_AUTO_TEST_CASE(whoever_finds_no_room_in_time_is_refused) {
     config.max_payload = config.max_buffered = 1 << 20;
     config.receive_idle = 1s;

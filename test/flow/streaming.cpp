@@ -170,6 +170,17 @@ BOOST_AUTO_TEST_CASE(base64_is_taken_off_and_put_on_piece_by_piece) {
     }
 }
 
+// What they held was what the others waited for.
+BOOST_AUTO_TEST_CASE(streams_that_do_not_fit_together_come_one_after_the_other) {
+    config.stream_above = 64 << 10;
+    config.max_buffered = 2 << 20;
+    upstream.by_default(scripted_upstream::raw(response(200, "done")));
+    start();
+    const std::vector<std::string> payloads(60, some_bytes(300'000));
+    for (const auto& got : exchange_all(address(), payloads, 60)) BOOST_TEST(got.bytes == "done");
+    BOOST_TEST(refused(reason::busy) == 0u);
+}
+
 BOOST_AUTO_TEST_CASE(what_has_begun_waits_for_no_memory) {
     // All of it is in the buffers of these when their replies come.
     config.encode = codec::base64;

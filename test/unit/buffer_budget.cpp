@@ -48,6 +48,22 @@ BOOST_AUTO_TEST_CASE(payloads_hold_what_they_took) {
     BOOST_TEST(used.value() == 0);
 }
 
+BOOST_AUTO_TEST_CASE(a_little_beyond_the_limit_is_counted_and_comes_back) {
+    gauge used;
+    finpost::buffer_budget budget(10'000, used);
+    BOOST_TEST(budget.try_take(10'000));
+    {
+        payload bytes(&budget);
+        BOOST_TEST(!bytes.reserve(2'000));
+        budget.overdraw(bytes, 2'000);
+        BOOST_TEST(bytes.room().size() >= 2'000u);
+        BOOST_TEST(used.value() == 10'000 + static_cast<std::int64_t>(bytes.capacity()));
+        BOOST_TEST(!bytes.reserve(8'000)); // and no further
+    }
+    BOOST_TEST(used.value() == 10'000);
+    budget.give_back(10'000);
+}
+
 // In all of what follows: a budget of 800 bytes of which payloads of 300 grow in a line, so an eighth is 100.
 namespace {
 
@@ -133,6 +149,24 @@ BOOST_FIXTURE_TEST_CASE(who_gives_up_wakes_the_next, line) {
     }
     budget.give_back(300);
     first.gives_back();
+}
+
+BOOST_FIXTURE_TEST_CASE(what_was_taken_in_the_line_is_given_back_when_it_was_left, line) {
+    payload one(&budget), two(&budget);
+    {
+        buffer_share place(budget, one, 300, &two);
+        place.join();
+        BOOST_TEST(one.budget() == &place);
+        BOOST_TEST(two.budget() == &place);
+        payload third(&place);
+        BOOST_TEST(place.try_take(50));
+        place.leave();
+        BOOST_TEST(one.budget() == &budget);
+        BOOST_TEST(two.budget() == &budget);
+        BOOST_TEST(place.try_take(10)); // as from the budget itself
+        place.give_back(60);
+    }
+    BOOST_TEST(used.value() == 0);
 }
 
 BOOST_FIXTURE_TEST_CASE(a_line_that_moves_can_be_told_from_one_that_stands, line) {

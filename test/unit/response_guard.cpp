@@ -5,6 +5,7 @@
 #include "upstream/content_codings.hpp"
 
 #include "finpost/config.hpp"
+#include "finpost/metrics.hpp"
 
 #include <boost/test/unit_test.hpp>
 
@@ -512,6 +513,63 @@ BOOST_AUTO_TEST_CASE(says_how_much_lies_behind_and_whether_there_is_a_body) {
     BOOST_TEST((seen(line + "Content-Length: 0\r\n\r\n") == std::make_pair(std::size_t{0}, true)));
     BOOST_TEST((seen(chunked + "0\r\n\r\nx") == std::make_pair(std::size_t{1}, true)));
     BOOST_TEST((seen(chunked + "1\r\nx\r\n0\r\n\r\n") == std::make_pair(std::size_t{0}, false)));
+}
+
+BOOST_AUTO_TEST_CASE(a_head_and_what_goes_to_a_file_wait_for_no_memory) {
+    finpost::test::temporary_folder folder;
+    gateway_config config;
+    config.spill_dir = folder.path();
+    limited disk;
+    const finpost::spilling files(config, disk, logger());
+    gauge used;
+    buffer_budget none(100'000, used);
+    BOOST_TEST(none.try_take(100'000));
+    const std::string body(50'000, 'b');
+    const std::string head = "HTTP/1.1 200 OK\r\nContent-Length: 50000\r\n\r\n";
+    {
+        transcript seen(1 << 20, &files, &none);
+        seen.feed(head).feed(body, 1000);
+        BOOST_TEST((seen.now == state::complete));
+        const payload got = seen.guard.take_body();
+        BOOST_TEST(got.spilled());
+        BOOST_TEST((got.text() == body));
+    }
+    BOOST_TEST(used.value() == 100'000);
+    none.give_back(100'000);
+}
+
+BOOST_AUTO_TEST_CASE(replies_that_stay_in_memory_grow_in_the_line) {
+    gauge used;
+    buffer_budget all(4 << 20, used); // one of the largest, and an eighth for what is small
+    const std::string head = "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n";
+    const std::string chunk = "f00\r\n" + std::string(0xf00, 'c') + "\r\n"; // less than is read at once
+    const std::uint64_t largest = 2 << 20;
+    {
+        transcript first(largest, nullptr, &all), second(largest, nullptr, &all);
+        for (transcript* one : {&first, &second}) {
+            one->feed(head);
+            while (one->guard.taken() < 80'000) one->feed(chunk);
+        }
+        const auto grow = [&](transcript& one) {
+            if (!one.guard.buffer().room().empty() || one.guard.make_room()) return one.feed(chunk), true;
+            return false;
+        };
+        std::size_t chunks = 0;
+        while (chunks < 400 && second.guard.make_room()) {
+            second.feed(chunk);
+            ++chunks;
+        }
+        BOOST_TEST(chunks < 400u); // what the first may still need is kept free
+        for (int i = 0; i < 450; ++i) BOOST_TEST_REQUIRE(grow(first));
+        first.feed("0\r\n\r\n");
+        BOOST_TEST((first.now == state::complete));
+        first.guard.take_body();
+        for (int i = 0; i < 100; ++i) BOOST_TEST_REQUIRE(grow(second));
+        second.feed("0\r\n\r\n");
+        BOOST_TEST((second.now == state::complete));
+        BOOST_TEST(second.guard.take_body().budget() == &all);
+    }
+    BOOST_TEST(used.value() == 0);
 }
 
 BOOST_AUTO_TEST_SUITE_END()

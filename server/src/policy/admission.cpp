@@ -47,9 +47,9 @@ std::shared_ptr<waiter> admission::join_unless_free(boost::asio::any_io_executor
     return waiting_.join(std::move(executor));
 }
 
-void admission::leave(const std::shared_ptr<waiter>& turn) {
+void admission::leave(const std::shared_ptr<waiter>& turn, bool gave_up) noexcept {
     const std::lock_guard lock(mutex_);
-    waiting_.leave(turn);
+    if (!waiting_.leave(turn) && gave_up) waiting_.wake_one();
 }
 
 bool admission::admit_source(permit& held, const socket_address& peer) {
@@ -60,7 +60,7 @@ bool admission::admit_source(permit& held, const socket_address& peer) {
     std::size_t& count = sources_[source];
     if (count >= most) return false;
     ++count;
-    held.source_ = std::move(source);
+    held.source_ = std::move(source); // takes no memory: who is counted is forgotten again
     return true;
 }
 
@@ -70,7 +70,7 @@ admission::accept_at(token_bucket::clock::time_point now) {
     return rate_.take(now);
 }
 
-void admission::release(const std::optional<std::string>& source) {
+void admission::release(const std::optional<std::string>& source) noexcept {
     const std::lock_guard lock(mutex_);
     --held_;
     if (source) forget(*source);

@@ -70,7 +70,8 @@ public:
     std::optional<permit> try_admit();
     /// A place in the queue for one, unless one has become free meanwhile (null then).
     std::shared_ptr<waiter> join_unless_free(boost::asio::any_io_executor executor);
-    void leave(const std::shared_ptr<waiter>& turn);
+    /// Gives the place up. Who has been woken and takes no permit (`gave_up`) passes the wake on.
+    void leave(const std::shared_ptr<waiter>& turn, bool gave_up) noexcept;
 
     /// Books the permit on an address; false when that address holds as many as it may.
     bool admit_source(permit& held, const socket_address& peer);
@@ -81,7 +82,7 @@ public:
 private:
     void release_source(std::optional<std::string>& source) noexcept;
     void forget(const std::string& source) noexcept;
-    void release(const std::optional<std::string>& source);
+    void release(const std::optional<std::string>& source) noexcept;
 
     std::atomic<std::size_t> max_per_source_;
     std::mutex mutex_;

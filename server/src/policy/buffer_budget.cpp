@@ -53,6 +53,39 @@ void buffer_budget::on_release(std::function<void()> wake) {
     awaited_ = true;
 }
 
+namespace {
+
+// Takes what it is asked for.
+class beyond_the_limit final : public byte_budget {
+public:
+    beyond_the_limit(byte_budget& all, gauge& used) : all_(all), used_(used) {}
+    bool try_take(std::size_t n) noexcept override {
+        used_.add(static_cast<std::int64_t>(n));
+        return true;
+    }
+    void give_back(std::size_t n) noexcept override { all_.give_back(n); }
+
+private:
+    byte_budget& all_;
+    gauge& used_;
+};
+
+} // namespace
+
+void buffer_budget::overdraw(payload& bytes, std::size_t n) {
+    if (bytes.reserve(n)) return;
+    byte_budget* const door = bytes.budget();
+    beyond_the_limit any(*this, used_);
+    bytes.budget(&any);
+    try {
+        bytes.reserve(n);
+    } catch (...) {
+        bytes.budget(door);
+        throw;
+    }
+    bytes.budget(door);
+}
+
 // What the first in line may still need.
 std::int64_t buffer_budget::reserved() const noexcept {
     if (line_.empty()) return 0;
@@ -100,12 +133,17 @@ void buffer_share::join() {
     joined_ = true;
     held_ = static_cast<std::int64_t>(bytes_.capacity());
     bytes_.budget(this);
+    if (more_ != nullptr) {
+        held_ += static_cast<std::int64_t>(more_->capacity());
+        more_->budget(this);
+    }
     all_.line_changed();
 }
 
 void buffer_share::leave() noexcept {
     if (!joined_) return;
     bytes_.budget(&all_);
+    if (more_ != nullptr) more_->budget(&all_);
     joined_ = false;
     {
         const std::lock_guard lock(all_.line_mutex_);
@@ -123,6 +161,7 @@ void buffer_share::forget_wake() noexcept {
 }
 
 bool buffer_share::try_take(std::size_t n) noexcept {
+    if (!joined_) return all_.try_take(n);
     {
         const std::lock_guard lock(all_.line_mutex_);
         wanted_ = static_cast<std::int64_t>(n);
@@ -139,7 +178,7 @@ bool buffer_share::try_take(std::size_t n) noexcept {
 }
 
 void buffer_share::give_back(std::size_t n) noexcept {
-    {
+    if (joined_) {
         const std::lock_guard lock(all_.line_mutex_);
         held_ -= static_cast<std::int64_t>(n);
         all_.line_changed();
@@ -148,6 +187,7 @@ void buffer_share::give_back(std::size_t n) noexcept {
 }
 
 void buffer_share::on_release(std::function<void()> wake) {
+    if (!joined_) return all_.on_release(std::move(wake));
     const std::lock_guard lock(all_.line_mutex_);
     forget_wake();
     wake_ = std::move(wake);

@@ -23,7 +23,8 @@ class watchdog;
 /// Partial payloads cannot be given back, so left alone they could fill the budget and wait for each other.
 /// Therefore large ones grow in a line (`buffer_share`), and what the first in line may still need is kept
 /// free from everyone else: it can always be finished, then the next is the first. An eighth is kept
-/// free from the others in line, for small exchanges, which pass beside it.
+/// free from the others in line, for small exchanges, which pass beside it. Replies that are kept in memory grow
+/// in the same line, and so does a stream until it has its buffers.
 class buffer_budget : public byte_budget {
 public:
     buffer_budget(std::uint64_t limit, gauge& used)
@@ -39,6 +40,12 @@ public:
     /// Grows whenever bytes are given back or the first in line takes some: while it does, who waits gets
     /// nearer to its turn.
     std::uint64_t moves() const noexcept { return moves_.load(std::memory_order_relaxed); }
+
+    std::uint64_t limit() const noexcept { return static_cast<std::uint64_t>(limit_.load()); }
+
+    /// Makes room for the few bytes that an exchange needs to give back the many that it has: counted, and beyond
+    /// the limit where there is no other way.
+    void overdraw(payload& bytes, std::size_t n);
 
 private:
     friend class buffer_share;
@@ -62,21 +69,25 @@ private:
     std::list<buffer_share*> line_;
 };
 
+/// What a stream takes before it begins, for both directions.
+constexpr std::size_t stream_buffers = 256 << 10;
+
 /// A partial payload's door to the budget and, from `join` on, its place in the line. It lives as long as the
 /// payload grows; then the payload is back at the budget's own door. Belongs to its exchange's executor.
 class buffer_share final : public byte_budget {
 public:
-    /// For `bytes`, which may need `most` bytes in the end.
-    buffer_share(buffer_budget& all, payload& bytes, std::uint64_t most) noexcept
-        : all_(all), bytes_(bytes), most_(static_cast<std::int64_t>(most)) {}
+    /// For `bytes`, which may need `most` bytes in the end, with what is in `more`, if anything is.
+    buffer_share(buffer_budget& all, payload& bytes, std::uint64_t most, payload* more = nullptr) noexcept
+        : all_(all), bytes_(bytes), more_(more), most_(static_cast<std::int64_t>(most)) {}
     ~buffer_share() { leave(); }
     buffer_share(const buffer_share&) = delete;
     buffer_share& operator=(const buffer_share&) = delete;
 
     void join();
+    /// From now on this is but another way to the budget.
     void leave() noexcept;
     bool joined() const noexcept { return joined_; }
-    const buffer_budget& budget() const noexcept { return all_; }
+    buffer_budget& budget() const noexcept { return all_; }
 
     bool try_take(std::size_t n) noexcept override;
     void give_back(std::size_t n) noexcept override;
@@ -88,6 +99,7 @@ private:
 
     buffer_budget& all_;
     payload& bytes_;
+    payload* const more_;
     const std::int64_t most_;
     std::int64_t held_ = 0;
     std::int64_t wanted_ = 0; // what was refused last

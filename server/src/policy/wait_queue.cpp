@@ -1,10 +1,8 @@
 #include "policy/wait_queue.hpp"
 
-#include "finpost/watchdog.hpp"
+#include "as_outcome.hpp"
 
-#include <boost/asio/as_tuple.hpp>
-#include <boost/asio/post.hpp>
-#include <boost/asio/use_awaitable.hpp>
+#include "finpost/watchdog.hpp"
 
 #include <algorithm>
 
@@ -14,21 +12,25 @@ namespace finpost {
 
 waiter::waiter(asio::any_io_executor executor) : timer_(std::move(executor)) {}
 
-void waiter::wake() {
-    // The flag and the timer belong to the executor; the post keeps the waiter alive until then.
-    asio::post(timer_.get_executor(), [self = shared_from_this()] {
-        self->woken_ = true;
-        self->timer_.cancel();
-    });
+void waiter::wake() noexcept {
+    const std::lock_guard lock(mutex_);
+    woken_ = true;
+    timer_.cancel();
 }
 
-asio::awaitable<void> waiter::wait(watchdog& dog, std::chrono::steady_clock::time_point until) {
-    watchdog::guard cancel(dog, [this] { timer_.cancel(); });
-    timer_.expires_at(until);
-    if (!woken_ && !dog.error()) {
-        auto [ec] = co_await timer_.async_wait(asio::as_tuple(asio::use_awaitable));
-        static_cast<void>(ec);
-    }
+void waiter::interrupt() noexcept {
+    const std::lock_guard lock(mutex_);
+    timer_.cancel();
+}
+
+asio::awaitable<void> waiter::wait(watchdog& dog, time_point until) {
+    const watchdog::guard cancel(dog, [this] { interrupt(); });
+    if (woken_ || dog.error()) co_return;
+    const auto begin = [this, until](auto&& handler) {
+        async_wait(until, std::forward<decltype(handler)>(handler));
+    };
+    auto [ec] = co_await asio::async_initiate<const as_held_outcome_t, void(error_code)>(begin, as_held_outcome);
+    static_cast<void>(ec);
 }
 
 std::shared_ptr<waiter> wait_queue::join(asio::any_io_executor executor) {
@@ -42,13 +44,13 @@ bool wait_queue::leave(const std::shared_ptr<waiter>& who) {
     return true;
 }
 
-void wait_queue::wake_one() {
+void wait_queue::wake_one() noexcept {
     if (waiting_.empty()) return;
     waiting_.front()->wake();
     waiting_.pop_front();
 }
 
-void wait_queue::wake_all() {
+void wait_queue::wake_all() noexcept {
     while (!waiting_.empty()) wake_one();
 }
 

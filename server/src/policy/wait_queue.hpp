@@ -6,8 +6,12 @@
 #include <boost/asio/awaitable.hpp>
 #include <boost/asio/steady_timer.hpp>
 
+#include <atomic>
+#include <chrono>
 #include <deque>
 #include <memory>
+#include <mutex>
+#include <utility>
 
 namespace finpost {
 
@@ -15,25 +19,35 @@ class watchdog;
 
 /// Something a coroutine waits for that another thread makes happen. Held by shared_ptr: whoever wakes
 /// it may do so after the waiting has been given up.
-class waiter : public std::enable_shared_from_this<waiter> {
+class waiter {
 public:
-    /// `executor` is the waiting coroutine's, and a strand when several threads run it.
+    using time_point = std::chrono::steady_clock::time_point;
+
+    /// `executor` is where it is waited for.
     explicit waiter(boost::asio::any_io_executor executor);
 
-    /// From any thread, at any time, more than once.
-    void wake();
+    /// From any thread, at any time, more than once. Takes no memory: whoever gives something back must not fail.
+    void wake() noexcept;
 
     /// Waits until `wake`, until `until`, or until the watchdog ends the exchange, whichever is first;
-    /// looks at `woken()` and the watchdog's `error()` tell which.
-    boost::asio::awaitable<void> wait(watchdog& dog, std::chrono::steady_clock::time_point until =
-                                                         std::chrono::steady_clock::time_point::max());
+    /// looks at `woken()` and the watchdog's `error()` tell which. One wait at a time.
+    boost::asio::awaitable<void> wait(watchdog& dog, time_point until = time_point::max());
+    /// The same without a watchdog: `ended` is the completion handler of a timer's wait.
+    template <class Handler>
+    void async_wait(time_point until, Handler&& ended) {
+        const std::lock_guard lock(mutex_);
+        timer_.expires_at(woken_ ? time_point::min() : until);
+        timer_.async_wait(std::forward<Handler>(ended));
+    }
 
-    /// On the executor only.
     bool woken() const noexcept { return woken_; }
 
 private:
+    void interrupt() noexcept;
+
+    std::mutex mutex_; // of the timer, which is cancelled from any thread
     boost::asio::steady_timer timer_;
-    bool woken_ = false;
+    std::atomic<bool> woken_{false};
 };
 
 /// Who waits for a resource, first come first served. Not thread safe: the resource's lock guards it, so
@@ -43,8 +57,8 @@ public:
     std::shared_ptr<waiter> join(boost::asio::any_io_executor executor);
     /// Whether it was still in the queue; if not, it has been woken.
     bool leave(const std::shared_ptr<waiter>& who);
-    void wake_one();
-    void wake_all();
+    void wake_one() noexcept;
+    void wake_all() noexcept;
     std::size_t size() const noexcept { return waiting_.size(); }
 
 private:

@@ -1,11 +1,11 @@
 #include "upstream/connect_race.hpp"
 
+#include "as_outcome.hpp"
+
 #include "finpost/watchdog.hpp"
 
-#include <boost/asio/as_tuple.hpp>
 #include <boost/asio/bind_executor.hpp>
 #include <boost/asio/error.hpp>
-#include <boost/asio/use_awaitable.hpp>
 
 #include <algorithm>
 #include <utility>
@@ -41,7 +41,7 @@ asio::awaitable<error_code> connect_race::run(watchdog& dog, clock::time_point u
             continue;
         }
         next_.expires_at(more ? due : clock::time_point::max());
-        auto [ec] = co_await next_.async_wait(asio::as_tuple(asio::use_awaitable));
+        auto [ec] = co_await next_.async_wait(as_held_outcome);
         static_cast<void>(ec); // due, or one is done, or the watchdog: the loop looks
     }
     over_ = true;

@@ -12,6 +12,7 @@
 #include <functional>
 #include <memory>
 #include <mutex>
+#include <new>
 #include <optional>
 #include <utility>
 #include <vector>
@@ -52,7 +53,7 @@ public:
         void forget_kept() noexcept { kept_before_ = false; }
 
         /// Ends the lease and keeps the connection for the next exchange.
-        void keep(clock::time_point now) {
+        void keep(clock::time_point now) noexcept {
             std::exchange(pool_, nullptr)->keep(std::move(*connection_), endpoint_, now);
         }
 
@@ -101,7 +102,7 @@ public:
         return waiting_.join(std::move(executor));
     }
     /// Gives a place up. Who has been woken and takes no connection (`gave_up`) passes the wake on.
-    void leave(const std::shared_ptr<waiter>& turn, bool gave_up) {
+    void leave(const std::shared_ptr<waiter>& turn, bool gave_up) noexcept {
         const std::lock_guard lock(mutex_);
         if (!waiting_.leave(turn) && gave_up) waiting_.wake_one();
     }
@@ -126,11 +127,14 @@ public:
     void restrict(std::size_t endpoint, std::function<bool(const Connection&)> wanted) {
         std::vector<Connection> closing;
         const std::lock_guard lock(mutex_);
+        stack_type& stack = idle_[endpoint];
+        closing.reserve(stack.size()); // from here on nothing can fail halfway
         wanted_[endpoint] = std::move(wanted);
-        stack_type left;
-        for (kept& one : idle_[endpoint]) {
+        auto left = stack.begin();
+        for (kept& one : stack) {
             if (wanted_[endpoint](one.connection)) {
-                left.push_back(std::move(one));
+                if (&*left != &one) *left = std::move(one);
+                ++left;
                 continue;
             }
             closing.push_back(std::move(one.connection));
@@ -138,7 +142,7 @@ public:
             idle_gauge_.add(-1);
             waiting_.wake_one();
         }
-        idle_[endpoint] = std::move(left);
+        stack.erase(left, stack.end());
     }
 
     /// Closes all idle connections, and from now on each one that comes back.
@@ -178,7 +182,7 @@ private:
         return sum;
     }
 
-    void keep(Connection connection, std::size_t endpoint, clock::time_point now) {
+    void keep(Connection connection, std::size_t endpoint, clock::time_point now) noexcept {
         std::optional<Connection> closing;
         const std::lock_guard lock(mutex_);
         busy_gauge_.add(-1);
@@ -186,13 +190,17 @@ private:
             --open_;
             closing.emplace(std::move(connection));
         } else {
-            idle_[endpoint].push_back({std::move(connection), now});
-            idle_gauge_.add(1);
+            try {
+                idle_[endpoint].push_back({std::move(connection), now});
+                idle_gauge_.add(1);
+            } catch (const std::bad_alloc&) {
+                --open_; // it is closed
+            }
         }
         waiting_.wake_one();
     }
 
-    void give_up(std::optional<Connection> connection) {
+    void give_up(std::optional<Connection> connection) noexcept {
         const std::lock_guard lock(mutex_);
         busy_gauge_.add(-1);
         --open_;

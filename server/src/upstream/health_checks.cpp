@@ -1,5 +1,7 @@
 #include "upstream/health_checks.hpp"
 
+#include "alarm_clock.hpp"
+#include "as_outcome.hpp"
 #include "random.hpp"
 #include "upstream/connect_race.hpp"
 #include "upstream/request_head.hpp"
@@ -9,15 +11,14 @@
 
 #include "finpost/watchdog.hpp"
 
-#include <boost/asio/as_tuple.hpp>
 #include <boost/asio/bind_executor.hpp>
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/error.hpp>
 #include <boost/asio/post.hpp>
 #include <boost/asio/steady_timer.hpp>
-#include <boost/asio/use_awaitable.hpp>
 
 #include <exception>
+#include <new>
 #include <optional>
 #include <span>
 #include <string>
@@ -28,8 +29,6 @@ namespace asio = boost::asio;
 namespace finpost {
 
 namespace {
-
-constexpr auto as_result = asio::as_tuple(asio::use_awaitable);
 
 // Many gateways in front of one service must not ask in step.
 duration about(duration pause) {
@@ -50,6 +49,7 @@ struct health_checks::subject : std::enable_shared_from_this<subject> {
     asio::steady_timer pause; // between two checks
     asio::steady_timer alarm; // of the watchdog
     watchdog dog;
+    std::optional<alarm_clock> again; // begins the checks anew when they have ended for want of memory
     // Of the check under way:
     bool connected = false;
     std::string cause; // what people are told; else it is the error's message
@@ -58,7 +58,7 @@ struct health_checks::subject : std::enable_shared_from_this<subject> {
 health_checks::health_checks(asio::any_io_executor executor, const upstream_config& config,
                              endpoint_set& endpoints, std::shared_ptr<resolver> names,
                              const upstream_tls& tls, change on_change)
-    : strand_(asio::make_strand(std::move(executor))), path_(config.health_path),
+    : strand_(std::move(executor)), path_(config.health_path),
       every_(config.health_every), timeout_(config.health_timeout), endpoints_(endpoints), names_(std::move(names)),
       tls_(tls), on_change_(std::move(on_change)) {
     for (std::size_t i = 0; i < config.endpoints.size(); ++i) {
@@ -71,34 +71,63 @@ health_checks::health_checks(asio::any_io_executor executor, const upstream_conf
 health_checks::~health_checks() = default;
 
 void health_checks::start(std::shared_ptr<const void> owner) {
+    const std::weak_ptr<const void> weak = owner;
     for (const auto& one : subjects_) {
-        asio::co_spawn(strand_, run(owner, *one), [](std::exception_ptr bug) {
-            if (bug) std::rethrow_exception(bug); // to whoever runs the event loop
+        one->again.emplace(strand_, [this, weak, one = one.get()] {
+            if (auto kept = weak.lock()) begin(std::move(kept), *one);
         });
+        begin(owner, *one);
     }
 }
 
+void health_checks::begin(std::shared_ptr<const void> owner, subject& one) {
+    if (stopped_) return;
+    try {
+        asio::co_spawn(strand_, run(std::move(owner), one), [](std::exception_ptr bug) {
+            if (bug) std::rethrow_exception(bug); // to whoever runs the event loop
+        });
+    } catch (const std::bad_alloc&) {
+        begin_later(one);
+    }
+}
+
+void health_checks::begin_later(subject& one) noexcept {
+    if (!stopped_) one.again->set(alarm_clock::clock::now() + every_);
+}
+
 void health_checks::stop(std::shared_ptr<const void> owner) {
-    asio::post(strand_, [this, owner = std::move(owner)] {
-        stopped_ = true;
-        for (const auto& one : subjects_) {
-            one->dog.stop(reason::draining);
-            one->pause.cancel();
-        }
-    });
+    stopped_ = true;
+    for (const auto& one : subjects_)
+        if (one->again) one->again->clear();
+    try {
+        asio::post(strand_, [this, owner = std::move(owner)] {
+            for (const auto& one : subjects_) {
+                one->dog.stop(reason::draining);
+                one->pause.cancel();
+            }
+        });
+    } catch (const std::bad_alloc&) {
+        // Then each ends with its pause.
+    }
 }
 
 asio::awaitable<void> health_checks::run(std::shared_ptr<const void> /*owner*/, subject& one) {
-    while (!stopped_) {
-        error_code found;
-        const bool looked = due(one);
-        if (looked) found = co_await check(one);
+    try {
+        while (!stopped_) {
+            error_code found;
+            const bool looked = due(one);
+            if (looked) found = co_await check(one);
+            one.alarm.cancel();
+            if (stopped_) co_return;
+            if (looked) judge(one, found);
+            one.pause.expires_after(about(every_));
+            auto [ec] = co_await one.pause.async_wait(as_held_outcome);
+            static_cast<void>(ec); // over, or stopped
+        }
+    } catch (const std::bad_alloc&) {
+        // That says nothing about the endpoint.
         one.alarm.cancel();
-        if (stopped_) co_return;
-        if (looked) judge(one, found);
-        one.pause.expires_after(about(every_));
-        auto [ec] = co_await one.pause.async_wait(as_result);
-        static_cast<void>(ec); // over, or stopped
+        begin_later(one);
     }
 }
 

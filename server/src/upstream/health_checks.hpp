@@ -8,8 +8,8 @@
 
 #include <boost/asio/any_io_executor.hpp>
 #include <boost/asio/awaitable.hpp>
-#include <boost/asio/strand.hpp>
 
+#include <atomic>
 #include <cstddef>
 #include <functional>
 #include <memory>
@@ -42,6 +42,8 @@ public:
 
 private:
     struct subject; // an endpoint and what is needed to check it
+    void begin(std::shared_ptr<const void> owner, subject& one);
+    void begin_later(subject& one) noexcept;
     boost::asio::awaitable<void> run(std::shared_ptr<const void> owner, subject& one);
     boost::asio::awaitable<error_code> check(subject& one);
     boost::asio::awaitable<error_code> ask(subject& one, upstream_stream& stream);
@@ -49,7 +51,7 @@ private:
     bool due(const subject& one) const;
     void judge(const subject& one, error_code found);
 
-    boost::asio::strand<boost::asio::any_io_executor> strand_;
+    const boost::asio::any_io_executor strand_;
     const std::string path_; // empty: no more than a connection
     const duration every_, timeout_;
     endpoint_set& endpoints_;
@@ -57,7 +59,7 @@ private:
     const upstream_tls& tls_;
     const change on_change_;
     std::vector<std::shared_ptr<subject>> subjects_;
-    bool stopped_ = false;
+    std::atomic<bool> stopped_{false};
 };
 
 } // namespace finpost

@@ -3,6 +3,7 @@
 #include "policy/buffer_budget.hpp"
 #include "policy/spilling.hpp"
 #include "random.hpp"
+#include "sequence.hpp"
 #include "spill_io.hpp"
 #include "turn.hpp"
 #include "upstream/streamed_exchange.hpp"
@@ -76,14 +77,27 @@ struct http_forwarder::attempt {
     }
 };
 
-http_forwarder::http_forwarder(std::vector<asio::any_io_executor> executors,
+// A place in the queue for a connection. Whatever ends the wait, a wake is not lost.
+struct http_forwarder::slot_wait {
+    slot_wait(pool& from_, std::shared_ptr<waiter> turn_) : from(from_), turn(std::move(turn_)) {}
+    ~slot_wait() {
+        if (turn) from.leave(turn, gave_up);
+    }
+    slot_wait(const slot_wait&) = delete;
+
+    pool& from;
+    const std::shared_ptr<waiter> turn;
+    bool gave_up = true;
+};
+
+http_forwarder::http_forwarder(std::vector<asio::any_io_executor> executors, bool one_thread_each,
                                const upstream_config& config, metrics& counters, logger log,
                                std::function<void()> kept)
     : executors_(std::move(executors)), config_(config), counters_(counters), log_(std::move(log)),
       tls_(config, log_), heads_(openings(config)), labels_(host_and_port(config)),
       codings_(accept_encoding(config)), speaks_1_0_(config.endpoints.size()),
       endpoints_(config.endpoints.size()),
-      resolver_(std::make_shared<resolver>(executors_.front(), config.endpoints,
+      resolver_(std::make_shared<resolver>(sequence_on(executors_.front(), one_thread_each), config.endpoints,
                                            config.resolve_every, log_)),
       pool_(config.endpoints.size() * executors_.size(), config.max_connections, config.keep_alive,
             counters.upstream_busy, counters.upstream_idle),
@@ -430,14 +444,13 @@ void http_forwarder::tell(std::size_t endpoint, error_code why) {
 
 asio::awaitable<error_code> http_forwarder::wait_for_slot(attempt& now) {
     asio::any_io_executor executor = co_await asio::this_coro::executor;
-    const auto turn = pool_.join_unless_free(executor);
-    if (!turn) co_return error_code{};
+    slot_wait place(pool_, pool_.join_unless_free(executor));
+    if (!place.turn) co_return error_code{};
     const auto remaining = now.connect_until - clock::now();
     now.dog.watch(watchdog::span::zero(), std::max(remaining, clock::duration(1)), reason::busy);
-    co_await turn->wait(now.dog);
-    const error_code gave_up = now.dog.error();
-    pool_.leave(turn, gave_up.failed());
-    co_return gave_up;
+    co_await place.turn->wait(now.dog);
+    place.gave_up = now.dog.error().failed();
+    co_return now.dog.error();
 }
 
 asio::awaitable<error_code> http_forwarder::exchange(attempt& now, response_guard& guard) {
@@ -534,15 +547,16 @@ asio::awaitable<error_code> http_forwarder::read_response(attempt& now, response
             guard.cut();
             co_return reason::upstream_incomplete;
         }
-        if (into.room().empty() && !guard.make_room()) {
-            const std::size_t wanted = guard.wanted();
-            // A request that is being answered is not sent again. Its bytes may be the very ones that
-            // are missing: without giving them back, exchanges that fill the budget wait for themselves.
-            if (now.stream().has_bytes()) now.give_payload_back();
-            error_code failed = co_await wait_for_room(into, wanted, now.dog);
+        bool has_room = !into.room().empty() || guard.make_room();
+        while (!has_room) {
+            const response_guard::room lacking = guard.lacking();
+            error_code failed = co_await wait_for_room(*lacking.of, lacking.size, now.dog);
             if (failed) co_return failed;
+            has_room = guard.make_room();
         }
         state = read_some(now, guard);
+        // A request that is being answered is not sent again. Its bytes may be the very ones that are missing for
+        // the reply: exchanges that fill the budget would wait for themselves.
         const bool comes = guard.started() && state == response_guard::state::more;
         // It is not held beside a reply, once that is known not to be a 408.
         const bool may_be_408 = now.may_repeat && (guard.status() == 0 || guard.status() == 408);

@@ -37,7 +37,7 @@ class http_forwarder {
 public:
     /// `kept` is called whenever a connection has been kept for the next exchange. A connection stays
     /// with the executor of the exchange it was made for, as long as that is one of `executors`.
-    http_forwarder(std::vector<boost::asio::any_io_executor> executors,
+    http_forwarder(std::vector<boost::asio::any_io_executor> executors, bool one_thread_each,
                    const upstream_config& config, metrics& counters, logger log,
                    std::function<void()> kept);
 
@@ -67,6 +67,7 @@ public:
 
 private:
     using clock = watchdog::clock;
+    struct slot_wait;
     struct attempt; // what one exchange has got so far
 
     std::size_t lane_of(const boost::asio::any_io_executor& executor) const;

@@ -1,15 +1,14 @@
 #include "finpost/http_upstream.hpp"
 
+#include "alarm_clock.hpp"
+#include "sequence.hpp"
 #include "upstream/health_checks.hpp"
 #include "upstream/http_forwarder.hpp"
-
-#include <boost/asio/bind_executor.hpp>
-#include <boost/asio/steady_timer.hpp>
-#include <boost/asio/strand.hpp>
 
 #include <algorithm>
 #include <atomic>
 #include <chrono>
+#include <new>
 #include <stdexcept>
 #include <utility>
 
@@ -20,12 +19,24 @@ namespace finpost {
 // The forwarder and the timer that closes its idle connections.
 class http_upstream::state : public std::enable_shared_from_this<state> {
 public:
-    state(const std::vector<asio::any_io_executor>& executors, const upstream_config& config,
-          metrics& counters, logger log)
-        : forwarder(executors, config, counters, std::move(log), [this] { sweep_later(); }),
-          health_(executors.front(), config, forwarder.endpoints(), forwarder.names(), forwarder.tls(),
-                  [this](std::size_t endpoint, error_code why) { forwarder.tell(endpoint, why); }),
-          strand_(asio::make_strand(executors.front())), timer_(strand_) {}
+    static std::shared_ptr<state> made(const std::vector<asio::any_io_executor>& executors, bool one_thread_each,
+                                       const upstream_config& config, metrics& counters, logger log) {
+        if (executors.empty()) throw std::invalid_argument("an upstream needs at least one executor");
+        if (auto problems = validate(config); !problems.empty())
+            throw config_error(std::move(problems));
+        auto one = std::make_shared<state>(executors, one_thread_each, config, counters, std::move(log));
+        one->sweeps_.emplace(executors.front(), [weak = std::weak_ptr(one)] {
+            if (const auto self = weak.lock()) self->sweep();
+        });
+        return one;
+    }
+
+    state(const std::vector<asio::any_io_executor>& executors, bool one_thread_each,
+          const upstream_config& config, metrics& counters, logger log)
+        : forwarder(executors, one_thread_each, config, counters, std::move(log), [this] { sweep_later(); }),
+          health_(sequence_on(executors.front(), one_thread_each), config, forwarder.endpoints(),
+                  forwarder.names(), forwarder.tls(),
+                  [this](std::size_t endpoint, error_code why) { forwarder.tell(endpoint, why); }) {}
 
     void start() {
         health_.start(shared_from_this());
@@ -39,12 +50,8 @@ public:
         health_.stop(shared_from_this());
         forwarder.names()->stop();
         forwarder.connections().close();
-        asio::post(strand_, [weak = weak_from_this()] {
-            const auto self = weak.lock();
-            if (!self) return;
-            self->closed_ = true;
-            self->timer_.cancel();
-        });
+        closed_ = true;
+        sweeps_->clear();
     }
 
     http_forwarder forwarder;
@@ -60,43 +67,38 @@ private:
     // Sleeps while nothing is idle: an exchange that ends wakes it at most once.
     void sweep_later() {
         if (armed_.exchange(true)) return;
-        const auto when = std::chrono::steady_clock::now() + forwarder.config().keep_alive;
-        asio::post(strand_, [weak = weak_from_this(), when] {
-            if (const auto self = weak.lock()) self->arm(when);
-        });
+        sweep_at(std::chrono::steady_clock::now() + forwarder.config().keep_alive);
     }
 
-    void arm(std::chrono::steady_clock::time_point when) {
+    void sweep_at(alarm_clock::clock::time_point when) noexcept {
+        if (!sweeps_->set(when)) armed_ = false;
+    }
+
+    void sweep() noexcept {
+        armed_ = false;
         if (closed_) return;
-        timer_.expires_at(when);
-        timer_.async_wait(asio::bind_executor(strand_, [weak = weak_from_this()](error_code ec) {
-            const auto self = weak.lock();
-            if (!self || ec) return;
-            self->armed_ = false;
-            const auto next = self->forwarder.connections().sweep(std::chrono::steady_clock::now());
-            if (next && !self->armed_.exchange(true)) self->arm(*next);
-        }));
+        const auto now = std::chrono::steady_clock::now();
+        auto next = std::optional(now + forwarder.config().keep_alive);
+        try {
+            next = forwarder.connections().sweep(now);
+        } catch (const std::bad_alloc&) {
+            // Another time, then.
+        }
+        if (next && !armed_.exchange(true)) sweep_at(*next);
     }
 
     health_checks health_;
-    asio::strand<asio::any_io_executor> strand_;
-    asio::steady_timer timer_;
-    std::atomic<bool> armed_{false};
-    bool closed_ = false;
+    std::optional<alarm_clock> sweeps_;
+    std::atomic<bool> armed_{false}, closed_{false};
 };
 
 http_upstream::http_upstream(asio::any_io_executor executor, upstream_config config,
                              metrics& counters, logger log)
-    : http_upstream(std::vector{std::move(executor)}, std::move(config), counters,
-                    std::move(log)) {}
+    : state_(state::made({std::move(executor)}, false, config, counters, std::move(log))) {}
 
 http_upstream::http_upstream(std::vector<asio::any_io_executor> executors, upstream_config config,
-                             metrics& counters, logger log) {
-    if (executors.empty()) throw std::invalid_argument("an upstream needs at least one executor");
-    if (auto problems = validate(config); !problems.empty())
-        throw config_error(std::move(problems));
-    state_ = std::make_shared<state>(executors, config, counters, std::move(log));
-}
+                             metrics& counters, logger log)
+    : state_(state::made(executors, true, config, counters, std::move(log))) {}
 
 http_upstream::~http_upstream() {
     if (state_) close();

@@ -8,6 +8,8 @@
 #include <boost/asio/this_coro.hpp>
 
 #include <algorithm>
+#include <exception>
+#include <new>
 #include <utility>
 
 namespace asio = boost::asio;
@@ -23,7 +25,7 @@ constexpr std::chrono::milliseconds at_least_between{1'000};
 
 resolver::resolver(asio::any_io_executor executor, const std::vector<http_url>& urls,
                    std::chrono::milliseconds every, logger log)
-    : strand_(asio::make_strand(std::move(executor))), resolver_(strand_), timer_(strand_),
+    : strand_(std::move(executor)), resolver_(strand_),
       every_(every), log_(std::move(log)), known_(urls.size()), trouble_(urls.size()),
       answered_(urls.size(), true) {
     for (std::size_t i = 0; i < urls.size(); ++i) {
@@ -41,6 +43,9 @@ resolver::resolver(asio::any_io_executor executor, const std::vector<http_url>& 
 
 void resolver::start(change on_change) {
     if (names_.empty()) return;
+    again_.emplace(strand_, [weak = weak_from_this()] {
+        if (const auto self = weak.lock()) self->look_up_soon();
+    });
     asio::post(strand_, [self = shared_from_this(), on_change = std::move(on_change)]() mutable {
         self->on_change_ = std::move(on_change);
         self->look_up_all();
@@ -48,11 +53,13 @@ void resolver::start(change on_change) {
 }
 
 void resolver::stop() {
-    asio::post(strand_, [self = shared_from_this()] {
-        self->stopped_ = true;
-        self->resolver_.cancel();
-        self->timer_.cancel();
-    });
+    stopped_ = true;
+    if (again_) again_->clear();
+    try {
+        asio::post(strand_, [self = shared_from_this()] { self->resolver_.cancel(); });
+    } catch (const std::bad_alloc&) {
+        // Then what is under way ends by itself.
+    }
 }
 
 resolver::addresses resolver::of(std::size_t endpoint) const {
@@ -89,10 +96,51 @@ asio::awaitable<void> resolver::first_answer(std::size_t endpoint, watchdog& dog
 
 void resolver::suspect() {
     if (names_.empty()) return;
-    asio::post(strand_, [self = shared_from_this()] {
-        const auto since = std::chrono::steady_clock::now() - self->looked_at_;
-        if (since >= at_least_between) self->look_up_all();
-    });
+    try {
+        asio::post(strand_, [self = shared_from_this()] {
+            const auto since = std::chrono::steady_clock::now() - self->looked_at_;
+            if (since >= at_least_between) self->look_up_all();
+        });
+    } catch (const std::bad_alloc&) {
+        // The next who cannot connect says it again.
+    }
+}
+
+// The alarm rings on any thread of the executor.
+void resolver::look_up_soon() noexcept {
+    try {
+        asio::post(strand_, [self = shared_from_this()] { self->look_up_all(); });
+    } catch (const std::bad_alloc&) {
+        wait(at_least_between);
+    }
+}
+
+// What a lookup calls when it is over. Where there was no memory to tell what it has found, it was in vain, and not
+// under way for ever.
+class resolver::lookup {
+public:
+    lookup(std::shared_ptr<resolver> owner, name& which) noexcept : owner_(std::move(owner)), which_(which) {}
+    lookup(lookup&&) noexcept = default;
+    ~lookup() {
+        if (owner_ && std::uncaught_exceptions() > 0) owner_->in_vain(which_);
+    }
+    void operator()(const error_code& ec, const tcp::resolver::results_type& results) {
+        try {
+            owner_->found(which_, ec, results);
+        } catch (const std::bad_alloc&) {
+            owner_->in_vain(which_);
+        }
+        owner_.reset();
+    }
+
+private:
+    std::shared_ptr<resolver> owner_;
+    name& which_;
+};
+
+void resolver::in_vain(name& which) noexcept {
+    which.pending = false;
+    if (!stopped_) wait(at_least_between);
 }
 
 void resolver::look_up_all() {
@@ -101,13 +149,15 @@ void resolver::look_up_all() {
     for (name& which : names_) {
         if (which.pending) continue; // slow lookups do not pile up
         which.pending = true;
-        resolver_.async_resolve(
-            which.host, std::to_string(which.port), tcp::resolver::numeric_service,
-            asio::bind_executor(strand_, [self = shared_from_this(), &which](
-                                             const error_code& ec,
-                                             const tcp::resolver::results_type& results) {
-                self->found(which, ec, results);
-            }));
+        bool begun = false;
+        try {
+            resolver_.async_resolve(which.host, std::to_string(which.port), tcp::resolver::numeric_service,
+                                    asio::bind_executor(strand_, lookup(shared_from_this(), which)));
+            begun = true;
+        } catch (const std::bad_alloc&) {
+            which.pending = false;
+        }
+        if (!begun) return wait(at_least_between);
     }
     wait(every_);
 }
@@ -153,12 +203,8 @@ void resolver::know(const name& which, const tcp::resolver::results_type& result
     if (on_change_) on_change_(which.endpoint, fresh);
 }
 
-void resolver::wait(std::chrono::milliseconds pause) {
-    timer_.expires_after(pause);
-    timer_.async_wait(asio::bind_executor(strand_, [weak = weak_from_this()](const error_code& ec) {
-        const auto self = weak.lock();
-        if (self && !ec) self->look_up_all();
-    }));
+void resolver::wait(std::chrono::milliseconds pause) noexcept {
+    again_->set(alarm_clock::clock::now() + pause);
 }
 
 } // namespace finpost

@@ -1,5 +1,6 @@
 #pragma once
 
+#include "alarm_clock.hpp"
 #include "policy/wait_queue.hpp"
 
 #include "finpost/config.hpp"
@@ -8,8 +9,6 @@
 #include <boost/asio/any_io_executor.hpp>
 #include <boost/asio/awaitable.hpp>
 #include <boost/asio/ip/tcp.hpp>
-#include <boost/asio/steady_timer.hpp>
-#include <boost/asio/strand.hpp>
 
 #include <atomic>
 #include <chrono>
@@ -18,6 +17,7 @@
 #include <functional>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -70,11 +70,14 @@ private:
     void found(name& which, const error_code& ec,
                const boost::asio::ip::tcp::resolver::results_type& results);
     void know(const name& which, const boost::asio::ip::tcp::resolver::results_type& results);
-    void wait(std::chrono::milliseconds pause);
+    class lookup;
+    void in_vain(name& which) noexcept;
+    void look_up_soon() noexcept;
+    void wait(std::chrono::milliseconds pause) noexcept;
 
-    boost::asio::strand<boost::asio::any_io_executor> strand_;
+    const boost::asio::any_io_executor strand_;
     boost::asio::ip::tcp::resolver resolver_;
-    boost::asio::steady_timer timer_;
+    std::optional<alarm_clock> again_; // when to look again; from `start` on
     const std::chrono::milliseconds every_;
     const logger log_;
     std::vector<name> names_;
@@ -86,7 +89,7 @@ private:
     std::atomic<std::uint64_t> unknown_{0};
     change on_change_;
     std::chrono::steady_clock::time_point looked_at_{};
-    bool stopped_ = false;
+    std::atomic<bool> stopped_{false};
 };
 
 } // namespace finpost

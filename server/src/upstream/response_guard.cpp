@@ -17,12 +17,17 @@ constexpr std::size_t largest_read = 1 << 20;
 constexpr std::size_t to_file = 64 << 10; // what is read at once on the way to one
 constexpr std::string_view too_large = "a body larger than max_reply";
 
+// What a reply may hold beside the line: so little that thousands of them leave room for a large one.
+std::uint64_t largest_beside(const buffer_budget& all) noexcept {
+    return std::clamp<std::uint64_t>(all.limit() >> 14, first_read, 64 << 10);
+}
+
 } // namespace
 
 response_guard::response_guard(std::uint64_t max_body, byte_budget* budget, body becomes,
                                const spilling* files)
     : max_body_(max_body), passes_on_(becomes == body::passed_on), files_(files), raw_(budget),
-      body_(budget), chunks_(max_body) {}
+      body_(budget), all_(dynamic_cast<buffer_budget*>(budget)), chunks_(max_body) {}
 
 void response_guard::asked_for(const content_codings& accepted, bool relays_all) noexcept {
     codings_ = &accepted;
@@ -52,12 +57,38 @@ std::uint64_t response_guard::expected() const noexcept {
 }
 
 bool response_guard::make_room() {
-    const bool may_spill = files_ != nullptr && files_->is_on() && part_ != part::head;
-    if (may_spill && !spills_ && files_->takes(expected())) spill();
-    if (raw_.reserve(wanted())) return true;
-    if (!may_spill || spills_) return false;
-    spill(); // rather than wait for memory that others wait for as well
-    return raw_.reserve(wanted());
+    const std::size_t n = wanted();
+    if (part_ == part::head) {
+        // Until it is read, the exchange holds its payload.
+        if (all_ == nullptr) return reserve(raw_, n);
+        all_->overdraw(raw_, n);
+        return true;
+    }
+    const bool may_spill = files_ != nullptr && files_->is_on();
+    if (!may_spill) {
+        join_line();
+        // Chunks are decoded beside what is read.
+        return reserve(raw_, n) && (part_ != part::chunked || reserve(body_, raw_.size() + raw_.room().size()));
+    }
+    if (!spills_ && files_->takes(expected())) spill();
+    if (reserve(raw_, wanted())) return true;
+    if (!spills_) spill(); // rather than wait for memory that others wait for as well
+    if (all_ == nullptr) return reserve(raw_, wanted());
+    all_->overdraw(raw_, wanted());
+    return true;
+}
+
+bool response_guard::reserve(payload& bytes, std::size_t n) {
+    lacking_ = {&bytes, n};
+    return bytes.reserve(n);
+}
+
+// Replies that hold a part and wait for the rest would wait for each other.
+void response_guard::join_line() {
+    if (all_ == nullptr || place_ || expected() <= largest_beside(*all_)) return;
+    const std::uint64_t beside_body = part_ == part::chunked ? largest_read : 0;
+    const std::uint64_t most = part_ == part::sized ? length_ : max_body_ + 1 + beside_body;
+    place_.emplace(*all_, raw_, most, &body_).join();
 }
 
 void response_guard::spill() {
@@ -191,6 +222,8 @@ response_guard::state response_guard::judge_head() {
         return fail(reason::upstream_invalid, "a Content-Encoding that was not asked for");
     if (head.chunked) {
         part_ = part::chunked;
+        // What has come with the head is there to be decoded, and nobody can wait here.
+        if (all_ != nullptr && !passes_on_) all_->overdraw(body_, raw_.size() + raw_.room().size());
         return consume();
     }
     if (!head.length) {
@@ -221,6 +254,7 @@ response_guard::state response_guard::finish(std::size_t body_size) {
     behind_ = raw_.size() - body_size;
     if (behind_ > 0) reusable_ = false;
     raw_.truncate(body_size);
+    place_.reset();
     if (spills_) files_->kept();
     return state::complete;
 }

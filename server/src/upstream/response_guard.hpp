@@ -1,5 +1,6 @@
 #pragma once
 
+#include "policy/buffer_budget.hpp"
 #include "upstream/chunk_decoder.hpp"
 #include "upstream/response_head.hpp"
 
@@ -8,6 +9,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <span>
 #include <string_view>
 
@@ -29,7 +31,8 @@ public:
     enum class body { kept, passed_on };
 
     /// The body may have `max_body` bytes; all memory is taken from `budget` (null: unlimited). What `files`
-    /// says is too large for memory, or finds none, goes to a file when it is kept (null: nothing does).
+    /// says is too large for memory, or finds none, goes to a file when it is kept (null: nothing does). What stays in
+    /// memory and is not small grows in the budget's line.
     response_guard(std::uint64_t max_body, byte_budget* budget, body becomes = body::kept,
                    const spilling* files = nullptr);
     response_guard(const response_guard&) = delete;
@@ -42,10 +45,16 @@ public:
     void follows_another() noexcept;
 
     /// The buffer the next bytes go to and how much room it should have. `make_room` reserves it; false when
-    /// the budget has not that much, and the caller can wait for it.
+    /// the budget has not that much: then the caller waits for what is `lacking`, and asks again. A head never
+    /// lacks anything, nor does what can go to a file.
     payload& buffer() noexcept { return raw_; }
     std::size_t wanted() const noexcept;
     bool make_room();
+    struct room {
+        payload* of;
+        std::size_t size;
+    };
+    room lacking() const noexcept { return lacking_; }
     /// Whether the body goes to a file: the buffer is only on its way there, and need not be kept between reads.
     bool spills() const noexcept { return spills_; }
 
@@ -93,6 +102,8 @@ private:
     state judge_head();
     void pass_over_line_ends() noexcept;
     std::uint64_t expected() const noexcept;
+    void join_line();
+    bool reserve(payload& bytes, std::size_t n);
     void spill();
     state keep();
     state finish(std::size_t body_size);
@@ -104,6 +115,9 @@ private:
     const spilling* const files_;
     payload raw_;  // what was read and not yet consumed; in the end the body itself, unless that is in `body_`
     payload body_; // decoded chunks, and whatever is spilled
+    buffer_budget* const all_;          // null where there is no line
+    std::optional<buffer_share> place_; // in the line
+    room lacking_{&raw_, 0};
     chunk_decoder chunks_;
     part part_ = part::head;
     std::uint64_t length_ = 0; // of a sized body

@@ -1,19 +1,19 @@
 #include "upstream/streamed_exchange.hpp"
 
+#include "as_outcome.hpp"
 #include "policy/buffer_budget.hpp"
 #include "turn.hpp"
 #include "upstream/upstream_stream.hpp"
 
-#include <boost/asio/as_tuple.hpp>
-#include <boost/asio/bind_executor.hpp>
+#include <boost/asio/bind_allocator.hpp>
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/error.hpp>
 #include <boost/asio/this_coro.hpp>
-#include <boost/asio/use_awaitable.hpp>
 
 #include <algorithm>
 #include <charconv>
 #include <exception>
+#include <utility>
 
 namespace asio = boost::asio;
 
@@ -22,25 +22,53 @@ namespace finpost {
 namespace {
 
 // Of each direction. For 64 MiB, 64 KiB cost a quarter more processor time, 256 KiB cost hardly less.
-constexpr std::size_t window = 128 << 10;
+constexpr std::size_t window = stream_buffers / 2;
 // In front of a chunk's data: its size in hexadecimal digits, and CRLF (RFC 9112 §7.1).
 constexpr std::size_t size_line = 10;
 constexpr std::string_view last_chunk = "0\r\n\r\n";
 
 } // namespace
 
+// Whatever ends the upload's coroutine, its exchange is told.
+class streamed_exchange::uploading {
+public:
+    explicit uploading(streamed_exchange& exchange) noexcept : of_(&exchange) { of_->uploading_ = true; }
+    uploading(uploading&& other) noexcept
+        : of_(std::exchange(other.of_, nullptr)), over_(other.over_) {}
+    ~uploading() {
+        if (of_ == nullptr) return;
+        of_->uploading_ = false;
+        if (!over_) of_->client_failed_ = reason::internal;
+        if (!over_) of_->upstream_->cancel();
+        of_->upload_over_->cancel();
+    }
+    void over() noexcept { over_ = true; }
+
+private:
+    streamed_exchange* of_;
+    bool over_ = false;
+};
+
 streamed_exchange::streamed_exchange(exchange_stream& client, response_guard& guard,
                                      byte_budget* budget, const upstream_config& config)
     : client_(client), guard_(guard), config_(config), chunk_(budget) {}
 
 asio::awaitable<error_code> streamed_exchange::make_room(watchdog& dog) {
-    dog.watch(watchdog::span::zero(), config_.connect, reason::busy);
+    auto* const place = dynamic_cast<buffer_share*>(chunk_.budget()); // in the line, when it came from a session
+    const auto until = clock::now() + config_.total;
     for (;;) {
+        const std::uint64_t moves = place == nullptr ? 0 : place->budget().moves();
+        dog.watch(watchdog::span::zero(), config_.connect, reason::busy);
         error_code failed = co_await wait_for_room(chunk_, 2 * window, dog);
+        const bool moved = place != nullptr && place->budget().moves() != moves && clock::now() < until;
+        if (failed == reason::busy && moved) continue;
         if (failed) co_return failed;
         // Both or none: whoever waited with one of them would keep it from somebody who needs no more.
         chunk_ = payload(chunk_.budget());
-        if (chunk_.reserve(window) && guard_.buffer().reserve(window)) co_return error_code{};
+        if (chunk_.reserve(window) && guard_.buffer().reserve(window)) {
+            if (place != nullptr) place->leave();
+            co_return error_code{};
+        }
         chunk_ = payload(chunk_.budget());
         guard_.buffer() = payload(chunk_.budget());
     }
@@ -52,16 +80,15 @@ asio::awaitable<error_code> streamed_exchange::run(upstream_stream& upstream, st
     upload_over_.emplace(strand, clock::time_point::max());
     client_.on_cancel([this] { upstream_->cancel(); });
     upstream_->begin_request();
-    uploading_ = true;
-    auto ended = [this](std::exception_ptr failed) {
-        if (failed) {
-            client_failed_ = reason::internal;
-            upstream_->cancel();
-        }
-        uploading_ = false;
-        upload_over_->cancel();
+    // Made before there is an upload: it uses what is in this frame, so nothing that can fail may come between its
+    // beginning and its end.
+    const auto begin = [this](auto&& ended) {
+        const operation_allocator<> memory(memory_);
+        upload_over_->async_wait(asio::bind_allocator(memory, std::forward<decltype(ended)>(ended)));
     };
-    asio::co_spawn(strand, upload(head), asio::bind_executor(strand, ended));
+    auto upload_end = asio::async_initiate<const as_outcome_t, void(error_code)>(begin, as_outcome);
+    uploading uploads(*this);
+    asio::co_spawn(strand, upload(head, std::move(uploads)), [](std::exception_ptr) {});
     error_code failed;
     try {
         failed = co_await download();
@@ -70,7 +97,11 @@ asio::awaitable<error_code> streamed_exchange::run(upstream_stream& upstream, st
     }
     // A service that answers well before the end reads on, one that does not is owed nothing more.
     const bool rest_is_wanted = !failed && guard_.status() < 300;
-    co_await end_upload(!rest_is_wanted);
+    end_upload(!rest_is_wanted);
+    if (uploading_) {
+        auto [ec] = co_await std::move(upload_end);
+        static_cast<void>(ec);
+    }
     if (rest_is_wanted && !whole_) failed = client_failed_ ? client_failed_ : reason::upstream_incomplete;
     if (client_.error()) failed = client_.error();
     limit(clock::time_point::max());
@@ -78,20 +109,16 @@ asio::awaitable<error_code> streamed_exchange::run(upstream_stream& upstream, st
     co_return failed;
 }
 
-asio::awaitable<void> streamed_exchange::end_upload(bool now) {
-    if (now && uploading_) {
-        unwanted_ = true;
-        client_.stop_reading();
-        upstream_->cancel();
-    }
-    while (uploading_) {
-        auto [ec] = co_await upload_over_->async_wait(asio::as_tuple(asio::use_awaitable));
-        static_cast<void>(ec);
-    }
+void streamed_exchange::end_upload(bool now) noexcept {
+    if (!now || !uploading_) return;
+    unwanted_ = true;
+    client_.stop_reading();
+    upstream_->cancel();
 }
 
-asio::awaitable<void> streamed_exchange::upload(std::string_view head) {
-    error_code failed = co_await send(std::as_bytes(std::span(head)));
+asio::awaitable<void> streamed_exchange::upload(std::string_view head, uploading going_on) {
+    const std::span<const std::byte> opening = std::as_bytes(std::span(head));
+    error_code failed = co_await send(opening);
     while (!failed && !whole_) {
         const std::span<std::byte> room = chunk_.room().subspan(size_line, chunk_.room().size() - 2 * size_line);
         auto got = co_await client_.read(room);
@@ -108,6 +135,7 @@ asio::awaitable<void> streamed_exchange::upload(std::string_view head) {
     // From now on the answer is waited for. To a request that was cut it may still come (RFC 9112 §9.5).
     limit(clock::now() + config_.total);
     if (client_failed_) upstream_->cancel();
+    going_on.over();
 }
 
 // A chunk of so many bytes, which are in their place; of none it is the last.

@@ -1,5 +1,6 @@
 #pragma once
 
+#include "operation_memory.hpp"
 #include "upstream/response_guard.hpp"
 
 #include "finpost/config.hpp"
@@ -47,11 +48,12 @@ public:
 private:
     using clock = watchdog::clock;
 
-    boost::asio::awaitable<void> upload(std::string_view head);
+    class uploading;
+    boost::asio::awaitable<void> upload(std::string_view head, uploading going_on);
     boost::asio::awaitable<error_code> send(std::span<const std::byte> data);
     boost::asio::awaitable<error_code> download();
     boost::asio::awaitable<error_code> pass_on();
-    boost::asio::awaitable<void> end_upload(bool now);
+    void end_upload(bool now) noexcept;
     response_guard::state read_some();
     std::span<const std::byte> framed(std::size_t size) noexcept;
     bool passes_on() const noexcept;
@@ -63,6 +65,7 @@ private:
     const upstream_config& config_;
     payload chunk_; // a chunk's size, its data, and what ends it
     upstream_stream* upstream_ = nullptr;
+    operation_memory memory_; // of the wait for the upload's end
     std::optional<boost::asio::steady_timer> upload_over_;
     clock::time_point until_ = clock::time_point::max(); // the upstream has done what it owes
     response_guard::state state_ = response_guard::state::more;

@@ -1,16 +1,14 @@
 #include "upstream/upstream_stream.hpp"
 
+#include "as_outcome.hpp"
 #include "linger.hpp"
 #include "spill_io.hpp"
+#include "turn.hpp"
 
 #include "finpost/watchdog.hpp"
 
-#include <boost/asio/as_tuple.hpp>
 #include <boost/asio/buffer.hpp>
 #include <boost/asio/error.hpp>
-#include <boost/asio/post.hpp>
-#include <boost/asio/this_coro.hpp>
-#include <boost/asio/use_awaitable.hpp>
 
 #include <array>
 #include <cerrno>
@@ -24,18 +22,9 @@ namespace finpost {
 
 namespace {
 
-constexpr auto as_result = asio::as_tuple(asio::use_awaitable);
-
 asio::ip::tcp::socket::wait_type wait_for(readiness what) noexcept {
     using socket = asio::ip::tcp::socket;
     return what == readiness::writable ? socket::wait_write : socket::wait_read;
-}
-
-// For what TLS has taken from the socket already: others have their turn, nothing is waited for.
-asio::awaitable<std::tuple<error_code>> soon() {
-    const asio::any_io_executor strand = co_await asio::this_coro::executor;
-    co_await asio::post(strand, asio::use_awaitable);
-    co_return std::tuple<error_code>();
 }
 
 } // namespace
@@ -121,13 +110,13 @@ result<std::size_t> upstream_stream::send_piece(const payload& bytes, std::uint6
 }
 
 asio::awaitable<std::tuple<error_code>> upstream_stream::async_wait_readable() {
-    if (!tls_) return socket_.async_wait(tcp::socket::wait_read, as_result);
-    if (tls_->input_at_hand()) return soon();
-    return socket_.async_wait(wait_for(tls_->to_read()), as_result);
+    if (!tls_) return socket_.async_wait(tcp::socket::wait_read, as_outcome);
+    if (tls_->input_at_hand()) return soon(); // what TLS has taken from the socket already
+    return socket_.async_wait(wait_for(tls_->to_read()), as_outcome);
 }
 
 asio::awaitable<std::tuple<error_code>> upstream_stream::async_wait_writable() {
-    return socket_.async_wait(tls_ ? wait_for(tls_->to_write()) : tcp::socket::wait_write, as_result);
+    return socket_.async_wait(tls_ ? wait_for(tls_->to_write()) : tcp::socket::wait_write, as_outcome);
 }
 
 void upstream_stream::cancel() noexcept {

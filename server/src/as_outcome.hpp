@@ -1,0 +1,156 @@
+#pragma once
+
+#include "finpost/error.hpp"
+
+#include <boost/asio/associator.hpp>
+#include <boost/asio/async_result.hpp>
+#include <boost/asio/awaitable.hpp>
+#include <boost/asio/use_awaitable.hpp>
+
+#include <exception>
+#include <memory>
+#include <new>
+#include <tuple>
+#include <type_traits>
+#include <utility>
+
+namespace finpost {
+
+/// The completion token of whatever a coroutine waits for:
+///
+///     auto [ec] = co_await socket.async_wait(what, as_outcome);
+///
+/// It is `as_tuple(use_awaitable)`, but an operation that cannot begin for want of memory throws std::bad_alloc
+/// where it is awaited. With Asio's own token the exception goes to whoever runs the event loop, and the
+/// coroutine is destroyed without a word to itself or to whoever has spawned it.
+struct as_outcome_t {};
+inline constexpr as_outcome_t as_outcome{};
+
+/// The same for operations that may still fail when they have taken their handler, as a timer's wait: Asio's list of
+/// timers grows last. One more allocation.
+struct as_held_outcome_t {};
+inline constexpr as_held_outcome_t as_held_outcome{};
+
+namespace detail {
+
+// A completion handler that knows whether the operation has taken it over.
+template <class Handler>
+class kept_handler {
+public:
+    explicit kept_handler(Handler handler) : handler_(std::move(handler)) {}
+    kept_handler(kept_handler&& other) noexcept
+        : handler_(std::move(other.handler_)), here_(std::exchange(other.here_, false)) {}
+
+    bool here() const noexcept { return here_; }
+    const Handler& inner() const noexcept { return handler_; }
+    void operator()(error_code ec) { complete(nullptr, ec); }
+    void fail(std::exception_ptr why) { complete(std::move(why), {}); }
+
+private:
+    void complete(std::exception_ptr why, error_code ec) {
+        here_ = false;
+        std::move(handler_)(std::move(why), std::make_tuple(ec));
+    }
+
+    Handler handler_;
+    bool here_ = true;
+};
+
+// One that is also held here, so that it is there when the operation has failed.
+template <class Handler>
+class shared_handler {
+public:
+    explicit shared_handler(std::shared_ptr<kept_handler<Handler>> of) : of_(std::move(of)) {}
+    const Handler& inner() const noexcept { return of_->inner(); }
+    void operator()(error_code ec) const {
+        if (of_->here()) (*of_)(ec);
+    }
+
+private:
+    const std::shared_ptr<kept_handler<Handler>> of_; // const: it can be asked when it was moved from
+};
+
+template <bool shared, class Initiation>
+class outcome_initiation {
+public:
+    explicit outcome_initiation(Initiation begin) : begin_(std::move(begin)) {}
+
+    // An operation allocates its memory before it takes its handler.
+    template <class Handler, class... Args>
+    void operator()(Handler&& handler, Args&&... args) {
+        using kept_type = kept_handler<std::decay_t<Handler>>;
+        kept_type kept(std::forward<Handler>(handler));
+        std::shared_ptr<kept_type> cell;
+        std::exception_ptr failed;
+        try {
+            if constexpr (shared) {
+                cell = std::make_shared<kept_type>(std::move(kept));
+                shared_handler<std::decay_t<Handler>> ours(cell);
+                std::move(begin_)(std::move(ours), std::forward<Args>(args)...);
+            } else {
+                std::move(begin_)(std::move(kept), std::forward<Args>(args)...);
+            }
+            return; // the coroutine may have gone on, and this with it
+        } catch (const std::bad_alloc&) {
+            if (!kept.here() && !(cell && cell->here())) throw;
+            failed = std::current_exception();
+        }
+        if (cell) cell->fail(std::move(failed));
+        else kept.fail(std::move(failed));
+    }
+
+private:
+    Initiation begin_;
+};
+
+} // namespace detail
+
+} // namespace finpost
+
+namespace finpost::detail {
+
+template <bool shared>
+struct outcome_result {
+    using return_type = boost::asio::awaitable<std::tuple<error_code>>;
+
+    template <class Initiation, class Token, class... Args>
+    static return_type initiate(Initiation&& begin, Token&&, Args&&... args) {
+        namespace asio = boost::asio;
+        using guarded = outcome_initiation<shared, std::decay_t<Initiation>>;
+        using result = void(std::exception_ptr, std::tuple<error_code>);
+        return asio::async_initiate<const asio::use_awaitable_t<>, result>(
+            guarded(std::forward<Initiation>(begin)), asio::use_awaitable, std::forward<Args>(args)...);
+    }
+};
+
+} // namespace finpost::detail
+
+template <>
+class boost::asio::async_result<finpost::as_outcome_t, void(finpost::error_code)>
+    : public finpost::detail::outcome_result<false> {};
+
+template <>
+class boost::asio::async_result<finpost::as_held_outcome_t, void(finpost::error_code)>
+    : public finpost::detail::outcome_result<true> {};
+
+template <template <class, class> class Associator, class Handler, class Default>
+struct boost::asio::associator<Associator, finpost::detail::kept_handler<Handler>, Default>
+    : Associator<Handler, Default> {
+    using kept = finpost::detail::kept_handler<Handler>;
+    static auto get(const kept& one) noexcept { return Associator<Handler, Default>::get(one.inner()); }
+    static auto get(const kept& one, const Default& otherwise) noexcept
+        -> decltype(Associator<Handler, Default>::get(one.inner(), otherwise)) {
+        return Associator<Handler, Default>::get(one.inner(), otherwise);
+    }
+};
+
+template <template <class, class> class Associator, class Handler, class Default>
+struct boost::asio::associator<Associator, finpost::detail::shared_handler<Handler>, Default>
+    : Associator<Handler, Default> {
+    using shared = finpost::detail::shared_handler<Handler>;
+    static auto get(const shared& one) noexcept { return Associator<Handler, Default>::get(one.inner()); }
+    static auto get(const shared& one, const Default& otherwise) noexcept
+        -> decltype(Associator<Handler, Default>::get(one.inner(), otherwise)) {
+        return Associator<Handler, Default>::get(one.inner(), otherwise);
+    }
+};
