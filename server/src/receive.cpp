@@ -20,6 +20,9 @@ namespace finpost {
 
 namespace {
 
+// Large payloads that wait for memory may wait for each other. Where there are files, a payload waits no longer than
+// this in a line that stands still, and goes to its file.
+constexpr duration file_instead = std::chrono::seconds(1);
 constexpr std::size_t first_read = 4 << 10;
 constexpr std::size_t largest_read = turn_size;
 // A full buffer of this size or more is perhaps a whole payload: growing it costs more than a look.
@@ -87,6 +90,7 @@ asio::awaitable<error_code> receive(client_socket& socket, upload& coming,
     const auto until = began + limits.receive_total;
     // What may become a stream goes to no file.
     const bool streams = limits.stream_above && *limits.stream_above < limits.max_payload;
+    const bool may_spill = !streams && coming.spills.is_on();
     const std::uint64_t in_memory =
         streams ? limits.max_payload : std::min(limits.max_payload, coming.spills.above());
     const std::uint64_t most =
@@ -112,9 +116,17 @@ asio::awaitable<error_code> receive(client_socket& socket, upload& coming,
             if (!place.joined()) wanted = std::min(wanted, beside - std::min(beside, into.size()));
             if (full && !into.reserve(wanted)) {
                 const auto paused = watchdog::clock::now();
-                error_code failed = co_await wait_in_line(coming, wanted, limits.receive_idle, until, dog);
-                if (failed) co_return failed;
+                const duration idle = may_spill ? std::min(limits.receive_idle, file_instead) : limits.receive_idle;
+                error_code failed = co_await wait_in_line(coming, wanted, idle, until, dog);
                 coming.paused += watchdog::clock::now() - paused; // the client was not slow meanwhile
+                if (failed == reason::busy && may_spill) {
+                    place.leave();
+                    const auto left = std::max(until - watchdog::clock::now(), watchdog::clock::duration(1));
+                    dog.watch(limits.receive_idle, left, reason::receive_timeout);
+                    error_code ended = co_await receive_to_file(socket, coming, limits, dog, began);
+                    co_return ended;
+                }
+                if (failed) co_return failed;
             }
             const auto allowed = static_cast<std::size_t>(in_memory + 1 - into.size());
             got = socket.read_some(into.room().first(std::min(into.room().size(), allowed)));
