@@ -42,7 +42,9 @@ constexpr std::uint32_t longest_header = 8 << 10;
 using clock = std::chrono::steady_clock;
 constexpr clock::duration back_off = std::chrono::milliseconds(100);
 constexpr clock::duration until_woken = std::chrono::hours(1);
-constexpr clock::duration patience = std::chrono::milliseconds(100); // with who is being answered
+// While others wait, for a whole request, and for an answer to be taken.
+constexpr clock::duration time_to_ask = std::chrono::milliseconds(20);
+constexpr clock::duration time_to_read = std::chrono::milliseconds(100);
 constexpr clock::duration linger = std::chrono::seconds(1);
 constexpr std::size_t most_dropped = 256 << 10;
 
@@ -160,16 +162,17 @@ private:
                        });
     }
 
-    // Somebody waits and every place is taken. Who has not sent a whole request gives way at once, the
-    // longest first: an honest client's was there when it was accepted, or soon after, and the places
-    // are used in turn. Else a few slow clients a second would keep a health check out. Who is being
-    // answered has the time in which any client takes an answer that it wants.
+    // Somebody waits and every place is taken. A client that has not sent a whole request gives way first,
+    // the longest one before the others. It has the time in which an honest client's request comes, and no
+    // more: else a few slow clients a second would keep a health check out. A client that is being answered
+    // has the time in which any client takes an answer that it wants.
     clock::duration time_until_room() {
         if (open_.size() < most_.connections) return clock::duration::zero();
         const auto slowest = *std::min_element(
             open_.begin(), open_.end(), [](const auto& a, const auto& b) { return a->before(*b); });
-        const clock::duration rest = slowest->since_when() + patience - clock::now();
-        if (slowest->answered && rest > clock::duration::zero()) return rest;
+        const clock::duration granted = slowest->answered ? time_to_read : time_to_ask;
+        const clock::duration rest = slowest->since_when() + granted - clock::now();
+        if (rest > clock::duration::zero()) return rest;
         close(slowest);
         return until_woken;
     }

@@ -135,8 +135,8 @@ packages() {
 # It downloads some 200 MB, and so happens only in continuous integration and when asked for.
 clean_root() {
     local root="$work/root" mirror
-    if [ -z "${CI-}${FINPOST_CLEAN_ROOT-}" ]; then
-        echo "SKIPPED: it downloads a Debian; FINPOST_CLEAN_ROOT=1 runs it, as root"
+    if [ -z "${CI-}${TEST_CLEAN_ROOT-}" ]; then
+        echo "SKIPPED: it downloads a Debian; TEST_CLEAN_ROOT=1 runs it, as root"
         exit 77
     fi
     if [ "$(id -u)" -ne 0 ]; then

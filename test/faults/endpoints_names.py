@@ -23,7 +23,7 @@ import time
 import peers
 
 PORT = 8080
-INSIDE = "FINPOST_TEST_NAMESPACE"
+INSIDE = "TEST_NAMESPACE"
 
 
 class Dns:

@@ -3,7 +3,7 @@
 // a client sees its whole reply, a refusal or a reset; every connection has one end that is counted; nothing is held
 // when all have gone; and the next client is served.
 //
-// A slice of the moments is tried by itself; with FINPOST_EVERY_ALLOCATION=1 all of them are.
+// A slice of the moments is tried by itself; with TEST_EVERY_ALLOCATION=1 all of them are.
 #include "support/certificates.hpp"
 #include "support/gateway_fixture.hpp"
 #include "support/tls_client.hpp"
@@ -245,7 +245,7 @@ std::pair<bool, std::size_t> play_once(const scenario& what, running_gateway& ga
     return {good && served && again, count};
 }
 
-bool all_of_them() { return std::getenv("FINPOST_EVERY_ALLOCATION") != nullptr; }
+bool all_of_them() { return std::getenv("TEST_EVERY_ALLOCATION") != nullptr; }
 
 std::unique_ptr<running_gateway> made(const scenario& what) {
     auto gate = std::make_unique<running_gateway>();

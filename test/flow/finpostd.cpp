@@ -86,9 +86,10 @@ BOOST_AUTO_TEST_CASE(more_admin_clients_than_allowed_wait_and_none_is_lost) {
     demo_gateway gateway;
     const socket_address admin = address(logged(gateway.log(), "ready", "admin"));
     std::vector<raw_client> clients;
-    for (int i = 0; i < 40; ++i) clients.emplace_back(admin);
-    for (raw_client& one : clients)
-        one.send("GET /healthz HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n");
+    for (int i = 0; i < 40; ++i) {
+        clients.emplace_back(admin);
+        clients.back().send("GET /healthz HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n");
+    }
     for (raw_client& one : clients)
         BOOST_TEST(one.read_to_end().bytes.starts_with("HTTP/1.1 200 "));
     // One that says nothing is not kept for ever.

@@ -38,7 +38,12 @@ public:
 
 private:
     void serve() const {
-        const int fd = ::accept4(listener_, nullptr, nullptr, SOCK_CLOEXEC);
+        int fd = ::accept4(listener_, nullptr, nullptr, SOCK_CLOEXEC);
+        char byte = 0;
+        while (fd >= 0 && ::recv(fd, &byte, 1, MSG_PEEK) <= 0) { // it was only looked whether somebody is there
+            ::close(fd);
+            fd = ::accept4(listener_, nullptr, nullptr, SOCK_CLOEXEC);
+        }
         ::close(listener_);
         const std::string answer = response(200, "one");
         if (takes(fd, "one")) ::send(fd, answer.data(), answer.size(), MSG_NOSIGNAL);
