@@ -84,6 +84,7 @@ BOOST_AUTO_TEST_CASE(replies_that_fill_the_buffers_together_all_come) {
 
 BOOST_AUTO_TEST_CASE(whoever_finds_no_room_in_time_is_refused) {
     config.max_payload = config.max_buffered = 1 << 20;
+    config.spill_above = 0; // off: there is no other place
     config.receive_idle = 1s;
     upstream.by_default(scripted_upstream::held(scripted_upstream::raw(response(200, "done"))));
     start();
@@ -94,6 +95,20 @@ BOOST_AUTO_TEST_CASE(whoever_finds_no_room_in_time_is_refused) {
     upstream.open_gate();
     BOOST_TEST(first.get() == "done");
     BOOST_TEST(upstream.count() == 1u);
+}
+
+BOOST_AUTO_TEST_CASE(whoever_finds_no_room_in_time_goes_to_a_file_where_there_are_files) {
+    config.max_payload = config.max_buffered = 1 << 20;
+    upstream.by_default(scripted_upstream::held(scripted_upstream::echo()));
+    start();
+    const std::string payload = some_bytes(900'000);
+    auto first = std::async(std::launch::async, [&] { return exchange(payload).bytes; });
+    BOOST_TEST(upstream.wait_for_requests(1));
+    auto second = std::async(std::launch::async, [&] { return exchange(payload).bytes; });
+    BOOST_TEST(upstream.wait_for_requests(2)); // the first holds all the memory there is
+    upstream.open_gate();
+    BOOST_TEST((first.get() == payload));
+    BOOST_TEST((second.get() == payload));
 }
 
 BOOST_AUTO_TEST_SUITE_END()
