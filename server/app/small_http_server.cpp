@@ -1,5 +1,6 @@
 #include "small_http_server.hpp"
 
+#include "as_outcome.hpp"
 #include "http_messages.hpp"
 
 #include <boost/asio/as_tuple.hpp>
@@ -22,8 +23,10 @@
 #include <atomic>
 #include <cstring>
 #include <exception>
-#include <set>
+#include <new>
+#include <thread>
 #include <utility>
+#include <vector>
 
 #include <sys/socket.h>
 
@@ -41,7 +44,7 @@ constexpr auto as_result = asio::as_tuple(asio::use_awaitable);
 constexpr std::uint32_t longest_header = 8 << 10;
 using clock = std::chrono::steady_clock;
 constexpr clock::duration back_off = std::chrono::milliseconds(100);
-constexpr clock::duration until_woken = std::chrono::hours(1);
+constexpr clock::duration starved_for = std::chrono::milliseconds(10);
 // While others wait, for a whole request, and for an answer to be taken.
 constexpr clock::duration time_to_ask = std::chrono::milliseconds(20);
 constexpr clock::duration time_to_read = std::chrono::milliseconds(100);
@@ -92,7 +95,8 @@ public:
             error_code ignored;
             self->acceptor_.close(ignored);
             self->timer_.cancel();
-            for (const auto& one : self->open_) close(one);
+            for (const auto& each : self->open_)
+                if (const connection_ptr one = each.lock()) close(one);
         });
     }
 
@@ -111,6 +115,7 @@ private:
             if (wanted.is_v6()) acceptor_.set_option(asio::ip::v6_only(true));
             acceptor_.bind(endpoint);
             acceptor_.listen();
+            acceptor_.non_blocking(true);
             endpoint = acceptor_.local_endpoint();
             address = socket_address(endpoint.data(), endpoint.size());
         } catch (const boost::system::system_error& failed) {
@@ -131,29 +136,38 @@ private:
         };
     }
 
+    // It goes on whatever happens: without memory it tries again, and holds up nobody but its own clients.
     asio::awaitable<void> accept() {
         while (!stopped_) {
-            auto [nobody] = co_await acceptor_.async_wait(tcp::acceptor::wait_read, as_result);
-            static_cast<void>(nobody); // the accept says it again
-            if (stopped_) break;
-            const clock::duration pause = time_until_room();
-            if (pause > clock::duration::zero()) {
-                co_await wait(pause); // or until a connection ends
-                continue;
+            bool starved = false;
+            try {
+                co_await accept_next();
+            } catch (const std::bad_alloc&) {
+                starved = true;
             }
-            const asio::any_io_executor strand = asio::make_strand(executor_);
-            auto [ec, socket] = co_await acceptor_.async_accept(strand, as_result);
-            if (stopped_) break;
-            if (ec) {
-                co_await wait(back_off); // no descriptor, most likely: not a million times a second
-                continue;
-            }
-            begin(strand, std::make_shared<connection>(std::move(socket)));
+            if (starved) std::this_thread::sleep_for(starved_for);
         }
     }
 
+    asio::awaitable<void> accept_next() {
+        auto [nobody] = co_await acceptor_.async_wait(tcp::acceptor::wait_read, as_outcome);
+        static_cast<void>(nobody); // the accept says it again
+        if (stopped_) co_return;
+        const clock::duration pause = time_until_room();
+        if (pause > clock::duration::zero()) {
+            co_await wait(pause); // or until a connection ends
+            co_return;
+        }
+        const asio::any_io_executor strand = asio::make_strand(executor_);
+        tcp::socket socket(strand);
+        error_code ec;
+        acceptor_.accept(socket, ec);
+        if (!ec) begin(strand, std::make_shared<connection>(std::move(socket)));
+        else if (ec != asio::error::would_block) co_await wait(back_off); // no descriptor, most likely
+    }
+
     void begin(const asio::any_io_executor& strand, const connection_ptr& one) {
-        open_.insert(one);
+        open_.push_back(one);
         asio::co_spawn(strand, serve(one),
                        [ended = report(shared_from_this()), self = shared_from_this(),
                         one](std::exception_ptr failed) {
@@ -167,14 +181,19 @@ private:
     // more: else a few slow clients a second would keep a health check out. A client that is being answered
     // has the time in which any client takes an answer that it wants.
     clock::duration time_until_room() {
+        std::erase_if(open_, [](const auto& each) { return each.expired(); });
         if (open_.size() < most_.connections) return clock::duration::zero();
-        const auto slowest = *std::min_element(
-            open_.begin(), open_.end(), [](const auto& a, const auto& b) { return a->before(*b); });
+        connection_ptr slowest;
+        for (const auto& each : open_) {
+            connection_ptr one = each.lock();
+            if (one && (!slowest || one->before(*slowest))) slowest = std::move(one);
+        }
+        if (!slowest) return clock::duration::zero();
         const clock::duration granted = slowest->answered ? time_to_read : time_to_ask;
         const clock::duration rest = slowest->since_when() + granted - clock::now();
         if (rest > clock::duration::zero()) return rest;
         close(slowest);
-        return until_woken;
+        return time_to_read;
     }
 
     static void close(const connection_ptr& one) {
@@ -183,12 +202,12 @@ private:
 
     asio::awaitable<void> wait(clock::duration pause) {
         timer_.expires_after(pause);
-        auto [ec] = co_await timer_.async_wait(as_result);
+        auto [ec] = co_await timer_.async_wait(as_held_outcome);
         static_cast<void>(ec);
     }
 
     void forget(const connection_ptr& one) {
-        open_.erase(one);
+        std::erase_if(open_, [&one](const auto& each) { return each.lock() == one; });
         timer_.cancel();
     }
 
@@ -271,7 +290,7 @@ private:
     const limits most_;
     const responder answer_;
     const logger log_;
-    std::set<connection_ptr> open_;
+    std::vector<std::weak_ptr<connection>> open_; // of one that is destroyed for want of memory nobody tells
     std::atomic<bool> stopped_{false};
 };
 
