@@ -21,7 +21,7 @@ namespace finpost {
 namespace {
 
 // Large payloads that wait for memory may wait for each other. Where there are files, a payload waits no longer than
-// this in a line that stands still, and goes to its file.
+// this, and goes to its file.
 constexpr duration file_instead = std::chrono::seconds(1);
 constexpr std::size_t first_read = 4 << 10;
 constexpr std::size_t largest_read = turn_size;
@@ -51,20 +51,23 @@ private:
     bool stays_ = false;
 };
 
-// Until there is room. The line has to move within `receive_idle`, the whole has to be over by `until`.
-asio::awaitable<error_code> wait_in_line(upload& coming, std::size_t wanted, duration idle,
-                                         watchdog::clock::time_point until, watchdog& dog) {
-    const auto begin = [&] {
+// Until there is room. The line has to move within `receive_idle`, the whole has to be over by `until`. Where there are
+// files it is `busy` after `file_instead` in any case.
+asio::awaitable<error_code> wait_in_line(upload& coming, std::size_t wanted, const gateway_config& limits,
+                                         bool may_spill, watchdog::clock::time_point until, watchdog& dog) {
+    const auto begin = [&](duration idle) {
         const auto left = until - watchdog::clock::now();
         dog.watch(idle, std::max(left, watchdog::clock::duration(1)), reason::receive_timeout);
     };
+    const duration patience = may_spill ? std::min(limits.receive_idle, file_instead) : limits.receive_idle;
     for (;;) {
         const std::uint64_t moves = coming.budget.moves();
-        begin();
+        begin(patience);
         error_code failed = co_await wait_for_room(coming.bytes, wanted, dog);
-        if (!failed) begin(); // the client's own time, whatever passed in the moment that there was room
+        // The client's own time, whatever passed in the moment that there was room.
+        if (!failed) begin(limits.receive_idle);
         const bool moved = coming.budget.moves() != moves && watchdog::clock::now() < until;
-        if (failed != reason::busy || !moved) co_return failed;
+        if (failed != reason::busy || may_spill || !moved) co_return failed;
     }
 }
 
@@ -116,12 +119,11 @@ asio::awaitable<error_code> receive(client_socket& socket, upload& coming,
             if (!place.joined()) wanted = std::min(wanted, beside - std::min(beside, into.size()));
             if (full && !into.reserve(wanted)) {
                 const auto paused = watchdog::clock::now();
-                const duration idle = may_spill ? std::min(limits.receive_idle, file_instead) : limits.receive_idle;
-                error_code failed = co_await wait_in_line(coming, wanted, idle, until, dog);
+                error_code failed = co_await wait_in_line(coming, wanted, limits, may_spill, until, dog);
                 coming.paused += watchdog::clock::now() - paused; // the client was not slow meanwhile
-                if (failed == reason::busy && may_spill) {
+                const auto left = until - watchdog::clock::now();
+                if (failed == reason::busy && may_spill && left > watchdog::clock::duration::zero()) {
                     place.leave();
-                    const auto left = std::max(until - watchdog::clock::now(), watchdog::clock::duration(1));
                     dog.watch(limits.receive_idle, left, reason::receive_timeout);
                     error_code ended = co_await receive_to_file(socket, coming, limits, dog, began);
                     co_return ended;
