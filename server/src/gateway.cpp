@@ -97,10 +97,10 @@ public:
 
     // A listener holds this state as this holds it: letting go here opens the circle.
     void close_listeners() {
-        accepting = false;
         std::vector<place> open;
         {
             const std::lock_guard lock(mutex);
+            accepting = false;
             closed = true;
             open.swap(places);
         }

@@ -89,6 +89,13 @@ struct report_end {
     void operator()(std::exception_ptr failed) const {
         if (!failed) return;
         try {
+            tell(failed);
+        } catch (...) {
+            // No memory for a line: it is counted.
+        }
+    }
+    void tell(const std::exception_ptr& failed) const {
+        try {
             std::rethrow_exception(failed);
         } catch (const std::exception& bug) {
             context->log(log_level::error, "session failed", {{"what", bug.what()}});
@@ -156,6 +163,7 @@ void listener::change(std::shared_ptr<const session_context> context) {
     const std::lock_guard lock(mutex_);
     next_ = std::move(context);
     changed_ = true;
+    if (turn_) turn_->wake(); // what it waits for may not be its own any more
 }
 
 // A client that connected after `change` finds it made; one that came before may find either.
@@ -178,10 +186,10 @@ void listener::take_change() {
 void listener::close() noexcept {
     for (const auto& other : others_) other->close();
     closing_ = true;
+    pause_->wake();
+    const std::lock_guard lock(mutex_); // with it the descriptor is still this listener's, or none
     // Refuses new connections at once, from whatever thread this is, and ends the wait for one.
     ::shutdown(acceptor_.native_handle(), SHUT_RD);
-    pause_->wake();
-    const std::lock_guard lock(mutex_);
     if (turn_) turn_->wake();
 }
 
@@ -249,12 +257,14 @@ bool listener::wait_for_permits() noexcept {
 void listener::leave_queue() noexcept {
     std::shared_ptr<const session_context> asked;
     std::shared_ptr<waiter> turn;
+    bool gives_up = false; // then the wake is somebody else's
     {
         const std::lock_guard lock(mutex_);
         turn.swap(turn_);
         asked.swap(asked_);
+        gives_up = closing_ || changed_;
     }
-    if (turn) (permit_ ? asked->shares : asked->admits).leave(turn, closing_);
+    if (turn) (permit_ ? asked->shares : asked->admits).leave(turn, gives_up);
 }
 
 // Where there is no memory for a pause, there is none.
@@ -269,8 +279,11 @@ void listener::wait_until(watchdog::clock::time_point when) noexcept {
 void listener::end() noexcept {
     permit_.reset();
     share_.reset();
-    error_code ignored;
-    acceptor_.close(ignored);
+    {
+        error_code ignored;
+        const std::lock_guard lock(mutex_);
+        acceptor_.close(ignored);
+    }
     may_bring_sessions_.reset();
 }
 
