@@ -447,6 +447,7 @@ asio::awaitable<void> session::part_from_broken_tls() {
 
 // A health check by HTTP gets what it asks for.
 asio::awaitable<void> session::answer_look() {
+    unsaid_ = true;
     enter(session_stage::reply);
     record();
     std::string text = "HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nContent-Length: 3\r\nConnection: close\r\n\r\n";
