@@ -575,7 +575,8 @@ response_guard::state http_forwarder::read_some(attempt& now, response_guard& gu
     // The close that meets a request which is not out ends no body.
     if (got.error() == asio::error::eof && !now.cut) return guard.closed();
     // With TLS 1.3 it says only now whether it takes this side's certificate (RFC 8446 §4.4.3).
-    now.rejected = got.error() == reason::tls_handshake;
+    // Where it has answered before, it has read the request.
+    now.rejected = got.error() == reason::tls_handshake && !guard.started() && !now.held->kept_before();
     if (now.rejected) tell_handshake(now, now.stream().failure());
     return guard.cut();
 }

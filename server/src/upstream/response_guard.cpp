@@ -239,7 +239,8 @@ response_guard::state response_guard::judge_head() {
 }
 
 response_guard::state response_guard::closed() {
-    if (part_ == part::until_close && !unwritten_) return finish(raw_.size());
+    if (unwritten_) return fail(reason::spill_failed, {});
+    if (part_ == part::until_close) return finish(raw_.size());
     if (!started()) return fail(reason::upstream_incomplete, "the end before a byte of a response", raw_.size());
     return fail(reason::upstream_incomplete, "the end before the response was complete", raw_.size());
 }
