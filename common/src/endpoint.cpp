@@ -363,19 +363,31 @@ std::string masked_url(std::string_view text) {
     std::string out;
     const std::size_t scheme = text.find("://");
     std::size_t at = 0;
+    bool odd = false; // what should be a port is the beginning of a password with a slash in it
     if (scheme < text.find_first_of("/?#")) {
         const std::size_t end = std::min(text.find_first_of("/?#", scheme + 3), text.size());
         const std::string_view authority = text.substr(scheme + 3, end - scheme - 3);
         const std::size_t user = authority.rfind('@');
         out = text.substr(0, scheme + 3);
         if (user != authority.npos) out += std::string(stars) + '@';
-        out += authority.substr(user == authority.npos ? 0 : user + 1);
+        const std::string_view host = authority.substr(user == authority.npos ? 0 : user + 1);
+        const std::size_t colon = host.rfind(':');
+        odd = colon != host.npos && !host.ends_with(']') &&
+              host.find_first_not_of("0123456789", colon + 1) != host.npos;
+        out += odd ? host.substr(0, colon + 1) : host;
+        if (odd) out += stars;
         at = end;
     }
     const std::size_t path_end = std::min(text.find_first_of("?#", at), text.size());
     while (at < path_end) {
         const std::size_t slash = std::min(text.find('/', at), path_end);
-        const std::string_view segment = text.substr(at, slash - at);
+        std::string_view segment = text.substr(at, slash - at);
+        // A user and a password that are not where they belong.
+        const std::size_t user = odd || segment.find(':') < segment.rfind('@') ? segment.rfind('@') : segment.npos;
+        if (user != segment.npos) {
+            out += stars;
+            segment.remove_prefix(user);
+        }
         out += looks_secret(segment) ? stars : segment;
         if (slash < path_end) out += '/';
         at = slash + 1;

@@ -62,7 +62,7 @@ bool is_from_kubernetes(std::string_view name, std::string_view value) {
 // A variable that nobody reads is a mistyped one, and what it was to switch on stays off.
 void report_strange_variables(const given_values& given, const config_file& file,
                               std::vector<std::string>& problems) {
-    std::vector<std::string> known{"FINPOST_CONFIG"};
+    std::vector<std::string> known{"FINPOST_CONFIG", "FINPOST_IMAGE"}; // the latter is compose.yaml's
     for (const option_row& row : option_table()) known.push_back(row.environment());
     std::string used; // where a value may name a variable
     const auto add = [&used](const given_values& values) {

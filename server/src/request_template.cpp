@@ -33,6 +33,11 @@ parse_error unknown(std::string_view name) {
     return {message};
 }
 
+// The text may be a secret, so it is not repeated.
+parse_error fault_at(std::size_t at, std::string_view what) {
+    return {"has at byte " + std::to_string(at + 1) + " a " + std::string(what)};
+}
+
 } // namespace
 
 parsed<std::vector<template_piece>> parse_template(std::string_view text) {
@@ -45,12 +50,11 @@ parsed<std::vector<template_piece>> parse_template(std::string_view text) {
             pieces.back().text += c;
             ++i;
         } else if (c == '}') {
-            return parse_error{quoted(text) + " has a } without its { (a plain one is written }})"};
+            return fault_at(i, "} without its { (a plain one is written }})");
         } else {
             const std::size_t end = text.find_first_of("{}", i + 1);
             if (end == text.npos || text[end] == '{')
-                return parse_error{quoted(text) + " has a { without its } (a plain one is written "
-                                                  "{{)"};
+                return fault_at(i, "{ without its } (a plain one is written {{)");
             const std::string_view name = text.substr(i + 1, end - i - 1);
             pieces.back().value = value_named(name);
             if (pieces.back().value == request_value::none) return unknown(name);

@@ -301,6 +301,9 @@ BOOST_AUTO_TEST_CASE(a_url_is_shown_without_its_secrets) {
         {"/devices/{tls.peer_name}/readings", "/devices/{tls.peer_name}/readings"},
         {"/x?id={request.id}&a={peer.ip}b", "/x?id={request.id}&a=********"},
         {"/v1/customer-notifications?key=SECRET", "/v1/customer-notifications?key=********"},
+        {"admin:SECRET@svc:3000/x", "********@svc:3000/x"},
+        {"http://u:SEC/RET@h/", "http://u:********/********@h/"},
+        {"http://[::1]:3000/@x", "http://[::1]:3000/@x"},
         {"", ""}};
     for (const auto& [text, shown] : cases) BOOST_TEST(masked_url(text) == shown);
 }

@@ -9,6 +9,7 @@
 #include "upstream/upstream_stream.hpp"
 #include "upstream/upstream_tls.hpp"
 
+#include "finpost/endpoint.hpp"
 #include "finpost/watchdog.hpp"
 
 #include <boost/asio/bind_executor.hpp>
@@ -124,8 +125,8 @@ asio::awaitable<void> health_checks::run(std::shared_ptr<const void> /*owner*/, 
             auto [ec] = co_await one.pause.async_wait(as_held_outcome);
             static_cast<void>(ec); // over, or stopped
         }
-    } catch (const std::bad_alloc&) {
-        // That says nothing about the endpoint.
+    } catch (const std::exception&) {
+        // Want of memory, OpenSSL's perhaps, which says nothing about the endpoint.
         one.alarm.cancel();
         begin_later(one);
     }
@@ -190,7 +191,7 @@ asio::awaitable<error_code> health_checks::ask(subject& one, upstream_stream& st
     if (guard.status() == 0) one.cause = guard.what();
     if (guard.status() == 0) co_return guard.why();
     const bool well = guard.status() >= 200 && guard.status() < 300;
-    if (!well) one.cause = path_ + " answers " + std::to_string(guard.status());
+    if (!well) one.cause = masked_url(path_) + " answers " + std::to_string(guard.status());
     if (!well) co_return reason::upstream_status;
     co_return error_code{};
 }
