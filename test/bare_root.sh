@@ -43,15 +43,22 @@ command -v debootstrap >/dev/null || fail "debootstrap is not installed: docker/
 mkdir -p "$1"
 folder=$(readlink -f "$1")
 shift
-root=$folder/root
+# The kernel lists mounts with other characters written differently.
+[[ $folder =~ ^/[A-Za-z0-9._/+-]+$ ]] || fail "$folder: give a folder whose name has no other characters than A-Za-z0-9._/+-"
+root=$folder/root ours=$folder/root.made-by-bare_root
 
-# Never follows a mount: should one be left, nothing is removed.
+# Only a root that was made here, and never one with something mounted below it.
 remove_root() {
     [ -e "$root" ] || return 0
-    ! grep -qF " $root" /proc/self/mountinfo || fail "something is mounted below $root: it is left alone"
+    [ -e "$ours" ] || fail "$root was not made by this script: it is left alone"
+    local mounted=0
+    grep -qF " $root" /proc/self/mountinfo || mounted=$?
+    [ "$mounted" -eq 1 ] || fail "something is mounted below $root: it is left alone"
     rm -rf --one-file-system "$root"
+    rm -f "$ours"
 }
 remove_root
+touch "$ours"
 
 [ -e "$folder/finpost" ] || git clone --quiet "$source" "$folder/finpost"
 # Where this machine has its own packages from, or else debootstrap's default.

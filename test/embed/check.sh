@@ -166,7 +166,8 @@ clean_root() {
         >"$work/chroot.log" 2>&1 </dev/null || { tail -n 50 "$work/chroot.log" && fail "it does not work in a clean root"; }
     for program in host/build/host host/by_hand; do says_ok chroot "$root" "/$program"; done
     the_exchange_works chroot "$root" /usr/bin
-    rm -rf "$root"
+    ! grep -qF " $root" /proc/self/mountinfo || fail "something is mounted below $root"
+    rm -rf --one-file-system "$root"
 }
 
 # Every public header, and the start page with what it quotes of the examples, without a warning.
