@@ -185,22 +185,22 @@ BOOST_AUTO_TEST_CASE(slow_clients_do_not_keep_a_health_check_out) {
         }
         const auto begin = std::chrono::steady_clock::now();
         BOOST_TEST(check_health(port->address(), 20s) == "");
-        BOOST_TEST((std::chrono::steady_clock::now() - begin < 4s), what);
+        BOOST_TEST((std::chrono::steady_clock::now() - begin < 12s), what);
     }
 }
 
 BOOST_AUTO_TEST_CASE(clients_that_do_not_read_their_answers_do_not_keep_a_health_check_out) {
     start();
-    numbers = some_bytes(8'000'000); // more than the kernel takes for them
+    numbers = some_bytes(5'000'000); // more than the kernel takes for them
     open_admin();
     std::vector<raw_client> slow;
-    for (int i = 0; i < 128; ++i) {
+    for (int i = 0; i < 200; ++i) {
         slow.emplace_back(port->address());
         slow.back().send("GET /metrics HTTP/1.1\r\nHost: localhost\r\n\r\n");
     }
     const auto begin = std::chrono::steady_clock::now();
     BOOST_TEST(check_health(port->address(), 20s) == "");
-    BOOST_TEST((std::chrono::steady_clock::now() - begin < 6s)); // a second for each sixteen would be eight
+    BOOST_TEST((std::chrono::steady_clock::now() - begin < 11s)); // a second for each sixteen would be twelve
 }
 
 BOOST_AUTO_TEST_CASE(a_whole_url_is_as_good_as_a_path) {
