@@ -27,8 +27,8 @@ work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 passed=0 failed=0 skipped=0
 
-# A second build is quick where the machine has ccache; nothing depends on it.
-if command -v ccache >/dev/null; then export CMAKE_CXX_COMPILER_LAUNCHER=ccache; fi
+# A second build is quick where the machine has ccache; nothing depends on it, and there is no second one in CI.
+if [ -z "${CI-}" ] && command -v ccache >/dev/null; then export CMAKE_CXX_COMPILER_LAUNCHER=ccache; fi
 
 # step TITLE COMMAND...: its output is kept, and shown only when it fails.
 step() {
