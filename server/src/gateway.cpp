@@ -318,13 +318,16 @@ struct gateway::state::drain_operation {
 
     // It tells its end itself: Asio needs memory for it.
     static asio::awaitable<void> run(std::shared_ptr<drain_operation> self, duration grace, drained done) {
-        error_code failed;
-        try {
-            co_await self->owner->drain_anyhow(grace, self->given_up);
-            if (self->given_up.error()) failed = asio::error::operation_aborted;
-        } catch (const std::exception&) {
-            failed = asio::error::no_memory; // nothing else can fail here
+        error_code failed = asio::error::no_memory; // nothing else can fail here
+        for (int tries = 0; failed == asio::error::no_memory && tries < most_tries; ++tries) {
+            try { // its frame takes memory as well
+                co_await self->owner->drain_anyhow(grace, self->given_up);
+                failed = {};
+            } catch (const std::bad_alloc&) {
+                continue;
+            }
         }
+        if (!failed && self->given_up.error()) failed = asio::error::operation_aborted;
         for (int tries = 0; tries < most_tries; ++tries) {
             try {
                 done(failed);
