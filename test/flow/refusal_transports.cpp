@@ -140,11 +140,15 @@ BOOST_AUTO_TEST_CASE(who_is_turned_away_before_a_byte_was_read_gets_no_fin_alone
     start(refuse_as_told);
     raw_client first = connect();
     BOOST_TEST(until([this] { return sessions() == 1u; }));
-    raw_client second = connect();
-    const auto got = second.read_to_end();
+    raw_client::received got{"", raw_client::ending::reset};
+    try {
+        got = connect().read_to_end();
+    } catch (const std::system_error&) {
+        // The reset was there before the connection was.
+    }
     BOOST_TEST(got.bytes == "");
     BOOST_TEST((got.how == raw_client::ending::reset));
-    BOOST_TEST(refused(reason::busy) == 1u);
+    BOOST_TEST(until([this] { return refused(reason::busy) == 1u; }));
     first.close();
 }
 

@@ -88,7 +88,10 @@ gateway_fixture::~gateway_fixture() = default;
 void gateway_fixture::start() {
     if (service.endpoints.empty()) service.endpoints = {upstream.url()};
     add_loops();
-    engine_->forwarder.emplace(engine_->executors(), service, counters, log.as_logger(threshold));
+    if (loops > 0)
+        engine_->forwarder.emplace(engine_->executors(), service, counters, log.as_logger(threshold));
+    else
+        engine_->forwarder.emplace(executor(), service, counters, log.as_logger(threshold));
     engine_->forwarder->start();
     start(engine_->forwarder->as_handler(), engine_->forwarder->as_streaming_handler());
 }

@@ -43,8 +43,8 @@ public:
                   logger log = {});
 
     /// For a `gateway` on the same executors: each has connections of its own, so that an exchange
-    /// stays on its event loop. Their number is limited for all together. Throws std::invalid_argument
-    /// when there is none.
+    /// stays on its event loop. As there, each is an event loop that one thread runs, and no more. The number of
+    /// connections is limited for all together. Throws std::invalid_argument when there is no executor.
     http_upstream(std::vector<boost::asio::any_io_executor> executors, upstream_config config,
                   metrics& counters, logger log = {});
 
