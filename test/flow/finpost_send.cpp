@@ -203,7 +203,7 @@ BOOST_AUTO_TEST_CASE(no_connection_is_exit_code_3) {
 
 BOOST_AUTO_TEST_CASE(a_time_limit_is_exit_code_4) {
     tcp_peer peer([](peer_connection& one) { one.stay_silent(); });
-    const finished got = send({"--timeout", "300ms", text(peer.address())}, "hello");
+    const finished got = send({"--timeout", "2s", text(peer.address())}, "hello");
     BOOST_TEST(got.code == 4);
     BOOST_TEST(holds(got.error, "wait"));
 }
