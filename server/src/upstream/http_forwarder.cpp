@@ -409,10 +409,7 @@ void http_forwarder::tell_refused(const attempt& now, const response_guard& guar
 
 // A length that was counted in characters cuts replies, and nobody notices.
 void http_forwarder::tell_behind(const attempt& now) {
-    const clock::rep at = clock::now().time_since_epoch().count();
-    clock::rep last = behind_told_.load(std::memory_order_relaxed);
-    if (last != 0 && clock::duration(at - last) < std::chrono::minutes(1)) return;
-    if (!behind_told_.compare_exchange_strong(last, at)) return; // another one tells
+    if (!behind_told_.is_due(clock::now())) return;
     log_(log_level::warning, "upstream bytes behind response",
          {{"endpoint", labels_[now.endpoint]},
           {"what", "the service sent more than its response said: is the length counted in characters?"}});

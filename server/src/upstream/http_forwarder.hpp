@@ -1,5 +1,6 @@
 #pragma once
 
+#include "policy/seldom.hpp"
 #include "upstream/connect_race.hpp"
 #include "upstream/connection_pool.hpp"
 #include "upstream/content_codings.hpp"
@@ -110,7 +111,7 @@ private:
     std::vector<std::string> labels_; // "host:port", by endpoint
     const content_codings codings_;
     std::vector<std::atomic<bool>> speaks_1_0_; // by endpoint: its last response was HTTP/1.0
-    std::atomic<clock::rep> behind_told_{0};    // when bytes behind a response were told last
+    seldom behind_told_{std::chrono::minutes(1)}; // bytes behind a response
     endpoint_set endpoints_;
     const std::shared_ptr<resolver> resolver_;
     pool pool_;
