@@ -1,5 +1,7 @@
 #include "connect_check.hpp"
 
+#include "unique_fd.hpp"
+
 #include "finpost/quoted.hpp"
 #include "finpost/tls_connection.hpp"
 #include "finpost/version.hpp"
@@ -15,25 +17,12 @@
 #include <netdb.h>
 #include <poll.h>
 #include <sys/socket.h>
-#include <unistd.h>
 
 namespace finpost {
 
 namespace {
 
 using clock = std::chrono::steady_clock;
-
-class descriptor {
-public:
-    explicit descriptor(int fd) : fd_(fd) {}
-    ~descriptor() { if (fd_ >= 0) ::close(fd_); }
-    descriptor(const descriptor&) = delete;
-    descriptor& operator=(const descriptor&) = delete;
-    int get() const { return fd_; }
-
-private:
-    const int fd_;
-};
 
 std::string message_of(int error) { return std::generic_category().message(error); }
 
@@ -89,9 +78,8 @@ private:
         const std::unique_ptr<addrinfo, decltype(&::freeaddrinfo)> owner(found, &::freeaddrinfo);
         int failed = 0;
         for (const addrinfo* one = found; one != nullptr; one = one->ai_next) {
-            socket_ = std::make_unique<descriptor>(
-                ::socket(one->ai_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
-            failed = connect_to(socket_->get(), *one, until_);
+            socket_ = unique_fd(::socket(one->ai_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
+            failed = connect_to(socket_.get(), *one, until_);
             if (failed == 0) return {};
         }
         return message_of(failed);
@@ -99,12 +87,12 @@ private:
 
     std::string secure() {
         tls_ = make_client_tls(config_.tls).context; // good, or `validate` would have said so
-        connection_ = std::make_unique<tls_connection>(tls_, tls_connection::role::client, socket_->get(), url_.host);
+        connection_ = std::make_unique<tls_connection>(tls_, tls_connection::role::client, socket_.get(), url_.host);
         for (;;) {
             const transfer step = connection_->handshake();
             if (step.error) return "no TLS: " + why(step);
             if (step.wait_for == readiness::none) return {};
-            if (!wait_for(socket_->get(), step.wait_for, until_)) return "no TLS: no answer in time";
+            if (!wait_for(socket_.get(), step.wait_for, until_)) return "no TLS: no answer in time";
         }
     }
 
@@ -115,12 +103,12 @@ private:
     transfer write(std::string_view text) {
         const auto data = std::as_bytes(std::span(text));
         if (connection_) return connection_->write_some(data);
-        return moved(::send(socket_->get(), text.data(), text.size(), MSG_NOSIGNAL), readiness::writable);
+        return moved(::send(socket_.get(), text.data(), text.size(), MSG_NOSIGNAL), readiness::writable);
     }
 
     transfer read(std::span<std::byte> room) {
         if (connection_) return connection_->read_some(room);
-        return moved(::recv(socket_->get(), room.data(), room.size(), 0), readiness::readable);
+        return moved(::recv(socket_.get(), room.data(), room.size(), 0), readiness::readable);
     }
 
     // As `health_checks` does it.
@@ -133,7 +121,7 @@ private:
             const transfer step = write(rest);
             if (step.error) return what + why(step);
             rest.remove_prefix(step.size);
-            if (step.wait_for != readiness::none && !wait_for(socket_->get(), step.wait_for, until_))
+            if (step.wait_for != readiness::none && !wait_for(socket_.get(), step.wait_for, until_))
                 return what + "it is not taken in time";
         }
         std::string line;
@@ -143,7 +131,7 @@ private:
             if (step.error) return what + why(step);
             if (step.ended) break;
             line.append(reinterpret_cast<const char*>(room.data()), step.size);
-            if (step.wait_for != readiness::none && !wait_for(socket_->get(), step.wait_for, until_))
+            if (step.wait_for != readiness::none && !wait_for(socket_.get(), step.wait_for, until_))
                 return what + "no answer in time";
         }
         line = line.substr(0, line.find_first_of("\r\n"));
@@ -156,7 +144,7 @@ private:
     const http_url& url_;
     const upstream_config& config_;
     clock::time_point until_;
-    std::unique_ptr<descriptor> socket_;
+    unique_fd socket_;
     tls_context tls_;
     std::unique_ptr<tls_connection> connection_; // on `socket_`
 };
