@@ -1,5 +1,5 @@
-// No memory, at every moment that asks for some: the n-th `operator new` on the gateway's thread fails, for each n that
-// a scenario gets to, and then several in a row. Whatever happens, nobody may take the outcome for something else:
+// No memory, at every moment that asks for some: the n-th allocation on the gateway's thread fails, for each n that a
+// scenario gets to, and then several in a row. Whatever happens, nobody may take the outcome for something else:
 // a client sees its whole reply, a refusal or a reset; every connection has one end that is counted; nothing is held
 // when all have gone; and the next client is served.
 //
@@ -18,6 +18,7 @@
 
 #include <atomic>
 #include <cstdlib>
+#include <cstring>
 #include <exception>
 #include <functional>
 #include <future>
@@ -29,6 +30,8 @@
 #include <thread>
 #include <utility>
 #include <vector>
+
+#include <malloc.h>
 
 namespace asio = boost::asio;
 using namespace finpost;
@@ -56,8 +59,16 @@ void* operator new(std::size_t size) {
     if (memory == nullptr) throw std::bad_alloc();
     return memory;
 }
-void operator delete(void* memory) noexcept { std::free(memory); }
-void operator delete(void* memory, std::size_t) noexcept { std::free(memory); }
+// Where Asio allocates its operations.
+extern "C" void* aligned_alloc(std::size_t alignment, std::size_t size) {
+    return fails_now() ? nullptr : ::memalign(alignment, size);
+}
+// What is used after that is used without luck.
+void operator delete(void* memory) noexcept {
+    if (memory != nullptr) std::memset(memory, 0xdd, ::malloc_usable_size(memory));
+    std::free(memory);
+}
+void operator delete(void* memory, std::size_t) noexcept { ::operator delete(memory); }
 
 namespace {
 
@@ -349,6 +360,50 @@ BOOST_AUTO_TEST_CASE(a_stream) {
     one.reply = payload;
     one.next = hello;
     fail_each(one, 3);
+}
+
+// The end of each upload is waited for with a timer: Asio's list of them has to grow.
+BOOST_AUTO_TEST_CASE(streams_that_are_answered_before_their_end) {
+    constexpr std::size_t streams = 4;
+    const std::string payload = some_bytes(100'000);
+    scenario one;
+    one.prepare = [](running_gateway& gate) {
+        gate.config.stream_above = 64 << 10;
+        gate.upstream.by_default([](scripted_upstream::conversation& talk) {
+            talk.wait_for_gate();
+            talk.send(response(200, "early"));
+            talk.read_body();
+        });
+    };
+    one.play = [&](running_gateway& gate) {
+        std::vector<outcome> all;
+        try {
+            std::vector<raw_client> clients;
+            std::vector<std::string> begun;
+            std::vector<bool> sent;
+            for (std::size_t i = 0; i < streams; ++i) {
+                clients.emplace_back(gate.address, 8s);
+                sent.push_back(clients.back().send_some(payload, 8s) == payload.size());
+            }
+            gate.upstream.wait_for_heads(streams, 100ms); // all of them come, or one will not
+            gate.upstream.open_gate();
+            for (raw_client& each : clients) begun.push_back(each.read_at_least(5));
+            for (std::size_t i = 0; i < streams; ++i) {
+                sent[i] = sent[i] && begun[i].size() >= 5 &&
+                          clients[i].send_some("more", 8s) == std::size_t{4};
+                if (sent[i]) clients[i].half_close();
+                outcome got = read_outcome(clients[i], sent[i]);
+                got.bytes.insert(0, begun[i]);
+                all.push_back(std::move(got));
+            }
+        } catch (const std::system_error&) {
+            all.emplace_back(); // reset while it was sending
+        }
+        return all;
+    };
+    one.reply = "early";
+    one.ends = true;
+    fail_each(one, 4);
 }
 
 BOOST_AUTO_TEST_CASE(base64_in_both_directions) {

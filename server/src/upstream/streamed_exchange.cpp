@@ -1,18 +1,21 @@
 #include "upstream/streamed_exchange.hpp"
 
-#include "as_outcome.hpp"
+#include "operation_memory.hpp"
 #include "policy/buffer_budget.hpp"
 #include "turn.hpp"
 #include "upstream/upstream_stream.hpp"
 
-#include <boost/asio/bind_allocator.hpp>
+#include <boost/asio/async_result.hpp>
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/error.hpp>
+#include <boost/asio/steady_timer.hpp>
 #include <boost/asio/this_coro.hpp>
+#include <boost/asio/use_awaitable.hpp>
 
 #include <algorithm>
 #include <charconv>
 #include <exception>
+#include <optional>
 #include <utility>
 
 namespace asio = boost::asio;
@@ -29,6 +32,54 @@ constexpr std::string_view last_chunk = "0\r\n\r\n";
 
 } // namespace
 
+// What tells that the upload has ended: a timer that is cancelled then. It is set before there is
+// an upload, since Asio's list of timers may have no memory to grow. Held by shared_ptr: its
+// handler may come after the exchange.
+struct streamed_exchange::upload_end : std::enable_shared_from_this<upload_end> {
+    using resumption = asio::async_result<asio::use_awaitable_t<>, void()>::handler_type;
+
+    class handler {
+    public:
+        using allocator_type = operation_allocator<>;
+
+        explicit handler(std::shared_ptr<upload_end> of) noexcept : of_(std::move(of)) {}
+        handler(handler&& other) noexcept
+            : of_(other.of_), armed_(std::exchange(other.armed_, false)) {}
+        // Where its executor has lost it, whoever waits is destroyed, as by any other wait that is
+        // lost.
+        ~handler() {
+            if (armed_) of_->waiting.reset();
+        }
+        allocator_type get_allocator() const noexcept { return allocator_type(of_->memory); }
+        void operator()(error_code) {
+            armed_ = false;
+            if (!of_->waiting) return;
+            resumption waits = std::move(*of_->waiting);
+            of_->waiting.reset();
+            std::move(waits)();
+        }
+
+    private:
+        const std::shared_ptr<upload_end> of_; // const: what was moved from still finds its memory
+        bool armed_ = true;
+    };
+
+    explicit upload_end(asio::any_io_executor executor)
+        : timer(std::move(executor), clock::time_point::max()) {}
+    void arm() { timer.async_wait(handler(shared_from_this())); }
+    asio::awaitable<void> wait() {
+        const auto begin = [this](auto&& resume) {
+            waiting.emplace(std::forward<decltype(resume)>(resume));
+        };
+        return asio::async_initiate<const asio::use_awaitable_t<>, void()>(begin,
+                                                                           asio::use_awaitable);
+    }
+
+    operation_memory memory; // of the timer's wait
+    asio::steady_timer timer;
+    std::optional<resumption> waiting;
+};
+
 // Whatever ends the upload's coroutine, its exchange is told.
 class streamed_exchange::uploading {
 public:
@@ -40,7 +91,7 @@ public:
         of_->uploading_ = false;
         if (!over_) of_->client_failed_ = reason::internal;
         if (!over_) of_->upstream_->cancel();
-        of_->upload_over_->cancel();
+        of_->upload_over_->timer.cancel();
     }
     void over() noexcept { over_ = true; }
 
@@ -77,16 +128,13 @@ asio::awaitable<error_code> streamed_exchange::make_room(watchdog& dog) {
 asio::awaitable<error_code> streamed_exchange::run(upstream_stream& upstream, std::string_view head) {
     const asio::any_io_executor strand = co_await asio::this_coro::executor;
     upstream_ = &upstream;
-    upload_over_.emplace(strand, clock::time_point::max());
     client_.on_cancel([this] { upstream_->cancel(); });
     upstream_->begin_request();
-    // Made before there is an upload: it uses what is in this frame, so nothing that can fail may come between its
-    // beginning and its end.
-    const auto begin = [this](auto&& ended) {
-        const operation_allocator<> memory(memory_);
-        upload_over_->async_wait(asio::bind_allocator(memory, std::forward<decltype(ended)>(ended)));
-    };
-    auto upload_end = asio::async_initiate<const as_outcome_t, void(error_code)>(begin, as_outcome);
+    // Made before there is an upload: it uses what is in this frame, so nothing that can fail may
+    // come between its beginning and its end.
+    upload_over_ = std::make_shared<upload_end>(strand);
+    asio::awaitable<void> ended = upload_over_->wait();
+    upload_over_->arm();
     uploading uploads(*this);
     asio::co_spawn(strand, upload(head, std::move(uploads)), [](std::exception_ptr) {});
     error_code failed;
@@ -98,11 +146,9 @@ asio::awaitable<error_code> streamed_exchange::run(upstream_stream& upstream, st
     // A service that answers well before the end reads on, one that does not is owed nothing more.
     const bool rest_is_wanted = !failed && guard_.status() < 300;
     end_upload(!rest_is_wanted);
-    if (uploading_) {
-        auto [ec] = co_await std::move(upload_end);
-        static_cast<void>(ec);
-    }
-    if (rest_is_wanted && !whole_) failed = client_failed_ ? client_failed_ : reason::upstream_incomplete;
+    if (uploading_) co_await std::move(ended);
+    if (rest_is_wanted && !whole_)
+        failed = client_failed_ ? client_failed_ : reason::upstream_incomplete;
     if (client_.error()) failed = client_.error();
     limit(clock::time_point::max());
     client_.on_cancel({});

@@ -1,6 +1,5 @@
 #pragma once
 
-#include "operation_memory.hpp"
 #include "upstream/response_guard.hpp"
 
 #include "finpost/config.hpp"
@@ -9,10 +8,9 @@
 #include "finpost/watchdog.hpp"
 
 #include <boost/asio/awaitable.hpp>
-#include <boost/asio/steady_timer.hpp>
 
 #include <cstddef>
-#include <optional>
+#include <memory>
 #include <span>
 #include <string_view>
 
@@ -65,8 +63,8 @@ private:
     const upstream_config& config_;
     payload chunk_; // a chunk's size, its data, and what ends it
     upstream_stream* upstream_ = nullptr;
-    operation_memory memory_; // of the wait for the upload's end
-    std::optional<boost::asio::steady_timer> upload_over_;
+    struct upload_end;
+    std::shared_ptr<upload_end> upload_over_;
     clock::time_point until_ = clock::time_point::max(); // the upstream has done what it owes
     response_guard::state state_ = response_guard::state::more;
     error_code client_failed_;
