@@ -107,21 +107,41 @@ struct report_end {
 
 } // namespace
 
-// A completion handler whose memory is there beforehand.
-struct listener::step {
+// A completion handler whose memory is there beforehand. One that an exception destroys, when the
+// wait cannot begin or when the executor has no memory to call it, does what is to be done instead:
+// exactly one wait is under way. Each kind has memory of its own, for one may begin while the one
+// before is being destroyed.
+class listener::step {
+public:
     using allocator_type = operation_allocator<>;
-    allocator_type get_allocator() const noexcept { return allocator_type(self->memory_); }
-    void operator()(error_code) const noexcept { self->go_on(); }
+    using instead = void (listener::*)() noexcept;
 
-    const std::shared_ptr<listener> self; // const: what was moved from still finds its memory
+    step(std::shared_ptr<listener> self, operation_memory& memory, instead then) noexcept
+        : self_(std::move(self)), memory_(memory), instead_(then) {}
+    step(step&& other) noexcept
+        : self_(other.self_), memory_(other.memory_), instead_(other.instead_),
+          armed_(std::exchange(other.armed_, false)) {}
+    ~step() {
+        if (armed_ && std::uncaught_exceptions() > 0) (self_.get()->*instead_)();
+    }
+    allocator_type get_allocator() const noexcept { return allocator_type(memory_); }
+    void operator()(error_code) noexcept {
+        armed_ = false;
+        self_->go_on();
+    }
+
+private:
+    const std::shared_ptr<listener> self_; // const: what was moved from still finds its memory
+    operation_memory& memory_;
+    const instead instead_;
+    bool armed_ = true;
 };
 
 listener::listener(const session_executors& on, std::shared_ptr<const session_context> context,
                    const socket_address& address)
-    : executor_(on.all.front()), one_thread_(on.one_thread_each),
-      strand_(sequence_on(executor_, one_thread_)), context_(std::move(context)),
-      acceptor_(strand_), pause_(std::make_shared<waiter>(strand_)), shortage_(std::make_shared<shortage>()),
-      spare_(open_spare()) {
+    : executor_(on.all.front()), one_thread_(on.one_thread_each), context_(std::move(context)),
+      acceptor_(executor_), pause_(std::make_shared<waiter>(executor_)),
+      shortage_(std::make_shared<shortage>()), spare_(open_spare()) {
     const bool shared = on.all.size() > 1;
     if (shared) {
         // Two processes that both share a port would take each other's clients without a word. Who
@@ -138,9 +158,8 @@ listener::listener(const session_executors& on, std::shared_ptr<const session_co
 listener::listener(shares, asio::any_io_executor executor, bool one_thread,
                    std::shared_ptr<const session_context> context, const socket_address& address,
                    std::shared_ptr<shortage> told)
-    : executor_(std::move(executor)), one_thread_(one_thread),
-      strand_(sequence_on(executor_, one_thread_)), context_(std::move(context)),
-      acceptor_(strand_), pause_(std::make_shared<waiter>(strand_)), shortage_(std::move(told)),
+    : executor_(std::move(executor)), one_thread_(one_thread), context_(std::move(context)),
+      acceptor_(executor_), pause_(std::make_shared<waiter>(executor_)), shortage_(std::move(told)),
       spare_(open_spare()) {
     bind(address, true);
 }
@@ -220,9 +239,10 @@ void listener::go_on() noexcept {
 void listener::wait_for_client() noexcept {
     somebody_came_ = true; // when it is over
     try {
-        acceptor_.async_wait(tcp::acceptor::wait_read, step{shared_from_this()});
+        acceptor_.async_wait(tcp::acceptor::wait_read,
+                             step(shared_from_this(), client_memory_, &listener::lost));
     } catch (...) {
-        lost();
+        // It is lost.
     }
 }
 
@@ -237,22 +257,29 @@ bool listener::take_permits() {
 
 // False when there is one now.
 bool listener::wait_for_permits() noexcept {
+    std::shared_ptr<waiter> turn;
     try {
         admission& lacking = permit_ ? context_->shares : context_->admits;
-        auto turn = lacking.join_unless_free(strand_);
+        turn = lacking.join_unless_free(executor_);
         if (!turn) return false;
-        {
-            const std::lock_guard lock(mutex_);
-            turn_ = turn;
-            asked_ = context_; // other rules may be in force when the wait is over
-        }
-        if (closing_) turn->wake();
-        turn->async_wait(waiter::time_point::max(), step{shared_from_this()});
+        const std::lock_guard lock(mutex_);
+        turn_ = turn;
+        asked_ = context_; // other rules may be in force when the wait is over
     } catch (...) {
-        wait_until(watchdog::clock::now() + back_off);
+        back_off_a_while();
+        return true;
+    }
+    if (closing_) turn->wake();
+    try {
+        step next(shared_from_this(), turn_memory_, &listener::back_off_a_while);
+        turn->async_wait(waiter::time_point::max(), std::move(next));
+    } catch (...) {
+        // It backs off.
     }
     return true;
 }
+
+void listener::back_off_a_while() noexcept { wait_until(watchdog::clock::now() + back_off); }
 
 void listener::leave_queue() noexcept {
     std::shared_ptr<const session_context> asked;
@@ -270,9 +297,10 @@ void listener::leave_queue() noexcept {
 // Where there is no memory for a pause, there is none.
 void listener::wait_until(watchdog::clock::time_point when) noexcept {
     try {
-        pause_->async_wait(when, step{shared_from_this()});
+        pause_->async_wait(when,
+                           step(shared_from_this(), pause_memory_, &listener::wait_for_client));
     } catch (...) {
-        wait_for_client();
+        // There is none.
     }
 }
 
@@ -287,7 +315,7 @@ void listener::end() noexcept {
     may_bring_sessions_.reset();
 }
 
-// Its strand had no memory for the next wait.
+// Its executor had no memory for the next wait.
 void listener::lost() noexcept {
     lost_ = true;
     end();

@@ -28,7 +28,7 @@ struct session_executors {
 /// kernel's backlog and costs nothing here.
 ///
 /// Its waits follow each other by callbacks and not in a coroutine: they have memory of their own, so that nothing
-/// can end them but `close`.
+/// can end them but `close`. One is under way at a time, so its steps need no strand, which takes memory.
 ///
 /// With several executors each has a socket of its own for the address, and the kernel spreads the
 /// clients (SO_REUSEPORT): a session stays with the event loop that accepted it.
@@ -52,7 +52,7 @@ public:
     const socket_address& address() const noexcept { return address_; }
 
     /// Whether it accepts, or will when there are permits: false after `close`, and where it has ended for want of
-    /// memory that is not its own, which can happen on an executor of several threads. From any thread.
+    /// memory that is not its own, which can happen on an executor that is no `io_context`'s. From any thread.
     bool works() const noexcept;
 
     /// For `make_shared`: one of several that share `address`.
@@ -63,10 +63,11 @@ public:
 
 private:
     void bind(const socket_address& address, bool shared);
-    struct step;
+    class step;
     void go_on() noexcept;
     void wait_for_client() noexcept;
     bool wait_for_permits() noexcept;
+    void back_off_a_while() noexcept;
     void leave_queue() noexcept;
     void wait_until(watchdog::clock::time_point when) noexcept;
     void end() noexcept;
@@ -87,13 +88,12 @@ private:
 
     boost::asio::any_io_executor executor_;
     const bool one_thread_; // runs it
-    const boost::asio::any_io_executor strand_; // the executor itself where one thread runs it
     std::shared_ptr<const session_context> context_;
     boost::asio::ip::tcp::acceptor acceptor_;
     socket_address address_;
     bool wildcard_ = false;
     std::vector<std::shared_ptr<listener>> others_; // that share the address, for the other executors
-    operation_memory memory_; // of what it waits for, which is one thing at a time
+    operation_memory client_memory_, turn_memory_, pause_memory_; // of what it waits for, one thing at a time
     std::optional<session_gate::hold> may_bring_sessions_;
     const std::shared_ptr<waiter> pause_; // `close` wakes it
     bool somebody_came_ = false; // and was not accepted yet

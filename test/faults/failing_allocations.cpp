@@ -26,6 +26,7 @@
 #include <new>
 #include <optional>
 #include <span>
+#include <stdexcept>
 #include <string>
 #include <thread>
 #include <utility>
@@ -78,9 +79,11 @@ struct outcome {
     ending how = ending::reset;
 };
 
-// One gateway in front of one service, on one thread, as finpostd runs it.
+// One gateway in front of one service, on one thread, as finpostd runs it, or as a host does that
+// could run it by several.
 class running_gateway {
 public:
+    bool by_several = false;
     gateway_config config;
     upstream_config service;
     metrics counters;
@@ -95,10 +98,13 @@ public:
         work_.emplace(asio::make_work_guard(io_));
         thread_ = std::thread([this] { run(); });
         const std::vector<asio::any_io_executor> all{io_.get_executor()};
-        forwarder_.emplace(all, service, counters, log.as_logger(log_level::info));
+        const logger told = log.as_logger(log_level::info);
+        if (by_several) forwarder_.emplace(all.front(), service, counters, told);
+        else forwarder_.emplace(all, service, counters, told);
         forwarder_->start();
         std::vector groups{listener_group{config, forwarder_->as_handler(), forwarder_->as_streaming_handler()}};
-        door_.emplace(all, std::move(groups), counters, log.as_logger(log_level::info));
+        if (by_several) door_.emplace(all.front(), std::move(groups), counters, told);
+        else door_.emplace(all, std::move(groups), counters, told);
         door_->start();
         address = door_->endpoints().front();
     }
@@ -135,6 +141,11 @@ public:
             done.set_value();
         });
         done.get_future().wait();
+    }
+
+    // What Asio keeps for the next handler goes when its loop ends.
+    void forget_memory() {
+        asio::post(io_, [] { throw std::runtime_error("run me again"); });
     }
 
     void drain() {
@@ -492,6 +503,24 @@ BOOST_AUTO_TEST_CASE(several_that_wait_for_a_permit_and_for_a_connection) {
     one.reply = "a payload";
     one.next = hello;
     fail_each(one, 5);
+}
+
+// Nobody comes in, so nothing but the listener is at work.
+BOOST_AUTO_TEST_CASE(a_listener_that_several_threads_may_run) {
+    running_gateway gate;
+    gate.by_several = true;
+    gate.config.deny = {parse_network("127.0.0.0/8").value()};
+    gate.start();
+    for (const std::size_t every : {1u, 2u, 3u, 5u, 7u}) {
+        gate.arm(0, every);
+        gate.forget_memory();
+        for (int i = 0; i < 5; ++i) BOOST_TEST((plain_client(gate.address, "a payload").how == ending::reset));
+        gate.disarm();
+        BOOST_TEST(gate.accepting());
+    }
+    BOOST_TEST(gate.counters.accepted.value() == 25u);
+    gate.drain();
+    BOOST_TEST(running_gateway::eventually([&] { return gate.drained(); }));
 }
 
 BOOST_AUTO_TEST_CASE(a_drain) {

@@ -39,6 +39,9 @@ struct listener_group {
 /// `thread_pool`), or on several that have a thread each, and owns no thread, no signal handler and no global.
 /// Each session runs on a strand of its own, which is the thread where an executor has but one. Its functions may be
 /// called from any thread.
+///
+/// Want of memory costs the exchanges that it meets. Asio's strands are no part of that: one that is made or entered
+/// without memory can end the process. Who has to survive that gives a vector of executors, which needs no strands.
 class FINPOST_EXPORT gateway {
 public:
     /// Throws `config_error` with every problem of `config`. `counters` outlives the gateway and its
