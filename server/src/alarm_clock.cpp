@@ -1,9 +1,12 @@
 #include "alarm_clock.hpp"
 
 #include "operation_memory.hpp"
+#include "sequence.hpp"
 
 #include "finpost/error.hpp"
 
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/post.hpp>
 #include <boost/asio/steady_timer.hpp>
 
 #include <mutex>
@@ -20,12 +23,13 @@ constexpr auto never = alarm_clock::clock::time_point::max();
 } // namespace
 
 struct alarm_clock::state : std::enable_shared_from_this<state> {
-    state(asio::any_io_executor executor, std::function<void()> call)
-        : timer(std::move(executor)), ring(std::move(call)) {}
+    state(const asio::any_io_executor& executor, std::function<void()> call)
+        : timer(below_sequence(executor)), ring(std::move(call)) {}
 
     // Under the mutex. One wait is under way at the most: there is memory for one.
     bool set(clock::time_point when) noexcept;
     bool wait() noexcept;
+    bool come_back() noexcept;
     void over();
 
     std::mutex mutex;
@@ -39,7 +43,7 @@ struct alarm_clock::state : std::enable_shared_from_this<state> {
 struct alarm_clock::handler {
     using allocator_type = operation_allocator<>;
     allocator_type get_allocator() const noexcept { return allocator_type(of->memory); }
-    void operator()(error_code) const { of->over(); }
+    void operator()(error_code = {}) const { of->over(); }
 
     const std::shared_ptr<state> of; // const: what was moved from still finds its memory
 };
@@ -57,10 +61,23 @@ bool alarm_clock::state::wait() noexcept {
         timer.expires_at(due);
         timer.async_wait(handler{shared_from_this()});
     } catch (...) {
-        waiting = false;
-        due = never;
+        waiting = come_back();
+        if (!waiting) due = never;
     }
     return waiting;
+}
+
+// The list of timers could not grow. Behind whatever else is ready it is tried again, until it is
+// time to ring.
+bool alarm_clock::state::come_back() noexcept {
+    try {
+        const auto executor = timer.get_executor();
+        const auto* const loop = executor.target<asio::io_context::executor_type>();
+        if (loop != nullptr) asio::post(*loop, handler{shared_from_this()});
+        return loop != nullptr;
+    } catch (...) {
+        return false;
+    }
 }
 
 void alarm_clock::state::over() {
@@ -74,8 +91,8 @@ void alarm_clock::state::over() {
     ring(); // too early rather than never
 }
 
-alarm_clock::alarm_clock(asio::any_io_executor executor, std::function<void()> ring)
-    : state_(std::make_shared<state>(std::move(executor), std::move(ring))) {}
+alarm_clock::alarm_clock(const asio::any_io_executor& executor, std::function<void()> ring)
+    : state_(std::make_shared<state>(executor, std::move(ring))) {}
 
 alarm_clock::~alarm_clock() { clear(); }
 

@@ -17,4 +17,14 @@ inline boost::asio::any_io_executor sequence_on(const boost::asio::any_io_execut
     return boost::asio::make_strand(*plain);
 }
 
+/// Where steps may run at the same time: `executor`, or what is below it where `sequence_on` has
+/// made it. A strand has to allocate for what it is given; an `io_context` takes the memory that
+/// the operation has.
+inline boost::asio::any_io_executor below_sequence(const boost::asio::any_io_executor& executor) {
+    using loop = boost::asio::io_context::executor_type;
+    const auto* const strand = executor.target<boost::asio::strand<loop>>();
+    if (strand == nullptr) return executor;
+    return strand->get_inner_executor();
+}
+
 } // namespace finpost

@@ -8,6 +8,8 @@
 #include "support/gateway_fixture.hpp"
 #include "support/tls_client.hpp"
 
+#include "alarm_clock.hpp"
+
 #include "finpost/base64.hpp"
 #include "finpost/proxy_header.hpp"
 
@@ -503,6 +505,22 @@ BOOST_AUTO_TEST_CASE(several_that_wait_for_a_permit_and_for_a_connection) {
     one.reply = "a payload";
     one.next = hello;
     fail_each(one, 5);
+}
+
+// An alarm may be the first timer that is set, and then Asio's list of them has to grow.
+BOOST_AUTO_TEST_CASE(an_alarm) {
+    asio::io_context io(1);
+    bool rung = false;
+    alarm_clock alarm(io.get_executor(), [&] { rung = true; });
+    can_fail = true;
+    asked = fails_at = 0;
+    fails_every = 1;
+    armed = true;
+    const bool set = alarm.set(alarm_clock::clock::now() + 20ms);
+    io.run_for(10s); // until it has nothing more to do
+    armed = can_fail = false;
+    BOOST_TEST(set);
+    BOOST_TEST(rung);
 }
 
 // Nobody comes in, so nothing but the listener is at work.
