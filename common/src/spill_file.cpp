@@ -38,14 +38,16 @@ int open_unnamed(const std::string& directory) {
 
 result<std::unique_ptr<spill_file>> spill_file::create(const std::string& directory,
                                                        byte_budget* space) {
-    const int fd = open_unnamed(directory);
-    if (fd < 0) return last_error();
-    return std::unique_ptr<spill_file>(new spill_file(fd, space));
+    // The object first: without memory for it there is no descriptor that nobody would close.
+    std::unique_ptr<spill_file> file(new spill_file(space));
+    file->fd_ = open_unnamed(directory);
+    if (file->fd_ < 0) return last_error();
+    return file;
 }
 
 spill_file::~spill_file() {
     unmap();
-    ::close(fd_);
+    if (fd_ >= 0) ::close(fd_);
     if (space_ != nullptr && size_ != 0) space_->give_back(static_cast<std::size_t>(size_));
 }
 

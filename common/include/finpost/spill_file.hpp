@@ -51,10 +51,10 @@ public:
     int fd() const noexcept { return fd_; }
 
 private:
-    spill_file(int fd, byte_budget* space) noexcept : fd_(fd), space_(space) {}
+    explicit spill_file(byte_budget* space) noexcept : space_(space) {}
     void unmap() noexcept;
 
-    int fd_;
+    int fd_ = -1;
     byte_budget* space_;
     std::uint64_t size_ = 0;
     std::byte* mapped_ = nullptr;
