@@ -48,8 +48,11 @@ error_code wait_for_hello(client_socket& socket, preamble& first) {
         first.is_other = true;
         return reason::tls_handshake;
     }
-    if (record.is() == first_record::kind::record && socket.unread() >= record.due()) return {};
+    const std::size_t there = socket.unread();
+    if (record.is() == first_record::kind::record && there >= record.due()) return {};
     if (socket.input_ended()) return reason::tls_handshake;
+    // The kernel says that it is readable, and has not a byte more: it holds no more of it.
+    if (there == std::exchange(first.looked_at, there)) return {};
     socket.wait_for_bytes(record.due());
     return asio::error::would_block;
 }

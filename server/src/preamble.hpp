@@ -9,6 +9,7 @@
 
 #include <boost/asio/awaitable.hpp>
 
+#include <cstddef>
 #include <optional>
 #include <utility>
 
@@ -29,6 +30,7 @@ public:
     std::optional<proxy_parser> header;
     tls_context tls;
     admission::permit share; // of those that may be in their preamble at once
+    std::size_t looked_at = 0; // bytes of the first record that were there at the last look
     bool begun = false;      // a byte has come of what is due
     bool is_tls = false;     // and it is TLS
     bool is_other = false;   // and it is not
