@@ -5,7 +5,6 @@
 #include <algorithm>
 #include <array>
 #include <charconv>
-#include <random>
 
 namespace finpost {
 
@@ -20,15 +19,6 @@ constexpr std::array<std::array<char, 2>, 256> hex_pairs = [] {
 }();
 
 } // namespace
-
-std::uint64_t random_bits() {
-    thread_local std::mt19937_64 generator = [] {
-        std::random_device device;
-        std::seed_seq seed{device(), device(), device(), device(), device(), device()};
-        return std::mt19937_64(seed);
-    }();
-    return generator();
-}
 
 request_id request_id::generate() {
     using namespace std::chrono;
