@@ -1,0 +1,165 @@
+#include "sim/clients.hpp"
+
+#include "sim/tcp.hpp"
+#include "sim/tls.hpp"
+
+#include "finpost/base64.hpp"
+
+#include <algorithm>
+#include <cerrno>
+#include <optional>
+#include <span>
+
+namespace finpost::sim {
+
+std::string reply_to(std::string_view payload) { return "<" + std::string(payload) + ">"; }
+
+std::string base64_of(std::string_view bytes) {
+    std::string out(base64::encoded_size(bytes.size()), '\0');
+    out.resize(base64::encode(std::as_bytes(std::span(bytes)), out.data()));
+    return out;
+}
+
+namespace {
+
+// Any piece of one long text: what is lost, doubled or moved in it is seen.
+std::string some_text(rng& dice, std::size_t size) {
+    static const std::string text = [] {
+        std::string out(2 << 20, ' ');
+        rng letters(1);
+        for (char& one : out) one = static_cast<char>('A' + letters.below(58));
+        return out;
+    }();
+    return text.substr(dice.below(text.size() - std::min(size, text.size())), size);
+}
+
+} // namespace
+
+void prepare(client_history& one, const plan& what) {
+    const client_plan& mine = *one.plan;
+    rng dice(mine.seed * 104'729 + 1);
+    if (mine.kind == client_kind::foreign) {
+        one.payload = "GET /healthz HTTP/1.1\r\nHost: here\r\n\r\n";
+        one.sends = one.payload;
+    } else {
+        one.payload = std::to_string(one.number) + ":";
+        one.payload += some_text(dice, mine.size);
+        one.sends = what.rules.base64 ? base64_of(one.payload) : one.payload;
+        if (what.rules.base64 && mine.bad_text) one.sends[dice.below(one.sends.size())] = '!';
+    }
+}
+
+namespace {
+
+// The plain connection, or TLS on it: as send(2), recv(2) and a FIN.
+class connection {
+public:
+    connection(tcp_end& sock, bool tls) : sock_(sock) {
+        if (tls) tls_.emplace(sock);
+    }
+    std::int64_t send(const void* from, std::size_t n) {
+        return tls_ ? tls_->send(from, n) : sock_.send(from, n);
+    }
+    std::int64_t receive(void* to, std::size_t n) {
+        return tls_ ? tls_->receive(to, n) : sock_.receive(to, n);
+    }
+    /// 0 or -EAGAIN, or what has failed.
+    std::int64_t finish() { return tls_ ? tls_->finish() : sock_.shutdown(1); }
+
+private:
+    tcp_end& sock_;
+    std::optional<tls_client_end> tls_;
+};
+
+} // namespace
+
+script run_client(history& all, client_history& me, std::function<void()> over) {
+    using kind = client_kind;
+    const client_plan& mine = *me.plan;
+    const bool tls = all.plan->rules.tls;
+    rng dice(mine.seed * 7 + 3);
+    co_await sleep(mine.begins);
+    tcp_end& sock = network::current->dial(me.port, gateway_port);
+    sock.receive_buffer = std::min<std::size_t>(mine.receive_buffer, sock.receive_buffer);
+    sock.forgets = mine.forgets;
+    while (sock.state == tcp_end::stage::connecting) co_await change(sock);
+    me.connected = sock.state == tcp_end::stage::open;
+    bool broken = !me.connected;
+    const auto pause = [&](nanos most) {
+        return static_cast<nanos>(dice.below(static_cast<std::uint64_t>(most)));
+    };
+
+    if (all.plan->rules.proxy) {
+        const std::string header =
+            "PROXY TCP4 10.1.2.3 10.0.0.1 " + std::to_string(me.port) + " 5000\r\n";
+        for (std::size_t sent = 0; !broken && sent < header.size();) {
+            const std::int64_t took = sock.send(header.data() + sent, header.size() - sent);
+            if (took > 0)
+                sent += static_cast<std::size_t>(took);
+            else if (took == -EAGAIN)
+                co_await change(sock);
+            else
+                broken = true;
+        }
+    }
+    if (mine.waits > 0 && !broken) co_await sleep(mine.waits);
+    connection line(sock, tls);
+    std::size_t stop_at = me.sends.size();
+    const bool partial = mine.kind == kind::reset_before_fin || mine.kind == kind::silent;
+    if (partial) stop_at = std::min<std::size_t>(stop_at, mine.stop_at);
+    if (mine.kind == kind::silent && stop_at == me.sends.size()) --stop_at;
+    if (mine.kind == kind::probe || mine.kind == kind::probe_reset) stop_at = 0;
+    for (std::size_t sent = 0; !broken && sent < stop_at;) {
+        const std::size_t n = std::min<std::size_t>(1 + dice.below(mine.piece), stop_at - sent);
+        const std::int64_t took = line.send(me.sends.data() + sent, n);
+        if (took > 0)
+            sent += static_cast<std::size_t>(took);
+        else if (took == -EAGAIN)
+            co_await change(sock);
+        else
+            broken = true; // told once: what is read later looks like an end
+        if (mine.pause > 0 && !broken) co_await sleep(pause(mine.pause));
+    }
+    const bool resets_now = mine.kind == kind::reset_before_fin || mine.kind == kind::probe_reset;
+    if (!broken && !resets_now && mine.kind != kind::silent) {
+        std::int64_t said = 0;
+        while ((said = line.finish()) == -EAGAIN) co_await change(sock);
+        me.fin_sent = said == 0;
+        broken = said != 0;
+    }
+    if (broken) me.how = me.connected ? ending::rst : ending::refused;
+    const bool leaves =
+        resets_now || mine.kind == kind::reset_after_fin || mine.kind == kind::close_after_fin;
+    if (leaves) {
+        if (mine.leaves_after > 0) co_await sleep(mine.leaves_after);
+        me.left = true; // for a close: if anything still comes
+        if (mine.kind == kind::close_after_fin)
+            sock.close();
+        else
+            sock.reset();
+    }
+    if (mine.kind == kind::never_reads) co_await sleep(120 * s); // until it is too late
+    char room[8192];
+    while (!leaves) {
+        const std::size_t most = mine.read_pause > 0 ? 1 + dice.below(sizeof room) : sizeof room;
+        const std::int64_t n = line.receive(room, most);
+        if (n > 0)
+            me.got.append(room, static_cast<std::size_t>(n));
+        else if (n == -EAGAIN)
+            co_await change(sock);
+        else if (me.how == ending::none)
+            me.how = n == 0 ? ending::fin : n == -ECONNREFUSED ? ending::refused : ending::rst;
+        if (n <= 0 && n != -EAGAIN) break;
+        if (mine.kind == kind::close_unread && me.got.size() >= mine.stop_at) {
+            me.left = true;
+            break;
+        }
+        if (mine.read_pause > 0) co_await sleep(dice.between(0, mine.read_pause));
+    }
+    sock.close();
+    me.ended = true;
+    ++all.over;
+    over();
+}
+
+} // namespace finpost::sim

@@ -1,0 +1,34 @@
+#include "sim/disk.hpp"
+
+#include <algorithm>
+#include <cerrno>
+#include <cstring>
+
+namespace finpost::sim {
+
+std::int64_t disk_file::write(const void* from, std::size_t n, off_t at) {
+    if (k.happens(hardship::disk_full, k.hard.disk_full, k.dice)) return -ENOSPC;
+    if (k.happens(hardship::disk_error, k.hard.disk_error, k.dice)) return -EIO;
+    if (n > 1 && k.happens(hardship::short_disk_write, k.hard.short_disk, k.dice))
+        n = 1 + k.dice.below(n - 1);
+    const auto where = static_cast<std::size_t>(at);
+    if (bytes.size() < where + n) bytes.resize(where + n);
+    std::memcpy(bytes.data() + where, from, n);
+    return static_cast<std::int64_t>(n);
+}
+
+std::int64_t disk_file::read(void* to, std::size_t n, off_t at) {
+    if (k.happens(hardship::disk_error, k.hard.disk_error, k.dice)) return -EIO;
+    const auto where = static_cast<std::size_t>(at);
+    if (where >= bytes.size()) return 0;
+    n = std::min(n, bytes.size() - where);
+    std::memcpy(to, bytes.data() + where, n);
+    return static_cast<std::int64_t>(n);
+}
+
+std::int64_t disk_file::truncate(off_t size) {
+    bytes.resize(static_cast<std::size_t>(size));
+    return 0;
+}
+
+} // namespace finpost::sim

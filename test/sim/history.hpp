@@ -1,0 +1,75 @@
+// What happened in one schedule: what the invariants judge.
+#pragma once
+
+#include "sim/plan.hpp"
+
+#include "finpost/config.hpp"
+#include "finpost/metrics.hpp"
+
+#include <cstdint>
+#include <deque>
+#include <string>
+#include <vector>
+
+namespace finpost::sim {
+
+/// How a connection ended for its client.
+enum class ending { none, fin, rst, refused };
+
+struct client_history {
+    const client_plan* plan = nullptr;
+    std::size_t number = 0;
+    std::uint16_t port = 0;
+    std::string payload;
+    std::string sends; ///< the payload as it is on the wire, in TLS what is in the records
+    // What came of it.
+    bool connected = false, fin_sent = false, left = false, ended = false;
+    ending how = ending::none;
+    std::string got;
+    // By the access log.
+    std::size_t lines = 0;
+    std::string logged, reason;
+    double receive_ms = 0, upstream_ms = 0, reply_ms = 0;
+
+    std::string name() const; ///< "client 3 (good)"
+    bool is_mild() const { return plan->kind == client_kind::good && connected && !plan->bad_text; }
+};
+
+/// A request whose head has reached the service.
+struct post {
+    std::uint16_t client = 0;
+    std::string body, key;
+    std::size_t connection = 0;
+    unsigned status = 200; ///< of the answer
+    bool complete = false, answered = false, first_on_connection = false, chunked = false;
+    bool rejected = false; ///< by a 408
+};
+
+struct history {
+    const sim::plan* plan = nullptr;
+    gateway_config rules;
+    upstream_config service;
+    std::deque<client_history> clients;
+    std::deque<post> posts;
+    metrics counters;
+    metrics::sessions books{};
+    std::vector<std::string> complaints; ///< of the world itself, said while it ran
+    nanos took = 0, drain_began = -1, drain_ended = -1, grace = 0;
+    std::uint64_t hash = 0, ticks = 0, calls = 0, allocations = 0;
+    hardship_counts hits{};
+    std::size_t sessions_left = 0, descriptors_left = 0, over = 0, connections = 0;
+    bool stuck = false, killed = false, stopped = false, reloaded = false;
+
+    void complain(std::string what) { complaints.push_back(std::move(what)); }
+    client_history* of_port(std::uint16_t port);
+    std::vector<const post*> posts_of(const client_history& one) const;
+    bool any(hardship what) const { return hits[static_cast<std::size_t>(what)] > 0; }
+};
+
+/// What the service answers to a payload: never the payload itself, nor empty.
+std::string reply_to(std::string_view payload);
+std::string base64_of(std::string_view bytes);
+/// The bodies of the service's other answers.
+constexpr std::string_view too_large_body = "no", failed_body = "oops";
+
+} // namespace finpost::sim

@@ -1,0 +1,332 @@
+#include "sim/invariants.hpp"
+
+#include <algorithm>
+
+namespace finpost::sim {
+
+std::string client_history::name() const {
+    return "client " + std::to_string(number) + " (" +
+           std::string(names(plan->kind)[static_cast<std::size_t>(plan->kind)]) + ") ";
+}
+
+client_history* history::of_port(std::uint16_t port) {
+    for (client_history& one : clients)
+        if (one.port == port) return &one;
+    return nullptr;
+}
+
+std::vector<const post*> history::posts_of(const client_history& one) const {
+    std::vector<const post*> out;
+    for (const post& seen : posts)
+        if (seen.client == one.port) out.push_back(&seen);
+    return out;
+}
+
+namespace {
+
+using kind = client_kind;
+
+bool without_memory(const history& all) { return all.any(hardship::allocation); }
+
+// The reason in a refusal's line; empty when `got` is none.
+std::string reason_in(std::string_view got) {
+    if (!got.starts_with("finpost: ") || !got.ends_with("\n")) return {};
+    const auto end = got.find(' ', 9);
+    if (end == got.npos || got.size() != end + 1 + 36 + 1) return {};
+    return std::string(got.substr(9, end - 9));
+}
+
+bool is_begun_line(std::string_view got) {
+    constexpr std::string_view line = "finpost: ";
+    return line.starts_with(got.substr(0, line.size())) &&
+           (got.size() <= line.size() || got.find('\n') == got.npos);
+}
+
+constexpr std::string_view probe_answer = "HTTP/1.1 200 OK";
+
+// What the client may have got as a whole answer.
+std::vector<std::string> right_answers(const history& all, const client_history& one) {
+    std::vector<std::string> out;
+    const auto coded = [&](std::string_view text) {
+        return all.plan->rules.base64 ? base64_of(text) : std::string(text);
+    };
+    for (const post* seen : all.posts_of(one)) {
+        if (seen->complete && seen->status == 200) out.push_back(coded(reply_to(one.payload)));
+        if (all.plan->rules.relays && seen->status == 413) out.push_back(coded(too_large_body));
+        if (all.plan->rules.relays && seen->complete && seen->status != 200 &&
+            seen->status != 408 && seen->status != 413)
+            out.push_back(coded(failed_body));
+    }
+    return out;
+}
+
+bool replied(const history& all, const client_history& one) {
+    const auto right = right_answers(all, one);
+    return std::find(right.begin(), right.end(), one.got) != right.end();
+}
+
+// Nobody owes these an answer.
+bool asks_nothing(const client_history& one) {
+    return one.plan->kind == kind::probe ||
+           (one.plan->kind == kind::silent && one.plan->stop_at == 0);
+}
+
+// ---- safety
+
+sentences whole_reply_refusal_or_reset(const history& all) {
+    sentences out;
+    for (const client_history& one : all.clients) {
+        if (one.left || !one.ended) continue;
+        const auto right = right_answers(all, one);
+        const bool answered =
+            replied(all, one) || !reason_in(one.got).empty() ||
+            (one.plan->kind == kind::foreign && one.got.starts_with(probe_answer));
+        if (one.how == ending::fin && !answered) {
+            const bool closed = all.rules.on_refusal == refusal_style::close && one.got.empty() &&
+                                one.logged != "replied";
+            if (closed || (asks_nothing(one) && one.got.empty())) continue;
+            out.push_back(one.name() + "got " + std::to_string(one.got.size()) +
+                          " bytes and a FIN, neither a reply nor a refusal: \"" +
+                          one.got.substr(0, 60) + "\", logged as " + one.logged + ' ' + one.reason);
+        }
+        if (one.how == ending::rst && !answered) {
+            const bool begun =
+                std::any_of(right.begin(), right.end(),
+                            [&](const std::string& whole) { return whole.starts_with(one.got); });
+            if (!begun && !one.got.empty() && !is_begun_line(one.got) &&
+                !probe_answer.starts_with(one.got.substr(0, probe_answer.size())))
+                out.push_back(one.name() + "got \"" + one.got.substr(0, 60) + "\" before a RST");
+        }
+    }
+    return out;
+}
+
+sentences bodies_are_payloads(const history& all) {
+    sentences out;
+    for (const post& seen : all.posts) {
+        const auto one = std::find_if(all.clients.begin(), all.clients.end(),
+                                      [&](auto& c) { return c.port == seen.client; });
+        if (one == all.clients.end()) continue;
+        if (seen.complete ? seen.body != one->payload : !one->payload.starts_with(seen.body))
+            out.push_back(one->name() +
+                          "was posted something else: " + std::to_string(seen.body.size()) +
+                          " bytes of " + std::to_string(one->payload.size()));
+    }
+    return out;
+}
+
+sentences a_cut_payload_is_never_whole(const history& all) {
+    sentences out;
+    for (const client_history& one : all.clients) {
+        const auto posts = all.posts_of(one);
+        const auto complete =
+            std::count_if(posts.begin(), posts.end(), [](const post* p) { return p->complete; });
+        if (!one.fin_sent && complete > 0)
+            out.push_back(one.name() + "was posted as a whole without its FIN");
+        if (!one.fin_sent && !posts.empty() && !all.rules.stream_above)
+            out.push_back(one.name() + "was posted without its FIN");
+        if (one.plan->bad_text && complete > 0)
+            out.push_back(one.name() + "was posted though its text is bad");
+    }
+    return out;
+}
+
+sentences sent_again_once_with_the_same_key(const history& all) {
+    sentences out;
+    for (const client_history& one : all.clients) {
+        const auto posts = all.posts_of(one);
+        if (posts.size() > 2)
+            out.push_back(one.name() + "was sent " + std::to_string(posts.size()) + " times");
+        for (std::size_t i = 0; i + 1 < posts.size(); ++i) {
+            const post& seen = *posts[i];
+            if (seen.key != posts[i + 1]->key)
+                out.push_back(one.name() + "was sent again with another key");
+            if (seen.first_on_connection || seen.chunked || (seen.answered && !seen.rejected))
+                out.push_back(
+                    one.name() +
+                    "was sent again although its connection was new, or something had come back");
+        }
+    }
+    return out;
+}
+
+sentences a_reason_tells_the_truth(const history& all) {
+    sentences out;
+    for (const client_history& one : all.clients) {
+        std::string why = reason_in(one.got);
+        if (why.empty() && one.logged == "refused") why = one.reason;
+        const bool says_nothing_was_sent =
+            why == "upstream_unreachable" || why == "busy" || why == "draining";
+        if (says_nothing_was_sent && !all.posts_of(one).empty())
+            out.push_back(one.name() + "is told " + why + ", and the service had its request");
+    }
+    return out;
+}
+
+sentences the_log_says_what_the_client_saw(const history& all) {
+    sentences out;
+    if (all.killed) return out;
+    const bool can_be_lost = without_memory(all);
+    for (const client_history& one : all.clients) {
+        if (one.lines > 1)
+            out.push_back(one.name() + "has " + std::to_string(one.lines) + " access lines");
+        if (one.left || !one.ended || one.logged.empty()) continue;
+        if (one.how == ending::fin && replied(all, one) != (one.logged == "replied") &&
+            one.plan->kind != kind::foreign)
+            out.push_back(one.name() + "is logged as " + one.logged + ' ' + one.reason +
+                          ", and got " + (replied(all, one) ? "its reply" : "none"));
+        const std::string why = reason_in(one.got);
+        if (!why.empty() && one.logged == "refused" && one.reason != why)
+            out.push_back(one.name() + "was told " + why + ", logged is " + one.reason);
+        // Of a reply that the kernel has taken nobody knows whether it was read: a reset because of
+        // what the client sends behind an early answer may overtake it.
+        if (one.how == ending::rst && one.fin_sent && one.logged == "replied" &&
+            !replied(all, one) && one.plan->kind != kind::never_reads && !can_be_lost)
+            out.push_back(one.name() + "is logged as replied, and got a RST after " +
+                          std::to_string(one.got.size()) + " bytes");
+    }
+    return out;
+}
+
+// ---- the books
+
+sentences nothing_is_left(const history& all) {
+    sentences out;
+    if (all.killed || all.stuck) return out;
+    const metrics& c = all.counters;
+    const auto& seen = all.books;
+    const auto must_be_zero = [&out](const char* what, std::int64_t n) {
+        if (n != 0) out.push_back(std::string(what) + ": " + std::to_string(n));
+    };
+    if (seen.accepted != seen.replied + seen.refused + seen.aborted + seen.probes)
+        out.push_back("accepted " + std::to_string(seen.accepted) +
+                      " != " + std::to_string(seen.replied) + " replied + " +
+                      std::to_string(seen.refused) + " refused + " + std::to_string(seen.aborted) +
+                      " aborted + " + std::to_string(seen.probes) + " probes");
+    must_be_zero("buffered bytes", c.buffered_bytes.value());
+    must_be_zero("spilled bytes", c.spilled_bytes.value());
+    must_be_zero("busy upstream connections", c.upstream_busy.value());
+    must_be_zero("idle upstream connections", c.upstream_idle.value());
+    must_be_zero("sessions", static_cast<std::int64_t>(all.sessions_left));
+    must_be_zero("descriptors", static_cast<std::int64_t>(all.descriptors_left));
+    return out;
+}
+
+// ---- liveness
+
+sentences nobody_waits_for_ever(const history& all) {
+    sentences out;
+    if (all.stuck) out.push_back("nothing happens any more, or it does not end");
+    for (const client_history& one : all.clients)
+        if (!one.ended) out.push_back(one.name() + "never came to its end");
+    if (all.calls > 3'000'000) out.push_back("it spins: " + std::to_string(all.calls) + " calls");
+    if (all.counters.accept_errors.value() > 100 + static_cast<std::uint64_t>(all.took / s) * 20)
+        out.push_back("it spins: " + std::to_string(all.counters.accept_errors.value()) +
+                      " failed accepts");
+    return out;
+}
+
+sentences a_fair_exchange_is_replied(const history& all) {
+    sentences out;
+    if (!all.plan->fair) return out;
+    for (const client_history& one : all.clients)
+        if (one.is_mild() && !replied(all, one) && one.sends.size() <= all.rules.max_payload)
+            out.push_back(one.name() + "has no reply although nothing speaks against it: " +
+                          one.logged + ' ' + one.reason);
+    return out;
+}
+
+sentences limits_are_kept(const history& all) {
+    sentences out;
+    const double slack = 1000; // the process does not always run
+    const auto ms_of = [](duration span) { return static_cast<double>(span.count()); };
+    const gateway_config& rules = all.rules;
+    const bool streams = rules.stream_above.has_value();
+    const double upstream = ms_of(all.service.total) + ms_of(all.service.connect);
+    const double receive = ms_of(rules.receive_total) + ms_of(rules.receive_idle) +
+                           ms_of(rules.proxy_protocol) + ms_of(rules.tls_handshake);
+    for (const client_history& one : all.clients) {
+        const auto in_time = [&](const char* what, double took, double most) {
+            if (took > most + slack)
+                out.push_back(one.name() + what + " took " + std::to_string(took) + " ms of " +
+                              std::to_string(most));
+        };
+        in_time("receiving", one.receive_ms, receive + (streams ? upstream : 0));
+        in_time("the upstream", one.upstream_ms,
+                upstream + (streams ? ms_of(rules.receive_total) + ms_of(rules.reply_total) +
+                                          ms_of(all.service.total)
+                                    : 0));
+        in_time("replying", one.reply_ms, ms_of(rules.reply_total) + ms_of(rules.linger));
+    }
+    return out;
+}
+
+sentences a_drain_ends_in_its_grace(const history& all) {
+    sentences out;
+    if (all.killed || all.stuck || all.drain_began < 0) return out;
+    const nanos linger = all.rules.linger.count() * ms;
+    if (all.drain_ended < 0)
+        out.push_back("the drain did not end");
+    else if (all.drain_ended - all.drain_began > all.grace + linger + 2 * s)
+        out.push_back("the drain took " + std::to_string((all.drain_ended - all.drain_began) / ms) +
+                      " ms, " + std::to_string(all.grace / ms) + " were granted");
+    return out;
+}
+
+// Who did nothing wrong, on a network that does nothing wrong.
+sentences a_refused_client_can_read_why(const history& all) {
+    sentences out;
+    const hardships& hard = all.plan->hard;
+    const bool rough = hard.short_write > 0 || hard.no_space > 0 || hard.late > 0 ||
+                       hard.stall > 0 || hard.send_buffer < 64 << 10;
+    const bool short_limits =
+        all.rules.linger < duration(2'000) || all.rules.reply_total < duration(30'000);
+    if (rough || short_limits || all.killed || all.stopped || without_memory(all) ||
+        all.drain_began >= 0)
+        return out;
+    if (all.rules.on_refusal != refusal_style::line) return out;
+    for (const client_history& one : all.clients) {
+        const client_plan& how = *one.plan;
+        if (!one.is_mild() || !one.fin_sent || how.pause > 0 || how.read_pause > 0 ||
+            how.receive_buffer < 64 << 10)
+            continue;
+        const bool silent = one.reason == "tls_handshake" || one.reason == "denied" ||
+                            one.reason == "proxy_protocol";
+        if (one.logged == "refused" && !silent && reason_in(one.got).empty())
+            out.push_back(one.name() + "was refused (" + one.reason +
+                          ") and did not get to read it");
+    }
+    return out;
+}
+
+sentences the_world_has_no_complaint(const history& all) { return all.complaints; }
+
+constexpr invariant every[] = {
+    {"whole_reply_refusal_or_reset", whole_reply_refusal_or_reset},
+    {"bodies_are_payloads", bodies_are_payloads},
+    {"a_cut_payload_is_never_whole", a_cut_payload_is_never_whole},
+    {"sent_again_once_with_the_same_key", sent_again_once_with_the_same_key},
+    {"a_reason_tells_the_truth", a_reason_tells_the_truth},
+    {"the_log_says_what_the_client_saw", the_log_says_what_the_client_saw},
+    {"nothing_is_left", nothing_is_left},
+    {"nobody_waits_for_ever", nobody_waits_for_ever},
+    {"a_fair_exchange_is_replied", a_fair_exchange_is_replied},
+    {"limits_are_kept", limits_are_kept},
+    {"a_drain_ends_in_its_grace", a_drain_ends_in_its_grace},
+    {"a_refused_client_can_read_why", a_refused_client_can_read_why},
+    {"the_world_has_no_complaint", the_world_has_no_complaint},
+};
+
+} // namespace
+
+std::span<const invariant> invariants() { return every; }
+
+sentences judge(const history& all) {
+    sentences out;
+    for (const invariant& one : every)
+        for (const std::string& what : one.holds(all))
+            out.push_back(std::string(one.name) + ": " + what);
+    return out;
+}
+
+} // namespace finpost::sim

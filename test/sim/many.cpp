@@ -1,0 +1,131 @@
+#include "sim/many.hpp"
+
+#include "sim/shrink.hpp"
+
+#include <malloc.h>
+#include <time.h>
+
+#include <chrono>
+#include <cstdio>
+#include <sstream>
+#include <stdexcept>
+#include <vector>
+
+#include <sys/wait.h>
+#include <unistd.h>
+
+namespace finpost::sim {
+
+namespace {
+
+double processor_seconds() {
+    timespec now{};
+    ::clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &now);
+    return static_cast<double>(now.tv_sec) + static_cast<double>(now.tv_nsec) / 1e9;
+}
+
+totals run_share(const many_options& how, unsigned job) {
+    // Each schedule is a thread: its memory stays with the process.
+    ::mallopt(M_ARENA_MAX, 1);
+    ::mallopt(M_MMAP_THRESHOLD, 1 << 30);
+    ::mallopt(M_TRIM_THRESHOLD, 1 << 30);
+    using clock = std::chrono::steady_clock;
+    const auto began = clock::now();
+    const double spent = processor_seconds();
+    totals out;
+    for (std::uint64_t i = job; i < how.count; i += how.jobs) {
+        if (std::chrono::duration<double>(clock::now() - began).count() > how.seconds) break;
+        const std::uint64_t seed = how.first_seed + i;
+        const plan what = draw(seed);
+        run_result one = run(what);
+        if (seed % 100 == 0 && run(what).hash != one.hash) {
+            ++out.another_hash;
+            one.wrong.push_back("the same plan made another run");
+        }
+        ++out.schedules;
+        out.replied += one.sessions.replied, out.refused += one.sessions.refused,
+            out.aborted += one.sessions.aborted;
+        out.probes += one.sessions.probes, out.posts += one.posts, out.retries += one.retries,
+            out.ticks += one.ticks;
+        out.simulated += static_cast<double>(one.took) / 1e9;
+        for (std::size_t h = 0; h < out.hits.size(); ++h) out.hits[h] += one.hits[h];
+        if (one.wrong.empty()) continue;
+        ++out.failed;
+        std::string said;
+        if (out.failed <= how.explained)
+            said = explain(seed, what);
+        else
+            for (const std::string& wrong : one.wrong)
+                said += "seed " + std::to_string(seed) + ": " + wrong + '\n';
+        std::fputs(said.c_str(), stdout);
+        std::fflush(stdout);
+    }
+    out.seconds = processor_seconds() - spent;
+    return out;
+}
+
+void add(totals& to, const totals& one) {
+    to.schedules += one.schedules, to.failed += one.failed, to.replied += one.replied,
+        to.refused += one.refused;
+    to.aborted += one.aborted, to.probes += one.probes, to.posts += one.posts,
+        to.retries += one.retries;
+    to.ticks += one.ticks, to.another_hash += one.another_hash, to.seconds += one.seconds,
+        to.simulated += one.simulated;
+    for (std::size_t h = 0; h < to.hits.size(); ++h) to.hits[h] += one.hits[h];
+}
+
+} // namespace
+
+totals run_many(const many_options& how) {
+    if (how.jobs <= 1) return run_share(how, 0);
+    struct job {
+        pid_t pid;
+        int from;
+    };
+    std::vector<job> jobs;
+    for (unsigned i = 0; i < how.jobs; ++i) {
+        int ends[2];
+        if (::pipe(ends) != 0) throw std::runtime_error("pipe");
+        std::fflush(stdout);
+        const pid_t pid = ::fork();
+        if (pid < 0) throw std::runtime_error("fork");
+        if (pid == 0) {
+            ::close(ends[0]);
+            const totals mine = run_share(how, i);
+            const bool told = ::write(ends[1], &mine, sizeof mine) == sizeof mine;
+            ::_exit(told ? 0 : 1);
+        }
+        ::close(ends[1]);
+        jobs.push_back({pid, ends[0]});
+    }
+    totals out;
+    for (const job& one : jobs) {
+        totals theirs;
+        if (::read(one.from, &theirs, sizeof theirs) == sizeof theirs)
+            add(out, theirs);
+        else
+            ++out.failed; // it died on the way
+        ::close(one.from);
+        ::waitpid(one.pid, nullptr, 0);
+    }
+    return out;
+}
+
+std::string text_of(const totals& all) {
+    std::ostringstream out;
+    const auto per_second = static_cast<std::uint64_t>(
+        all.seconds > 0 ? static_cast<double>(all.schedules) / all.seconds : 0);
+    out << all.schedules << " schedules, " << all.failed << " failed, " << per_second
+        << " a second and core, " << static_cast<std::uint64_t>(all.simulated) << " s simulated, "
+        << all.ticks << " calls and events\n"
+        << "sessions: " << all.replied << " replied, " << all.refused << " refused, " << all.aborted
+        << " aborted, " << all.probes << " probes; " << all.posts << " requests, " << all.retries
+        << " of them sent again\n"
+        << "hardships:";
+    for (std::size_t h = 0; h < all.hits.size(); ++h)
+        out << ' ' << name_of(static_cast<hardship>(h)) << ' ' << all.hits[h]
+            << (h + 1 < all.hits.size() ? "," : "\n");
+    return std::move(out).str();
+}
+
+} // namespace finpost::sim

@@ -1,0 +1,30 @@
+// Many schedules, in several processes.
+#pragma once
+
+#include "sim/world.hpp"
+
+#include <cstdint>
+#include <string>
+
+namespace finpost::sim {
+
+struct totals {
+    std::uint64_t schedules = 0, failed = 0, replied = 0, refused = 0, aborted = 0, probes = 0,
+                  posts = 0, retries = 0, ticks = 0, another_hash = 0;
+    double seconds = 0, simulated = 0; ///< of a processor; of the simulated kernel
+    hardship_counts hits{};
+};
+
+struct many_options {
+    std::uint64_t first_seed = 1, count = 1'000;
+    double seconds = 1e9; ///< no new one after so long
+    unsigned jobs = 1;
+    unsigned explained = 3; ///< of the failed ones, shrunk and printed
+};
+
+/// Runs the seeds from the first on; each hundredth twice. What fails is printed.
+totals run_many(const many_options& how);
+/// A table of them.
+std::string text_of(const totals& all);
+
+} // namespace finpost::sim

@@ -1,0 +1,226 @@
+// One schedule as plain data: what is drawn from a seed, printed when it fails, shrunk, and read
+// again.
+#pragma once
+
+#include "sim/kernel.hpp"
+
+#include <cstdint>
+#include <iosfwd>
+#include <limits>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace finpost::sim {
+
+constexpr std::uint64_t everything = std::numeric_limits<std::uint64_t>::max();
+
+enum class client_kind {
+    good,             ///< sends all, half-closes, reads to the end
+    probe,            ///< half-closes without a byte
+    probe_reset,      ///< resets without a byte
+    reset_before_fin, ///< resets in the middle of its payload
+    reset_after_fin,
+    close_after_fin, ///< and reads nothing
+    silent,          ///< sends a part and then nothing more
+    never_reads,     ///< for two minutes
+    close_unread,    ///< closes after a part of the reply
+    foreign,         ///< an HTTP request of a health check
+};
+enum class framing { sized, chunked, until_close };
+enum class act_kind { drain, stop, reload };
+enum class style { line, close, reset };
+
+/// What the service does with one request.
+struct answer {
+    framing how = framing::sized;
+    unsigned status = 200;
+    bool interim = false;              ///< a 100 before it
+    bool nonsense = false;             ///< bytes that are no response
+    bool resets = false;               ///< in place of an answer
+    bool closes = false;               ///< after it, without having said so
+    bool cut_by_reset = false;         ///< as opposed to a FIN
+    std::uint64_t reads = everything;  ///< bytes of the body before it answers 413
+    std::uint64_t cut_at = everything; ///< bytes of the response
+    std::uint64_t extra = 0;           ///< bytes behind it that belong to nobody
+    std::uint64_t piece = everything;  ///< bytes a send
+    nanos waits = 0, pause = 0,
+          lingers = 0; ///< before it; between pieces at the most; before a cut
+    bool operator==(const answer&) const = default;
+};
+
+struct client_plan {
+    client_kind kind = client_kind::good;
+    std::uint64_t size = 10, seed = 0;
+    nanos begins = 0, waits = 0;     ///< when it connects; from then to its first byte
+    nanos pause = 0, read_pause = 0; ///< between its sends, between its reads, at the most
+    nanos leaves_after = 0;
+    std::uint64_t stop_at = 0;     ///< bytes that it sends, of those that do not send all
+    std::uint64_t piece = 1 << 20; ///< bytes a send at the most
+    std::uint64_t receive_buffer = 64 << 10;
+    bool bad_text = false; ///< one byte that is no Base64
+    bool forgets = false;  ///< its system drops what it has received when a RST comes
+    answer first, again;   ///< what the service does with its request, and when it is sent again
+    bool operator==(const client_plan&) const = default;
+};
+
+struct act {
+    act_kind kind = act_kind::drain;
+    nanos at = 0;
+    std::uint64_t tick = 0;                                ///< in place of the time
+    nanos grace = 0;                                       ///< of a drain
+    std::uint64_t max_connections = 0, max_per_source = 0; ///< of a reload; 0: as they were
+    bool second_address = false;                           ///< of a reload
+    bool moves = false; ///< of a reload: the address goes to another group
+    bool operator==(const act&) const = default;
+};
+
+/// The gateway's configuration. Sizes are bytes, times milliseconds.
+struct rules_plan {
+    std::uint64_t loops = 1;
+    bool strands = false, tls = false, proxy = false, base64 = false, cancels = false,
+         relays = false, health = false, second_service = false, second_group = false;
+    style on_refusal = style::line;
+    bool refuses_foreign = false, probes_foreign = false;
+    std::uint64_t max_payload = 256 << 10, stream_above = everything, max_buffered = 1 << 30,
+                  spill_above = 0, max_connections = 10'000, max_per_source = 0, accept_rate = 0,
+                  min_rate = 0, max_handshakes = 1'000, upstream_connections = 4'096,
+                  max_reply = 16 << 20;
+    std::uint64_t receive_idle = 10'000, receive_total = 60'000, reply_total = 30'000,
+                  linger = 2'000, handshake = 5'000, connect = 3'000, total = 30'000,
+                  keep_alive = 4'000, health_every = 5'000;
+    bool operator==(const rules_plan&) const = default;
+};
+
+struct service_plan {
+    nanos patience = 0;           ///< with an idle connection, at the most; 0: it never closes one
+    nanos down_at = 0, up_at = 0; ///< it restarts; 0: it does not
+    double unwell = 0;            ///< of its health checks
+    bool operator==(const service_plan&) const = default;
+};
+
+struct plan {
+    std::uint64_t dice = 1; ///< of the kernel
+    bool fair = false;      ///< nothing in it excuses a refusal
+    nanos few_from = 0, few_until = 0;
+    std::uint64_t few = everything; ///< descriptors more than there are, in that time
+    hardships hard;
+    rules_plan rules;
+    service_plan service;
+    std::vector<act> acts;
+    std::vector<client_plan> clients;
+};
+
+/// The schedule of a seed. Swarm testing: each has some of the hardships, none has all of them.
+plan draw(std::uint64_t seed);
+
+void print(std::ostream& to, const plan& what);
+/// Throws std::invalid_argument that names the line.
+plan read_plan(std::istream& from);
+
+std::span<const std::string_view> names(client_kind);
+std::span<const std::string_view> names(framing);
+std::span<const std::string_view> names(act_kind);
+std::span<const std::string_view> names(style);
+
+/// Calls `each(name, field)` for every field of a part, those parts excepted that have fields of
+/// their own.
+template <class F>
+void fields(auto& of, F&& each) requires requires {
+    of.cut_by_reset;
+}
+{
+    each("framing", of.how), each("status", of.status), each("interim", of.interim),
+        each("nonsense", of.nonsense);
+    each("resets", of.resets), each("closes", of.closes), each("cut_by_reset", of.cut_by_reset),
+        each("reads", of.reads);
+    each("cut_at", of.cut_at), each("extra", of.extra), each("piece", of.piece),
+        each("waits", of.waits);
+    each("pause", of.pause), each("lingers", of.lingers);
+}
+template <class F>
+void fields(auto& of, F&& each) requires requires {
+    of.bad_text;
+}
+{
+    each("kind", of.kind), each("size", of.size), each("seed", of.seed), each("begins", of.begins),
+        each("waits", of.waits);
+    each("pause", of.pause), each("read_pause", of.read_pause),
+        each("leaves_after", of.leaves_after), each("stop_at", of.stop_at);
+    each("piece", of.piece), each("receive_buffer", of.receive_buffer),
+        each("bad_text", of.bad_text);
+    each("forgets", of.forgets);
+}
+template <class F>
+void fields(auto& of, F&& each) requires requires {
+    of.second_address;
+}
+{
+    each("kind", of.kind), each("at", of.at), each("tick", of.tick), each("grace", of.grace);
+    each("max_connections", of.max_connections), each("max_per_source", of.max_per_source);
+    each("second_address", of.second_address), each("moves", of.moves);
+}
+template <class F>
+void fields(auto& of, F&& each) requires requires {
+    of.strands;
+}
+{
+    each("loops", of.loops), each("strands", of.strands), each("tls", of.tls),
+        each("proxy", of.proxy);
+    each("base64", of.base64), each("cancels", of.cancels), each("relays", of.relays),
+        each("health", of.health);
+    each("second_service", of.second_service), each("second_group", of.second_group),
+        each("on_refusal", of.on_refusal);
+    each("refuses_foreign", of.refuses_foreign), each("probes_foreign", of.probes_foreign);
+    each("max_payload", of.max_payload), each("stream_above", of.stream_above),
+        each("max_buffered", of.max_buffered);
+    each("spill_above", of.spill_above), each("max_connections", of.max_connections);
+    each("max_per_source", of.max_per_source), each("accept_rate", of.accept_rate),
+        each("min_rate", of.min_rate);
+    each("max_handshakes", of.max_handshakes),
+        each("upstream_connections", of.upstream_connections);
+    each("max_reply", of.max_reply), each("receive_idle", of.receive_idle),
+        each("receive_total", of.receive_total);
+    each("reply_total", of.reply_total), each("linger", of.linger), each("handshake", of.handshake);
+    each("connect", of.connect), each("total", of.total), each("keep_alive", of.keep_alive);
+    each("health_every", of.health_every);
+}
+template <class F>
+void fields(auto& of, F&& each) requires requires {
+    of.patience;
+}
+{
+    each("patience", of.patience), each("down_at", of.down_at), each("up_at", of.up_at),
+        each("unwell", of.unwell);
+}
+template <class F>
+void fields(auto& of, F&& each) requires requires {
+    of.lost_syn;
+}
+{
+    each("fastest", of.fastest), each("slowest", of.slowest), each("late", of.late),
+        each("small", of.small);
+    each("short_write", of.short_write), each("no_space", of.no_space),
+        each("lost_syn", of.lost_syn);
+    each("unanswered", of.unanswered), each("stall", of.stall),
+        each("accept_fails", of.accept_fails);
+    each("socket_fails", of.socket_fails), each("disk_full", of.disk_full),
+        each("short_disk", of.short_disk);
+    each("disk_error", of.disk_error), each("send_buffer", of.send_buffer),
+        each("receive_buffer", of.receive_buffer);
+    each("allocation_fails_at", of.allocation_fails_at),
+        each("allocation_fails_every", of.allocation_fails_every);
+    each("dies_at", of.dies_at);
+}
+template <class F>
+void fields(auto& of, F&& each) requires requires {
+    of.few_until;
+}
+{
+    each("dice", of.dice), each("fair", of.fair), each("few_from", of.few_from),
+        each("few_until", of.few_until);
+    each("few", of.few);
+}
+
+} // namespace finpost::sim

@@ -1,0 +1,292 @@
+// Faults that have a name, many of them at every byte or at every call and event.
+#include "sim/clients.hpp"
+#include "sim/world.hpp"
+
+#include <boost/test/unit_test.hpp>
+
+#include <functional>
+#include <sstream>
+#include <string>
+
+using namespace finpost::sim;
+
+namespace {
+
+plan with_clients(std::size_t n, std::uint64_t size = 200) {
+    plan out;
+    for (std::size_t i = 0; i < n; ++i) {
+        client_plan& one = out.clients.emplace_back();
+        one.size = size, one.seed = i, one.begins = static_cast<nanos>(i) * 100 * us;
+    }
+    return out;
+}
+
+/// Runs it; every invariant must hold.
+run_result check(const plan& what) {
+    run_result got = run(what);
+    if (!got.wrong.empty()) {
+        std::ostringstream words;
+        print(words, what);
+        for (const std::string& wrong : got.wrong) words << "wrong: " << wrong << '\n';
+        BOOST_ERROR(words.str());
+    }
+    return got;
+}
+
+/// Every so-manyth call or event of the schedule, from the first to the last of the run without it.
+void at_every_tick(const plan& what, std::uint64_t step,
+                   const std::function<void(plan&, std::uint64_t)>& change) {
+    const std::uint64_t last = check(what).ticks;
+    BOOST_TEST(last > 0u);
+    for (std::uint64_t tick = 1; tick <= last; tick += step) {
+        plan now = what;
+        change(now, tick);
+        check(now);
+    }
+}
+
+act at_tick(act_kind kind, std::uint64_t tick, nanos grace = 0) {
+    act out;
+    out.kind = kind, out.tick = tick, out.grace = grace;
+    return out;
+}
+
+// Small ones, one that spills, one that streams.
+plan everybody() {
+    plan out = with_clients(4);
+    out.clients[1].size = 30'000;
+    out.clients[2].size = 90'000;
+    out.clients[3].first.how = framing::chunked;
+    out.rules.spill_above = 16 << 10;
+    out.rules.stream_above = 60'000;
+    return out;
+}
+
+} // namespace
+
+BOOST_AUTO_TEST_SUITE(scenarios)
+
+BOOST_AUTO_TEST_CASE(exchanges_on_a_perfect_machine) {
+    plan what = everybody();
+    what.fair = true;
+    const run_result got = check(what);
+    BOOST_TEST(got.sessions.replied == 4u);
+    BOOST_TEST(got.posts == 4u);
+}
+
+BOOST_AUTO_TEST_CASE(the_same_plan_makes_the_same_run) {
+    for (std::uint64_t seed : {11u, 12u, 13u, 14u})
+        BOOST_TEST(run(draw(seed)).hash == run(draw(seed)).hash);
+    plan tls = everybody();
+    tls.rules.tls = true;
+    BOOST_TEST(run(tls).hash == run(tls).hash);
+}
+
+BOOST_AUTO_TEST_CASE(a_reset_behind_the_threshold_of_streams) {
+    for (std::uint64_t at = 1; at <= 100'000; at += 331)
+        for (const bool forgets : {false, true}) {
+            plan what = with_clients(1, 100'000);
+            what.rules.stream_above = 64 << 10;
+            what.clients[0].kind = client_kind::reset_before_fin;
+            what.clients[0].stop_at = at, what.clients[0].forgets = forgets;
+            BOOST_TEST(check(what).sessions.replied == 0u);
+        }
+}
+
+BOOST_AUTO_TEST_CASE(a_reset_at_every_byte_of_a_payload) {
+    for (std::uint64_t at = 0; at <= 60; ++at)
+        for (const bool waits : {false, true})
+            for (const bool base64 : {false, true}) {
+                plan what = with_clients(1, 60);
+                what.rules.base64 = base64;
+                what.clients[0].kind = client_kind::reset_before_fin;
+                what.clients[0].stop_at = at;
+                if (waits) what.clients[0].leaves_after = 1 * ms;
+                BOOST_TEST(check(what).posts == 0u);
+            }
+}
+
+BOOST_AUTO_TEST_CASE(an_end_at_every_byte_of_a_payload) {
+    for (std::uint64_t size = 1; size <= 200; ++size)
+        for (const std::uint64_t piece : {1u, 7u, 1000u}) {
+            plan what = with_clients(1, size);
+            what.fair = true;
+            what.clients[0].piece = piece;
+            BOOST_TEST(check(what).sessions.replied == 1u);
+        }
+}
+
+BOOST_AUTO_TEST_CASE(the_first_byte_after_receive_idle) {
+    for (nanos after = 990 * ms; after <= 1'010 * ms; after += 100 * us) {
+        plan what = with_clients(1);
+        what.rules.receive_idle = 1'000;
+        what.clients[0].waits = after;
+        const run_result got = check(what);
+        BOOST_TEST((got.sessions.replied == 1 || got.clients[0].how == ending::rst ||
+                    !got.clients[0].reason.empty()));
+    }
+}
+
+BOOST_AUTO_TEST_CASE(a_response_that_is_cut_at_every_byte) {
+    for (const framing how : {framing::sized, framing::chunked, framing::until_close})
+        for (const bool by_reset : {false, true})
+            for (const bool streams : {false, true})
+                for (std::uint64_t at = 0; at < 340; ++at) {
+                    plan what = with_clients(1);
+                    if (streams) what.rules.stream_above = 50;
+                    what.clients[0].first.how = how;
+                    what.clients[0].first.cut_at = at,
+                    what.clients[0].first.cut_by_reset = by_reset;
+                    check(what);
+                }
+}
+
+BOOST_AUTO_TEST_CASE(a_response_that_is_cut_while_it_waits_for_memory) {
+    for (std::uint64_t at = 1'000; at < 140'000; at += 997)
+        for (const framing how : {framing::sized, framing::chunked}) {
+            plan what = with_clients(3, 140'000);
+            what.rules.max_buffered = 280 << 10, what.rules.max_payload = 256 << 10;
+            for (client_plan& one : what.clients) one.begins = 0;
+            what.clients[1].first.how = how, what.clients[1].first.cut_at = at;
+            check(what);
+        }
+}
+
+BOOST_AUTO_TEST_CASE(a_refusal_that_finds_no_room) {
+    for (std::size_t room = 1; room < 60; ++room) {
+        plan what = with_clients(1, 300'000);
+        what.rules.max_payload = 1'000; // too large
+        what.hard.send_buffer = room;
+        check(what);
+    }
+}
+
+BOOST_AUTO_TEST_CASE(a_kept_connection_that_is_closed_at_every_moment) {
+    std::uint64_t retries = 0;
+    for (nanos after = 0; after < 2 * ms; after += 2 * us) {
+        plan what = with_clients(2);
+        what.fair = true;
+        what.service.patience = 500 * us;
+        what.clients[1].begins = after;
+        what.hard.fastest = what.hard.slowest = 40 * us;
+        const run_result got = check(what);
+        BOOST_TEST(got.sessions.replied == 2u);
+        retries += got.retries;
+    }
+    BOOST_TEST(retries > 0u);
+}
+
+BOOST_AUTO_TEST_CASE(an_early_413_while_the_body_goes_out) {
+    for (const bool streams : {false, true})
+        for (const bool relays : {false, true})
+            for (std::uint64_t reads = 0; reads < 200'000; reads += 5'003) {
+                plan what = with_clients(1, 200'000);
+                what.rules.relays = relays;
+                if (streams) what.rules.stream_above = 10'000;
+                what.clients[0].first.reads = reads;
+                what.hard.receive_buffer = 8'000;
+                BOOST_TEST(check(what).posts == 1u);
+            }
+}
+
+BOOST_AUTO_TEST_CASE(a_drain_at_every_event) {
+    for (const nanos grace : {nanos{0}, 5 * s})
+        at_every_tick(everybody(), 1, [grace](plan& now, std::uint64_t tick) {
+            now.acts.push_back(at_tick(act_kind::drain, tick, grace));
+        });
+}
+
+BOOST_AUTO_TEST_CASE(a_stop_at_every_event) {
+    at_every_tick(everybody(), 1, [](plan& now, std::uint64_t tick) {
+        now.acts.push_back(at_tick(act_kind::stop, tick));
+    });
+}
+
+BOOST_AUTO_TEST_CASE(a_reload_at_every_event) {
+    plan what = everybody();
+    what.fair = true;
+    what.rules.second_group = true;
+    at_every_tick(what, 2, [](plan& now, std::uint64_t tick) {
+        act& one = now.acts.emplace_back(at_tick(act_kind::reload, tick));
+        one.moves = true, one.second_address = true;
+        now.acts.push_back(at_tick(act_kind::reload, tick + 40));
+    });
+}
+
+BOOST_AUTO_TEST_CASE(a_kill_at_every_event) {
+    plan plain = everybody(), tls = with_clients(2), slow = with_clients(2, 60'000);
+    tls.rules.tls = true;
+    slow.clients[0].read_pause = 1 * ms, slow.clients[1].first.piece = 5'000,
+    slow.clients[1].first.pause = 1 * ms;
+    for (const plan& what : {plain, tls, slow})
+        at_every_tick(what, 1, [](plan& now, std::uint64_t tick) { now.hard.dies_at = tick; });
+}
+
+BOOST_AUTO_TEST_CASE(an_allocation_that_fails_at_every_index) {
+    plan plain = everybody(), base64 = with_clients(2, 3'000), rude = everybody();
+    base64.rules.base64 = true;
+    rude.clients[0].first.how = framing::chunked, rude.clients[0].first.cut_at = 100;
+    rude.clients[1].kind = client_kind::reset_after_fin, rude.clients[1].leaves_after = 1 * ms;
+    rude.rules.proxy = true;
+    for (const plan& what : {plain, base64, rude}) {
+        const std::uint64_t last = check(what).allocations;
+        BOOST_TEST(last > 0u);
+        for (std::uint64_t index = 1; index <= last; ++index) {
+            plan now = what;
+            now.hard.allocation_fails_at = index;
+            check(now);
+        }
+    }
+}
+
+// A record of which the kernel cannot hold more: to wait for the rest would go round and round.
+BOOST_AUTO_TEST_CASE(a_first_record_that_does_not_fit) {
+    for (std::size_t room = 100; room < 600; room += 50) {
+        plan what = with_clients(1);
+        what.fair = true;
+        what.rules.tls = true;
+        what.hard.receive_buffer = room;
+        BOOST_TEST(check(what).sessions.replied == 1u);
+    }
+}
+
+BOOST_AUTO_TEST_CASE(no_descriptors_while_two_hundred_wait) {
+    plan what = with_clients(200, 20);
+    for (client_plan& one : what.clients) one.begins = 0;
+    what.few = 5, what.few_from = 10 * us, what.few_until = 5 * s;
+    const run_result got = check(what);
+    BOOST_TEST(got.sessions.accepted == 200u);
+}
+
+BOOST_AUTO_TEST_CASE(a_client_that_never_reads) {
+    plan what = with_clients(2, 200'000);
+    what.clients[0].kind = client_kind::never_reads;
+    what.clients[0].receive_buffer = 2'000;
+    const run_result got = check(what);
+    BOOST_TEST(got.clients[1].logged == "replied");
+    BOOST_TEST(got.clients[0].logged != "replied");
+}
+
+BOOST_AUTO_TEST_CASE(a_budget_full_of_stalled_uploads) {
+    plan what = with_clients(12, 100'000);
+    what.rules.max_buffered = 300 << 10, what.rules.max_payload = 256 << 10;
+    for (std::size_t i = 0; i < 11; ++i)
+        what.clients[i].kind = client_kind::silent, what.clients[i].stop_at = 90'000;
+    check(what);
+    what.clients[11].size = 500;
+    what.clients[11].begins = 1 * s;
+    BOOST_TEST(check(what).clients[11].logged == "replied");
+}
+
+BOOST_AUTO_TEST_CASE(a_service_that_restarts) {
+    plan what = with_clients(40, 100);
+    for (std::size_t i = 0; i < what.clients.size(); ++i)
+        what.clients[i].begins = static_cast<nanos>(i) * 250 * ms;
+    what.service.down_at = 2 * s, what.service.up_at = 4 * s;
+    const run_result got = check(what);
+    BOOST_TEST(got.clients.front().logged == "replied");
+    BOOST_TEST(got.clients.back().logged == "replied");
+    BOOST_TEST(got.sessions.refused > 0u);
+}
+
+BOOST_AUTO_TEST_SUITE_END()

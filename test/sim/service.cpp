@@ -1,0 +1,234 @@
+#include "sim/service.hpp"
+
+#include "sim/tcp.hpp"
+
+#include <algorithm>
+#include <cerrno>
+#include <charconv>
+#include <cstdio>
+#include <memory>
+#include <string>
+
+namespace finpost::sim {
+
+namespace {
+
+std::string_view field(std::string_view head, std::string_view name) {
+    const auto at = head.find("\r\n" + std::string(name) + ": ");
+    if (at == head.npos) return {};
+    const auto from = at + name.size() + 4;
+    return head.substr(from, head.find("\r\n", from) - from);
+}
+
+template <class T>
+T number(std::string_view text, int base = 10) {
+    T out = 0;
+    std::from_chars(text.data(), text.data() + text.size(), out, base);
+    return out;
+}
+
+// Of `Forwarded: for="127.0.0.1:20003"`.
+std::uint16_t client_of(std::string_view head) {
+    const std::string_view from = field(head, "Forwarded");
+    const auto colon = from.find(':');
+    return colon == from.npos ? std::uint16_t{0} : number<std::uint16_t>(from.substr(colon + 1));
+}
+
+// Takes what is there of a chunked body off `input`; whether the last chunk came.
+class chunk_reader {
+public:
+    bool take(std::string& input, std::string& body) {
+        for (;;) {
+            if (left_ > 0) {
+                if (input.empty()) return false;
+                const std::size_t n = std::min(left_, input.size());
+                body.append(input, 0, left_ > 2 ? std::min(n, left_ - 2) : 0); // CRLF behind it
+                input.erase(0, n);
+                left_ -= n;
+                continue;
+            }
+            const auto line = input.find("\r\n");
+            if (line == input.npos) return false;
+            const auto size = number<std::size_t>(std::string_view(input).substr(0, line), 16);
+            if (size == 0 && input.size() < line + 4) return false;
+            input.erase(0, line + 2);
+            if (size == 0) {
+                input.erase(0, 2);
+                return true;
+            }
+            left_ = size + 2;
+        }
+    }
+
+private:
+    std::size_t left_ = 0; // of a chunk
+};
+
+std::string response_to(const post& seen, const answer& how, bool& last) {
+    const std::string body = reply_to(seen.body);
+    std::string out = how.interim ? "HTTP/1.1 100 Continue\r\n\r\n" : "";
+    const auto small = [&out](unsigned status, std::string_view text) {
+        out += "HTTP/1.1 " + std::to_string(status) +
+               " No\r\nContent-Length: " + std::to_string(text.size());
+        out += "\r\n\r\n" + std::string(text);
+    };
+    if (how.nonsense) {
+        last = true;
+        return out + "HTTP/9.1 what\r\n\r\n";
+    }
+    if (!seen.complete) {
+        last = true;
+        return out + "HTTP/1.1 413 Too Large\r\nContent-Length: 2\r\nConnection: close\r\n\r\n" +
+               std::string(too_large_body);
+    }
+    if (how.status == 408) {
+        last = true;
+        return out +
+               "HTTP/1.1 408 Request Timeout\r\nContent-Length: 0\r\nConnection: close\r\n\r\n";
+    }
+    if (how.status != 200) {
+        small(how.status, failed_body);
+    } else if (how.how == framing::sized) {
+        out +=
+            "HTTP/1.1 200 OK\r\nContent-Length: " + std::to_string(body.size()) + "\r\n\r\n" + body;
+    } else if (how.how == framing::chunked) {
+        out += "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n";
+        std::size_t piece = 7; // of all sizes
+        for (std::size_t at = 0; at < body.size(); piece = piece * 3 % 5003 + 1) {
+            const std::size_t n = std::min(piece, body.size() - at);
+            char size[20];
+            std::snprintf(size, sizeof size, "%zx\r\n", n);
+            out += size + body.substr(at, n) + "\r\n";
+            at += n;
+        }
+        out += "0\r\n\r\n";
+    } else {
+        out += "HTTP/1.1 200 OK\r\n\r\n" + body;
+        last = true;
+        return out;
+    }
+    if (how.extra > 0)
+        out += std::string("HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nevil").substr(0, how.extra);
+    return out;
+}
+
+struct patience {
+    std::uint64_t waits = 0; // between requests
+    bool lost = false;
+};
+
+} // namespace
+
+script serve_connection(history& all, tcp_end& sock) {
+    kernel& k = *kernel::current;
+    const service_plan& mine = all.plan->service;
+    const std::size_t number_of_it = ++all.connections;
+    const auto patient = std::make_shared<patience>();
+    rng dice(all.plan->dice * 1'000'003 + number_of_it);
+    std::string input;
+    char room[16 << 10];
+    bool over = false;
+    for (std::size_t round = 0; !over; ++round) {
+        if (mine.patience > 0 && round > 0) {
+            const std::uint64_t which = ++patient->waits;
+            k.at(k.now + dice.between(0, mine.patience), [patient, which, &sock] {
+                if (patient->waits != which) return;
+                patient->lost = true;
+                sock.wake();
+            });
+        }
+        std::size_t end = input.npos;
+        while ((end = input.find("\r\n\r\n")) == input.npos && !over) {
+            const std::int64_t n = sock.receive(room, sizeof room);
+            if (n > 0)
+                input.append(room, static_cast<std::size_t>(n));
+            else if (n != -EAGAIN || (patient->lost && input.empty()))
+                over = true;
+            else
+                co_await change(sock);
+        }
+        ++patient->waits;
+        if (over) break;
+        const std::string head = input.substr(0, end + 2);
+        input.erase(0, end + 4);
+        if (head.starts_with("GET ")) { // a health check
+            const std::string_view says = dice.chance(mine.unwell)
+                                              ? "HTTP/1.1 503 No\r\nContent-Length: 0\r\n\r\n"
+                                              : "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n";
+            sock.send(says.data(), says.size());
+            continue;
+        }
+        post& seen = all.posts.emplace_back();
+        seen.client = client_of(head);
+        seen.key = field(head, "Idempotency-Key");
+        seen.connection = number_of_it;
+        seen.first_on_connection = round == 0;
+        seen.chunked = field(head, "Transfer-Encoding") == "chunked";
+        const std::string_view length_text = field(head, "Content-Length");
+        const auto length = number<std::size_t>(length_text);
+        const client_history* const of = all.of_port(seen.client);
+        if ((length_text.empty() && !seen.chunked) || of == nullptr || seen.key.empty()) {
+            all.complain("a request without its fields: " + head);
+            break;
+        }
+        const answer how = all.posts_of(*of).size() == 1 ? of->plan->first : of->plan->again;
+
+        chunk_reader chunks;
+        for (;;) {
+            if (seen.chunked) {
+                seen.complete = chunks.take(input, seen.body);
+                if (seen.complete || seen.body.size() >= how.reads) break;
+            } else if (input.size() >= std::min<std::uint64_t>(how.reads, length)) {
+                break;
+            }
+            const std::int64_t n = sock.receive(room, sizeof room);
+            if (n > 0)
+                input.append(room, static_cast<std::size_t>(n));
+            else if (n != -EAGAIN)
+                over = true;
+            else
+                co_await change(sock);
+            if (over) break;
+        }
+        if (!seen.chunked) {
+            seen.body = input.substr(0, length);
+            seen.complete = input.size() >= length;
+            if (!over) input.erase(0, length);
+        }
+        if (over) break;
+        if (how.resets) {
+            sock.reset();
+            break;
+        }
+        if (how.waits > 0) co_await sleep(how.waits);
+        bool last = how.closes;
+        const bool whole = seen.complete;
+        const std::string out = response_to(seen, how, last);
+        seen.status = !whole ? 413 : how.status;
+        const std::size_t stop_at = std::min<std::uint64_t>(how.cut_at, out.size());
+        for (std::size_t sent = 0; sent < stop_at && !over;) {
+            const std::size_t n = std::min<std::uint64_t>(how.piece, stop_at - sent);
+            const std::int64_t took = sock.send(out.data() + sent, n);
+            if (took > 0) {
+                sent += static_cast<std::size_t>(took);
+                seen.answered = true;
+                seen.rejected = whole && how.status == 408 && sent > 20 && !how.nonsense;
+            } else if (took != -EAGAIN) {
+                over = true;
+            } else {
+                co_await change(sock);
+            }
+            if (how.pause > 0) co_await sleep(dice.between(0, how.pause));
+        }
+        if (stop_at < out.size()) {
+            if (how.lingers > 0) co_await sleep(how.lingers);
+            if (how.cut_by_reset || how.how == framing::until_close)
+                sock.reset(); // nobody can tell where that one ends
+            break;
+        }
+        if (last) break;
+    }
+    sock.close();
+}
+
+} // namespace finpost::sim

@@ -1,0 +1,509 @@
+// The system calls of this program. The linker takes these before those of the C library, for what
+// is linked statically and for shared libraries as well. Without a simulated kernel, and for
+// descriptors that are not its own, they are the real ones. A call that is not known here ends the
+// program: nothing of the product may slip past.
+#include "sim/disk.hpp"
+#include "sim/epoll.hpp"
+#include "sim/tcp.hpp"
+
+#include <linux/sockios.h>
+#include <time.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstdarg>
+#include <cstdio>
+#include <cstdlib>
+#include <cstring>
+#include <new>
+
+#include <fcntl.h>
+#include <netinet/tcp.h>
+#include <poll.h>
+#include <sys/eventfd.h>
+#include <sys/ioctl.h>
+#include <sys/mman.h>
+#include <sys/sendfile.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+#include <sys/timerfd.h>
+#include <sys/uio.h>
+#include <unistd.h>
+
+using namespace finpost::sim;
+
+namespace {
+
+kernel* world() noexcept { return kernel::current; }
+bool simulated(int fd) noexcept { return world() != nullptr && fd >= kernel::first_fd; }
+
+[[noreturn]] void unknown(const char* call) {
+    std::fprintf(stderr, "the simulated kernel does not know this %s\n", call);
+    std::abort();
+}
+
+template <class T>
+T give(T n) noexcept {
+    if (n >= 0) return n;
+    errno = static_cast<int>(-n);
+    return -1;
+}
+
+// A call that begins. Who is dead gets an error everywhere.
+struct call {
+    call(const char* name, std::int64_t a = 0, std::int64_t b = 0) { world()->enter(name, a, b); }
+    bool dead() const noexcept { return world()->dead; }
+    template <class T>
+    T is(T n) const {
+        world()->note("=", n);
+        return give(n);
+    }
+    outside ours;
+};
+
+std::int64_t name_of_end(int fd) {
+    const auto* const one = world()->as<tcp_end>(fd);
+    return one != nullptr ? one->id : -1;
+}
+
+sockaddr_in in_of(const sockaddr* a) noexcept {
+    sockaddr_in out{};
+    std::memcpy(&out, a, sizeof out);
+    return out;
+}
+
+void put(const sockaddr_in& from, sockaddr* to, socklen_t* size) noexcept {
+    if (to == nullptr) return;
+    std::memcpy(to, &from, std::min<std::size_t>(*size, sizeof from));
+    *size = sizeof from;
+}
+
+ssize_t gather(int fd, const iovec* v, std::size_t n, const char* name) {
+    const call now(name, name_of_end(fd));
+    if (now.dead()) return give<ssize_t>(-EPIPE);
+    auto* const one = world()->as<tcp_end>(fd);
+    if (one == nullptr) return give<ssize_t>(world()->get(fd) != nullptr ? -ENOTSOCK : -EBADF);
+    if (n == 1) return now.is<ssize_t>(one->send(v->iov_base, v->iov_len));
+    std::string all;
+    for (std::size_t i = 0; i < n; ++i)
+        all.append(static_cast<const char*>(v[i].iov_base), v[i].iov_len);
+    return now.is<ssize_t>(one->send(all.data(), all.size()));
+}
+
+ssize_t take(int fd, void* to, std::size_t n, int flags) {
+    const bool peek = (flags & MSG_PEEK) != 0;
+    const call now(peek ? "peek" : "recv", name_of_end(fd), static_cast<std::int64_t>(n));
+    if (now.dead()) return give<ssize_t>(-ECONNRESET);
+    auto* const one = world()->as<tcp_end>(fd);
+    if (one == nullptr) return give<ssize_t>(world()->get(fd) != nullptr ? -ENOTSOCK : -EBADF);
+    return now.is<ssize_t>(one->receive(to, n, peek));
+}
+
+} // namespace
+
+// ---- memory of the program
+
+namespace {
+
+bool fails_now() noexcept {
+    return outside::inside && world() != nullptr && world()->allocation_fails();
+}
+
+} // namespace
+
+void* operator new(std::size_t size) {
+    void* const memory = fails_now() ? nullptr : std::malloc(size);
+    if (memory == nullptr) throw std::bad_alloc();
+    return memory;
+}
+void operator delete(void* memory) noexcept { std::free(memory); }
+void operator delete(void* memory, std::size_t) noexcept { std::free(memory); }
+
+extern "C" {
+
+// Asio's operations take theirs so.
+void* aligned_alloc(std::size_t alignment, std::size_t size) noexcept {
+    void* memory = nullptr;
+    if (fails_now() || ::posix_memalign(&memory, std::max(alignment, sizeof(void*)), size) != 0)
+        return nullptr;
+    return memory;
+}
+
+void* mmap(void* where, std::size_t size, int protection, int flags, int fd, off_t at) noexcept {
+    if (simulated(fd)) unknown("mmap of a file");
+    if (fails_now()) {
+        errno = ENOMEM;
+        return MAP_FAILED;
+    }
+    return reinterpret_cast<void*>(::syscall(SYS_mmap, where, size, protection, flags, fd, at));
+}
+
+// ---- clocks
+
+int clock_gettime(clockid_t which, timespec* to) noexcept {
+    if (world() == nullptr) return static_cast<int>(::syscall(SYS_clock_gettime, which, to));
+    world()->now += 50;
+    const nanos now = world()->now + (which == CLOCK_REALTIME ? 1'700'000'000 * s : 0);
+    to->tv_sec = now / s;
+    to->tv_nsec = now % s;
+    return 0;
+}
+
+// ---- descriptors
+
+int close(int fd) {
+    if (!simulated(fd)) return static_cast<int>(::syscall(SYS_close, fd));
+    const call now("close", fd, name_of_end(fd));
+    if (now.dead()) return 0;
+    return give(world()->close(fd));
+}
+
+// Of the files, those that a payload goes to are the simulated kernel's; certificates and such are
+// real.
+int open(const char* path, int flags, ...) {
+    va_list more;
+    va_start(more, flags);
+    const mode_t mode = (flags & (O_CREAT | O_TMPFILE)) != 0 ? va_arg(more, mode_t) : 0;
+    va_end(more);
+    const bool unnamed = (flags & O_TMPFILE) == O_TMPFILE;
+    if (world() == nullptr || (std::strcmp(path, "/dev/null") != 0 && !unnamed))
+        return static_cast<int>(::syscall(SYS_openat, AT_FDCWD, path, flags, mode));
+    const call now("open", unnamed);
+    if (now.dead()) return give(-EMFILE);
+    if (unnamed) return now.is(world()->open(world()->make<disk_file>()));
+    return now.is(world()->open(world()->make<null_file>()));
+}
+
+int fcntl(int fd, int cmd, ...) {
+    va_list more;
+    va_start(more, cmd);
+    const long arg = va_arg(more, long);
+    va_end(more);
+    if (!simulated(fd)) return static_cast<int>(::syscall(SYS_fcntl, fd, cmd, arg));
+    if (cmd == F_GETFL) return O_RDWR | O_NONBLOCK;
+    if (cmd == F_SETFL || cmd == F_SETFD || cmd == F_GETFD) return 0;
+    unknown("fcntl");
+}
+
+int ioctl(int fd, unsigned long request, ...) noexcept {
+    va_list more;
+    va_start(more, request);
+    void* const arg = va_arg(more, void*);
+    va_end(more);
+    if (!simulated(fd)) return static_cast<int>(::syscall(SYS_ioctl, fd, request, arg));
+    const call now("ioctl", fd, static_cast<std::int64_t>(request));
+    if (now.dead()) return give(-EBADF);
+    auto* const one = world()->as<tcp_end>(fd);
+    if (request == FIONBIO) return 0;
+    if (one == nullptr) return give(world()->get(fd) != nullptr ? -ENOTTY : -EBADF);
+    if (request == SIOCOUTQ)
+        *static_cast<int*>(arg) = static_cast<int>(one->unacknowledged());
+    else if (request == FIONREAD)
+        *static_cast<int*>(arg) = static_cast<int>(one->in.size());
+    else
+        unknown("ioctl");
+    return 0;
+}
+
+ssize_t pwrite(int fd, const void* from, size_t n, off_t at) {
+    if (!simulated(fd)) return ::syscall(SYS_pwrite64, fd, from, n, at);
+    const call now("pwrite", static_cast<std::int64_t>(n), at);
+    auto* const one = world()->as<disk_file>(fd);
+    if (now.dead() || one == nullptr) return give<ssize_t>(-EBADF);
+    return now.is<ssize_t>(one->write(from, n, at));
+}
+
+ssize_t pread(int fd, void* to, size_t n, off_t at) {
+    if (!simulated(fd)) return ::syscall(SYS_pread64, fd, to, n, at);
+    const call now("pread", static_cast<std::int64_t>(n), at);
+    auto* const one = world()->as<disk_file>(fd);
+    if (now.dead() || one == nullptr) return give<ssize_t>(-EBADF);
+    return now.is<ssize_t>(one->read(to, n, at));
+}
+
+int ftruncate(int fd, off_t size) noexcept {
+    if (!simulated(fd)) return static_cast<int>(::syscall(SYS_ftruncate, fd, size));
+    const call now("ftruncate", size);
+    auto* const one = world()->as<disk_file>(fd);
+    if (now.dead() || one == nullptr) return give(-EBADF);
+    return give(static_cast<int>(one->truncate(size)));
+}
+
+ssize_t write(int fd, const void* from, size_t n) {
+    if (!simulated(fd)) return ::syscall(SYS_write, fd, from, n);
+    const call now("write", fd);
+    if (now.dead()) return static_cast<ssize_t>(n);
+    auto* const one = world()->as<event_file>(fd);
+    if (one == nullptr) unknown("write");
+    std::uint64_t more = 0;
+    std::memcpy(&more, from, sizeof more);
+    return give<ssize_t>(one->write(more));
+}
+
+ssize_t read(int fd, void* to, size_t n) {
+    if (!simulated(fd)) return ::syscall(SYS_read, fd, to, n);
+    const call now("read", fd);
+    if (now.dead()) return give<ssize_t>(-EAGAIN);
+    auto* const one = world()->as<event_file>(fd);
+    if (one == nullptr) unknown("read");
+    std::uint64_t value = 0;
+    const std::int64_t got = one->read(value);
+    if (got > 0) std::memcpy(to, &value, sizeof value);
+    return give<ssize_t>(got);
+}
+
+// ---- epoll, eventfd, timerfd, poll
+
+int epoll_create1(int flags) noexcept {
+    if (world() == nullptr) return static_cast<int>(::syscall(SYS_epoll_create1, flags));
+    const call now("epoll_create");
+    return give(world()->open(world()->make<epoll_file>()));
+}
+
+int epoll_ctl(int e, int op, int fd, epoll_event* what) noexcept {
+    if (!simulated(e)) return static_cast<int>(::syscall(SYS_epoll_ctl, e, op, fd, what));
+    const call now("epoll_ctl", op, fd);
+    if (now.dead()) return 0;
+    auto* const one = world()->as<epoll_file>(e);
+    return now.is(one == nullptr ? -EBADF : one->control(op, fd, what));
+}
+
+int epoll_wait(int e, epoll_event* out, int most, int timeout) {
+    if (!simulated(e)) return static_cast<int>(::syscall(SYS_epoll_wait, e, out, most, timeout));
+    const call now("epoll_wait", timeout);
+    if (now.dead()) return 0;
+    auto* const one = world()->as<epoll_file>(e);
+    return give(one == nullptr ? -EBADF : one->wait(out, most, timeout));
+}
+
+int eventfd(unsigned int count, int flags) noexcept {
+    if (world() == nullptr) return static_cast<int>(::syscall(SYS_eventfd2, count, flags));
+    const call now("eventfd");
+    auto* const one = world()->make<event_file>();
+    one->count = count;
+    return give(world()->open(one));
+}
+
+int timerfd_create(clockid_t clock, int flags) noexcept {
+    if (world() == nullptr) return static_cast<int>(::syscall(SYS_timerfd_create, clock, flags));
+    const call now("timerfd");
+    return give(world()->open(world()->make<timer_file>()));
+}
+
+int timerfd_settime(int fd, int flags, const itimerspec* to, itimerspec* was) noexcept {
+    if (!simulated(fd)) return static_cast<int>(::syscall(SYS_timerfd_settime, fd, flags, to, was));
+    const nanos span = to->it_value.tv_sec * s + to->it_value.tv_nsec;
+    const call now("settime", flags, span);
+    if (now.dead()) return 0;
+    auto* const one = world()->as<timer_file>(fd);
+    if (one == nullptr) return give(-EBADF);
+    if (was != nullptr) *was = {};
+    one->set(span == 0 ? 0 : (flags & TFD_TIMER_ABSTIME) != 0 ? span : world()->now + span);
+    return 0;
+}
+
+int poll(pollfd* fds, nfds_t n, int timeout) {
+    const int first = n > 0 ? fds[0].fd : -1;
+    if (!simulated(first)) {
+        timespec t{timeout / 1000, timeout % 1000 * 1'000'000};
+        return static_cast<int>(
+            ::syscall(SYS_ppoll, fds, n, timeout < 0 ? nullptr : &t, nullptr, 0));
+    }
+    const call now("poll", first, timeout);
+    if (now.dead()) return give(-EINTR);
+    if (timeout != 0) unknown("poll that waits");
+    int ready = 0;
+    for (nfds_t i = 0; i < n; ++i) {
+        file* const one = world()->get(fds[i].fd);
+        const unsigned wanted = static_cast<unsigned short>(fds[i].events) | POLLERR | POLLHUP;
+        fds[i].revents = static_cast<short>(one == nullptr ? static_cast<unsigned>(POLLNVAL)
+                                                           : one->ready() & wanted);
+        ready += fds[i].revents != 0;
+    }
+    world()->note("=", ready, fds[0].revents);
+    return ready;
+}
+
+// ---- sockets
+
+int socket(int family, int type, int protocol) noexcept {
+    if (world() == nullptr) return static_cast<int>(::syscall(SYS_socket, family, type, protocol));
+    const call now("socket");
+    if (family != AF_INET || (type & 0xf) != SOCK_STREAM) return give(-EAFNOSUPPORT);
+    kernel& k = *world();
+    if (now.dead() || k.happens(hardship::socket_fails, k.hard.socket_fails, k.dice))
+        return now.is(k.dice.chance(0.5) ? -EMFILE : -ENOBUFS);
+    return now.is(k.open(&network::current->make_end(k.tick)));
+}
+
+int bind(int fd, const sockaddr* to, socklen_t size) noexcept {
+    if (!simulated(fd)) return static_cast<int>(::syscall(SYS_bind, fd, to, size));
+    const call now("bind", fd);
+    auto* const one = world()->as<tcp_end>(fd);
+    if (now.dead() || one == nullptr) return give(-EBADF);
+    one->local = in_of(to);
+    if (one->local.sin_port == 0) one->local.sin_port = htons(network::current->free_port());
+    return now.is(network::current->taken(ntohs(one->local.sin_port), *one) ? -EADDRINUSE : 0);
+}
+
+int listen(int fd, int backlog) noexcept {
+    if (!simulated(fd)) return static_cast<int>(::syscall(SYS_listen, fd, backlog));
+    const call now("listen", fd);
+    if (now.dead()) return give(-EBADF);
+    return now.is(network::current->listen(fd, backlog));
+}
+
+int accept4(int fd, sockaddr* peer, socklen_t* size, int flags) {
+    if (!simulated(fd)) return static_cast<int>(::syscall(SYS_accept4, fd, peer, size, flags));
+    const call now("accept", fd);
+    if (now.dead()) return give(-EINVAL);
+    sockaddr_in from{};
+    const int got = network::current->accept(fd, &from);
+    if (got >= 0) put(from, peer, size);
+    return now.is(got);
+}
+int accept(int fd, sockaddr* peer, socklen_t* size) { return accept4(fd, peer, size, 0); }
+
+int connect(int fd, const sockaddr* to, socklen_t size) {
+    if (!simulated(fd)) return static_cast<int>(::syscall(SYS_connect, fd, to, size));
+    const call now("connect", fd);
+    kernel& k = *world();
+    auto* const one = k.as<tcp_end>(fd);
+    if (now.dead() || one == nullptr) return give(-EBADF);
+    if (k.happens(hardship::socket_fails, k.hard.socket_fails, k.dice)) return now.is(-ENOBUFS);
+    return now.is(one->connect(in_of(to)));
+}
+
+ssize_t recv(int fd, void* to, size_t n, int flags) {
+    if (!simulated(fd)) return ::syscall(SYS_recvfrom, fd, to, n, flags, nullptr, nullptr);
+    return take(fd, to, n, flags);
+}
+ssize_t recvmsg(int fd, msghdr* m, int flags) {
+    if (!simulated(fd)) return ::syscall(SYS_recvmsg, fd, m, flags);
+    m->msg_flags = 0;
+    return take(fd, m->msg_iov[0].iov_base, m->msg_iov[0].iov_len,
+                flags); // a short read is allowed
+}
+ssize_t send(int fd, const void* from, size_t n, int flags) {
+    if (!simulated(fd)) return ::syscall(SYS_sendto, fd, from, n, flags, nullptr, 0);
+    const iovec one{const_cast<void*>(from), n};
+    return gather(fd, &one, 1, "send");
+}
+ssize_t sendmsg(int fd, const msghdr* m, int flags) {
+    if (!simulated(fd)) return ::syscall(SYS_sendmsg, fd, m, flags);
+    return gather(fd, m->msg_iov, m->msg_iovlen, "sendmsg");
+}
+ssize_t sendfile(int fd, int from, off_t* offset, size_t n) noexcept {
+    if (!simulated(fd)) return ::syscall(SYS_sendfile, fd, from, offset, n);
+    outside ours;
+    auto* const source = world()->as<disk_file>(from);
+    if (source == nullptr) return give<ssize_t>(-EBADF);
+    std::string data(std::min<std::size_t>(n, 256 << 10), '\0');
+    const std::int64_t got = source->read(data.data(), data.size(), *offset);
+    if (got <= 0) return give<ssize_t>(got);
+    const iovec one{data.data(), static_cast<std::size_t>(got)};
+    const ssize_t sent = gather(fd, &one, 1, "sendfile");
+    if (sent > 0) *offset += sent;
+    return sent;
+}
+
+int shutdown(int fd, int how) noexcept {
+    if (!simulated(fd)) return static_cast<int>(::syscall(SYS_shutdown, fd, how));
+    const call now("shutdown", name_of_end(fd), how);
+    if (now.dead()) return 0;
+    if (auto* const one = world()->as<tcp_end>(fd)) return now.is(one->shutdown(how));
+    auto* const door = world()->as<listening>(fd);
+    if (door == nullptr) return give(-EBADF);
+    door->stop();
+    return 0;
+}
+
+int setsockopt(int fd, int level, int name, const void* value, socklen_t size) noexcept {
+    if (!simulated(fd))
+        return static_cast<int>(::syscall(SYS_setsockopt, fd, level, name, value, size));
+    int number = 0;
+    std::memcpy(&number, value, std::min<std::size_t>(size, sizeof number));
+    const call now("setsockopt", fd, name);
+    if (now.dead()) return give(-EBADF);
+    auto* const one = world()->as<tcp_end>(fd);
+    auto* const door = world()->as<listening>(fd);
+    if (one == nullptr && door == nullptr)
+        return give(world()->get(fd) != nullptr ? -ENOTSOCK : -EBADF);
+    if (level != SOL_SOCKET)
+        return 0; // TCP_NODELAY and its like change nothing that is to be seen here
+    switch (name) {
+    case SO_LINGER: {
+        linger option{};
+        std::memcpy(&option, value, sizeof option);
+        const bool abortive = option.l_onoff != 0 && option.l_linger == 0;
+        (one != nullptr ? one->linger0 : door->linger0) = abortive;
+        return 0;
+    }
+    case SO_RCVLOWAT:
+        if (one != nullptr) one->set_low_water(number);
+        return 0;
+    case SO_REUSEPORT:
+        if (one != nullptr) one->shares_port = number != 0;
+        return 0;
+    case SO_REUSEADDR:
+    case SO_OOBINLINE:
+    case SO_KEEPALIVE:
+    case SO_RCVBUF:
+    case SO_SNDBUF:
+        return 0;
+    default:
+        unknown("setsockopt");
+    }
+}
+
+int getsockopt(int fd, int level, int name, void* value, socklen_t* size) noexcept {
+    if (!simulated(fd))
+        return static_cast<int>(::syscall(SYS_getsockopt, fd, level, name, value, size));
+    const call now("getsockopt", fd, name);
+    if (now.dead()) return give(-EBADF);
+    auto* const one = world()->as<tcp_end>(fd);
+    std::memset(value, 0, *size);
+    if (level != SOL_SOCKET || name != SO_ERROR) unknown("getsockopt");
+    if (one != nullptr) *static_cast<int*>(value) = one->take_error();
+    world()->note("=", *static_cast<int*>(value));
+    return 0;
+}
+
+int getsockname(int fd, sockaddr* to, socklen_t* size) noexcept {
+    if (!simulated(fd)) return static_cast<int>(::syscall(SYS_getsockname, fd, to, size));
+    const auto* const one = world()->as<tcp_end>(fd);
+    const auto* const door = world()->as<listening>(fd);
+    if (one == nullptr && door == nullptr) return give(-EBADF);
+    put(one != nullptr ? one->local : door->local, to, size);
+    return 0;
+}
+
+int getpeername(int fd, sockaddr* to, socklen_t* size) noexcept {
+    if (!simulated(fd)) return static_cast<int>(::syscall(SYS_getpeername, fd, to, size));
+    const auto* const one = world()->as<tcp_end>(fd);
+    if (one == nullptr) return give(-EBADF);
+    if (one->state != tcp_end::stage::open) return give(-ENOTCONN);
+    put(one->remote, to, size);
+    return 0;
+}
+
+// ---- what nothing of the product may do while it is simulated
+
+ssize_t recvfrom(int fd, void* to, size_t n, int flags, sockaddr* peer, socklen_t* size) {
+    if (simulated(fd)) return take(fd, to, n, flags);
+    return ::syscall(SYS_recvfrom, fd, to, n, flags, peer, size);
+}
+ssize_t sendto(int fd, const void* from, size_t n, int flags, const sockaddr* to, socklen_t size) {
+    if (simulated(fd)) return ::send(fd, from, n, flags);
+    return ::syscall(SYS_sendto, fd, from, n, flags, to, size);
+}
+ssize_t readv(int fd, const iovec* v, int n) {
+    if (simulated(fd)) unknown("readv");
+    return ::syscall(SYS_readv, fd, v, n);
+}
+ssize_t writev(int fd, const iovec* v, int n) {
+    if (simulated(fd)) unknown("writev");
+    return ::syscall(SYS_writev, fd, v, n);
+}
+
+} // extern "C"

@@ -1,0 +1,423 @@
+#include "sim/world.hpp"
+
+#include "sim/clients.hpp"
+#include "sim/epoll.hpp"
+#include "sim/invariants.hpp"
+#include "sim/service.hpp"
+#include "sim/tcp.hpp"
+#include "sim/tls.hpp"
+
+#include "finpost/gateway.hpp"
+#include "finpost/http_upstream.hpp"
+
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/io_context.hpp>
+#include <boost/system/system_error.hpp>
+
+#include <algorithm>
+#include <charconv>
+#include <exception>
+#include <optional>
+#include <thread>
+#include <variant>
+
+namespace asio = boost::asio;
+
+namespace finpost {
+
+// In place of the product's: the same numbers for the same seed.
+std::uint64_t random_bits() {
+    const sim::outside ours;
+    return sim::kernel::current->randomness.next();
+}
+
+} // namespace finpost
+
+namespace finpost::sim {
+
+namespace {
+
+duration millis(std::uint64_t n) { return duration(static_cast<std::int64_t>(n)); }
+
+gateway_config gateway_rules(const rules_plan& rules) {
+    gateway_config out;
+    out.listen = {parse_socket_address("127.0.0.1:5000").value()};
+    out.max_payload = rules.max_payload;
+    if (rules.stream_above != everything) out.stream_above = rules.stream_above;
+    out.max_buffered = rules.max_buffered;
+    out.spill_above = rules.spill_above;
+    out.max_connections = rules.max_connections;
+    out.max_per_source = rules.max_per_source;
+    out.accept_rate = rules.accept_rate;
+    out.min_rate = rules.min_rate;
+    out.max_handshakes = rules.max_handshakes;
+    if (rules.tls) {
+        out.tls.cert = certificate_file();
+        out.tls.key = key_file();
+    }
+    if (rules.proxy) out.proxy_protocol_from = {parse_network("127.0.0.0/8").value()};
+    if (rules.base64) out.decode = out.encode = codec::base64;
+    if (rules.cancels) out.on_client_reset = client_reset_policy::cancel;
+    out.on_refusal = static_cast<refusal_style>(rules.on_refusal);
+    out.foreign = rules.refuses_foreign  ? foreign_policy::refuse
+                  : rules.probes_foreign ? foreign_policy::probe
+                                         : foreign_policy::forward;
+    out.receive_idle = millis(rules.receive_idle);
+    out.receive_total = millis(rules.receive_total);
+    out.reply_total = millis(rules.reply_total);
+    out.linger = millis(rules.linger);
+    out.tls_handshake = out.proxy_protocol = millis(rules.handshake);
+    return out;
+}
+
+upstream_config service_rules(const rules_plan& rules) {
+    upstream_config out;
+    out.endpoints = {parse_http_url("http://127.0.0.1:3000/").value()};
+    if (rules.second_service)
+        out.endpoints.push_back(parse_http_url("http://127.0.0.1:3001/").value());
+    out.max_connections = rules.upstream_connections;
+    if (rules.health) out.health_path = "/health";
+    if (rules.relays) out.on_status = status_policy::relay;
+    out.max_reply = rules.max_reply;
+    out.connect = millis(rules.connect);
+    out.total = millis(rules.total);
+    out.keep_alive = millis(rules.keep_alive);
+    out.health_every = millis(rules.health_every);
+    return out;
+}
+
+// One schedule while it runs.
+class world {
+public:
+    world(const plan& what, std::size_t trace_lines) : plan_(what), k_(what.dice), net_(k_) {
+        k_.hard = what.hard;
+        k_.told = trace_lines;
+        all_.plan = &plan_;
+        all_.rules = gateway_rules(what.rules);
+        all_.service = service_rules(what.rules);
+        for (std::size_t i = 0; i < what.clients.size(); ++i) {
+            client_history& one = all_.clients.emplace_back();
+            one.plan = &what.clients[i];
+            one.number = i;
+            one.port = static_cast<std::uint16_t>(first_client_port + i);
+            prepare(one, what);
+        }
+    }
+
+    run_result go() {
+        {
+            loops_.resize(std::max<std::uint64_t>(1, plan_.rules.loops));
+            for (auto& one : loops_) one = std::make_unique<asio::io_context>(1);
+            k_.on_stuck = [this] { stop_loops(); };
+            k_.on_death = [this] {
+                all_.killed = true;
+                stop_loops();
+            };
+            k_.on_wait = [this] { check_books(); };
+            const bool started = start();
+            if (started) {
+                plan_acts();
+                const nanos began = k_.now;
+                for (client_history& one : all_.clients)
+                    run_client(all_, one, [this] { one_is_over(); });
+                run_loops();
+                while (all_.over < all_.clients.size() && k_.step(k_.end_of_time)) {
+                } // the others live on
+                all_.took = k_.now - began;
+            }
+            finish();
+        }
+        loops_.clear();
+        if (!k_.dead) all_.descriptors_left = k_.open_fds();
+        run_result out;
+        out.wrong = judge(all_);
+        out.trace = std::move(k_.trace);
+        out.hash = all_.hash, out.ticks = all_.ticks, out.calls = all_.calls,
+        out.allocations = all_.allocations;
+        out.hits = k_.hits, out.took = all_.took, out.posts = all_.posts.size();
+        out.sessions = all_.books;
+        for (const client_history& one : all_.clients)
+            out.clients.push_back({one.how, one.got, one.logged, one.reason});
+        out.retries = all_.counters.upstream_retries.value();
+        return out;
+    }
+
+private:
+    logger log() {
+        return logger(log_level::info, [this](log_level level, std::string_view event,
+                                              std::span<const log_field> fields) {
+            const outside ours;
+            if (k_.dead) return;
+            const auto text = [&](std::string_view name) -> std::string {
+                for (const log_field& one : fields)
+                    if (one.name == name)
+                        if (const auto* t = std::get_if<std::string_view>(&one.value))
+                            return std::string(*t);
+                return {};
+            };
+            if (k_.told > 0)
+                k_.say("log: " + std::string(event) + ' ' + text("peer") + ' ' + text("outcome") +
+                       ' ' + text("reason") + ' ' + text("what"));
+            const bool expected = event == "accept failed" || event == "spilling failed" ||
+                                  all_.any(hardship::allocation) ||
+                                  k_.hard.allocation_fails_at + k_.hard.allocation_fails_every > 0;
+            if (level == log_level::error && !expected)
+                all_.complain("log: " + std::string(event) + ' ' + text("what"));
+            if (event != "exchange") return;
+            const std::string peer = text("peer");
+            std::uint16_t port = 0;
+            std::from_chars(peer.data() + peer.rfind(':') + 1, peer.data() + peer.size(), port);
+            client_history* const one = all_.of_port(port);
+            if (one == nullptr) return;
+            ++one->lines;
+            one->logged = text("outcome");
+            one->reason = text("reason");
+            for (const log_field& f : fields)
+                if (const auto* v = std::get_if<double>(&f.value)) {
+                    if (f.name == "receive_ms") one->receive_ms = *v;
+                    if (f.name == "upstream_ms") one->upstream_ms = *v;
+                    if (f.name == "reply_ms") one->reply_ms = *v;
+                }
+        });
+    }
+
+    bool start() {
+        // A start that fails is another story.
+        const hardships later = std::exchange(k_.hard, hardships());
+        std::vector<asio::any_io_executor> executors;
+        for (const auto& one : loops_) executors.push_back(one->get_executor());
+        forwarder_.emplace(executors, all_.service, all_.counters, log());
+        forwarder_->start();
+        if (plan_.rules.strands)
+            gateway_.emplace(executors.front(), groups(all_.rules, false), all_.counters, log());
+        else
+            gateway_.emplace(executors, groups(all_.rules, false), all_.counters, log());
+        gateway_->start();
+        for (const std::uint16_t port : {service_port, second_service_port})
+            if (port == service_port || plan_.rules.second_service) serve(port);
+        k_.hard = later;
+        k_.hard.dies_at = later.dies_at == 0 ? 0 : k_.tick + later.dies_at;
+        k_.allocations = 0;
+        began_ = k_.tick;
+        return true;
+    }
+
+    // With two groups the second has an address of its own, or the first's when it `moves` there.
+    std::vector<listener_group> groups(const gateway_config& rules, bool moves) {
+        std::vector<listener_group> out{
+            {rules, forwarder_->as_handler(), forwarder_->as_streaming_handler()}};
+        if (!plan_.rules.second_group) return out;
+        out.push_back(out.front());
+        out[moves ? 0 : 1].config.listen = {parse_socket_address("127.0.0.1:5002").value()};
+        return out;
+    }
+
+    void serve(std::uint16_t port) {
+        listening& door = net_.serve(port, [this, port](tcp_end& one) {
+            if (port == service_port) served_.push_back(&one);
+            serve_connection(all_, one);
+        });
+        if (port == service_port) service_ = &door;
+    }
+
+    void plan_acts() {
+        const service_plan& service = plan_.service;
+        if (service.down_at > 0) {
+            k_.at(k_.now + service.down_at, [this] {
+                service_->stop();
+                for (tcp_end* one : served_) one->close(); // as a process that ends
+                served_.clear();
+            });
+            k_.at(k_.now + std::max(service.down_at, service.up_at),
+                  [this] { serve(service_port); });
+        }
+        for (const act& one : plan_.acts) {
+            const auto what = [this, &one] { carry_out(one); };
+            if (one.tick > 0)
+                k_.host_at_tick(began_ + one.tick, what);
+            else
+                k_.host_at(k_.now + one.at, what);
+        }
+        if (plan_.few != everything) {
+            k_.at(k_.now + plan_.few_from, [this] { k_.most_fds = k_.open_fds() + plan_.few; });
+            k_.at(k_.now + plan_.few_until, [this] { k_.most_fds = 1 << 20; });
+        }
+    }
+
+    void carry_out(const act& one) {
+        k_.note(std::string(names(one.kind)[static_cast<std::size_t>(one.kind)]).c_str());
+        if (one.kind == act_kind::drain) return drain(one.grace);
+        if (one.kind == act_kind::stop) {
+            all_.stopped = true;
+            return gateway_->stop();
+        }
+        all_.reloaded = true;
+        gateway_config rules = all_.rules;
+        if (one.max_connections > 0) rules.max_connections = one.max_connections;
+        if (one.max_per_source > 0) rules.max_per_source = one.max_per_source;
+        if (one.second_address)
+            rules.listen.push_back(parse_socket_address("127.0.0.1:5001").value());
+        try {
+            gateway_->change(groups(rules, one.moves));
+        } catch (const boost::system::system_error&) {
+            if (!k_.dead && k_.hard.socket_fails == 0 && plan_.few == everything)
+                all_.complain("a reload failed");
+        } catch (const std::bad_alloc&) { // nothing has changed
+        } catch (const config_error& failed) {
+            if (!all_.any(hardship::disk_error) && !all_.any(hardship::disk_full) &&
+                !all_.any(hardship::allocation) && !k_.dead && plan_.few == everything &&
+                k_.hard.disk_full + k_.hard.disk_error == 0)
+                all_.complain(std::string("a reload: ") + failed.what());
+        }
+    }
+
+    void drain(nanos grace) {
+        if (all_.drain_began >= 0) return;
+        all_.drain_began = k_.now;
+        all_.grace = grace;
+        drain_again(grace);
+    }
+
+    void drain_again(nanos grace) {
+        // Whoever has no memory to begin it with tries again, as any host must.
+        try {
+            asio::co_spawn(*loops_.front(), gateway_->drain(duration(grace / ms)),
+                           [this, grace](std::exception_ptr failed) {
+                               if (!failed) {
+                                   all_.drain_ended = k_.now;
+                                   if (gateway_->sessions() != 0)
+                                       all_.complain("sessions after the drain");
+                                   forwarder_->close();
+                                   return;
+                               }
+                               failed_drain(failed, grace);
+                           });
+        } catch (...) {
+            failed_drain(std::current_exception(), grace);
+        }
+    }
+
+    void failed_drain(std::exception_ptr why, nanos grace) {
+        const outside ours;
+        try {
+            std::rethrow_exception(why);
+        } catch (const std::bad_alloc&) {
+            k_.host_at(k_.now + 10 * ms, [this, grace] { drain_again(grace); });
+        } catch (const std::exception& other) {
+            all_.complain(std::string("an exception came out of the drain: ") + other.what());
+        }
+    }
+
+    void one_is_over() {
+        if (all_.over == all_.clients.size() && !k_.dead)
+            k_.host_at(k_.now + 10 * ms, [this] { drain(30 * s); });
+    }
+
+    void run_loops() {
+        const within program;
+        for (bool again = true; again;) {
+            again = false;
+            try {
+                if (loops_.size() == 1)
+                    loops_.front()->run();
+                else
+                    take_turns();
+            } catch (const std::bad_alloc&) { // a handler of Asio's had no memory: the host goes
+                                              // on, as finpostd does
+                again = !k_.stuck && !k_.dead;
+            } catch (const std::exception& bug) {
+                const outside ours;
+                all_.complain(std::string("an exception left the event loop: ") + bug.what());
+            }
+        }
+    }
+
+    // Each loop does what it can; when none can do anything, time goes on.
+    void take_turns() {
+        for (;;) {
+            const std::uint64_t before = k_.events;
+            std::size_t did = 0;
+            bool over = true;
+            for (const auto& one : loops_) {
+                did += one->poll();
+                over = over && one->stopped();
+            }
+            if (over || k_.stuck || k_.dead) return;
+            for (const auto& one : loops_)
+                if (one->stopped()) one->restart();
+            if (did > 0 || k_.events != before) continue;
+            const outside ours;
+            if (k_.host.empty() && !k_.step(k_.end_of_time)) {
+                k_.stuck = true;
+                return;
+            }
+        }
+    }
+
+    void stop_loops() {
+        for (const auto& one : loops_) one->stop();
+    }
+
+    void check_books() {
+        const outside ours;
+        const metrics& c = all_.counters;
+        const auto seen = c.read_sessions();
+        const auto complain_once = [this](bool wrong, const char* what, std::int64_t n) {
+            if (wrong && all_.complaints.size() < 5)
+                all_.complain("books: " + std::string(what) + ' ' + std::to_string(n));
+        };
+        complain_once(seen.accepted < seen.replied + seen.refused + seen.aborted + seen.probes,
+                      "more ends than clients", static_cast<std::int64_t>(seen.accepted));
+        complain_once(c.buffered_bytes.value() < 0, "buffered", c.buffered_bytes.value());
+        constexpr std::int64_t overdraft = 16
+                                           << 10; // what an exchange needs to give back what it has
+        complain_once(c.buffered_bytes.value() >
+                          static_cast<std::int64_t>(all_.rules.max_buffered) + overdraft,
+                      "buffered", c.buffered_bytes.value());
+        complain_once(c.spilled_bytes.value() < 0, "spilled", c.spilled_bytes.value());
+        complain_once(c.upstream_busy.value() < 0, "upstream_busy", c.upstream_busy.value());
+        complain_once(c.upstream_idle.value() < 0, "upstream_idle", c.upstream_idle.value());
+        complain_once(c.upstream_busy.value() + c.upstream_idle.value() >
+                          static_cast<std::int64_t>(all_.service.max_connections),
+                      "upstream connections", c.upstream_busy.value() + c.upstream_idle.value());
+    }
+
+    void finish() {
+        all_.books = all_.counters.read_sessions();
+        all_.sessions_left = gateway_->sessions();
+        all_.stuck = k_.stuck;
+        all_.hash = k_.hash, all_.ticks = k_.tick - began_, all_.calls = k_.calls,
+        all_.allocations = k_.allocations;
+        all_.hits = k_.hits;
+        k_.on_wait = nullptr;
+        gateway_.reset();
+        forwarder_.reset();
+    }
+
+    const plan& plan_;
+    kernel k_;
+    network net_;
+    history all_;
+    std::vector<std::unique_ptr<asio::io_context>> loops_;
+    std::optional<http_upstream> forwarder_;
+    std::optional<gateway> gateway_;
+    listening* service_ = nullptr;
+    std::vector<tcp_end*> served_;
+    std::uint64_t began_ = 0;
+};
+
+} // namespace
+
+run_result run(const plan& what, std::size_t trace_lines) {
+    if (what.rules.tls) {
+        make_openssl_repeatable();
+        certificate_file(), key_file();
+    }
+    // A thread of its own: what the product keeps by thread begins anew, so that the same plan
+    // makes the same run.
+    run_result out;
+    std::thread([&] { out = world(what, trace_lines).go(); }).join();
+    return out;
+}
+
+} // namespace finpost::sim
