@@ -133,7 +133,7 @@ parsed<std::vector<socket_address>> parse_listen(text from) {
 parsed<std::optional<socket_address>> parse_admin(text from) {
     if (from == "off") return std::optional<socket_address>();
     if (is_every_host(from)) {
-        const std::string port(from.substr(from.find(':')));
+        const std::string port = printable(from.substr(from.find(':')));
         return parse_error{quoted(from) + " has no host: expected one address, such as 0.0.0.0" + port + " or [::]" +
                            port};
     }

@@ -342,7 +342,7 @@ BOOST_AUTO_TEST_CASE(a_deep_key_is_a_problem_and_not_the_end) {
 // What is in the file must not move the cursor of whoever reads about it, nor make a second line.
 BOOST_AUTO_TEST_CASE(a_message_has_no_control_bytes_of_the_file) {
     for (const std::string text :
-         {"a = tru\x1b[31mX\n", "demo = tr\n", "\"a\\u001bb\" = 1\n", "x = \"\x01\"\n",
+         {"a = tru\x1b[31mX\n", "demo = tr\n", "\"a\\u001bb\" = 1\n", "x = \"\x01\"\n", "admin = \"*:\\u001b[31m\"\n",
           "[upstreams.\"a\\nb\"]\nendpoints = 1\n[[listeners]]\nupstream = \"c\\u001bd\"\n",
           "demo = true\nspill_dir = \"/tmp/\\u0007\"\n"}) {
         const strings problems = problems_of(text, "fin\x1bpost.toml");
