@@ -427,6 +427,40 @@ BOOST_AUTO_TEST_CASE(every_refusal_has_a_cause_and_a_place) {
     }
 }
 
+// However it comes, and whatever becomes of it: the place is that of the first byte too many.
+BOOST_AUTO_TEST_CASE(the_place_of_a_body_that_is_too_large_is_its_first_byte_too_many) {
+    using body = finpost::response_guard::body;
+    const std::string head = "HTTP/1.1 200 OK\r\n\r\n";
+    const finpost::test::temporary_folder folder;
+    gateway_config config;
+    config.spill_above = 2;
+    config.spill_dir = folder.path().string();
+    limited disk;
+    const finpost::spilling files(config, disk, logger());
+    for (const std::size_t piece : {std::size_t{1}, std::size_t{3}, std::size_t{100}}) {
+        for (const bool passed_on : {false, true}) {
+            for (const finpost::spilling* spills : {static_cast<const finpost::spilling*>(nullptr), &files}) {
+                finpost::response_guard guard(8, nullptr, passed_on ? body::passed_on : body::kept,
+                                              passed_on ? nullptr : spills);
+                state now = state::more;
+                const std::string text = head + "0123456789";
+                for (std::string_view left = text; !left.empty() && now == state::more;) {
+                    if (passed_on) BOOST_REQUIRE(guard.buffer().reserve(100));
+                    else BOOST_REQUIRE(guard.make_room());
+                    const std::size_t n = std::min({piece, left.size(), guard.buffer().room().size()});
+                    std::memcpy(guard.buffer().room().data(), left.data(), n);
+                    left.remove_prefix(n);
+                    now = guard.received(n);
+                    while (now == state::more && !guard.at_hand().empty() && passed_on) now = guard.passed_on(1);
+                }
+                BOOST_TEST((now == state::failed));
+                BOOST_TEST(to_string(guard.why()) == "reply_too_large");
+                BOOST_TEST(guard.offset() == head.size() + 8);
+            }
+        }
+    }
+}
+
 BOOST_AUTO_TEST_CASE(a_connection_is_not_kept_for_a_body_that_was_announced_and_is_none) {
     is_complete("HTTP/1.1 204 No Content\r\nContent-Length: 41\r\n\r\n", 204, "", false);
     is_complete("HTTP/1.1 204 No Content\r\nTransfer-Encoding: chunked\r\n\r\n", 204, "", false);

@@ -102,10 +102,11 @@ response_guard::state response_guard::keep() {
     std::size_t n = raw_.size();
     if (part_ == part::sized)
         n = static_cast<std::size_t>(std::min<std::uint64_t>(n, length_ - body_.size()));
+    const std::uint64_t before = body_.size();
     if (files_->write(body_, raw_.bytes().first(n))) return fail(reason::spill_failed, {});
+    if (body_.size() > max_body_) return too_much(before);
     raw_.remove_prefix(n);
-    if (part_ == part::sized && body_.size() == length_) return finish(0);
-    return body_.size() > max_body_ ? fail(reason::reply_too_large, too_large) : state::more;
+    return part_ == part::sized && body_.size() == length_ ? finish(0) : state::more;
 }
 
 response_guard::state response_guard::received(std::size_t n) {
@@ -136,7 +137,7 @@ response_guard::state response_guard::consume() {
         }
     case part::until_close: break;
     }
-    return raw_.size() > max_body_ ? fail(reason::reply_too_large, too_large) : state::more;
+    return raw_.size() > max_body_ ? too_much(0) : state::more;
 }
 
 std::span<const std::byte> response_guard::at_hand() const noexcept {
@@ -162,7 +163,7 @@ response_guard::state response_guard::passed_on(std::size_t n) {
 response_guard::state response_guard::pass_on() {
     if (part_ == part::sized) return passed_ < length_ ? state::more : finish(0);
     if (part_ == part::until_close)
-        return passed_ + raw_.size() > max_body_ ? fail(reason::reply_too_large, too_large) : state::more;
+        return passed_ + raw_.size() > max_body_ ? too_much(passed_) : state::more;
     const auto now = chunks_.advance(raw_);
     if (now == chunk_decoder::state::failed) return fail(chunks_.why(), chunks_.what());
     return now == chunk_decoder::state::done ? finish(0) : state::more;
@@ -258,6 +259,11 @@ response_guard::state response_guard::finish(std::size_t body_size) {
     place_.reset();
     if (spills_) files_->kept();
     return state::complete;
+}
+
+// Of a body without a length, of which `before` bytes are not in `raw_` any more: its first byte too many.
+response_guard::state response_guard::too_much(std::uint64_t before) noexcept {
+    return fail(reason::reply_too_large, too_large, static_cast<std::size_t>(max_body_ - before));
 }
 
 // `at` is counted from the first byte that is not consumed.

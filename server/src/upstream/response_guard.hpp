@@ -107,6 +107,7 @@ private:
     void spill();
     state keep();
     state finish(std::size_t body_size);
+    state too_much(std::uint64_t before) noexcept;
     state fail(reason why, std::string_view what, std::size_t at = 0) noexcept;
 
     const std::uint64_t max_body_;
