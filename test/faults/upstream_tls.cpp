@@ -206,6 +206,18 @@ BOOST_AUTO_TEST_CASE(U19_a_service_that_does_not_take_our_certificate_is_unreach
     BOOST_TEST(upstream.count() == 0u);
 }
 
+BOOST_AUTO_TEST_CASE(U19_nor_is_one_that_does_not_take_it_reachable_for_a_stream) {
+    if (!ready()) return;
+    config.stream_above = 1'000;
+    serve("server", manner::proper, tls_client_auth::required);
+    begin();
+    raw_client client = connect();
+    client.send(some_bytes(5'000)); // its end does not come before the answer
+    expect_refusal(client.read_to_end(), reason::upstream_unreachable);
+    BOOST_TEST(failed().starts_with("the other side refused: "), failed());
+    BOOST_TEST(upstream.count() == 0u);
+}
+
 BOOST_AUTO_TEST_CASE(U19_the_next_endpoint_is_asked_when_one_cannot_prove_itself) {
     if (!ready()) return;
     made->make("bad", {.alternatives = "DNS:other.test"});

@@ -179,7 +179,7 @@ asio::awaitable<reply> http_forwarder::forward_stream(std::shared_ptr<const void
     }
     prepare(now);
     failed = co_await both.run(now.stream(), now.head);
-    now.sent_before = both.begun();
+    now.sent_before = both.begun() && !both.rejected(); // what a service that refuses this side got, nobody has read
     now.status = guard.status();
     now.cut = !both.whole();
     if (both.rejected()) tell_handshake(now, now.stream().failure());

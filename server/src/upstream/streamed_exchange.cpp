@@ -264,7 +264,8 @@ response_guard::state streamed_exchange::read_some() {
     if (got.error() == asio::error::would_block) return response_guard::state::more;
     // A close that comes before the request is out ends no body.
     if (got.error() == asio::error::eof && whole_) return guard_.closed();
-    rejected_ = got.error() == reason::tls_handshake;
+    // With TLS 1.3 it may say only now that it does not take this side's certificate (RFC 8446 §4.4.3).
+    rejected_ = got.error() == reason::tls_handshake && !guard_.started();
     return guard_.cut();
 }
 

@@ -40,7 +40,7 @@ public:
     bool whole() const noexcept { return whole_; }
     /// Whether a byte of the request went out.
     bool begun() const noexcept { return begun_; }
-    /// The upstream does not take this side's certificate.
+    /// The upstream does not take this side's certificate: nobody has read what went out.
     bool rejected() const noexcept { return rejected_; }
 
 private:
