@@ -349,15 +349,17 @@ void listener::accept_some() {
         socklen_t size = sizeof storage;
         auto* const peer = reinterpret_cast<sockaddr*>(&storage);
         unique_fd fd = accept_next(peer, &size);
+        const int failed = fd ? 0 : errno;
+        if (!fd) context_->admits.accepted_nobody();
         if (fd) {
             take_change();
             const socket_address from(peer, size);
             if (!context_->filter.admits(from) && !is_proxy(from)) deny(std::move(fd), from);
             else if (!start_session(arrival(std::move(fd), context_->counters), from)) return starve(ENOMEM);
-        } else if (errno == EAGAIN) {
+        } else if (failed == EAGAIN) {
             return recover();
-        } else if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM) {
-            return starve(errno);
+        } else if (failed == EMFILE || failed == ENFILE || failed == ENOBUFS || failed == ENOMEM) {
+            return starve(failed);
         }
         // Anything else is about the one connection that failed (accept(2)): on to the next.
     }

@@ -110,6 +110,17 @@ BOOST_AUTO_TEST_CASE(tokens_come_at_their_rate) {
     BOOST_TEST(bucket.take(start + 1h).has_value());
 }
 
+BOOST_AUTO_TEST_CASE(a_token_that_was_taken_for_nothing_comes_back) {
+    const auto now = token_bucket::clock::now();
+    finpost::admission door(100, 0, 2);
+    for (int i = 0; i < 10; ++i) {
+        BOOST_TEST(!door.accept_at(now).has_value());
+        door.accepted_nobody();
+    }
+    for (int i = 0; i < 2; ++i) BOOST_TEST(!door.accept_at(now).has_value());
+    BOOST_TEST(door.accept_at(now).has_value());
+}
+
 BOOST_AUTO_TEST_CASE(no_rate_is_no_limit) {
     token_bucket bucket(0);
     for (int i = 0; i < 1000; ++i) BOOST_TEST(!bucket.take({}));

@@ -70,6 +70,11 @@ admission::accept_at(token_bucket::clock::time_point now) {
     return rate_.take(now);
 }
 
+void admission::accepted_nobody() noexcept {
+    const std::lock_guard lock(mutex_);
+    rate_.give_back();
+}
+
 void admission::release(const std::optional<std::string>& source) noexcept {
     const std::lock_guard lock(mutex_);
     --held_;

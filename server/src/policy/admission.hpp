@@ -25,6 +25,8 @@ public:
 
     /// Takes a token, or says when there will be one.
     std::optional<clock::time_point> take(clock::time_point now);
+    /// One that was taken for nothing.
+    void give_back() noexcept { tokens_ += 1; }
 
 private:
     std::size_t rate_;
@@ -78,6 +80,8 @@ public:
 
     /// Counts an accept against the rate, or says when the next is due.
     std::optional<token_bucket::clock::time_point> accept_at(token_bucket::clock::time_point now);
+    /// What `accept_at` counted found nobody.
+    void accepted_nobody() noexcept;
 
 private:
     void release_source(std::optional<std::string>& source) noexcept;
