@@ -279,6 +279,31 @@ BOOST_AUTO_TEST_CASE(a_service_that_speaks_http_1_0_gets_whole_payloads_in_place
     BOOST_TEST(upstream.requests().back().count("Transfer-Encoding") == 1u);
 }
 
+// Of two endpoints one speaks HTTP/1.0. Whichever is chosen when, the windows go when they are not needed.
+BOOST_AUTO_TEST_CASE(a_payload_that_is_held_back_after_all_holds_no_windows) {
+    std::atomic<int> whole{0}, with_windows{0};
+    const auto answer = [&](std::string line) {
+        return [&, line](conversation& talk) {
+            talk.read_body();
+            const bool is_whole = talk.request().field("Content-Length") == "50000";
+            if (is_whole) ++whole;
+            if (is_whole && counters.buffered_bytes.value() > 100'000) ++with_windows;
+            talk.send(line + "Content-Length: 2\r\n\r\nok");
+        };
+    };
+    scripted_upstream old;
+    old.by_default(answer("HTTP/1.0 200 OK\r\nConnection: keep-alive\r\n"));
+    upstream.by_default(answer("HTTP/1.1 200 OK\r\n"));
+    service.endpoints = {old.url(), upstream.url()};
+    start();
+    for (int i = 0; i < 8; ++i) {
+        exchange(some_bytes(50'000));
+        if (i % 2 == 0) exchange("x"); // the turns shift
+    }
+    BOOST_TEST(whole >= 2);
+    BOOST_TEST(with_windows == 0);
+}
+
 BOOST_AUTO_TEST_CASE(a_payload_that_is_held_back_for_http_1_0_has_every_limit) {
     upstream.by_default(scripted_upstream::raw_then_fin("HTTP/1.0 200 OK\r\nContent-Length: 2\r\n\r\nok"));
     config.max_payload = 100'000;

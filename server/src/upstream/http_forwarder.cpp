@@ -174,6 +174,7 @@ asio::awaitable<reply> http_forwarder::forward_stream(std::shared_ptr<const void
     if (speaks_1_0_[now.endpoint]) { // another than was chosen
         now.turn.end();
         now.held.reset();
+        both.leave_room();
         reply given = co_await forward_whole(owner, std::move(asked), client);
         co_return given;
     }

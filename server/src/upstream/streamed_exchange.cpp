@@ -120,9 +120,13 @@ asio::awaitable<error_code> streamed_exchange::make_room(watchdog& dog) {
             if (place != nullptr) place->leave();
             co_return error_code{};
         }
-        chunk_ = payload(chunk_.budget());
-        guard_.buffer() = payload(chunk_.budget());
+        leave_room();
     }
+}
+
+void streamed_exchange::leave_room() {
+    chunk_ = payload(chunk_.budget());
+    guard_.buffer() = payload(chunk_.budget());
 }
 
 asio::awaitable<error_code> streamed_exchange::run(upstream_stream& upstream, std::string_view head) {

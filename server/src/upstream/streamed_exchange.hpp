@@ -31,6 +31,9 @@ public:
     /// Takes the buffers from the budget, waiting for at most `connect`: what has begun waits for none.
     boost::asio::awaitable<error_code> make_room(watchdog& dog);
 
+    /// Gives them back: the exchange is made in another way.
+    void leave_room();
+
     /// Sends `head` and the payload, and passes the response on. Success is a complete response, or one whose
     /// status says before the payload's end that the rest is not wanted; nothing is passed on of one that
     /// the configuration refuses. An error is what the guard says, a limit, or why the client failed.
