@@ -406,6 +406,8 @@ BOOST_AUTO_TEST_CASE(every_refusal_has_a_cause_and_a_place) {
              example{chunked + "5\r\nhello\r\n" + std::string(300, '0'), invalid, "a chunk's line of more than 256 bytes", 57},
              example{chunked + "5\r\nhelloworld", invalid, "a chunk's data that does not end in CRLF", 55},
              example{chunked + "5\r\nhello\r\n0\r\na b: c\r\n\r\n", invalid, "a field whose name is no token", 60},
+             example{"HTTP/1.1 206 Partial Content\r\nContent-Length: 5\r\n\r\nhello", invalid,
+                     "a part of a response (206) that nobody asked for", 51},
              example{"", cut, "the end before a byte of a response", 0, true},
              example{line + "Content-Le", cut, "the end before the response was complete", 27, true},
              example{line + "Content-Length: 5\r\n\r\nhel", cut, "the end before the response was complete", 41, true},

@@ -214,6 +214,8 @@ response_guard::state response_guard::judge_head() {
     // taken the payload for empty, or its chunks for the payload (RFC 9112 §6.1).
     if (passes_on_ && http_1_0_ && success)
         return fail(reason::upstream_incomplete, "HTTP/1.0 to a request in chunks, which it cannot have read");
+    // No request of ours has a Range, which is not defined for POST either (RFC 9110 §14.2).
+    if (status_ == 206) return fail(reason::upstream_invalid, "a part of a response (206) that nobody asked for");
     if (status_ == 204 || status_ == 304) { // never a body (RFC 9110 §6.4.1)
         // One that is announced may come all the same, and would answer the next request.
         if (head.chunked || head.length.value_or(0) > 0) reusable_ = false;
