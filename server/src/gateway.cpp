@@ -130,7 +130,8 @@ public:
         std::shared_ptr<const rules> of;
         bool kept = false; // it listened before the change under way
     };
-    std::mutex mutex;
+    std::mutex changing; // one change at a time: it reads files, and logs
+    std::mutex mutex; // of what follows, for a moment; nobody logs meanwhile
     std::vector<place> places;
     std::vector<socket_address> bound;
     bool closed = false;
@@ -163,11 +164,16 @@ struct gateway::state::rules {
 
 // Binds what is new first: when that fails, nothing has changed yet.
 void gateway::state::apply(std::vector<listener_group> groups) {
-    const std::lock_guard lock(mutex);
-    if (closed) return;
+    const std::lock_guard one_at_a_time(changing);
+    std::vector<place> before;
+    {
+        const std::lock_guard lock(mutex);
+        if (closed) return;
+        before = places;
+    }
     const std::uint64_t most_buffered = buffered_limit(groups);
     std::vector<place> next;
-    std::vector<bool> taken(places.size());
+    std::vector<bool> taken(before.size());
     std::vector<std::shared_ptr<admission>> continued;
     for (listener_group& group : groups) {
         const auto wanted = group.config.listen;
@@ -175,14 +181,14 @@ void gateway::state::apply(std::vector<listener_group> groups) {
         std::shared_ptr<admission> admits;
         for (const socket_address& address : wanted) {
             std::shared_ptr<listener> door;
-            for (std::size_t i = 0; i < places.size() && !door; ++i) {
-                if (taken[i] || !(places[i].wanted == address)) continue;
+            for (std::size_t i = 0; i < before.size() && !door; ++i) {
+                if (taken[i] || !(before[i].wanted == address)) continue;
                 taken[i] = true;
-                door = places[i].door;
+                door = before[i].door;
                 // A group that was split goes on with its count in one of its parts only.
-                const auto& before = places[i].of->admits;
-                const bool free = std::count(continued.begin(), continued.end(), before) == 0;
-                if (!admits && free) continued.push_back(admits = before);
+                const auto& counted = before[i].of->admits;
+                const bool free = std::count(continued.begin(), continued.end(), counted) == 0;
+                if (!admits && free) continued.push_back(admits = counted);
             }
             doors.push_back(std::move(door));
         }
@@ -200,19 +206,24 @@ void gateway::state::apply(std::vector<listener_group> groups) {
             next.push_back({wanted[i], std::move(doors[i]), fresh, kept});
         }
     }
-    bound.clear();
+    std::vector<socket_address> addresses;
+    for (const place& one : next) addresses.push_back(one.door->address());
+    {
+        const std::lock_guard lock(mutex);
+        if (closed) return; // meanwhile
+        places = next;
+        bound = std::move(addresses);
+        accepting = true;
+    }
     budget.limit(most_buffered);
     for (const place& one : next) {
         const gateway_config& limits = one.of->config;
         one.of->admits->change(limits.max_connections, limits.max_per_source, limits.accept_rate);
-        bound.push_back(one.door->address());
         if (one.kept) one.door->change({one.of, &one.of->context});
-        else one.door->start();
+        else one.door->start(); // ends at once when it was closed before
     }
-    for (std::size_t i = 0; i < places.size(); ++i)
-        if (!taken[i]) places[i].door->close();
-    places = std::move(next);
-    accepting = true;
+    for (std::size_t i = 0; i < before.size(); ++i)
+        if (!taken[i]) before[i].door->close();
 }
 
 gateway::gateway(asio::any_io_executor executor, gateway_config config, handler answer,

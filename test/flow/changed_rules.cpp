@@ -1,4 +1,5 @@
 // A gateway whose groups are changed while it serves.
+#include "support/certificates.hpp"
 #include "support/gateway_fixture.hpp"
 
 #include <boost/asio/co_spawn.hpp>
@@ -10,7 +11,9 @@
 
 #include <atomic>
 #include <chrono>
+#include <span>
 #include <string>
+#include <string_view>
 #include <thread>
 #include <vector>
 
@@ -229,6 +232,33 @@ BOOST_AUTO_TEST_CASE(under_load_no_exchange_notices_a_change) {
     for (std::thread& one : clients) one.join();
     for (const std::string& failure : failures) BOOST_TEST(failure == "");
     BOOST_TEST(served > 30u);
+}
+
+// It reads certificates, which may take long, and says what it thinks of them.
+BOOST_AUTO_TEST_CASE(whoever_logs_what_a_change_says_may_ask_the_gateway) {
+    certificates made;
+    made.make("old", {.until = "20210304050607Z"});
+    listener_group group = answering("x", {address("127.0.0.1:0")});
+    group.config.tls.cert = made.path("old.pem");
+    group.config.tls.key = made.path("old.key");
+    asio::io_context io(1);
+    metrics counters;
+    gateway* door = nullptr;
+    int told = 0;
+    const logger log(log_level::warning, [&](log_level, std::string_view event, std::span<const log_field>) {
+        if (event != "certificate" || door == nullptr) return;
+        ++told;
+        BOOST_TEST(door->accepting());
+        BOOST_TEST(door->endpoints().size() == 1u);
+        BOOST_TEST(door->tls_expires().has_value());
+    });
+    gateway serving(io.get_executor(), {group}, counters, log);
+    serving.start();
+    door = &serving;
+    serving.change({group});
+    BOOST_TEST(told == 1);
+    serving.stop();
+    io.run();
 }
 
 BOOST_AUTO_TEST_CASE(after_a_stop_a_change_does_nothing) {
