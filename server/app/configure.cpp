@@ -47,6 +47,11 @@ void add_once(problem_list& problems, std::string text) {
         problems.push_back(std::move(text));
 }
 
+// What an image sets for everybody is left to the file by an empty variable: a container cannot unset one.
+bool emptied(const given_value& given) {
+    return !given.variable.empty() && given.texts == strings{""};
+}
+
 // Sets what is given, and remembers where it stood and what of it was wrong.
 class table_reader {
 public:
@@ -57,7 +62,9 @@ public:
               written_values& written) {
         for (const option_row& row : option_table()) {
             if (row.scope() != scope) continue;
-            const given_values& source = flags_.count(row.flag) > 0 ? flags_ : file;
+            const bool given = flags_.count(row.flag) > 0;
+            const bool left = given && emptied(flags_.at(row.flag)) && file.count(row.flag) > 0;
+            const given_values& source = given && !left ? flags_ : file;
             const auto found = source.find(row.flag);
             if (found == source.end()) continue;
             const auto& [texts, where, variable] = found->second;
@@ -211,10 +218,9 @@ void read_long_form(daemon_config& config, given_values given, const config_file
     for (const char* flag : {"--listen", "--upstream", "--demo"}) {
         const auto found = given.find(flag);
         if (found == given.end()) continue;
-        // An image that sets FINPOST_LISTEN for everybody is told by an empty one that the file says it.
-        const bool emptied = !found->second.variable.empty() && found->second.texts == strings{""};
+        const bool left = emptied(found->second);
         given.erase(found);
-        if (!emptied)
+        if (!left)
             problems.push_back(std::string(flag) + ": cannot stand beside a file with [[listeners]]"
                                " tables, which say that themselves; nor can " +
                                row_of(flag).environment());

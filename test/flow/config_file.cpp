@@ -135,6 +135,21 @@ BOOST_AUTO_TEST_CASE(a_flag_wins_over_a_variable_and_a_variable_over_the_file) {
         BOOST_TEST(has(shown, line), line << shown);
 }
 
+// A container cannot unset what its image has set.
+BOOST_AUTO_TEST_CASE(an_empty_variable_leaves_it_to_a_file_that_says_it) {
+    const some_file file("demo = true\nlisten = \"127.0.0.1:0\"\nadmin = \"off\"\nallow = \"192.0.2.0/24\"\n");
+    const std::string config = "FINPOST_CONFIG=" + file.path();
+    bare_gateway checked({"--check"}, {config, "FINPOST_LISTEN=", "FINPOST_ADMIN=", "FINPOST_ALLOW="});
+    BOOST_TEST(checked.ended() == 0);
+    const std::string shown = checked.process().output();
+    for (const char* line : {"\nlisten = [\"127.0.0.1:0\"]\n", "\nadmin = \"off\"\n", "\nallow = [\"192.0.2.0/24\"]\n"})
+        BOOST_TEST(has(shown, line), line << shown);
+    // Else it is what an empty flag is.
+    bare_gateway refused({"--check"}, {config, "FINPOST_DENY="});
+    BOOST_TEST(refused.ended() == 2);
+    BOOST_TEST(has(refused.log(), "(from FINPOST_DENY)"), refused.log());
+}
+
 BOOST_AUTO_TEST_CASE(a_check_says_what_the_machine_cannot_do) {
     const refusing_port taken;
     const some_file file("upstream = \"http://127.0.0.1:1\"\nupstream_total = \"56s\"\n"
