@@ -571,8 +571,13 @@ void session::write_access_line() {
     if (wanted == access_log::off || (wanted == access_log::refused && !refused)) return;
     if (!context_.log.enabled(log_level::info)) return;
     const auto now = watchdog::clock::now();
-    const auto received = std::max(received_at_, client_.at);
-    const auto answered = std::max(answered_at_, received);
+    // What an exception has cut lasted until now.
+    const session_stage stage = stage_.load(std::memory_order_relaxed);
+    const bool cut = outcome_ == outcome::none;
+    const bool receiving = stage == session_stage::handshake || stage == session_stage::receive;
+    const bool handling = stage == session_stage::handle || stage == session_stage::stream;
+    const auto received = cut && receiving ? now : std::max(received_at_, client_.at);
+    const auto answered = cut && handling ? now : std::max(answered_at_, received);
     const std::string peer = to_string(client_.peer);
     const std::array<char, 32> trace = sampled_ ? id_.trace_id() : std::array<char, 32>();
     const std::array<log_field, 13> fields{{

@@ -8,10 +8,13 @@
 
 #include <cstdint>
 #include <deque>
+#include <set>
 #include <string>
 #include <vector>
 
 namespace finpost::sim {
+
+struct tcp_end;
 
 /// How a connection ended for its client.
 enum class ending { none, fin, rst, refused };
@@ -57,6 +60,7 @@ struct history {
     nanos took = 0, drain_began = -1, drain_ended = -1, grace = 0;
     std::uint64_t hash = 0, ticks = 0, calls = 0, allocations = 0;
     hardship_counts hits{};
+    std::set<const tcp_end*> until_close; ///< connections on which only the end ends the response
     std::size_t sessions_left = 0, descriptors_left = 0, over = 0, connections = 0;
     bool stuck = false, killed = false, stopped = false, reloaded = false;
 

@@ -44,17 +44,19 @@ bool is_begun_line(std::string_view got) {
 
 constexpr std::string_view probe_answer = "HTTP/1.1 200 OK";
 
-// What the client may have got as a whole answer.
-std::vector<std::string> right_answers(const history& all, const client_history& one) {
+// What the client may have got as a whole answer; with `of_any`, also of a request that did not become complete.
+std::vector<std::string> right_answers(const history& all, const client_history& one,
+                                       bool of_any = false) {
     std::vector<std::string> out;
     const auto coded = [&](std::string_view text) {
         return all.plan->rules.base64 ? base64_of(text) : std::string(text);
     };
     for (const post* seen : all.posts_of(one)) {
-        if (seen->complete && seen->status == 200) out.push_back(coded(reply_to(one.payload)));
-        if (all.plan->rules.relays && seen->status == 413) out.push_back(coded(too_large_body));
-        if (all.plan->rules.relays && seen->complete && seen->status != 200 &&
-            seen->status != 408 && seen->status != 413)
+        const bool complete = seen->complete || of_any;
+        if (complete && seen->status == 200) out.push_back(coded(reply_to(one.payload)));
+        if (!all.plan->rules.relays) continue;
+        if (seen->status == 413) out.push_back(coded(too_large_body));
+        else if (complete && seen->status != 200 && seen->status != 408)
             out.push_back(coded(failed_body));
     }
     return out;
@@ -77,7 +79,7 @@ sentences whole_reply_refusal_or_reset(const history& all) {
     sentences out;
     for (const client_history& one : all.clients) {
         if (one.left || !one.ended) continue;
-        const auto right = right_answers(all, one);
+        const auto right = right_answers(all, one, true);
         const bool answered =
             replied(all, one) || !reason_in(one.got).empty() ||
             (one.plan->kind == kind::foreign && one.got.starts_with(probe_answer));

@@ -41,6 +41,10 @@ int run_by_options(int argc, char** argv) {
             trace = true;
             continue;
         }
+        if (word == "--first") {
+            how.first = true;
+            continue;
+        }
         if (i + 1 == argc) {
             std::cerr << word << " needs a value\n";
             return 2;

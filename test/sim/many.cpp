@@ -59,6 +59,7 @@ totals run_share(const many_options& how, unsigned job) {
                 said += "seed " + std::to_string(seed) + ": " + wrong + '\n';
         std::fputs(said.c_str(), stdout);
         std::fflush(stdout);
+        if (how.first) break;
     }
     out.seconds = processor_seconds() - spent;
     return out;

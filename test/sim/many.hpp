@@ -19,6 +19,7 @@ struct many_options {
     std::uint64_t first_seed = 1, count = 1'000;
     double seconds = 1e9; ///< no new one after so long
     unsigned jobs = 1;
+    bool first = false;     ///< stop at the first that fails, in each job
     unsigned explained = 3; ///< of the failed ones, shrunk and printed
 };
 

@@ -39,6 +39,7 @@ struct answer {
     bool interim = false;              ///< a 100 before it
     bool nonsense = false;             ///< bytes that are no response
     bool resets = false;               ///< in place of an answer
+    bool echoes = false;                 ///< answers while it reads; a request in chunks only
     bool closes = false;               ///< after it, without having said so
     bool cut_by_reset = false;         ///< as opposed to a FIN
     std::uint64_t reads = everything;  ///< bytes of the body before it answers 413
@@ -133,7 +134,7 @@ void fields(auto& of, F&& each) requires requires {
 {
     each("framing", of.how), each("status", of.status), each("interim", of.interim),
         each("nonsense", of.nonsense);
-    each("resets", of.resets), each("closes", of.closes), each("cut_by_reset", of.cut_by_reset),
+    each("resets", of.resets), each("echoes", of.echoes), each("closes", of.closes), each("cut_by_reset", of.cut_by_reset),
         each("reads", of.reads);
     each("cut_at", of.cut_at), each("extra", of.extra), each("piece", of.piece),
         each("waits", of.waits);

@@ -93,6 +93,21 @@ BOOST_AUTO_TEST_CASE(a_reset_behind_the_threshold_of_streams) {
         }
 }
 
+// The service answers while the client still sends: a write may be told of the reset before a read is.
+BOOST_AUTO_TEST_CASE(a_reset_while_the_reply_goes_out) {
+    for (nanos after = 0; after <= 1 * ms; after += 5 * us)
+        for (const bool forgets : {false, true}) {
+            plan what = with_clients(1, 100'000);
+            what.rules.stream_above = 8 << 10;
+            what.hard.receive_buffer = what.hard.send_buffer = 8'000;
+            what.clients[0].kind = client_kind::reset_before_fin;
+            what.clients[0].stop_at = 90'000, what.clients[0].leaves_after = after;
+            what.clients[0].forgets = forgets;
+            what.clients[0].first.echoes = true;
+            BOOST_TEST(check(what).sessions.replied == 0u);
+        }
+}
+
 BOOST_AUTO_TEST_CASE(a_reset_at_every_byte_of_a_payload) {
     for (std::uint64_t at = 0; at <= 60; ++at)
         for (const bool waits : {false, true})

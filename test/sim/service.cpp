@@ -112,6 +112,43 @@ std::string response_to(const post& seen, const answer& how, bool& last) {
     return out;
 }
 
+// A response that begins while the request still comes: chunk by chunk what has been read.
+class echo {
+public:
+    void add(const post& seen) {
+        if (at_ == 0) chunk("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n", "<");
+        if (seen.body.size() > at_ - 1) chunk("", std::string_view(seen.body).substr(at_ - 1));
+        if (seen.complete && !ended_) {
+            chunk("", ">");
+            pending_ += "0\r\n\r\n";
+            ended_ = true;
+        }
+    }
+    /// What goes out now; -errno when the connection is gone.
+    std::int64_t send(tcp_end& sock) {
+        while (!pending_.empty()) {
+            const std::int64_t took = sock.send(pending_.data(), pending_.size());
+            if (took == -EAGAIN) return 0;
+            if (took < 0) return took;
+            pending_.erase(0, static_cast<std::size_t>(took));
+        }
+        return 0;
+    }
+    bool all_sent() const { return ended_ && pending_.empty(); }
+
+private:
+    void chunk(std::string_view before, std::string_view data) {
+        char size[20];
+        std::snprintf(size, sizeof size, "%zx\r\n", data.size());
+        pending_ += std::string(before) + size + std::string(data) + "\r\n";
+        at_ += data.size();
+    }
+
+    std::string pending_;
+    std::size_t at_ = 0; // of the reply
+    bool ended_ = false;
+};
+
 struct patience {
     std::uint64_t waits = 0; // between requests
     bool lost = false;
@@ -174,10 +211,18 @@ script serve_connection(history& all, tcp_end& sock) {
         const answer how = all.posts_of(*of).size() == 1 ? of->plan->first : of->plan->again;
 
         chunk_reader chunks;
+        const bool echoes = how.echoes && seen.chunked;
+        echo answering;
         for (;;) {
             if (seen.chunked) {
-                seen.complete = chunks.take(input, seen.body);
-                if (seen.complete || seen.body.size() >= how.reads) break;
+                if (!seen.complete) seen.complete = chunks.take(input, seen.body);
+                if (echoes) {
+                    answering.add(seen);
+                    over = answering.send(sock) < 0;
+                    seen.answered = true;
+                    if (over || (seen.complete && answering.all_sent())) break;
+                }
+                if (!echoes && (seen.complete || seen.body.size() >= how.reads)) break;
             } else if (input.size() >= std::min<std::uint64_t>(how.reads, length)) {
                 break;
             }
@@ -196,6 +241,10 @@ script serve_connection(history& all, tcp_end& sock) {
             if (!over) input.erase(0, length);
         }
         if (over) break;
+        if (echoes) {
+            if (how.closes) break;
+            continue;
+        }
         if (how.resets) {
             sock.reset();
             break;
@@ -206,6 +255,7 @@ script serve_connection(history& all, tcp_end& sock) {
         const std::string out = response_to(seen, how, last);
         seen.status = !whole ? 413 : how.status;
         const std::size_t stop_at = std::min<std::uint64_t>(how.cut_at, out.size());
+        if (how.how == framing::until_close) all.until_close.insert(&sock);
         for (std::size_t sent = 0; sent < stop_at && !over;) {
             const std::size_t n = std::min<std::uint64_t>(how.piece, stop_at - sent);
             const std::int64_t took = sock.send(out.data() + sent, n);
@@ -220,6 +270,7 @@ script serve_connection(history& all, tcp_end& sock) {
             }
             if (how.pause > 0) co_await sleep(dice.between(0, how.pause));
         }
+        all.until_close.erase(&sock);
         if (stop_at < out.size()) {
             if (how.lingers > 0) co_await sleep(how.lingers);
             if (how.cut_by_reset || how.how == framing::until_close)

@@ -225,7 +225,8 @@ private:
         if (service.down_at > 0) {
             k_.at(k_.now + service.down_at, [this] {
                 service_->stop();
-                for (tcp_end* one : served_) one->close(); // as a process that ends
+                // As a process that ends; nobody could tell where some responses end.
+                for (tcp_end* one : served_) all_.until_close.contains(one) ? one->reset() : one->close();
                 served_.clear();
             });
             k_.at(k_.now + std::max(service.down_at, service.up_at),
@@ -245,29 +246,36 @@ private:
     }
 
     void carry_out(const act& one) {
-        k_.note(std::string(names(one.kind)[static_cast<std::size_t>(one.kind)]).c_str());
-        if (one.kind == act_kind::drain) return drain(one.grace);
-        if (one.kind == act_kind::stop) {
+        const outside ours;
+        k_.note(names(one.kind)[static_cast<std::size_t>(one.kind)].data());
+        switch (one.kind) {
+        case act_kind::drain: return drain(one.grace);
+        case act_kind::stop: {
             all_.stopped = true;
+            const within program;
             return gateway_->stop();
         }
+        case act_kind::reload: return reload(one);
+        }
+    }
+
+    void reload(const act& one) {
         all_.reloaded = true;
         gateway_config rules = all_.rules;
         if (one.max_connections > 0) rules.max_connections = one.max_connections;
         if (one.max_per_source > 0) rules.max_per_source = one.max_per_source;
         if (one.second_address)
             rules.listen.push_back(parse_socket_address("127.0.0.1:5001").value());
+        std::vector<listener_group> wanted = groups(rules, one.moves);
+        const bool excused = k_.dead || plan_.few != everything ||
+                             k_.hard.socket_fails + k_.hard.disk_full + k_.hard.disk_error > 0;
         try {
-            gateway_->change(groups(rules, one.moves));
-        } catch (const boost::system::system_error&) {
-            if (!k_.dead && k_.hard.socket_fails == 0 && plan_.few == everything)
-                all_.complain("a reload failed");
+            const within program;
+            gateway_->change(std::move(wanted));
         } catch (const std::bad_alloc&) { // nothing has changed
-        } catch (const config_error& failed) {
-            if (!all_.any(hardship::disk_error) && !all_.any(hardship::disk_full) &&
-                !all_.any(hardship::allocation) && !k_.dead && plan_.few == everything &&
-                k_.hard.disk_full + k_.hard.disk_error == 0)
-                all_.complain(std::string("a reload: ") + failed.what());
+        } catch (const std::exception& failed) {
+            if (!excused && !all_.any(hardship::allocation))
+                all_.complain(std::string("a reload failed: ") + failed.what());
         }
     }
 
@@ -278,34 +286,55 @@ private:
         drain_again(grace);
     }
 
+    // However the coroutine of a drain ends, its host is told: Asio's own completion needs memory.
+    class drain_watch {
+    public:
+        drain_watch(world& of, nanos grace) : of_(&of), grace_(grace) {}
+        drain_watch(drain_watch&& other) noexcept
+            : of_(std::exchange(other.of_, nullptr)), grace_(other.grace_) {}
+        ~drain_watch() {
+            if (of_ != nullptr) of_->drained(over_, grace_);
+        }
+        void over() { over_ = true; }
+
+    private:
+        world* of_;
+        nanos grace_;
+        bool over_ = false;
+    };
+
+    static asio::awaitable<void> drain_it(gateway& all, duration grace, drain_watch watch) {
+        co_await all.drain(grace);
+        watch.over();
+    }
+
     void drain_again(nanos grace) {
-        // Whoever has no memory to begin it with tries again, as any host must.
+        const outside ours;
+        const auto complain = [this](std::exception_ptr failed) {
+            const outside words;
+            try {
+                if (failed) std::rethrow_exception(failed);
+            } catch (const std::bad_alloc&) { // it is tried again
+            } catch (const std::exception& other) {
+                all_.complain(std::string("an exception came out of the drain: ") + other.what());
+            }
+        };
         try {
-            asio::co_spawn(*loops_.front(), gateway_->drain(duration(grace / ms)),
-                           [this, grace](std::exception_ptr failed) {
-                               if (!failed) {
-                                   all_.drain_ended = k_.now;
-                                   if (gateway_->sessions() != 0)
-                                       all_.complain("sessions after the drain");
-                                   forwarder_->close();
-                                   return;
-                               }
-                               failed_drain(failed, grace);
-                           });
-        } catch (...) {
-            failed_drain(std::current_exception(), grace);
+            const within program;
+            asio::co_spawn(*loops_.front(),
+                           drain_it(*gateway_, duration(grace / ms), drain_watch(*this, grace)),
+                           complain);
+        } catch (const std::bad_alloc&) { // it is tried again
         }
     }
 
-    void failed_drain(std::exception_ptr why, nanos grace) {
+    void drained(bool over, nanos grace) {
         const outside ours;
-        try {
-            std::rethrow_exception(why);
-        } catch (const std::bad_alloc&) {
-            k_.host_at(k_.now + 10 * ms, [this, grace] { drain_again(grace); });
-        } catch (const std::exception& other) {
-            all_.complain(std::string("an exception came out of the drain: ") + other.what());
-        }
+        if (!over) return k_.host_at(k_.now + 10 * ms, [this, grace] { drain_again(grace); });
+        all_.drain_ended = k_.now;
+        if (gateway_->sessions() != 0) all_.complain("sessions after the drain");
+        const within program;
+        forwarder_->close();
     }
 
     void one_is_over() {

@@ -1,0 +1,238 @@
+#!/usr/bin/env python3
+"""Bugs that are put into the gateway on purpose: does the simulator see them?
+
+    test/sim/mutations.py BUILD_DIR                     the list below
+    test/sim/mutations.py BUILD_DIR --only "a reset"    those with these words
+    test/sim/mutations.py BUILD_DIR --drawn 10 --seed 7 lines drawn from session, receive, listener, ...
+
+Run by hand when the simulator changes. BUILD_DIR is built, of this tree. Each bug is compiled beside it, linked in place of
+the library's own object and run: named scenarios first, then drawn schedules. Nothing of the tree is changed. A drawn line
+that nobody sees has to be judged: it may change nothing that anybody could notice.
+"""
+
+import argparse
+import os
+import random
+import re
+import shlex
+import subprocess
+import sys
+import tempfile
+
+ROOT = os.path.abspath(os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", ".."))
+SOURCES = os.path.join(ROOT, "server", "src")
+
+# Name, file, what stands there, what stands there instead.
+BUGS = [
+    ("a reset is taken for the end", "client_socket.cpp",
+     "        if (errno != EINTR) return failed(errno);\n    }\n}\n\nerror_code",
+     "        if (errno == ECONNRESET) return error_code(asio::error::eof);\n"
+     "        if (errno != EINTR) return failed(errno);\n    }\n}\n\nerror_code"),
+    ("an error is told once and forgotten", "client_socket.cpp",
+     "return broken_ == 0 ? error_code(asio::error::eof) : error_of(broken_);", "return error_code(asio::error::eof);"),
+    ("what was cut ends with a FIN", "session.cpp", "if (cut || unsaid_) socket_.reset();", "if (unsaid_) socket_.reset();"),
+    ("what was not said ends with a FIN", "session.cpp", "if (cut || unsaid_) socket_.reset();", "if (cut) socket_.reset();"),
+    ("a refusal of which a part is out ends with a FIN", "session.cpp",
+     "        unsaid_ = failed.failed(); // a part", "        unsaid_ = false; // a part"),
+    ("a process that dies sends FINs", "listener.cpp", "reset_on_close(acceptor.native_handle(), true)",
+     "reset_on_close(acceptor.native_handle(), false)"),
+    ("a request goes out again on a new connection", "upstream/http_forwarder.cpp",
+     "now.may_repeat = now.held->kept_before();", "now.may_repeat = true;"),
+    ("... although an answer has begun", "upstream/http_forwarder.cpp",
+     "(failed == reason::upstream_incomplete && !guard.started())", "(failed == reason::upstream_incomplete)"),
+    ("it is sent again and again", "upstream/http_forwarder.cpp", "        now.fresh_only = true;\n", ""),
+    ("a kept connection is not looked at", "upstream/http_forwarder.cpp",
+     "    const bool quiet = now.stream().is_quiet();", "    const bool quiet = true;"),
+    ("a reason says that nothing was sent", "upstream/http_forwarder.cpp",
+     "    if (now.begun() && !unread &&", "    if (false && now.begun() && !unread &&"),
+    ("a response that is cut is complete", "upstream/response_guard.cpp",
+     "        return raw_.size() < length_ ? state::more : finish(static_cast<std::size_t>(length_));",
+     "        return finish(static_cast<std::size_t>(std::min<std::uint64_t>(raw_.size(), length_)));"),
+    ("a short write is taken for a whole one", "upstream/http_forwarder.cpp", "now.sent += *sent;",
+     "now.sent = std::max(now.sent + *sent, now.head.size());"),
+    ("a part of the reply is dropped", "reply.cpp", "        written.add(*sent);",
+     "        written.add(std::max(*sent, n / 2));"),
+    ("a refusal is closed at once", "session.cpp",
+     "    socket_.shutdown_send();\n    co_await drain_input(socket_, context_.config.linger, dog_);", "    co_return;"),
+    ("a client that does not read is waited for for ever", "reply.cpp",
+     "        dog.watch(duration::zero(), look_at - now, reason::internal);\n        if (dog.stopped())",
+     "        if (dog.stopped())"),
+    ("a client that does not send is waited for for ever", "receive.cpp",
+     "    dog.watch(limits.receive_idle, limits.receive_total, reason::receive_timeout);\n    for (;;) {\n        const bool full",
+     "    for (;;) {\n        const bool full"),
+    ("progress does not count", "receive.cpp", "            dog.progress();\n", ""),
+    ("bytes behind a response do not matter", "upstream/response_guard.cpp", "reusable_ = false;", "reusable_ = reusable_;"),
+    ("no pause after EMFILE", "listener.cpp", "    pause_until_ = now + back_off;\n    if (shortage_", "    if (shortage_"),
+    ("the spare descriptor is not given back", "listener.cpp", "    spare_ = open_spare(); // after", "    // after"),
+    ("who is woken is forgotten", "policy/wait_queue.cpp", "void wait_queue::wake_one() noexcept {",
+     "void wait_queue::wake_one() noexcept {\n    if (waiting_.size() == 2) return;"),
+    ("the session is not counted as cut", "session.cpp", "    case outcome::aborted: counters.aborted.add(); break;",
+     "    case outcome::aborted: if (eof_) counters.aborted.add(); break;"),
+    ("an arrival without a session is not counted", "session.cpp",
+     "    if (counters_ == nullptr) return;\n    counters_->refused_for(reason::internal).add();", ""),
+    ("one connection loser is left open", "upstream/connect_race.cpp", "    close_losers();", "    "),
+    ("a stream that is cut gets its last chunk", "upstream/streamed_exchange.cpp",
+     "            client_failed_ = got.error();\n            failed = got.error();",
+     "            client_failed_ = got.error();\n            failed = co_await send(std::as_bytes(std::span(last_chunk)));"),
+    ("a close before the request is out ends a body", "upstream/streamed_exchange.cpp",
+     "if (got.error() == asio::error::eof && whole_)", "if (got.error() == asio::error::eof)"),
+    ("a drain forgets whoever is reading", "session_gate.cpp",
+     "    else if (draining) session.on_drain();", ""),
+    ("the upstream is waited for for ever", "upstream/http_forwarder.cpp",
+     "    now.dog.watch(watchdog::span::zero(), remaining, reason::upstream_timeout);\n    if (now.dog.stopped())",
+     "    if (now.dog.stopped())"),
+    ("Base64 text that is bad is forwarded", "session.cpp", "        if (decoded.error) return refuse_text(*decoded.error);\n", ""),
+    ("a byte of a payload is lost where it is moved to a file", "policy/spilling.cpp", "bytes.bytes()", "bytes.bytes().first(bytes.size() - 1)"),
+    ("a full disk is not noticed", "policy/spilling.cpp",
+     "    const error_code unwritten = to.write(data);\n    return unwritten ? failed(unwritten) : unwritten;",
+     "    static_cast<void>(to.write(data));\n    return {};"),
+    ("a buffer is not given back", "policy/buffer_budget.cpp", "void buffer_budget::give_back(std::size_t n) noexcept {",
+     "void buffer_budget::give_back(std::size_t n) noexcept {\n    if (n == 4096) return;"),
+    ("a lease is not given up", "upstream/connection_pool.hpp",
+     "            if (pool_ != nullptr) pool_->give_up(std::move(connection_));",
+     "            if (pool_ != nullptr && connection_) pool_->give_up(std::move(connection_));"),
+    ("who waits for a connection is not woken", "upstream/connection_pool.hpp",
+     "        if (!waiting_.leave(turn) && gave_up) waiting_.wake_one();", "        waiting_.leave(turn);"),
+    ("a proxied client is the proxy", "session.cpp", "            client_.peer = header.source();\n", ""),
+    ("a probe is refused", "session.cpp", "    if (received_.value() == 0 && by_client)\n        outcome_ = outcome::probe;\n    else if",
+     "    if"),
+    ("an old rule stays in force", "listener.cpp", "    changed_ = false;\n}", "}"),
+]
+
+DRAWN_FROM = ["session.cpp", "receive.cpp", "listener.cpp", "upstream/http_forwarder.cpp", "upstream/connection_pool.hpp"]
+
+
+def broken_lines(text):
+    """Each one-line breakage of a source: (line number, the new line)."""
+    for number, line in enumerate(text.split("\n")):
+        code = line.split("//")[0].rstrip()
+        stripped = code.strip()
+        if not stripped or stripped.startswith(("#", "using", "namespace", "///", "case ", "return;", "static")):
+            continue
+        if re.fullmatch(r"\s+[\w.>\-\[\]:*]+(\([^;]*\))?( [+|]?= [^;]+)?;", code) and not re.match(
+                r"\s+(return|co_return|const|auto|break|continue|bool|int|std::\S+ \w)", code):
+            yield number, line.replace(stripped, ";")
+        if re.match(r"\s+(else )?if \(([^;=]|==|!=|<=|>=)*\)", code) and "constexpr" not in code:
+            yield number, re.sub(r"if \(", "if (!", line, count=1) if "&&" not in code and "||" not in code else (
+                line.replace("&&", "||", 1) if "&&" in code else line.replace("||", "&&", 1))
+        for old, new in ((" < ", " <= "), (" >= ", " > "), (" == ", " != "), ("true", "false"), ("false", "true"), (" + ", " - ")):
+            if old in code and "template" not in code and "operator" not in code:
+                yield number, line.replace(old, new, 1)
+                break
+
+
+def drawn(count, seed):
+    dice = random.Random(seed)
+    for i in range(count):
+        file = DRAWN_FROM[i % len(DRAWN_FROM)]
+        with open(os.path.join(SOURCES, file), encoding="utf-8") as source:
+            text = source.read()
+        number, line = dice.choice(list(broken_lines(text)))
+        lines = text.split("\n")
+        name = f"{file}:{number + 1}: {lines[number].strip()}  ->  {line.strip()}"
+        lines[number] = line
+        yield name, file, "\n".join(lines)
+
+
+def listed(only):
+    for name, file, old, new in BUGS:
+        if only and only not in name:
+            continue
+        with open(os.path.join(SOURCES, file), encoding="utf-8") as source:
+            text = source.read()
+        yield name, file, text.replace(old, new, 1) if old in text else None
+
+
+class Build:
+    """The objects and commands of a built tree."""
+
+    def __init__(self, folder):
+        self.folder = folder
+        self.link = self._commands("test_sim")[-1]
+        self.objects = self._ninja("-t", "targets", "all").split("\n")
+        self.objects = [one.split(":")[0] for one in self.objects if "finpost_server.dir" in one and ".cpp.o:" in one]
+
+    def _ninja(self, *arguments):
+        return subprocess.run(["ninja", "-C", self.folder, *arguments], capture_output=True, text=True, check=True).stdout
+
+    def _commands(self, target):
+        return [line for line in self._ninja("-t", "commands", target).split("\n") if line and not line.startswith("ninja:")]
+
+    def users_of(self, file):
+        if file.endswith(".cpp"):
+            return [one for one in self.objects if one.endswith("/src/" + file + ".o")]
+        return [one for one in self.objects if "/src/" + file in self._ninja("-t", "deps", one)]
+
+    def compile(self, thing, overlay, file, to):
+        command = self._commands(thing)[-1]
+        mutated = os.path.join(overlay, file)
+        command = re.sub(r" -MD -MT \S+ -MF \S+", "", command)
+        command = re.sub(r" -o \S+", " -o " + shlex.quote(to), command)
+        if file.endswith(".cpp"):
+            command = re.sub(r" -c \S+", " -c " + shlex.quote(mutated), command)
+        command = command.replace(" -I", f" -I{shlex.quote(overlay)} -I", 1).replace("-Werror", "")
+        return subprocess.run(command, shell=True, cwd=self.folder, capture_output=True, text=True, check=False)
+
+    def link_with(self, objects, to):
+        command = self.link.split("&& ")[1].split(" && ")[0]
+        command = re.sub(r" -o \S+", " -o " + shlex.quote(to) + " " + " ".join(map(shlex.quote, objects)), command)
+        return subprocess.run(command, shell=True, cwd=self.folder, capture_output=True, text=True, check=False)
+
+
+def judge(build, file, text, schedules, seconds):
+    """How the bug was seen: (seen or missed or another word, by what)."""
+    with tempfile.TemporaryDirectory(prefix="finpost-mutation-") as work:
+        overlay = os.path.join(work, "src")
+        os.makedirs(os.path.dirname(os.path.join(overlay, file)))
+        with open(os.path.join(overlay, file), "w", encoding="utf-8") as out:
+            out.write(text)
+        objects = []
+        for thing in build.users_of(file):
+            to = os.path.join(work, f"{len(objects)}.o")
+            done = build.compile(thing, overlay, file, to)
+            if done.returncode:
+                errors = [line for line in done.stderr.split("\n") if "error" in line]
+                return "does not compile", (errors or [""])[0][:120]
+            objects.append(to)
+        program = os.path.join(work, "test_sim")
+        done = build.link_with(objects, program)
+        if done.returncode:
+            return "does not link", done.stderr[-200:]
+        runs = [[program, "--run_test=scenarios", "--color_output=no"],
+                [program, "--count", str(schedules), "--seconds", str(seconds), "--first"]]
+        for run in runs:
+            try:
+                done = subprocess.run(run, capture_output=True, text=True, errors="replace", timeout=seconds + 60, check=False)
+            except subprocess.TimeoutExpired:
+                return "seen", "it does not end"
+            if done.returncode == 0:
+                continue
+            said = done.stdout + done.stderr
+            by = re.search(r"wrong: (.*)|^  (\w+: .*)|error: in \"(\S+?)\"", said, re.M)
+            where = re.search(r"^seed (\d+)", said, re.M)
+            what = next((one for one in by.groups() if one), "") if by else f"it ended with {done.returncode}"
+            return "seen", (f"seed {where[1]}: " if where and run is runs[1] else "") + what[:110]
+        return "MISSED", ""
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("build_dir")
+    parser.add_argument("--only", default="")
+    parser.add_argument("--drawn", type=int, default=0)
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--schedules", type=int, default=5000)
+    parser.add_argument("--seconds", type=float, default=60)
+    options = parser.parse_args()
+    build = Build(options.build_dir)
+    counts = {}
+    for name, file, text in drawn(options.drawn, options.seed) if options.drawn else listed(options.only):
+        word, by = ("NOT APPLICABLE", "") if text is None else judge(build, file, text, options.schedules, options.seconds)
+        counts[word] = counts.get(word, 0) + 1
+        print(f"{word:16} {name}" + (f" | {by}" if by else ""), flush=True)
+    print(", ".join(f"{n} {word}" for word, n in counts.items()))
+    return 1 if counts.get("MISSED", 0) * 10 > sum(counts.values()) or counts.get("NOT APPLICABLE") else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
