@@ -99,7 +99,7 @@ public:
 
     /// Closes idle connections, stops looking up names and checking health. Exchanges in flight are not
     /// touched.
-    void close();
+    void close() noexcept;
 
 private:
     class state;

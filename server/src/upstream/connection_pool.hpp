@@ -6,6 +6,7 @@
 
 #include <boost/asio/any_io_executor.hpp>
 
+#include <algorithm>
 #include <chrono>
 #include <cstddef>
 #include <deque>
@@ -146,12 +147,15 @@ public:
     }
 
     /// Closes all idle connections, and from now on each one that comes back.
-    void close() {
-        std::vector<Connection> closing;
-        const std::lock_guard lock(mutex_);
-        closed_ = true;
-        for (auto& stack : idle_)
-            while (!stack.empty()) close_oldest(stack, closing);
+    void close() noexcept {
+        for (;;) { // one by one: a list of them would need memory
+            std::optional<Connection> closing; // outside the lock
+            const std::lock_guard lock(mutex_);
+            closed_ = true;
+            const auto kept_some = std::find_if(idle_.begin(), idle_.end(), [](const stack_type& one) { return !one.empty(); });
+            if (kept_some == idle_.end()) return;
+            closing.emplace(take_oldest(*kept_some));
+        }
     }
 
 private:
@@ -162,10 +166,15 @@ private:
     using stack_type = std::deque<kept>; // oldest at the front, used last at the back
 
     void close_oldest(stack_type& stack, std::vector<Connection>& closing) {
-        closing.push_back(std::move(stack.front().connection));
+        closing.push_back(take_oldest(stack));
+    }
+
+    Connection take_oldest(stack_type& stack) noexcept {
+        Connection oldest = std::move(stack.front().connection);
         stack.pop_front();
         --open_;
         idle_gauge_.add(-1);
+        return oldest;
     }
 
     // Room for a new connection to `wanted`: its own stale ones, or an idle one of another endpoint.

@@ -46,7 +46,7 @@ public:
         });
     }
 
-    void close() {
+    void close() noexcept {
         health_.stop(shared_from_this());
         forwarder.names()->stop();
         forwarder.connections().close();
@@ -147,6 +147,6 @@ std::optional<tls_context::time_point> http_upstream::tls_expires() const {
     return state_->forwarder.tls().expires();
 }
 
-void http_upstream::close() { state_->close(); }
+void http_upstream::close() noexcept { state_->close(); }
 
 } // namespace finpost
