@@ -267,14 +267,14 @@ private:
         if (one.second_address)
             rules.listen.push_back(parse_socket_address("127.0.0.1:5001").value());
         std::vector<listener_group> wanted = groups(rules, one.moves);
-        const bool excused = k_.dead || plan_.few != everything ||
+        const bool excused = plan_.few != everything ||
                              k_.hard.socket_fails + k_.hard.disk_full + k_.hard.disk_error > 0;
         try {
             const within program;
             gateway_->change(std::move(wanted));
         } catch (const std::bad_alloc&) { // nothing has changed
         } catch (const std::exception& failed) {
-            if (!excused && !all_.any(hardship::allocation))
+            if (!excused && !k_.dead && !all_.any(hardship::allocation))
                 all_.complain(std::string("a reload failed: ") + failed.what());
         }
     }
