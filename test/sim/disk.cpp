@@ -7,17 +7,19 @@
 namespace finpost::sim {
 
 std::int64_t disk_file::write(const void* from, std::size_t n, off_t at) {
+    if (at < 0) return -EINVAL;
     if (k.happens(hardship::disk_full, k.hard.disk_full, k.dice)) return -ENOSPC;
     if (k.happens(hardship::disk_error, k.hard.disk_error, k.dice)) return -EIO;
     if (n > 1 && k.happens(hardship::short_disk_write, k.hard.short_disk, k.dice))
         n = 1 + k.dice.below(n - 1);
     const auto where = static_cast<std::size_t>(at);
-    if (bytes.size() < where + n) bytes.resize(where + n);
-    std::memcpy(bytes.data() + where, from, n);
+    if (n > 0 && bytes.size() < where + n) bytes.resize(where + n);
+    if (n > 0) std::memcpy(bytes.data() + where, from, n);
     return static_cast<std::int64_t>(n);
 }
 
 std::int64_t disk_file::read(void* to, std::size_t n, off_t at) {
+    if (at < 0) return -EINVAL;
     if (k.happens(hardship::disk_error, k.hard.disk_error, k.dice)) return -EIO;
     const auto where = static_cast<std::size_t>(at);
     if (where >= bytes.size()) return 0;
@@ -27,6 +29,7 @@ std::int64_t disk_file::read(void* to, std::size_t n, off_t at) {
 }
 
 std::int64_t disk_file::truncate(off_t size) {
+    if (size < 0) return -EINVAL;
     bytes.resize(static_cast<std::size_t>(size));
     return 0;
 }

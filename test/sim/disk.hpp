@@ -5,6 +5,7 @@
 
 #include <string>
 
+#include <sys/epoll.h>
 #include <sys/types.h>
 
 namespace finpost::sim {
@@ -16,6 +17,8 @@ struct disk_file : file {
     std::int64_t read(void* to, std::size_t n, off_t at);
     std::int64_t truncate(off_t size);
     void close() override { bytes.clear(); }
+    bool can_be_watched() const override { return false; }
+    unsigned ready() const override { return EPOLLIN | EPOLLOUT; }
     std::string bytes;
 };
 

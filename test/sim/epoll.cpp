@@ -29,6 +29,8 @@ void epoll_file::close() {
 int epoll_file::control(int op, int of_fd, epoll_event* what) {
     file* const of = k.get(of_fd);
     if (of == nullptr) return -EBADF;
+    if (!of->can_be_watched()) return -EPERM;
+    if (of == this) return -EINVAL;
     const auto found = watches.find(of_fd);
     const auto look = [this](watch& one) {
         if (one.listed || !one.ready()) return;
@@ -43,6 +45,7 @@ int epoll_file::control(int op, int of_fd, epoll_event* what) {
         watches.emplace(of_fd, std::move(one));
         return 0;
     }
+    if (op != EPOLL_CTL_MOD && op != EPOLL_CTL_DEL) return -EINVAL;
     if (found == watches.end()) return -ENOENT;
     watch* const one = found->second.get();
     if (op == EPOLL_CTL_MOD) {
@@ -57,6 +60,7 @@ int epoll_file::control(int op, int of_fd, epoll_event* what) {
 }
 
 int epoll_file::wait(epoll_event* out, int most, int timeout) {
+    if (most <= 0) return -EINVAL;
     const nanos until = timeout < 0 ? k.end_of_time : std::min(k.end_of_time, k.now + timeout * ms);
     if (k.on_wait) k.on_wait();
     if (timeout != 0 &&
@@ -113,6 +117,8 @@ std::int64_t event_file::read(std::uint64_t& into) {
 }
 
 std::int64_t event_file::write(std::uint64_t more) {
+    if (more == no_more) return -EINVAL;
+    if (more >= no_more - count) return -EAGAIN;
     count += more;
     wake();
     return sizeof more;
@@ -128,6 +134,15 @@ void timer_file::set(nanos when) {
         expired = true;
         wake();
     });
+}
+
+nanos timer_file::left() const { return expired || at <= k.now ? 0 : at - k.now; }
+
+std::int64_t timer_file::read(std::uint64_t& into) {
+    if (!expired) return -EAGAIN;
+    expired = false;
+    into = 1; // it is never periodic
+    return sizeof into;
 }
 
 } // namespace finpost::sim

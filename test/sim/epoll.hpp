@@ -36,7 +36,10 @@ struct epoll_file : file {
 
 struct event_file : file {
     using file::file;
-    unsigned ready() const override { return EPOLLOUT | (count > 0 ? EPOLLIN : 0u); }
+    static constexpr std::uint64_t no_more = ~std::uint64_t{0};
+    unsigned ready() const override {
+        return (count > 0 ? EPOLLIN : 0u) | (count < no_more - 1 ? EPOLLOUT : 0u);
+    }
     std::int64_t read(std::uint64_t& into);
     std::int64_t write(std::uint64_t more);
     std::uint64_t count = 0;
@@ -46,6 +49,8 @@ struct timer_file : file {
     using file::file;
     unsigned ready() const override { return expired ? EPOLLIN : 0u; }
     void set(nanos when); ///< 0: never
+    nanos left() const;   ///< 0: it is not armed
+    std::int64_t read(std::uint64_t& into);
     nanos at = 0;
     std::uint64_t generation = 0;
     bool expired = false;
@@ -54,6 +59,8 @@ struct timer_file : file {
 /// /dev/null
 struct null_file : file {
     using file::file;
+    bool can_be_watched() const override { return false; }
+    unsigned ready() const override { return EPOLLIN | EPOLLOUT; }
 };
 
 } // namespace finpost::sim

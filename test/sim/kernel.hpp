@@ -98,6 +98,7 @@ struct file {
     virtual ~file() = default;
     virtual unsigned ready() const { return 0; } ///< EPOLLIN ... as poll would say
     virtual void close() {}
+    virtual bool can_be_watched() const { return true; } ///< by an epoll
     /// Something has happened: epoll looks at it again, and a script that waits goes on.
     void wake();
 

@@ -66,6 +66,14 @@ std::int64_t name_of_end(int fd) {
     return one != nullptr ? one->id : -1;
 }
 
+int no_socket(int fd) { return world()->get(fd) != nullptr ? -ENOTSOCK : -EBADF; }
+bool listens(int fd) { return world()->as<listening>(fd) != nullptr; }
+
+/// Of what is read and written at an offset.
+int no_file(int fd, int otherwise) {
+    return world()->dead || world()->get(fd) == nullptr ? -EBADF : otherwise;
+}
+
 sockaddr_in in_of(const sockaddr* a) noexcept {
     sockaddr_in out{};
     std::memcpy(&out, a, sizeof out);
@@ -82,7 +90,7 @@ ssize_t gather(int fd, const iovec* v, std::size_t n, const char* name) {
     const call now(name, name_of_end(fd));
     if (now.dead()) return give<ssize_t>(-EPIPE);
     auto* const one = world()->as<tcp_end>(fd);
-    if (one == nullptr) return give<ssize_t>(world()->get(fd) != nullptr ? -ENOTSOCK : -EBADF);
+    if (one == nullptr) return now.is<ssize_t>(listens(fd) ? -EPIPE : no_socket(fd));
     if (n == 1) return now.is<ssize_t>(one->send(v->iov_base, v->iov_len));
     std::string all;
     for (std::size_t i = 0; i < n; ++i)
@@ -95,7 +103,7 @@ ssize_t take(int fd, void* to, std::size_t n, int flags) {
     const call now(peek ? "peek" : "recv", name_of_end(fd), static_cast<std::int64_t>(n));
     if (now.dead()) return give<ssize_t>(-ECONNRESET);
     auto* const one = world()->as<tcp_end>(fd);
-    if (one == nullptr) return give<ssize_t>(world()->get(fd) != nullptr ? -ENOTSOCK : -EBADF);
+    if (one == nullptr) return now.is<ssize_t>(listens(fd) ? -ENOTCONN : no_socket(fd));
     return now.is<ssize_t>(one->receive(to, n, peek));
 }
 
@@ -194,8 +202,9 @@ int ioctl(int fd, unsigned long request, ...) noexcept {
     const call now("ioctl", fd, static_cast<std::int64_t>(request));
     if (now.dead()) return give(-EBADF);
     auto* const one = world()->as<tcp_end>(fd);
+    if (world()->get(fd) == nullptr) return give(-EBADF);
     if (request == FIONBIO) return 0;
-    if (one == nullptr) return give(world()->get(fd) != nullptr ? -ENOTTY : -EBADF);
+    if (one == nullptr) return give(listens(fd) ? -EINVAL : -ENOTTY);
     if (request == SIOCOUTQ)
         *static_cast<int*>(arg) = static_cast<int>(one->unacknowledged());
     else if (request == FIONREAD)
@@ -209,7 +218,7 @@ ssize_t pwrite(int fd, const void* from, size_t n, off_t at) {
     if (!simulated(fd)) return ::syscall(SYS_pwrite64, fd, from, n, at);
     const call now("pwrite", static_cast<std::int64_t>(n), at);
     auto* const one = world()->as<disk_file>(fd);
-    if (now.dead() || one == nullptr) return give<ssize_t>(-EBADF);
+    if (now.dead() || one == nullptr) return now.is<ssize_t>(no_file(fd, -ESPIPE));
     return now.is<ssize_t>(one->write(from, n, at));
 }
 
@@ -217,7 +226,7 @@ ssize_t pread(int fd, void* to, size_t n, off_t at) {
     if (!simulated(fd)) return ::syscall(SYS_pread64, fd, to, n, at);
     const call now("pread", static_cast<std::int64_t>(n), at);
     auto* const one = world()->as<disk_file>(fd);
-    if (now.dead() || one == nullptr) return give<ssize_t>(-EBADF);
+    if (now.dead() || one == nullptr) return now.is<ssize_t>(no_file(fd, -ESPIPE));
     return now.is<ssize_t>(one->read(to, n, at));
 }
 
@@ -225,7 +234,7 @@ int ftruncate(int fd, off_t size) noexcept {
     if (!simulated(fd)) return static_cast<int>(::syscall(SYS_ftruncate, fd, size));
     const call now("ftruncate", size);
     auto* const one = world()->as<disk_file>(fd);
-    if (now.dead() || one == nullptr) return give(-EBADF);
+    if (now.dead() || one == nullptr) return now.is(no_file(fd, -EINVAL));
     return give(static_cast<int>(one->truncate(size)));
 }
 
@@ -235,6 +244,7 @@ ssize_t write(int fd, const void* from, size_t n) {
     if (now.dead()) return static_cast<ssize_t>(n);
     auto* const one = world()->as<event_file>(fd);
     if (one == nullptr) unknown("write");
+    if (n < sizeof(std::uint64_t)) return give<ssize_t>(-EINVAL);
     std::uint64_t more = 0;
     std::memcpy(&more, from, sizeof more);
     return give<ssize_t>(one->write(more));
@@ -244,10 +254,12 @@ ssize_t read(int fd, void* to, size_t n) {
     if (!simulated(fd)) return ::syscall(SYS_read, fd, to, n);
     const call now("read", fd);
     if (now.dead()) return give<ssize_t>(-EAGAIN);
-    auto* const one = world()->as<event_file>(fd);
-    if (one == nullptr) unknown("read");
+    auto* const counter = world()->as<event_file>(fd);
+    auto* const timer = world()->as<timer_file>(fd);
+    if (counter == nullptr && timer == nullptr) unknown("read");
     std::uint64_t value = 0;
-    const std::int64_t got = one->read(value);
+    if (n < sizeof value) return give<ssize_t>(-EINVAL);
+    const std::int64_t got = counter != nullptr ? counter->read(value) : timer->read(value);
     if (got > 0) std::memcpy(to, &value, sizeof value);
     return give<ssize_t>(got);
 }
@@ -264,8 +276,9 @@ int epoll_ctl(int e, int op, int fd, epoll_event* what) noexcept {
     if (!simulated(e)) return static_cast<int>(::syscall(SYS_epoll_ctl, e, op, fd, what));
     const call now("epoll_ctl", op, fd);
     if (now.dead()) return 0;
+    if (world()->get(e) == nullptr || world()->get(fd) == nullptr) return now.is(-EBADF);
     auto* const one = world()->as<epoll_file>(e);
-    return now.is(one == nullptr ? -EBADF : one->control(op, fd, what));
+    return now.is(one == nullptr ? -EINVAL : one->control(op, fd, what));
 }
 
 int epoll_wait(int e, epoll_event* out, int most, int timeout) {
@@ -273,7 +286,8 @@ int epoll_wait(int e, epoll_event* out, int most, int timeout) {
     const call now("epoll_wait", timeout);
     if (now.dead()) return 0;
     auto* const one = world()->as<epoll_file>(e);
-    return give(one == nullptr ? -EBADF : one->wait(out, most, timeout));
+    if (one == nullptr) return give(world()->get(e) != nullptr ? -EINVAL : -EBADF);
+    return give(one->wait(out, most, timeout));
 }
 
 int eventfd(unsigned int count, int flags) noexcept {
@@ -296,8 +310,10 @@ int timerfd_settime(int fd, int flags, const itimerspec* to, itimerspec* was) no
     const call now("settime", flags, span);
     if (now.dead()) return 0;
     auto* const one = world()->as<timer_file>(fd);
-    if (one == nullptr) return give(-EBADF);
-    if (was != nullptr) *was = {};
+    if (one == nullptr) return give(world()->get(fd) != nullptr ? -EINVAL : -EBADF);
+    if (to->it_value.tv_nsec < 0 || to->it_value.tv_nsec >= s || to->it_value.tv_sec < 0)
+        return give(-EINVAL);
+    if (was != nullptr) *was = {{}, {one->left() / s, one->left() % s}};
     one->set(span == 0 ? 0 : (flags & TFD_TIMER_ABSTIME) != 0 ? span : world()->now + span);
     return 0;
 }
@@ -316,8 +332,9 @@ int poll(pollfd* fds, nfds_t n, int timeout) {
     for (nfds_t i = 0; i < n; ++i) {
         file* const one = world()->get(fds[i].fd);
         const unsigned wanted = static_cast<unsigned short>(fds[i].events) | POLLERR | POLLHUP;
-        fds[i].revents = static_cast<short>(one == nullptr ? static_cast<unsigned>(POLLNVAL)
-                                                           : one->ready() & wanted);
+        fds[i].revents = static_cast<short>(fds[i].fd < 0    ? 0u
+                                            : one == nullptr ? static_cast<unsigned>(POLLNVAL)
+                                                             : one->ready() & wanted);
         ready += fds[i].revents != 0;
     }
     world()->note("=", ready, fds[0].revents);
@@ -339,11 +356,8 @@ int socket(int family, int type, int protocol) noexcept {
 int bind(int fd, const sockaddr* to, socklen_t size) noexcept {
     if (!simulated(fd)) return static_cast<int>(::syscall(SYS_bind, fd, to, size));
     const call now("bind", fd);
-    auto* const one = world()->as<tcp_end>(fd);
-    if (now.dead() || one == nullptr) return give(-EBADF);
-    one->local = in_of(to);
-    if (one->local.sin_port == 0) one->local.sin_port = htons(network::current->free_port());
-    return now.is(network::current->taken(ntohs(one->local.sin_port), *one) ? -EADDRINUSE : 0);
+    if (now.dead()) return give(-EBADF);
+    return now.is(network::current->bind(fd, in_of(to)));
 }
 
 int listen(int fd, int backlog) noexcept {
@@ -369,7 +383,8 @@ int connect(int fd, const sockaddr* to, socklen_t size) {
     const call now("connect", fd);
     kernel& k = *world();
     auto* const one = k.as<tcp_end>(fd);
-    if (now.dead() || one == nullptr) return give(-EBADF);
+    if (now.dead()) return give(-EBADF);
+    if (one == nullptr) return now.is(listens(fd) ? -EISCONN : no_socket(fd));
     if (k.happens(hardship::socket_fails, k.hard.socket_fails, k.dice)) return now.is(-ENOBUFS);
     return now.is(one->connect(in_of(to)));
 }
@@ -397,7 +412,8 @@ ssize_t sendfile(int fd, int from, off_t* offset, size_t n) noexcept {
     if (!simulated(fd)) return ::syscall(SYS_sendfile, fd, from, offset, n);
     outside ours;
     auto* const source = world()->as<disk_file>(from);
-    if (source == nullptr) return give<ssize_t>(-EBADF);
+    if (source == nullptr || world()->get(fd) == nullptr) return give<ssize_t>(-EBADF);
+    if (*offset < 0) return give<ssize_t>(-EINVAL);
     std::string data(std::min<std::size_t>(n, 256 << 10), '\0');
     const std::int64_t got = source->read(data.data(), data.size(), *offset);
     if (got <= 0) return give<ssize_t>(got);
@@ -411,11 +427,7 @@ int shutdown(int fd, int how) noexcept {
     if (!simulated(fd)) return static_cast<int>(::syscall(SYS_shutdown, fd, how));
     const call now("shutdown", name_of_end(fd), how);
     if (now.dead()) return 0;
-    if (auto* const one = world()->as<tcp_end>(fd)) return now.is(one->shutdown(how));
-    auto* const door = world()->as<listening>(fd);
-    if (door == nullptr) return give(-EBADF);
-    door->stop();
-    return 0;
+    return now.is(network::current->shutdown(fd, how));
 }
 
 int setsockopt(int fd, int level, int name, const void* value, socklen_t size) noexcept {
@@ -427,8 +439,7 @@ int setsockopt(int fd, int level, int name, const void* value, socklen_t size) n
     if (now.dead()) return give(-EBADF);
     auto* const one = world()->as<tcp_end>(fd);
     auto* const door = world()->as<listening>(fd);
-    if (one == nullptr && door == nullptr)
-        return give(world()->get(fd) != nullptr ? -ENOTSOCK : -EBADF);
+    if (one == nullptr && door == nullptr) return give(no_socket(fd));
     if (level != SOL_SOCKET)
         return 0; // TCP_NODELAY and its like change nothing that is to be seen here
     switch (name) {
@@ -446,10 +457,17 @@ int setsockopt(int fd, int level, int name, const void* value, socklen_t size) n
         if (one != nullptr) one->shares_port = number != 0;
         return 0;
     case SO_REUSEADDR:
+        if (one != nullptr) one->reuses = number != 0;
+        return 0;
+    case SO_RCVBUF: // Linux doubles it, for what it needs itself
+        (one != nullptr ? one->receive_buffer : door->receive_buffer) =
+            2 * static_cast<std::size_t>(number);
+        return 0;
+    case SO_SNDBUF:
+        if (one != nullptr) one->send_buffer = 2 * static_cast<std::size_t>(number);
+        return 0;
     case SO_OOBINLINE:
     case SO_KEEPALIVE:
-    case SO_RCVBUF:
-    case SO_SNDBUF:
         return 0;
     default:
         unknown("setsockopt");
@@ -462,6 +480,7 @@ int getsockopt(int fd, int level, int name, void* value, socklen_t* size) noexce
     const call now("getsockopt", fd, name);
     if (now.dead()) return give(-EBADF);
     auto* const one = world()->as<tcp_end>(fd);
+    if (one == nullptr && !listens(fd)) return give(no_socket(fd));
     std::memset(value, 0, *size);
     if (level != SOL_SOCKET || name != SO_ERROR) unknown("getsockopt");
     if (one != nullptr) *static_cast<int*>(value) = one->take_error();
@@ -473,7 +492,7 @@ int getsockname(int fd, sockaddr* to, socklen_t* size) noexcept {
     if (!simulated(fd)) return static_cast<int>(::syscall(SYS_getsockname, fd, to, size));
     const auto* const one = world()->as<tcp_end>(fd);
     const auto* const door = world()->as<listening>(fd);
-    if (one == nullptr && door == nullptr) return give(-EBADF);
+    if (one == nullptr && door == nullptr) return give(no_socket(fd));
     put(one != nullptr ? one->local : door->local, to, size);
     return 0;
 }
@@ -481,7 +500,7 @@ int getsockname(int fd, sockaddr* to, socklen_t* size) noexcept {
 int getpeername(int fd, sockaddr* to, socklen_t* size) noexcept {
     if (!simulated(fd)) return static_cast<int>(::syscall(SYS_getpeername, fd, to, size));
     const auto* const one = world()->as<tcp_end>(fd);
-    if (one == nullptr) return give(-EBADF);
+    if (one == nullptr) return give(listens(fd) ? -ENOTCONN : no_socket(fd));
     if (one->state != tcp_end::stage::open) return give(-ENOTCONN);
     put(one->remote, to, size);
     return 0;

@@ -39,42 +39,68 @@ nanos delay(tcp_end& of) {
 } // namespace
 
 int tcp_end::connect(const sockaddr_in& to) {
-    if (state != stage::fresh) return state == stage::connecting ? -EALREADY : -EISCONN;
+    if (state == stage::connecting) return -EALREADY;
+    if (state != stage::fresh && !untold) return -EISCONN;
+    if (state == stage::open) {
+        untold = false;
+        return 0;
+    }
+    if (state == stage::closed) { // says what became of it, and can be used again
+        const int why = error != 0 ? error : ECONNABORTED;
+        disconnect(0);
+        return -why;
+    }
+    untold = true;
     if (local.sin_port == 0) local = loopback(network::current->free_port());
     if (id == 0) id = network::current->next_id();
     remote = to;
     state = stage::connecting;
     k.note("SYN", id, ntohs(to.sin_port));
+    const int which = ++connects_;
     if (fd >= 0 && k.happens(hardship::unanswered, k.hard.unanswered, dice)) {
-        k.at(k.now + 127 * s, [this] {
-            if (state != stage::connecting) return;
+        k.at(k.now + 127 * s, [this, which] {
+            if (state != stage::connecting || which != connects_) return;
             was_reset();
             error = ETIMEDOUT;
         });
         return -EINPROGRESS;
     }
-    syn(0);
+    syn(0, which);
     return -EINPROGRESS;
 }
 
-void tcp_end::syn(int attempt) {
+// As tcp_disconnect(): a fresh one again.
+void tcp_end::disconnect(int why) {
+    state = stage::fresh;
+    error = why;
+    send_shut = receive_shut = done = fin_sent = fin_arrived = untold = false;
+    in.clear(), out.clear(), wire_.clear();
+    in_flight = never = 0;
+    fin_known = 0;
+    if (!bound) local = {};
+    wake();
+}
+
+void tcp_end::syn(int attempt, int which) {
     if (attempt < 3 &&
         k.happens(hardship::lost_syn, k.hard.lost_syn, dice)) { // RFC 6298: 1 s, doubled
-        k.at(k.now + (s << attempt), [this, attempt] {
-            if (state == stage::connecting) syn(attempt + 1);
+        k.at(k.now + (s << attempt), [this, attempt, which] {
+            if (state == stage::connecting && which == connects_) syn(attempt + 1, which);
         });
         return;
     }
-    k.at(k.now + delay(*this), [this, attempt] { // it arrives
-        if (state != stage::connecting) return;
+    k.at(k.now + delay(*this), [this, attempt, which] { // it arrives
+        if (state != stage::connecting || which != connects_) return;
         listening* const door = network::current->at_address(remote, local);
         if (door == nullptr) {
-            k.at(k.now + delay(*this), [this] { was_reset(); });
+            k.at(k.now + delay(*this), [this, which] {
+                if (which == connects_) was_reset();
+            });
             return;
         }
         if (!door->script && door->queue.size() > door->backlog) { // dropped, and sent again
-            k.at(k.now + (s << std::min(attempt, 5)), [this, attempt] {
-                if (state == stage::connecting) syn(attempt + 1);
+            k.at(k.now + (s << std::min(attempt, 5)), [this, attempt, which] {
+                if (state == stage::connecting && which == connects_) syn(attempt + 1, which);
             });
             return;
         }
@@ -86,9 +112,10 @@ void tcp_end::syn(int attempt) {
         theirs.state = stage::open;
         theirs.waits_at = door;
         theirs.linger0 = door->linger0; // as tcp_create_openreq_child copies the socket
+        if (door->receive_buffer > 0) theirs.receive_buffer = door->receive_buffer;
         peer = &theirs;
-        k.at(k.now + delay(*this), [this] { // the SYN-ACK is back
-            if (state != stage::connecting) return;
+        k.at(k.now + delay(*this), [this, which] { // the SYN-ACK is back
+            if (state != stage::connecting || which != connects_) return;
             state = stage::open;
             put(kind::ack);
             wake();
@@ -122,6 +149,7 @@ void tcp_end::deliver() {
     case kind::data:
         in_flight -= got.data.size();
         if (to.orphan || to.state == stage::closed) return to.answer_reset();
+        to.fin_known = to.fin_known == 0 ? 0 : k.now;      // it carries the ACK
         if (to.send_shut && to.receive_shut && !to.done) { // TCPABORTONDATA
             to.was_reset();
             return to.put(kind::rst);
@@ -135,6 +163,7 @@ void tcp_end::deliver() {
         return pump();
     case kind::fin:
         fin_arrived = true;
+        fin_known = k.now + 40 * ms; // Linux puts off the ACK of a FIN
         if (to.state == stage::closed) return;
         to.done = to.receive_shut = true;
         if (to.fin_arrived)
@@ -148,7 +177,8 @@ void tcp_end::deliver() {
 // As tcp_reset() has it: what was received can still be read, and comes before the error; a FIN
 // that came before it hides it from who reads.
 void tcp_end::was_reset() {
-    if (state == stage::closed) return;
+    if (state == stage::closed || state == stage::fresh) return;
+    never = unacknowledged();
     error = state == stage::connecting ? ECONNREFUSED : done && !send_shut ? EPIPE : ECONNRESET;
     state = stage::closed;
     send_shut = receive_shut = true;
@@ -190,7 +220,6 @@ void tcp_end::pump() {
 }
 
 std::int64_t tcp_end::receive(void* to, std::size_t n, bool peek) {
-    if (state == stage::fresh || state == stage::connecting) return -ENOTCONN;
     if (!in.empty()) {
         n = std::min(n, in.size());
         std::memcpy(to, in.data(), n);
@@ -205,14 +234,15 @@ std::int64_t tcp_end::receive(void* to, std::size_t n, bool peek) {
     if (done) return 0;
     if (error != 0) return -take_error();
     if (receive_shut) return 0;
-    return -EAGAIN;
+    return state == stage::fresh ? -ENOTCONN : -EAGAIN;
 }
 
 std::int64_t tcp_end::send(const void* from, std::size_t n) {
-    if (state == stage::fresh || state == stage::connecting) return -EAGAIN;
     if (error != 0) return -take_error();
-    if (send_shut || state == stage::closed) return -EPIPE;
-    const std::size_t used = unacknowledged();
+    if (send_shut || state == stage::closed || state == stage::fresh) return -EPIPE;
+    if (state == stage::connecting) return -EAGAIN;
+    if (n == 0) return 0;
+    const std::size_t used = queued();
     std::size_t room = used >= send_buffer ? 0 : std::min(n, send_buffer - used);
     if (room > 1 && k.happens(hardship::short_write, k.hard.short_write, dice))
         room = 1 + dice.below(room);
@@ -228,7 +258,16 @@ std::int64_t tcp_end::send(const void* from, std::size_t n) {
 }
 
 int tcp_end::shutdown(int how) {
-    if (state != stage::open) return -ENOTCONN;
+    if (state == stage::connecting) {
+        disconnect(ECONNRESET);
+        return 0;
+    }
+    if (state != stage::open) { // an error, and done all the same
+        receive_shut = receive_shut || how != SHUT_WR;
+        send_shut = send_shut || how != SHUT_RD;
+        wake();
+        return -ENOTCONN;
+    }
     if (how != SHUT_WR) receive_shut = true;
     if (how != SHUT_RD && !send_shut) {
         send_shut = true;
@@ -246,6 +285,7 @@ void tcp_end::reset() {
 void tcp_end::close() {
     if (orphan) return;
     orphan = true;
+    if (bound) network::current->forget(*this);
     const stage was = state;
     if (was == stage::connecting) state = stage::closed;
     if (was != stage::open) return;
@@ -260,15 +300,22 @@ void tcp_end::close() {
 }
 
 unsigned tcp_end::ready() const {
-    if (state == stage::fresh) return EPOLLOUT | EPOLLHUP;
     if (state == stage::connecting) return 0;
     unsigned now = 0;
     if (readable() || receive_shut) now |= EPOLLIN | EPOLLRDNORM;
     if (receive_shut) now |= EPOLLRDHUP;
     if (send_shut || roomy()) now |= EPOLLOUT | EPOLLWRNORM;
-    if ((receive_shut && send_shut) || state == stage::closed) now |= EPOLLHUP;
+    if ((receive_shut && send_shut) || state == stage::closed || state == stage::fresh)
+        now |= EPOLLHUP;
     if (error != 0) now |= EPOLLERR;
     return now;
+}
+
+std::size_t tcp_end::unacknowledged() const {
+    if (state == stage::fresh || state == stage::connecting) return 0;
+    if (state == stage::closed) return never;
+    const bool fin = send_shut && (fin_known == 0 || k.now < fin_known); // counts as a byte
+    return queued() + (fin ? 1 : 0);
 }
 
 void tcp_end::set_low_water(int least) {
@@ -304,32 +351,71 @@ tcp_end& network::make_end(std::uint64_t number) {
     return out;
 }
 
+int network::bind(int fd, const sockaddr_in& to) {
+    if (k.as<listening>(fd) != nullptr) return -EINVAL;
+    auto* const one = k.as<tcp_end>(fd);
+    if (one == nullptr) return k.get(fd) != nullptr ? -ENOTSOCK : -EBADF;
+    if (one->bound || one->state != tcp_end::stage::fresh) return -EINVAL;
+    if (to.sin_port != 0 && taken(ntohs(to.sin_port), *one)) return -EADDRINUSE;
+    one->local = to;
+    if (to.sin_port == 0) one->local.sin_port = htons(free_port());
+    one->bound = true;
+    bound_.push_back(one);
+    return 0;
+}
+
 int network::listen(int fd, int backlog) {
     if (auto* const door = k.as<listening>(fd)) {
         door->backlog = static_cast<std::size_t>(backlog);
         return 0;
     }
     auto* const was = k.as<tcp_end>(fd);
-    if (was == nullptr) return -ENOTSOCK;
+    if (was == nullptr) return k.get(fd) != nullptr ? -ENOTSOCK : -EBADF;
+    if (was->state != tcp_end::stage::fresh) return -EINVAL;
+    if (was->local.sin_port == 0) was->local = loopback(free_port());
     const std::uint16_t port = ntohs(was->local.sin_port);
-    if (taken(port, *was)) return -EADDRINUSE;
+    if (listened_at(port, *was)) return -EADDRINUSE;
     listening* const door = k.make<listening>();
     door->local = was->local;
     door->linger0 = was->linger0;
     door->shares_port = was->shares_port;
+    door->reuses = was->reuses;
     door->backlog = static_cast<std::size_t>(backlog);
+    forget(*was);
     k.replace(fd, door);
     doors_[port].push_back(door);
     return 0;
 }
 
-int network::accept(int fd, sockaddr_in* from) {
+int network::shutdown(int fd, int how) {
     auto* const door = k.as<listening>(fd);
-    if (door == nullptr || door->shut) return -EINVAL;
+    if (door == nullptr) {
+        auto* const one = k.as<tcp_end>(fd);
+        if (one == nullptr) return k.get(fd) != nullptr ? -ENOTSOCK : -EBADF;
+        return one->shutdown(how);
+    }
+    if (how == SHUT_WR) return 0;
+    tcp_end& again = make_end(k.tick); // it no longer listens, and is bound as before
+    again.local = door->local;
+    again.linger0 = door->linger0;
+    again.shares_port = door->shares_port;
+    again.reuses = door->reuses;
+    again.bound = true;
+    bound_.push_back(&again);
+    k.replace(fd, &again);
+    door->stop();
+    again.wake();
+    return 0;
+}
+
+int network::accept(int fd, sockaddr_in* from) {
+    if (k.get(fd) == nullptr) return -EBADF;
     if (k.open_fds() >= k.most_fds) {
         k.count(hardship::descriptors);
         return -EMFILE;
     }
+    auto* const door = k.as<listening>(fd);
+    if (door == nullptr) return k.as<tcp_end>(fd) != nullptr ? -EINVAL : -ENOTSOCK;
     if (door->queue.empty()) return -EAGAIN;
     if (k.happens(hardship::accept_fails, k.hard.accept_fails, k.dice)) {
         static constexpr int why[] = {EMFILE, ENFILE, ENOBUFS, ENOMEM, ECONNABORTED, EPROTO};
@@ -349,10 +435,18 @@ int network::accept(int fd, sockaddr_in* from) {
     return k.open(one);
 }
 
-bool network::taken(std::uint16_t port, const tcp_end& who) const {
+bool network::listened_at(std::uint16_t port, const tcp_end& but_for) const {
     const auto found = doors_.find(port);
     if (found == doors_.end()) return false;
-    return !who.shares_port || !found->second.front()->shares_port;
+    return !but_for.shares_port || !found->second.front()->shares_port;
+}
+
+bool network::taken(std::uint16_t port, const tcp_end& who) const {
+    if (listened_at(port, who)) return true;
+    return std::any_of(bound_.begin(), bound_.end(), [&](const tcp_end* other) {
+        return ntohs(other->local.sin_port) == port && !(who.reuses && other->reuses) &&
+               !(who.shares_port && other->shares_port);
+    });
 }
 
 listening* network::at_address(const sockaddr_in& where, const sockaddr_in& from) const {

@@ -49,7 +49,7 @@ struct tcp_end : file {
     void reset();
     unsigned ready() const override;
     int take_error() { return std::exchange(error, 0); }
-    std::size_t unacknowledged() const { return out.size() + in_flight; }
+    std::size_t unacknowledged() const; // as SIOCOUTQ counts
     void set_low_water(int least);
 
     int id = 0; // in the trace: even for who connects, odd for who accepts
@@ -65,9 +65,14 @@ struct tcp_end : file {
     bool receive_shut = false; // RCV_SHUTDOWN
     bool done = false;         // SOCK_DONE: their FIN came
     bool fin_sent = false, fin_arrived = false;
+    bool bound = false;    // by bind(2)
+    bool untold = false;   // connect(2) has begun it, and not said yet how it ended
+    nanos fin_known = 0;   // when the ACK of its FIN is here; 0: no FIN has arrived
+    std::size_t never = 0; // bytes whose ACK will never come, after a RST
     bool no_space = false, blocked = false, orphan = false;
     bool linger0 = false;     // SO_LINGER of {1, 0}
     bool shares_port = false; // SO_REUSEPORT
+    bool reuses = false;      // SO_REUSEADDR
     bool forgets =
         false; // of a system that drops what was received when a RST comes, as Linux does not
     std::size_t low_water = 1, send_buffer = 64 << 10, receive_buffer = 64 << 10;
@@ -79,19 +84,22 @@ private:
     };
     friend struct listening;
     friend class network;
-    void syn(int attempt);
+    void syn(int attempt, int which);
+    void disconnect(int why);
     void put(kind what, std::string data = {});
     void deliver();
     void was_reset();
     void answer_reset();
     void pump();
-    bool roomy() const { return unacknowledged() * 3 <= send_buffer * 2; }
+    std::size_t queued() const { return out.size() + in_flight; }
+    bool roomy() const { return queued() * 3 <= send_buffer * 2; }
     bool readable() const {
         return !in.empty() && in.size() >= std::min(low_water, receive_buffer);
     }
 
     std::deque<segment> wire_;
     nanos last_arrival_ = 0;
+    int connects_ = 0;
 };
 
 /// A listening socket.
@@ -102,9 +110,10 @@ struct listening : file {
     void stop();
 
     sockaddr_in local{};
-    bool shut = false, linger0 = false, shares_port = false;
+    bool shut = false, linger0 = false, shares_port = false, reuses = false;
     std::deque<tcp_end*> queue;
     std::size_t backlog = 4096;
+    std::size_t receive_buffer = 0;       // SO_RCVBUF, when it was set
     std::function<void(tcp_end&)> script; // of a service inside
 };
 
@@ -119,12 +128,12 @@ public:
 
     kernel& k;
     tcp_end& make_end(std::uint64_t number);
+    int bind(int fd, const sockaddr_in& to);
     int listen(int fd, int backlog);
+    int shutdown(int fd, int how);
     int accept(int fd, sockaddr_in* from);
     /// Of those that share a port, the one that `from` is spread to.
     listening* at_address(const sockaddr_in& where, const sockaddr_in& from) const;
-    /// Whether `who` cannot be bound there.
-    bool taken(std::uint16_t port, const tcp_end& who) const;
     /// A service inside: `script` is called with each connection.
     listening& serve(std::uint16_t port, std::function<void(tcp_end&)> script);
     /// A client inside.
@@ -132,9 +141,14 @@ public:
     std::uint16_t free_port() { return next_port_++; }
     int next_id() { return next_id_ += 2; }
     void forget(const listening& door);
+    void forget(const tcp_end& bound) { std::erase(bound_, &bound); }
 
 private:
+    bool listened_at(std::uint16_t port, const tcp_end& but_for) const;
+    bool taken(std::uint16_t port, const tcp_end& who) const; ///< it cannot be bound there
+
     std::map<std::uint16_t, std::vector<listening*>> doors_;
+    std::vector<const tcp_end*> bound_; // and do not listen
     std::uint16_t next_port_ = 40'000;
     int next_id_ = 0;
 };
