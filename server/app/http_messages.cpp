@@ -56,6 +56,7 @@ bool is_local_name(std::string_view authority) {
     if (authority.ends_with(']')) host = authority, port = {}; // an IPv6 address without a port
     if (!port.empty() && port.find_first_not_of("0123456789", 1) != port.npos) return false;
     if (boost::beast::iequals(host, "localhost")) return true;
+    if (host.find('\0') != host.npos) return false; // would end the text for what reads addresses
     const bool brackets = host.starts_with('[') && host.ends_with(']');
     if (brackets) host = host.substr(1, host.size() - 2);
     error_code none;

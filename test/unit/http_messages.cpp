@@ -75,6 +75,7 @@ BOOST_AUTO_TEST_CASE(localhost_and_loopback_addresses_are_local_with_any_port_an
           "[::2]:1", "::1", "[127.0.0.1]", "localhost:80@evil", "user@localhost", "[::1", "127.1",
           "0.0.0.0:9180", "localhost:x", ":9180"})
         BOOST_TEST(!is_local_name(other), other);
+    BOOST_TEST(!is_local_name(std::string_view("127.0.0.1\0.evil", 15)));
 }
 
 BOOST_AUTO_TEST_CASE(a_name_of_somebody_else_is_misdirected_where_only_local_ones_are_known) {
