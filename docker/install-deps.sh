@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Installs the system packages finpost needs on Debian 12, in sections:
 #
-#   docker/install-deps.sh [--list] [--build] [--runtime] [--unit-test] [--test] [--bench]
+#   docker/install-deps.sh [--list] [--build] [--runtime] [--unit-test] [--test] [--bench] [--fuzz]
 #                          [--with-containers]
 #
 # Without a section: --build. It installs what is missing and nothing else, says nothing when all is
@@ -22,6 +22,8 @@ test=("${unit_test[@]}" netcat-openbsd socat nginx libnginx-mod-stream haproxy o
       python3 python3-yaml valgrind libspdlog-dev nodejs doxygen dpkg-dev pkgconf file debootstrap)
 # What test/bench/run.sh draws, micro-benchmarks and isolates with.
 bench=(gnuplot-nox libbenchmark-dev python3 iproute2 util-linux)
+# clang with its sanitizers and libFuzzer, and what tells which lines were reached.
+fuzz=(clang-14 libclang-rt-14-dev llvm-14)
 # An engine, and the hosts, routers and manifests around a container.
 engine=(podman runc netavark aardvark-dns iptables uidmap slirp4netns podman-compose debootstrap)
 containers=(python3 python3-yaml iproute2 iptables conntrack npm)
@@ -48,6 +50,7 @@ for section in "$@"; do
     --unit-test) wanted+=("${unit_test[@]}") ;;
     --test) wanted+=("${test[@]}") ;;
     --bench) wanted+=("${bench[@]}") ;;
+    --fuzz) wanted+=("${fuzz[@]}") ;;
     --with-containers)
         wanted+=("${containers[@]}")
         [ -z "$list" ] && docker_runs || wanted+=("${engine[@]}")

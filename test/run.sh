@@ -6,6 +6,7 @@
 #   test/run.sh --quick           release only
 #   test/run.sh PRESET [LABEL]    one preset of CMakePresets.json, and of it the tests with a label:
 #                                 test/run.sh dev unit
+#   test/run.sh fuzz [SECONDS]    each fuzzer of test/fuzz for 20 seconds, or as many as are said
 #
 # A line a step when all is well; the whole story of a step that fails. The last line is the sum over
 # all of them, "123 passed, 0 failed, 1 skipped", above it each skipped test. The exit code is 0 when
@@ -92,7 +93,7 @@ run_preset() {
     step "configure $preset" cmake --preset "$preset" -DFINPOST_BUILD_TESTS=ON || return 0
     # Of the labels that are one executable, no more than that is built.
     local target=all
-    case $label in unit | flow | lint) target=test_$label ;; esac
+    case $label in unit | flow | lint | fuzz) target=test_$label ;; esac
     step "build $preset" cmake --build --preset "$preset" --target "$target" -j "$(nproc)" || return 0
     began=$SECONDS
     local select=(--preset "$preset" --output-junit "$work/junit.xml")
@@ -113,8 +114,28 @@ run_preset() {
     fi
 }
 
+# Each fuzzer is a test that has passed when it has found nothing.
+run_fuzzers() {
+    local seconds=${1-20} before=$failed count found status=0
+    echo "fuzzers, $seconds s each:"
+    test/fuzz/run.sh -j "$(nproc)" "$seconds" 2>&1 </dev/null | tee "$work/log" || status=$?
+    count=$(grep -cE ' [0-9]+ findings$' "$work/log" || true)
+    found=$(grep -cE ' [1-9][0-9]* findings$' "$work/log" || true)
+    passed=$((passed + count - found))
+    failed=$((failed + found))
+    if [ "$status" -ne 0 ] && [ "$failed" -eq "$before" ]; then failed=$((failed + 1)); fi
+}
+
 export UBSAN_OPTIONS=${UBSAN_OPTIONS-print_stacktrace=1}
 export TSAN_OPTIONS=${TSAN_OPTIONS-second_deadlock_stack=1}
+
+if [ "${1-}" = fuzz ]; then
+    [[ ${2-20} =~ ^[1-9][0-9]*$ ]] || wrong_usage
+    run_fuzzers "${2-20}"
+    echo "$passed passed, $failed failed, $skipped skipped"
+    [ "$failed" -eq 0 ]
+    exit
+fi
 
 # Continuous integration runs what needs an engine as well; elsewhere it runs where there is one.
 sections=(--build --test)

@@ -21,7 +21,7 @@ BY_OTHERS = {"cpack": ["dpkg-shlibdeps", "file", "strip"], "ninja": ["c++", "ar"
 WHERE_THERE = {"ccache", "docker", "git", "kubectl", "sudo"}
 # Of the sections that the tests do not install by themselves.
 OF_SECTION = {"conntrack": "conntrack", "gnuplot": "gnuplot-nox", "ip": "iproute2", "iptables": "iptables",
-              "npm": "npm", "podman": "podman", "podman-compose": "podman-compose", "tc": "iproute2"}
+              "llvm-cov-14": "llvm-14", "llvm-profdata-14": "llvm-14", "npm": "npm", "podman": "podman", "podman-compose": "podman-compose", "tc": "iproute2"}
 
 BUILTIN = set("""
     . : [ [[ alias bg break builtin case cd command compgen continue coproc declare dirs do done echo elif else enable
@@ -296,7 +296,7 @@ def promised(source):
     """The packages that are there where docker/install-deps.sh has run: what it installs, what that depends on, and
     the base system."""
     listed = ask(os.path.join(source, "docker", "install-deps.sh"), "--list", "--build", "--runtime", "--test",
-                 "--bench", "--with-containers").split()
+                 "--bench", "--fuzz", "--with-containers").split()
     needs, provided, packages = {}, {}, set(listed)
     fields = "${Package}\t${Essential}\t${Priority}\t${Provides}\t${Pre-Depends},${Depends}\n"
     for line in ask("dpkg-query", "-W", "-f", fields).splitlines():
