@@ -146,6 +146,15 @@ void* mmap(void* where, std::size_t size, int protection, int flags, int fd, off
     return reinterpret_cast<void*>(::syscall(SYS_mmap, where, size, protection, flags, fd, at));
 }
 
+void* mremap(void* where, std::size_t was, std::size_t size, int flags, ...) noexcept {
+    if ((flags & MREMAP_FIXED) != 0) unknown("mremap to a place");
+    if (fails_now()) {
+        errno = ENOMEM;
+        return MAP_FAILED;
+    }
+    return reinterpret_cast<void*>(::syscall(SYS_mremap, where, was, size, flags, nullptr));
+}
+
 // ---- clocks
 
 int clock_gettime(clockid_t which, timespec* to) noexcept {
@@ -524,5 +533,18 @@ ssize_t writev(int fd, const iovec* v, int n) {
     if (simulated(fd)) unknown("writev");
     return ::syscall(SYS_writev, fd, v, n);
 }
+
+// ---- what FORTIFY makes of them
+
+ssize_t __recv_chk(int fd, void* to, size_t n, size_t, int flags) {
+    return ::recv(fd, to, n, flags);
+}
+ssize_t __recvfrom_chk(int fd, void* to, size_t n, size_t, int flags, sockaddr* peer,
+                       socklen_t* size) {
+    return ::recvfrom(fd, to, n, flags, peer, size);
+}
+ssize_t __read_chk(int fd, void* to, size_t n, size_t) { return ::read(fd, to, n); }
+ssize_t __pread_chk(int fd, void* to, size_t n, off_t at, size_t) { return ::pread(fd, to, n, at); }
+int __poll_chk(pollfd* fds, nfds_t n, int timeout, size_t) { return ::poll(fds, n, timeout); }
 
 } // extern "C"
