@@ -77,6 +77,11 @@ std::vector<listener_group> checked(std::vector<listener_group> groups) {
 
 constexpr int most_tries = 100; // to drain, when there is no memory
 
+std::chrono::steady_clock::time_point end_of(duration grace) {
+    constexpr duration longest = std::chrono::hours(24 * 365); // a time point of centuries would wrap around
+    return std::chrono::steady_clock::now() + std::min(grace, longest);
+}
+
 std::uint64_t buffered_limit(const std::vector<listener_group>& groups) {
     std::uint64_t most = 0;
     for (const listener_group& group : groups) most = std::max(most, group.config.max_buffered);
@@ -108,7 +113,7 @@ public:
     }
 
     asio::awaitable<void> drain(std::chrono::steady_clock::time_point until, watchdog& given_up);
-    asio::awaitable<void> drain_anyhow(duration grace, watchdog& given_up);
+    asio::awaitable<void> drain_anyhow(std::chrono::steady_clock::time_point until, watchdog& given_up);
 
     struct drain_operation;
     const session_executors executors;
@@ -303,9 +308,7 @@ asio::awaitable<void> gateway::state::drain(std::chrono::steady_clock::time_poin
 }
 
 // Want of memory does not end a drain: it begins again.
-asio::awaitable<void> gateway::state::drain_anyhow(duration grace, watchdog& given_up) {
-    constexpr duration longest = std::chrono::hours(24 * 365); // a time point of centuries would wrap around
-    const auto until = std::chrono::steady_clock::now() + std::min(grace, longest);
+asio::awaitable<void> gateway::state::drain_anyhow(std::chrono::steady_clock::time_point until, watchdog& given_up) {
     for (int tries = 0;; ++tries) {
         try {
             co_await drain(until, given_up);
@@ -319,24 +322,21 @@ asio::awaitable<void> gateway::state::drain_anyhow(duration grace, watchdog& giv
 asio::awaitable<void> gateway::drain(duration grace) {
     const auto kept = state_; // the gateway may be destroyed meanwhile
     watchdog never;
-    co_await kept->drain_anyhow(grace, never);
+    co_await kept->drain_anyhow(end_of(grace), never);
 }
 
-// One `async_drain`, on a strand of its own.
+// One `async_drain`, in a sequence of its own.
 struct gateway::state::drain_operation {
     explicit drain_operation(std::shared_ptr<state> one)
-        : owner(std::move(one)), strand(sequence_on(owner->executor, false)) {}
+        : owner(std::move(one)), strand(sequence_on(owner->executor, owner->executors.one_thread_each)) {}
 
-    // It tells its end itself: Asio needs memory for it.
-    static asio::awaitable<void> run(std::shared_ptr<drain_operation> self, duration grace, drained done) {
-        error_code failed = asio::error::no_memory; // nothing else can fail here
-        for (int tries = 0; failed == asio::error::no_memory && tries < most_tries; ++tries) {
-            try { // its frame takes memory as well
-                co_await self->owner->drain_anyhow(grace, self->given_up);
-                failed = {};
-            } catch (const std::bad_alloc&) {
-                continue;
-            }
+    // It tells its end itself: Asio needs memory for it. `drains` was made before, for its frame takes memory as well.
+    static asio::awaitable<void> run(std::shared_ptr<drain_operation> self, asio::awaitable<void> drains, drained done) {
+        error_code failed;
+        try {
+            co_await std::move(drains);
+        } catch (const std::bad_alloc&) {
+            failed = asio::error::no_memory; // nothing else can fail here
         }
         if (!failed && self->given_up.error()) failed = asio::error::operation_aborted;
         for (int tries = 0; tries < most_tries; ++tries) {
@@ -361,8 +361,10 @@ void gateway::begin_drain(const std::shared_ptr<state>& one, duration grace, dra
         const auto self = weak.lock();
         if (self) asio::post(self->strand, [self] { self->given_up.stop(reason::draining); });
     });
+    asio::awaitable<void> drains = one->drain_anyhow(end_of(grace), mine->given_up);
     one->close_listeners(); // at once; the rest begins on the strand
-    asio::co_spawn(mine->strand, state::drain_operation::run(mine, grace, std::move(done)), [](std::exception_ptr) {});
+    asio::co_spawn(mine->strand, state::drain_operation::run(mine, std::move(drains), std::move(done)),
+                   [](std::exception_ptr) {});
 }
 
 asio::any_io_executor gateway::executor_of(const state& one) noexcept { return one.executor; }

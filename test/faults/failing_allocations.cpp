@@ -569,7 +569,9 @@ BOOST_AUTO_TEST_CASE(a_drain) {
             gate.disarm();
             gate.drain();
         }
-        BOOST_TEST(running_gateway::eventually([&] { return gate.drained(); }));
+        const bool drained = running_gateway::eventually([&] { return gate.drained(); });
+        BOOST_TEST_INFO("allocation " << fails_at << ", every " << fails_every << ": " << gate.numbers());
+        BOOST_TEST(drained);
         return all;
     };
     one.reply = "a payload";
