@@ -1,5 +1,6 @@
 #include "finpost/endpoint.hpp"
 
+#include "finpost/ascii.hpp"
 #include "finpost/quoted.hpp"
 
 #include <boost/url/parse.hpp>
@@ -307,8 +308,7 @@ parsed<http_url> parse_http_url(std::string_view text) {
     if (!view) return wrong("is not an absolute URL");
     http_url url;
     url.scheme = std::string(view->scheme());
-    std::transform(url.scheme.begin(), url.scheme.end(), url.scheme.begin(),
-                   [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c; });
+    std::transform(url.scheme.begin(), url.scheme.end(), url.scheme.begin(), ascii_lower);
     if (url.scheme != "http" && url.scheme != "https")
         return wrong("has a scheme other than http and https");
     if (authority.find('@') != authority.npos)

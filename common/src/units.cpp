@@ -1,5 +1,6 @@
 #include "finpost/units.hpp"
 
+#include "finpost/ascii.hpp"
 #include "finpost/quoted.hpp"
 
 #include <algorithm>
@@ -70,10 +71,9 @@ std::string meant(std::string_view text, const std::array<unit, N>& units) {
     std::string_view suffix = text.substr(digits);
     suffix.remove_prefix(std::min(suffix.find_first_not_of(' '), suffix.size()));
     if (digits == 0 || suffix.empty()) return {};
-    const auto lower = [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c; };
-    const bool milliseconds = suffix.size() > 1 && (lower(suffix[1]) == 's' || suffix.starts_with("mil"));
+    const bool milliseconds = suffix.size() > 1 && (ascii_lower(suffix[1]) == 's' || suffix.starts_with("mil"));
     for (const unit& each : units) {
-        if (each.suffix.empty() || lower(each.suffix.front()) != lower(suffix.front())) continue;
+        if (each.suffix.empty() || ascii_lower(each.suffix.front()) != ascii_lower(suffix.front())) continue;
         if (each.suffix == "m" && milliseconds) continue;
         return "; did you mean " + std::string(text.substr(0, digits)) + std::string(each.suffix) + '?';
     }

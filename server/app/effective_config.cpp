@@ -1,6 +1,7 @@
 #include "option_table.hpp"
 #include "options.hpp"
 
+#include "finpost/ascii.hpp"
 #include "finpost/version.hpp"
 
 #include <algorithm>
@@ -34,7 +35,7 @@ bool is_number(std::string_view text) {
 
 // The value of a field that is there to prove who sends it is nobody else's business.
 bool is_secret(std::string name) {
-    for (char& c : name) c = c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c;
+    for (char& c : name) c = ascii_lower(c);
     for (const char* sign : {"auth", "cookie", "token", "secret", "key", "pass", "pwd", "bearer", "jwt",
                              "credential", "session", "signature"})
         if (name.find(sign) != name.npos) return true;

@@ -3,6 +3,7 @@
 #include "request_template.hpp"
 #include "tls_side.hpp"
 
+#include "finpost/ascii.hpp"
 #include "finpost/quoted.hpp"
 #include "finpost/spill_file.hpp"
 
@@ -66,7 +67,7 @@ bool is_token(std::string_view text) { // RFC 9110 §5.6.2
 }
 
 std::string lower(std::string text) {
-    for (char& c : text) c = c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c;
+    for (char& c : text) c = ascii_lower(c);
     return text;
 }
 

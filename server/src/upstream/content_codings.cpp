@@ -12,8 +12,7 @@ namespace {
 // "gzip" and "x-gzip" are one coding (RFC 9110 §8.4.1.3).
 std::string canonical(std::string_view coding) {
     std::string out(coding);
-    for (char& c : out)
-        if (c >= 'A' && c <= 'Z') c = static_cast<char>(c + 32);
+    for (char& c : out) c = ascii_lower(c);
     if (out == "x-gzip" || out == "x-compress") out.erase(0, 2);
     return out;
 }

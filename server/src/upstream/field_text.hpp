@@ -1,5 +1,7 @@
 #pragma once
 
+#include "finpost/ascii.hpp"
+
 #include <algorithm>
 #include <cstddef>
 #include <string_view>
@@ -9,7 +11,7 @@ namespace finpost {
 /// Whether both are the same but for the case of ASCII letters.
 inline bool equals(std::string_view text, std::string_view lower_case) noexcept {
     return std::equal(text.begin(), text.end(), lower_case.begin(), lower_case.end(),
-                      [](char a, char b) { return (a >= 'A' && a <= 'Z' ? a + 32 : a) == b; });
+                      [](char a, char b) { return ascii_lower(a) == b; });
 }
 
 /// Without the blanks and tabs around it.
