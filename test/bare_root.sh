@@ -11,6 +11,7 @@
 # come from where this machine has its own, and FOLDER/packages keeps the base system's for the next root.
 set -euo pipefail
 source=$(readlink -f "$(dirname "$0")/..")
+. "$source/test/support/mirror.sh"
 usage() { sed -n '2,/^set /{/^set /d;s/^# \{0,1\}//;p}' "$0"; }
 case ${1-} in
 -h | --help) usage && exit 0 ;;
@@ -61,9 +62,7 @@ remove_root
 touch "$ours"
 
 [ -e "$folder/finpost" ] || git clone --quiet "$source" "$folder/finpost"
-# Where this machine has its own packages from, or else debootstrap's default.
-mirror=$(cat /etc/apt/sources.list /etc/apt/sources.list.d/* 2>/dev/null |
-    sed -nE 's/^(URIs: *|deb +(\[[^]]*] +)?)(https?:[^ ]+).*/\3/p' | head -n 1) || true
+mirror=$(debian_mirror)
 mkdir -p "$folder/packages"
 # shellcheck disable=SC2086 # a word, or none
 debootstrap --variant=minbase --cache-dir="$folder/packages" bookworm "$root" $mirror >"$folder/debootstrap.log" 2>&1 ||

@@ -54,8 +54,8 @@ base=debian:bookworm-slim
 make_base() {
     [ "$(id -u)" = 0 ] && command -v debootstrap >/dev/null || return 1
     local mirror
-    mirror=$(cat /etc/apt/sources.list /etc/apt/sources.list.d/* 2>/dev/null |
-        sed -nE 's/^(URIs: *|deb +(\[[^]]*] +)?)(https?:[^ ]+).*/\3/p' | head -n 1)
+    . "$here/../support/mirror.sh"
+    mirror=$(debian_mirror)
     [ -n "$mirror" ] || return 1
     debootstrap --variant=minbase bookworm "$work/base" "$mirror" >"$work/engine" 2>&1 </dev/null || return 1
     rm -rf "$work/base/var/cache/apt/archives"/*.deb

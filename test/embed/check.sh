@@ -145,9 +145,8 @@ clean_root() {
     fi
     need debootstrap
     make_packages "$work/debs"
-    # Where this machine has its own packages from, or else debootstrap's default.
-    mirror=$(cat /etc/apt/sources.list /etc/apt/sources.list.d/* 2>/dev/null |
-        sed -nE 's/^(URIs: *|deb +(\[[^]]*] +)?)(https?:[^ ]+).*/\3/p' | head -n 1) || true
+    . "$source/test/support/mirror.sh"
+    mirror=$(debian_mirror)
     # shellcheck disable=SC2086 # a word, or none
     debootstrap --variant=minbase bookworm "$root" $mirror >"$work/debootstrap.log" 2>&1 ||
         { tail "$work/debootstrap.log" && fail "debootstrap failed"; }
