@@ -26,8 +26,6 @@ public:
     page_store& operator=(const page_store&) = delete;
     ~page_store() {
         while (count_ > 0) give_up_oldest();
-        closed_ = true; // whatever is given back by a thread that ends goes to the system
-        __asm__ volatile("" : : "r"(this) : "memory"); // it is used after its end: nothing of this may be left out
     }
 
     /// Null when there is no memory.
@@ -54,7 +52,7 @@ public:
     /// Takes back what `take` or `grow` gave for `size`, by whatever thread.
     void give(void* memory, std::size_t size) noexcept {
         size = whole_pages(size);
-        if (closed_ || size > most) {
+        if (size > most) {
             ::munmap(memory, size);
             return;
         }
@@ -104,7 +102,6 @@ private:
     std::array<block, most / smallest> blocks_{}; // the oldest first
     std::size_t count_ = 0;
     std::size_t bytes_ = 0;
-    bool closed_ = false;
 };
 
 } // namespace finpost

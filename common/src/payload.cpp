@@ -1,5 +1,6 @@
 #include "finpost/payload.hpp"
 
+#include "of_each_thread.hpp"
 #include "page_store.hpp"
 
 #include <algorithm>
@@ -34,23 +35,21 @@ public:
 
     ~block_cache() {
         while (count_ > 0) std::free(blocks_[--count_]);
-        closed_ = true; // a payload of static life may still come
-        __asm__ volatile("" : : "r"(this) : "memory"); // it is used after its end: nothing of this may be left out
     }
     void* take() noexcept { return count_ > 0 ? blocks_[--count_] : std::malloc(block); }
     void give(void* memory) noexcept {
-        if (keeps && !closed_ && count_ < blocks_.size()) blocks_[count_++] = memory;
+        if (keeps && count_ < blocks_.size()) blocks_[count_++] = memory;
         else std::free(memory);
     }
 
 private:
     std::array<void*, 16> blocks_{};
     std::size_t count_ = 0;
-    bool closed_ = false;
 };
 
-thread_local block_cache blocks;
-thread_local page_store pages;
+// Null when there is no memory for them, which is when there is little to keep.
+block_cache* blocks() noexcept { return of_each_thread<block_cache>::get(); }
+page_store* pages() noexcept { return of_each_thread<page_store>::get(); }
 
 constexpr bool in_pages(std::size_t size) noexcept { return keeps && size >= page_store::smallest; }
 
@@ -63,22 +62,34 @@ std::size_t grown_from(std::size_t capacity) noexcept {
 }
 
 void free_memory(void* memory, std::size_t size) noexcept {
-    if (size == block_cache::block) blocks.give(memory);
-    else if (in_pages(size)) pages.give(memory, size);
+    if (in_pages(size)) {
+        page_store* const store = pages();
+        return store != nullptr ? store->give(memory, size) : page_store().give(memory, size);
+    }
+    block_cache* const cache = size == block_cache::block ? blocks() : nullptr;
+    if (cache != nullptr) cache->give(memory);
     else std::free(memory);
 }
 
-// Null when there is no memory, and what was there stays. Large buffers grow by remapping their pages: nothing
-// is copied.
-void* grow_memory(void* memory, std::size_t size, std::size_t wanted, std::size_t used) noexcept {
-    if (in_pages(size)) return pages.grow(memory, size, wanted, used);
-    if (memory == nullptr && wanted == block_cache::block) return blocks.take();
-    if (!in_pages(wanted)) return std::realloc(memory, wanted);
-    void* const grown = pages.take(wanted);
+// Large buffers grow by remapping their pages: nothing is copied.
+void* grow_pages(page_store& store, void* memory, std::size_t size, std::size_t wanted, std::size_t used) noexcept {
+    if (in_pages(size)) return store.grow(memory, size, wanted, used);
+    void* const grown = store.take(wanted);
     if (grown == nullptr || memory == nullptr) return grown;
     std::memcpy(grown, memory, used);
     free_memory(memory, size);
     return grown;
+}
+
+// Null when there is no memory, and what was there stays.
+void* grow_memory(void* memory, std::size_t size, std::size_t wanted, std::size_t used) noexcept {
+    if (in_pages(size) || in_pages(wanted)) {
+        if (page_store* const store = pages()) return grow_pages(*store, memory, size, wanted, used);
+        page_store none;
+        return grow_pages(none, memory, size, wanted, used);
+    }
+    block_cache* const cache = memory == nullptr && wanted == block_cache::block ? blocks() : nullptr;
+    return cache != nullptr ? cache->take() : std::realloc(memory, wanted);
 }
 
 } // namespace

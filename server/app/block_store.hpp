@@ -21,11 +21,8 @@ public:
     block_store(const block_store&) = delete;
     block_store& operator=(const block_store&) = delete;
     ~block_store() {
-        for (list& one : lists_) {
+        for (list& one : lists_)
             while (one.first != nullptr) std::free(pop(one));
-            one.count = most; // whatever is freed by a thread that ends goes back at once
-        }
-        __asm__ volatile("" : : "r"(this) : "memory"); // it is used after its end: nothing of this may be left out
     }
 
     /// At least `size` bytes, aligned as `std::malloc` does it; null when there is no memory.

@@ -109,14 +109,16 @@ void append_date_and_time(std::string& text, std::chrono::sys_seconds at) {
 void write_time(line_writer& out, std::chrono::system_clock::time_point at) {
     using namespace std::chrono;
     thread_local sys_seconds last{};
-    thread_local std::string text;
+    thread_local std::array<char, date_size> kept; // no string, which would want memory: see of_each_thread.hpp
+    thread_local std::size_t size = 0;
     const sys_seconds second = floor<seconds>(at);
-    if (second != last || text.empty()) {
-        text.clear();
+    if (second != last || size == 0) {
+        std::string text;
         append_date_and_time(text, second);
+        size = text.copy(kept.data(), kept.size());
         last = second;
     }
-    (out << text << '.').padded(static_cast<unsigned>(floor<milliseconds>(at - second).count()), 100);
+    (out << std::string_view(kept.data(), size) << '.').padded(static_cast<unsigned>(floor<milliseconds>(at - second).count()), 100);
     out << 'Z';
 }
 

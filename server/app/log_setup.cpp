@@ -2,6 +2,7 @@
 
 #include "log_line.hpp"
 #include "log_writer.hpp"
+#include "of_each_thread.hpp"
 
 #include <boost/log/attributes/attribute_value_impl.hpp>
 #include <boost/log/attributes/value_extraction.hpp>
@@ -11,6 +12,7 @@
 
 #include <atomic>
 #include <cerrno>
+#include <new>
 #include <string>
 #include <string_view>
 #include <system_error>
@@ -131,7 +133,9 @@ logger log_setup::door() const {
     return logger(state_->level, [state = state_](log_level level, std::string_view event,
                                                   std::span<const log_field> fields) {
         try {
-            thread_local std::string line; // keeps its memory from line to line
+            std::string* const kept = of_each_thread<std::string, log_setup>::get(); // with its memory
+            if (kept == nullptr) throw std::bad_alloc();
+            std::string& line = *kept;
             line.clear();
             const auto now = std::chrono::system_clock::now();
             if (state->json) append_json_line(line, now, level, event, fields);

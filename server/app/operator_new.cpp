@@ -3,29 +3,42 @@
 #if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
 
 #include "block_store.hpp"
+#include "of_each_thread.hpp"
 
+#include <cstdlib>
 #include <new>
 
 #include <malloc.h>
 
 namespace {
 
-thread_local finpost::block_store store;
+finpost::block_store* store() noexcept { return finpost::of_each_thread<finpost::block_store>::get(); }
+
+void* take(std::size_t size) noexcept {
+    finpost::block_store* const kept = store();
+    return kept != nullptr ? kept->take(size) : finpost::block_store().take(size);
+}
 
 } // namespace
 
 void* operator new(std::size_t size) {
     for (;;) {
-        if (void* const memory = store.take(size)) return memory;
+        if (void* const memory = take(size)) return memory;
         const std::new_handler handler = std::get_new_handler();
         if (handler == nullptr) throw std::bad_alloc();
         handler();
     }
 }
 
-void operator delete(void* memory, std::size_t size) noexcept { store.give(memory, size); }
+void operator delete(void* memory, std::size_t size) noexcept {
+    if (finpost::block_store* const kept = store()) kept->give(memory, size);
+    else std::free(memory);
+}
 
 // Of an incomplete type, or from code that was built without sized deallocation.
-void operator delete(void* memory) noexcept { store.give_whole(memory, ::malloc_usable_size(memory)); }
+void operator delete(void* memory) noexcept {
+    if (finpost::block_store* const kept = store()) kept->give_whole(memory, ::malloc_usable_size(memory));
+    else std::free(memory);
+}
 
 #endif

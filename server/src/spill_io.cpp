@@ -1,9 +1,11 @@
 #include "spill_io.hpp"
 
+#include "of_each_thread.hpp"
 #include "tls_layer.hpp"
 
 #include <algorithm>
 #include <cerrno>
+#include <new>
 #include <vector>
 
 #include <signal.h>
@@ -50,8 +52,10 @@ private:
 } // namespace
 
 std::span<std::byte> passing_room() {
-    thread_local std::vector<std::byte> room(piece);
-    return room;
+    auto* const room = of_each_thread<std::vector<std::byte>, struct passing>::get();
+    if (room == nullptr) throw std::bad_alloc();
+    room->resize(piece);
+    return *room;
 }
 
 result<std::size_t> read_piece(const payload& body, std::uint64_t from, std::span<std::byte> room) noexcept {

@@ -102,7 +102,9 @@ std::string fault_of_library(std::string_view path, const room& here, std::strin
     const bool no_sigpipe = path == "server/src/spill_io.cpp" && name == "<signal.h>";
     if (one_of(name, {"<csignal>", "<signal.h>", "<boost/asio/signal_set.hpp>"}) && !no_sigpipe)
         return "signals outside of an app";
-    if (one_of(name, {"<thread>", "<boost/asio/thread_pool.hpp>", "<pthread.h>"}) ||
+    // What a thread keeps for itself ends with it, whoever has made it.
+    const bool keeps = path == "common/src/of_each_thread.hpp" && name == "<pthread.h>";
+    if ((one_of(name, {"<thread>", "<boost/asio/thread_pool.hpp>", "<pthread.h>"}) && !keeps) ||
         name.starts_with("<boost/thread"))
         return "threads outside of an app";
     return {};
