@@ -160,14 +160,14 @@ BOOST_AUTO_TEST_CASE(D14_without_descriptors_one_client_is_refused_a_moment_and_
 
 // There is no session then, and no end but the one that was asked for: a line that is not whole is none.
 BOOST_AUTO_TEST_CASE(D14_whoever_is_refused_without_a_descriptor_reads_what_was_asked_for) {
-    const auto refused_in = [](refusal_style style, bool choked) {
+    const auto refused_in = [](refusal_style style, bool choked, int error = EMFILE) {
         downstream_fixture one;
         one.config.on_refusal = style;
         one.start();
         if (choked) choke_on("finpost: busy");
         auto held = one.hold_threads();
         raw_client client = one.connect();
-        fail_accepts(EMFILE, 1); // the next one succeeds, with the spare descriptor
+        fail_accepts(error, 1); // the next one succeeds, with the spare descriptor
         held.reset();
         const auto got = client.read_to_end();
         client.close();
@@ -180,6 +180,8 @@ BOOST_AUTO_TEST_CASE(D14_whoever_is_refused_without_a_descriptor_reads_what_was_
     const auto line = refused_in(refusal_style::line, false);
     BOOST_TEST(refusal_reason(line.bytes) == "busy");
     BOOST_TEST((line.how == raw_client::ending::fin));
+    // The same when it is the machine that has no more, and not this process.
+    BOOST_TEST(refusal_reason(refused_in(refusal_style::line, false, ENFILE).bytes) == "busy");
     const auto close = refused_in(refusal_style::close, false);
     BOOST_TEST(close.bytes == "");
     BOOST_TEST((close.how == raw_client::ending::fin));

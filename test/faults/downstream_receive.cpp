@@ -369,4 +369,25 @@ BOOST_AUTO_TEST_CASE(D18_a_source_port_may_come_again_at_once) {
     BOOST_TEST(upstream.complete() == 50u);
 }
 
+// Who is refused is left first: the end of that connection stays with the port for a minute (TIME_WAIT).
+BOOST_AUTO_TEST_CASE(D18_a_port_whose_ends_linger_is_listened_on_again_at_once) {
+    config.listen = {parse_socket_address("127.18.0.1:0").value()}; // where nobody takes the port meanwhile
+    config.max_payload = 10;
+    start();
+    const socket_address port = address();
+    for (int i = 0; i < 20; ++i) {
+        raw_client client = connect();
+        client.send("eleven bytes");
+        expect_refusal(client.read_to_end(), reason::too_large);
+        client.close();
+    }
+    auto drained = drain(20s);
+    BOOST_REQUIRE(completes(drained));
+    downstream_fixture next;
+    next.config.listen = {port};
+    next.start();
+    next.expect_served();
+    next.teardown();
+}
+
 BOOST_AUTO_TEST_SUITE_END()

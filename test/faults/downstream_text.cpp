@@ -4,10 +4,12 @@
 #include <boost/test/unit_test.hpp>
 
 #include <algorithm>
+#include <atomic>
 #include <cctype>
 #include <chrono>
 #include <set>
 #include <string>
+#include <vector>
 
 using namespace finpost;
 using namespace finpost::test;
@@ -62,6 +64,34 @@ BOOST_AUTO_TEST_CASE(D23_what_is_logged_of_a_peer_is_its_address_and_numbers) {
     connect().send(evil).reset();
     BOOST_TEST(log.wait_for("exchange", 2));
     for (const char* const event : {"accepted", "exchange", "bad encoding", "probe"}) {
+        for (const auto& line : log.of(event))
+            for (const auto& [name, value] : line.fields)
+                BOOST_TEST(std::all_of(value.begin(), value.end(), [](char c) {
+                    return c >= ' ' && c <= '~' && c != '{';
+                }), event << ' ' << name << ' ' << value);
+    }
+}
+
+BOOST_AUTO_TEST_CASE(D23_what_is_logged_of_a_service_is_its_address_and_numbers) {
+    const std::string evil = "\x1b[2J{\"event\":\"ready\"}\xff";
+    std::atomic<std::size_t> at{0};
+    const std::vector<std::string> answers{
+        "HTTP/1.1 500 " + evil + "\r\nContent-Length: 0\r\n\r\n",
+        "HTTP/1.1 200 OK\r\nX: " + evil + "\r\n folded\r\n\r\n",
+        "HTTP/1.1 200 OK\r\nContent-Encoding: " + evil + "\r\nContent-Length: 0\r\n\r\n",
+        evil + "\r\n\r\n",
+        response(200, "") + evil,
+    };
+    upstream.by_default([&](scripted_upstream::conversation& talk) {
+        talk.read_body();
+        talk.send(answers.at(at));
+    });
+    start();
+    for (; at < answers.size(); ++at) exchange("x");
+    BOOST_TEST(log.wait_for("exchange", answers.size()));
+    BOOST_TEST(log.count("upstream response refused") >= 2u);
+    for (const char* const event : {"exchange", "upstream response refused", "upstream bytes behind response",
+                                    "upstream endpoint avoided"}) {
         for (const auto& line : log.of(event))
             for (const auto& [name, value] : line.fields)
                 BOOST_TEST(std::all_of(value.begin(), value.end(), [](char c) {

@@ -1,4 +1,5 @@
-// Rows D16 and S4: more bytes than there is memory, and more than the disk takes.
+// Rows D16, S3, S4 and S15: more bytes than there is memory, and a disk that is full, broken or slow.
+#include "faults/failing_files.hpp"
 #include "support/gateway_fixture.hpp"
 #include "support/temporary_folder.hpp"
 #include "support/until.hpp"
@@ -7,9 +8,14 @@
 
 #include <algorithm>
 #include <atomic>
+#include <cerrno>
 #include <csignal>
+#include <cstring>
 #include <filesystem>
+#include <future>
+#include <string>
 #include <thread>
+#include <vector>
 
 #include <sys/resource.h>
 
@@ -104,6 +110,95 @@ BOOST_AUTO_TEST_CASE(S4_a_directory_that_is_gone_refuses_until_it_is_back) {
     BOOST_TEST(exchange("small").bytes == "small");
     std::filesystem::create_directory(folder.path());
     BOOST_TEST((exchange(large).bytes == large));
+}
+
+BOOST_AUTO_TEST_CASE(S4_whatever_the_disk_says_refuses_that_exchange_alone) {
+    start();
+    const std::string large = some_bytes(3'000'000);
+    std::size_t n = 0;
+    for (const int error : {ENOSPC, EDQUOT, EIO, EROFS}) {
+        BOOST_TEST_CONTEXT(std::strerror(error)) {
+            fail_writes(error, 1); // a part of it is in the file
+            const auto got = exchange(large);
+            fail_writes(0);
+            expect_refusal(got, reason::spill_failed);
+            BOOST_TEST(exchange("small").bytes == "small");
+            BOOST_TEST((exchange(large).bytes == large));
+            BOOST_TEST(log.count("spilling failed") == ++n);
+            BOOST_TEST(log.of("spilling failed").at(n - 1).at("what") == std::strerror(error));
+            BOOST_TEST(log.count("spilling works again") == n);
+        }
+    }
+    BOOST_TEST(upstream.count() == 2 * n);
+    BOOST_TEST(counters.spilled_bytes.value() == 0);
+}
+
+BOOST_AUTO_TEST_CASE(S4_a_disk_that_takes_a_little_at_a_time_takes_everything) {
+    start();
+    const std::string large = some_bytes(1'000'000);
+    write_at_most(1'000);
+    const auto got = exchange(large);
+    write_at_most(0);
+    BOOST_TEST((got.bytes == large));
+    BOOST_TEST((upstream.requests().at(0).body == large));
+    BOOST_TEST(log.count("spilling failed") == 0u);
+}
+
+// What was written cannot be read any more: nobody may take the part that could for the whole.
+BOOST_AUTO_TEST_CASE(S3_a_payload_that_cannot_be_read_again_never_becomes_complete) {
+    start();
+    for (const std::size_t after : {0u, 1u}) {
+        fail_reads(EIO, after);
+        const auto got = exchange(some_bytes(3'000'000));
+        fail_reads(0);
+        expect_refusal(got, reason::spill_failed);
+    }
+    BOOST_TEST(failure() == "Input/output error");
+    BOOST_TEST(exchange("small").bytes == "small");
+    BOOST_TEST(upstream.wait_for_open_connections(1)); // that one's, which is kept
+    BOOST_TEST(upstream.complete() == 1u);
+    // A reset may take even the head with it.
+    for (const auto& seen : upstream.requests()) BOOST_TEST((seen.complete || (seen.cut && seen.by_reset)));
+}
+
+BOOST_AUTO_TEST_CASE(S3_a_reply_that_cannot_be_read_again_is_refused_or_reset) {
+    const std::string large = some_bytes(3'000'000);
+    upstream.by_default(scripted_upstream::raw(response(200, large)));
+    start();
+    fail_reads(EIO);
+    const auto nothing_of_it = exchange("x");
+    fail_reads(EIO, 1);
+    const auto part_of_it = exchange("x");
+    fail_reads(0);
+    expect_refusal(nothing_of_it, reason::spill_failed);
+    BOOST_TEST(part_of_it.bytes.size() < large.size());
+    BOOST_TEST((part_of_it.how == raw_client::ending::reset));
+    BOOST_TEST(access_line(2).at("reason") == "aborted_reply");
+    BOOST_TEST(failure() == "Input/output error");
+    BOOST_TEST((exchange("x").bytes == large));
+}
+
+// Files are written through the page cache, on the thread of their exchange; nothing waits for the disk itself.
+BOOST_AUTO_TEST_CASE(S15_a_disk_that_hangs_holds_up_one_thread_and_loses_nothing) {
+    loops = 4;
+    start();
+    const std::string large = some_bytes(1'000'000);
+    std::vector<raw_client> others;
+    std::future<raw_client::received> slow;
+    {
+        const hanging_disk disk;
+        slow = std::async(std::launch::async, [&] { return exchange(large); });
+        BOOST_REQUIRE(disk.wait_for_a_write());
+        for (int i = 0; i < 40; ++i) { // whom the kernel gives to all of the threads
+            others.push_back(connect());
+            others.back().send(std::to_string(i)).half_close();
+        }
+        BOOST_TEST(until([this] { return counters.replied.value() > 0; }));
+        BOOST_TEST((slow.wait_for(0s) == std::future_status::timeout));
+    }
+    for (std::size_t i = 0; i < others.size(); ++i)
+        BOOST_TEST(others[i].read_to_end().bytes == std::to_string(i));
+    BOOST_TEST((slow.get().bytes == large));
 }
 
 // The line: without it these would hold what there is and wait for each other.
