@@ -3,13 +3,10 @@
 
 #include <boost/test/unit_test.hpp>
 
-#include <algorithm>
-#include <array>
 #include <string>
 #include <vector>
 
 #include <malloc.h>
-#include <sys/socket.h>
 #include <unistd.h>
 
 using namespace finpost;
@@ -18,21 +15,6 @@ using namespace std::chrono_literals;
 using ending = tls_client::ending;
 
 namespace {
-
-// What a client says first.
-std::string client_hello(const tls_context& context) {
-    std::array<int, 2> ends{};
-    BOOST_REQUIRE(::socketpair(AF_UNIX, SOCK_STREAM, 0, ends.data()) == 0);
-    std::string out(4'096, '\0');
-    {
-        tls_connection client(context, tls_connection::role::client, ends[0], "server.test");
-        BOOST_TEST((client.handshake().wait_for == readiness::readable));
-        out.resize(static_cast<std::size_t>(std::max<ssize_t>(::read(ends[1], out.data(), out.size()), 0)));
-    }
-    for (const int end : ends) ::close(end);
-    BOOST_REQUIRE(out.size() > 100u);
-    return out;
-}
 
 struct fixture : tls_gateway {
     // What the log says of the n-th handshake that failed.

@@ -1,11 +1,15 @@
 #include "support/tls_client.hpp"
 
 #include <array>
+#include <cerrno>
 #include <chrono>
 #include <stdexcept>
+#include <system_error>
 #include <utility>
 
 #include <poll.h>
+#include <sys/socket.h>
+#include <unistd.h>
 
 namespace finpost::test {
 
@@ -75,6 +79,23 @@ tls_client::received tls_client::read_to_end() {
         out.how = ending::timeout;
         return out;
     }
+}
+
+std::string client_hello(const tls_context& context, std::string_view name) {
+    std::array<int, 2> ends{};
+    if (::socketpair(AF_UNIX, SOCK_STREAM, 0, ends.data()) != 0)
+        throw std::system_error(errno, std::generic_category(), "socketpair");
+    std::string out(4'096, '\0');
+    ssize_t said = 0;
+    {
+        tls_connection client(context, tls_connection::role::client, ends[0], name);
+        if (client.handshake().wait_for == readiness::readable)
+            said = ::read(ends[1], out.data(), out.size());
+    }
+    for (const int end : ends) ::close(end);
+    if (said < 100) throw std::runtime_error("no ClientHello");
+    out.resize(static_cast<std::size_t>(said));
+    return out;
 }
 
 tls_client::received tls_exchange(const socket_address& to, const tls_context& context,

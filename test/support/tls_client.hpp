@@ -43,6 +43,9 @@ private:
     tls_connection connection_;
 };
 
+/// What a client says first.
+std::string client_hello(const tls_context& context, std::string_view name = "server.test");
+
 /// Connect, shake hands, send, close_notify, read to the end. Throws when the handshake fails.
 tls_client::received tls_exchange(const socket_address& to, const tls_context& context,
                                   std::string_view data);
