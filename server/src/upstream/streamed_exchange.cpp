@@ -64,8 +64,8 @@ struct streamed_exchange::upload_end : std::enable_shared_from_this<upload_end> 
         bool armed_ = true;
     };
 
-    explicit upload_end(asio::any_io_executor executor)
-        : timer(std::move(executor), clock::time_point::max()) {}
+    upload_end(asio::any_io_executor executor, streamed_exchange& of)
+        : exchange(&of), timer(std::move(executor), clock::time_point::max()) {}
     void arm() { timer.async_wait(handler(shared_from_this())); }
     asio::awaitable<void> wait() {
         const auto begin = [this](auto&& resume) {
@@ -75,34 +75,42 @@ struct streamed_exchange::upload_end : std::enable_shared_from_this<upload_end> 
                                                                            asio::use_awaitable);
     }
 
+    streamed_exchange* exchange; // while there is one
     operation_memory memory; // of the timer's wait
     asio::steady_timer timer;
     std::optional<resumption> waiting;
 };
 
-// Whatever ends the upload's coroutine, its exchange is told.
+// Whatever ends the upload's coroutine, its exchange is told. Where an event loop is destroyed with what waits in it,
+// the exchange may be gone before.
 class streamed_exchange::uploading {
 public:
-    explicit uploading(streamed_exchange& exchange) noexcept : of_(&exchange) { of_->uploading_ = true; }
-    uploading(uploading&& other) noexcept
-        : of_(std::exchange(other.of_, nullptr)), over_(other.over_) {}
+    explicit uploading(std::shared_ptr<upload_end> end) noexcept : end_(std::move(end)) {
+        end_->exchange->uploading_ = true;
+    }
+    uploading(uploading&& other) noexcept = default;
     ~uploading() {
-        if (of_ == nullptr) return;
-        of_->uploading_ = false;
-        if (!over_) of_->client_failed_ = reason::internal;
-        if (!over_) of_->upstream_->cancel();
-        of_->upload_over_->timer.cancel();
+        streamed_exchange* const of = end_ ? end_->exchange : nullptr;
+        if (of == nullptr) return;
+        of->uploading_ = false;
+        if (!over_) of->client_failed_ = reason::internal;
+        if (!over_) of->upstream_->cancel();
+        end_->timer.cancel();
     }
     void over() noexcept { over_ = true; }
 
 private:
-    streamed_exchange* of_;
+    std::shared_ptr<upload_end> end_;
     bool over_ = false;
 };
 
 streamed_exchange::streamed_exchange(exchange_stream& client, response_guard& guard,
                                      byte_budget* budget, const upstream_config& config)
     : client_(client), guard_(guard), config_(config), chunk_(budget) {}
+
+streamed_exchange::~streamed_exchange() {
+    if (upload_over_) upload_over_->exchange = nullptr;
+}
 
 asio::awaitable<error_code> streamed_exchange::make_room(watchdog& dog) {
     auto* const place = dynamic_cast<buffer_share*>(chunk_.budget()); // in the line, when it came from a session
@@ -136,10 +144,10 @@ asio::awaitable<error_code> streamed_exchange::run(upstream_stream& upstream, st
     upstream_->begin_request();
     // Made before there is an upload: it uses what is in this frame, so nothing that can fail may
     // come between its beginning and its end.
-    upload_over_ = std::make_shared<upload_end>(strand);
+    upload_over_ = std::make_shared<upload_end>(strand, *this);
     asio::awaitable<void> ended = upload_over_->wait();
     upload_over_->arm();
-    uploading uploads(*this);
+    uploading uploads(upload_over_);
     asio::co_spawn(strand, upload(head, std::move(uploads)), [](std::exception_ptr) {});
     error_code failed;
     try {

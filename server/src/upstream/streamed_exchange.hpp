@@ -27,6 +27,9 @@ class streamed_exchange {
 public:
     streamed_exchange(exchange_stream& client, response_guard& guard, byte_budget* budget,
                       const upstream_config& config);
+    ~streamed_exchange();
+    streamed_exchange(const streamed_exchange&) = delete;
+    streamed_exchange& operator=(const streamed_exchange&) = delete;
 
     /// Takes the buffers from the budget, waiting for at most `connect`: what has begun waits for none.
     boost::asio::awaitable<error_code> make_room(watchdog& dog);
