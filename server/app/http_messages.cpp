@@ -13,6 +13,14 @@ namespace http = boost::beast::http;
 
 namespace finpost {
 
+std::size_t chunked_body::take(std::span<const std::byte> bytes) {
+    static_cast<void>(raw_.append(bytes)); // without a budget, there is always room
+    reading_ = chunks_.decode(raw_, body_);
+    return reading_ == state::done ? bytes.size() - raw_.size() : bytes.size();
+}
+
+unsigned chunked_body::status() const noexcept { return chunks_.why() == reason::reply_too_large ? 413 : 400; }
+
 http::response<http::string_body> make_response(http_answer answer, bool keep_alive) {
     http::response<http::string_body> out(static_cast<http::status>(answer.status), 11);
     out.set(http::field::content_type, answer.content_type);

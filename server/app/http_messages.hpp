@@ -1,16 +1,45 @@
 #pragma once
 
 #include "small_http_server.hpp"
+#include "upstream/chunk_decoder.hpp"
 
 #include "finpost/error.hpp"
+#include "finpost/payload.hpp"
 
 #include <boost/beast/http/message.hpp>
 #include <boost/beast/http/string_body.hpp>
 
+#include <cstddef>
+#include <cstdint>
+#include <span>
 #include <string>
 #include <string_view>
 
 namespace finpost {
+
+/// A request's body in chunks, in pieces of any size. Not by Beast, whose parser fails an assertion when the last
+/// chunk comes in pieces: so anybody who reaches the port could end the process.
+class chunked_body {
+public:
+    using state = chunk_decoder::state;
+
+    /// With at most `most` bytes.
+    explicit chunked_body(std::uint64_t most) : chunks_(most) {}
+
+    /// The next bytes, while there is `more` to come; how many of them belong to the body.
+    std::size_t take(std::span<const std::byte> bytes);
+
+    state reading() const noexcept { return reading_; }
+    /// When done.
+    std::string text() const { return std::string(body_.text()); }
+    /// When failed: 400 or 413.
+    unsigned status() const noexcept;
+
+private:
+    chunk_decoder chunks_;
+    payload raw_, body_;
+    state reading_ = state::more;
+};
 
 /// The response that says `answer`.
 boost::beast::http::response<boost::beast::http::string_body> make_response(http_answer answer,

@@ -24,6 +24,7 @@
 #include <cstring>
 #include <exception>
 #include <new>
+#include <optional>
 #include <thread>
 #include <utility>
 #include <vector>
@@ -225,11 +226,9 @@ private:
             parser.header_limit(longest_header);
             one->is_waited_for();
             stream.expires_after(most_.read);
-            auto [failed, n] = co_await http::async_read(stream, buffer, parser, as_result);
-            static_cast<void>(n);
-            wrong = failed ? status_for(failed, parser.get())
-                           : fault_of(parser.get(), most_.local_names_only);
-            if (failed && wrong == 0) break;
+            const std::optional<unsigned> fault = co_await read(stream, buffer, parser);
+            if (!fault) break;
+            wrong = *fault;
             more = wrong == 0 && parser.keep_alive();
             const bool head_only = parser.get().method() == http::verb::head;
             http_answer given = wrong != 0 ? plain_answer(wrong) : ask(parser.get());
@@ -242,6 +241,41 @@ private:
         one->is_waited_for();
         stream.socket().shutdown(tcp::socket::shutdown_send, ec);
         if (wrong != 0) co_await drop_input(stream);
+    }
+
+    // Reads a request; the status of one that is none, 0 of one that is, and nothing where the connection has ended.
+    asio::awaitable<std::optional<unsigned>> read(beast::tcp_stream& stream, beast::flat_buffer& buffer,
+                                                  http::request_parser<http::string_body>& parser) {
+        auto [failed, n] = co_await http::async_read_header(stream, buffer, parser, as_result);
+        static_cast<void>(n);
+        if (!failed && parser.chunked()) {
+            chunked_body body(most_.body);
+            const bool came = co_await read_chunks(stream, buffer, body);
+            if (!came) co_return std::nullopt;
+            if (body.reading() == chunked_body::state::failed) co_return body.status();
+            parser.get().body() = body.text();
+        } else if (!failed) {
+            auto [cut, size] = co_await http::async_read(stream, buffer, parser, as_result);
+            static_cast<void>(size);
+            failed = cut;
+        }
+        if (!failed) co_return fault_of(parser.get(), most_.local_names_only);
+        const unsigned status = status_for(failed, parser.get());
+        if (status == 0) co_return std::nullopt;
+        co_return status;
+    }
+
+    // False when the connection has ended before the body has.
+    asio::awaitable<bool> read_chunks(beast::tcp_stream& stream, beast::flat_buffer& buffer, chunked_body& body) {
+        for (;;) {
+            const auto here = buffer.cdata();
+            buffer.consume(body.take({static_cast<const std::byte*>(here.data()), here.size()}));
+            if (body.reading() != chunked_body::state::more) co_return true;
+            const auto room = buffer.prepare(std::max(most_.read_ahead, std::size_t{512}));
+            auto [ec, n] = co_await stream.async_read_some(room, as_result);
+            if (ec) co_return false;
+            buffer.commit(n);
+        }
     }
 
     static asio::awaitable<error_code> write(beast::tcp_stream& stream, const response& out,

@@ -103,6 +103,29 @@ BOOST_AUTO_TEST_CASE(a_session_is_seen_in_each_of_its_stages) {
     BOOST_TEST(until([&] { return listed().empty(); }));
 }
 
+// Beast's parser would fail an assertion at the last chunk.
+BOOST_AUTO_TEST_CASE(a_request_in_chunks_that_comes_byte_by_byte_ends_nothing) {
+    start();
+    open_admin();
+    const std::string head = "POST /healthz HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\n";
+    const auto status_of_body = [&](const std::string& body) {
+        raw_client client(port->address());
+        client.send(head);
+        for (const char c : body) client.send_some({&c, 1}, 5s);
+        client.half_close();
+        const std::string all = client.read_to_end().bytes;
+        return all.substr(0, all.find("\r\n"));
+    };
+    BOOST_TEST(status_of(head + "0\r\n\r\nGET /healthz HTTP/1.1\r\nHost: x\r\nHost: y\r\n\r\n").find("405") != std::string::npos);
+    for (int i = 0; i < 5; ++i) {
+        BOOST_TEST(status_of_body("0\r\n\r\n") == "HTTP/1.1 405 Method Not Allowed");
+        BOOST_TEST(status_of_body("0\r\na: b\r\n\r\n") == "HTTP/1.1 405 Method Not Allowed");
+        BOOST_TEST(status_of_body("0\r\na\r\n") == "HTTP/1.1 400 Bad Request");
+        BOOST_TEST(status_of_body("1\r\na\r\n0\r\n\r\n") == "HTTP/1.1 405 Method Not Allowed");
+    }
+    BOOST_TEST(get("/healthz").starts_with("HTTP/1.1 200 "));
+}
+
 BOOST_AUTO_TEST_CASE(a_client_that_does_not_read_its_reply_is_seen_with_what_it_took) {
     const std::string large = some_bytes(14'000'000);
     upstream.by_default(scripted_upstream::raw(response(200, large)));

@@ -6,7 +6,9 @@
 #include <boost/beast/http/field.hpp>
 #include <boost/test/unit_test.hpp>
 
+#include <span>
 #include <string>
+#include <string_view>
 
 namespace http = boost::beast::http;
 using namespace finpost;
@@ -28,6 +30,29 @@ BOOST_AUTO_TEST_CASE(what_cannot_be_read_has_a_status) {
     BOOST_TEST(status_for(http::error::body_limit, with_target) == 413u);
     BOOST_TEST(status_for(http::error::header_limit, nothing_yet) == 414u);
     BOOST_TEST(status_for(http::error::header_limit, with_target) == 431u);
+}
+
+BOOST_AUTO_TEST_CASE(a_body_in_chunks_is_read_in_pieces_of_any_size) {
+    using state = chunked_body::state;
+    struct example {
+        std::string bytes, text;
+        std::size_t behind = 0;
+        unsigned status = 0;
+    };
+    for (const example& each : {example{"5\r\nhello\r\n0\r\n\r\n", "hello"}, example{"0\r\n\r\nGET", "", 3},
+                                example{"0\r\na: b\r\n\r\n", ""}, example{"0\r\na\r\n0\r\n\r\n", "", 0, 400},
+                                example{"9\r\nninebytes\r\n0\r\n\r\n", "", 0, 413}}) {
+        for (const std::size_t piece : {std::size_t{1}, std::size_t{4}, std::size_t{100}}) {
+            chunked_body body(8);
+            std::string_view left = each.bytes;
+            while (!left.empty() && body.reading() == state::more)
+                left.remove_prefix(body.take(std::as_bytes(std::span(left.substr(0, piece)))));
+            BOOST_TEST((body.reading() == (each.status != 0 ? state::failed : state::done)), each.bytes);
+            if (each.status != 0) BOOST_TEST(body.status() == each.status);
+            else BOOST_TEST(body.text() == each.text);
+            if (each.status == 0) BOOST_TEST(left.size() == each.behind);
+        }
+    }
 }
 
 BOOST_AUTO_TEST_CASE(nobody_is_told_when_the_connection_has_ended) {
