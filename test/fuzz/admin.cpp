@@ -1,5 +1,5 @@
-// A request to the admin port, from the first byte to the answer. Its server reads with Beast, in a coroutine; here the
-// same parser is given the bytes by hand, and what is decided about them is the server's.
+// A request to the admin port, from the first byte to the answer. Its server reads heads with Beast, in a coroutine; here
+// the same parser is given the bytes by hand, and what is decided about them is the server's.
 
 #include "fuzz.hpp"
 
@@ -15,6 +15,7 @@
 #include <boost/beast/http/write.hpp>
 #include <boost/json.hpp>
 
+#include <optional>
 #include <sstream>
 #include <string>
 #include <vector>
@@ -26,6 +27,7 @@ using namespace finpost::fuzz;
 namespace {
 
 using request_parser = http::request_parser<http::string_body>;
+constexpr std::uint64_t most_body = 20;
 
 struct answered {
     unsigned status = 0;
@@ -54,27 +56,53 @@ const admin_view& view() {
     return made;
 }
 
-// The next message, as `http::async_read` reads it: what has come, then the next piece, then the end.
-boost::system::error_code read_message(std::string_view& left, splits& where, boost::beast::flat_buffer& buffer,
-                                       request_parser& parser) {
+// Parses what has come, then the next piece, then the end, until `done`.
+template <class Done>
+boost::system::error_code parse(std::string_view& left, splits& where, boost::beast::flat_buffer& buffer,
+                                request_parser& parser, Done done) {
     boost::system::error_code failed;
-    parser.eager(true);
-    while (!parser.is_done()) {
+    while (!done()) {
         failed = http::error::need_more;
         if (buffer.size() > 0) buffer.consume(parser.put(buffer.data(), failed));
         if (failed && failed != http::error::need_more) return failed;
-        if (!failed || parser.is_done()) continue;
+        if (!failed || done()) continue;
         if (left.empty()) {
             if (!parser.got_some()) return http::error::end_of_stream;
             failed = {};
             parser.put_eof(failed);
-            return failed ? failed : boost::system::error_code();
+            return failed;
         }
         const std::size_t n = where.next(left.size());
         buffer.commit(boost::asio::buffer_copy(buffer.prepare(n), boost::asio::buffer(left.data(), n)));
         left.remove_prefix(n);
     }
     return {};
+}
+
+// The status of a request that is none, 0 of one that is; nothing where the connection has ended.
+std::optional<unsigned> read(std::string_view& left, splits& where, boost::beast::flat_buffer& buffer,
+                             request_parser& parser, bool local_names_only) {
+    auto failed = parse(left, where, buffer, parser, [&parser] { return parser.is_header_done(); });
+    if (!failed && parser.chunked()) {
+        chunked_body body(most_body);
+        for (;;) {
+            const auto here = buffer.cdata();
+            buffer.consume(body.take({static_cast<const std::byte*>(here.data()), here.size()}));
+            if (body.reading() != chunked_body::state::more) break;
+            if (left.empty()) return std::nullopt;
+            const std::size_t n = where.next(left.size());
+            buffer.commit(boost::asio::buffer_copy(buffer.prepare(n), boost::asio::buffer(left.data(), n)));
+            left.remove_prefix(n);
+        }
+        if (body.reading() == chunked_body::state::failed) return body.status();
+        must(body.text().size() <= most_body, "a body has its limit");
+    } else if (!failed) {
+        parser.eager(true);
+        failed = parse(left, where, buffer, parser, [&parser] { return parser.is_done(); });
+    }
+    if (!failed) return fault_of(parser.get(), local_names_only);
+    const unsigned status = status_for(failed, parser.get());
+    return status != 0 ? std::optional(status) : std::nullopt;
 }
 
 std::string written(const http::response<http::string_body>& out, bool head_only) {
@@ -90,12 +118,12 @@ std::vector<answered> answers(std::string_view text, splits where, bool local_na
     boost::beast::flat_buffer buffer;
     for (bool more = true; more;) {
         request_parser parser;
-        parser.body_limit(0);
+        parser.body_limit(most_body);
         parser.header_limit(8 << 10);
-        const auto failed = read_message(text, where, buffer, parser);
+        const auto status = read(text, where, buffer, parser, local_names_only);
+        if (!status) break;
         answered one;
-        one.status = failed ? status_for(failed, parser.get()) : fault_of(parser.get(), local_names_only);
-        if (failed && one.status == 0) break;
+        one.status = *status;
         more = one.status == 0 && parser.keep_alive();
         one.keep_alive = more;
         one.head_only = parser.get().method() == http::verb::head;
