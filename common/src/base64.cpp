@@ -169,7 +169,7 @@ std::optional<decode_error> decoder::take_by_rules(std::byte c, std::byte*& out)
     if (rules_.letters == alphabet::url) {
         if (c == std::byte{'-'}) c = std::byte{'+'};
         else if (c == std::byte{'_'}) c = std::byte{'/'};
-        else if (c == std::byte{'+'} || c == std::byte{'/'})
+        else if ((c == std::byte{'+'} || c == std::byte{'/'}) && line_ == line_end::none) // behind one, that is wrong
             return decode_error{read_, padding_ == padding::none ? "a character that the URL-safe alphabet has not"
                                                                  : cause_here(c)};
     }

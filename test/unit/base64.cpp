@@ -424,7 +424,8 @@ BOOST_AUTO_TEST_CASE(the_alphabet_of_urls_may_leave_its_padding_out) {
             BOOST_TEST((decoded(text, by, piece) == hard), text << " in pieces of " << piece);
     for (const auto& [text, at] : std::vector<std::pair<std::string, std::string>>{
              {"+//+PwA=", "0: "}, {"-__-PwB", "6: bits"}, {"-__-P", "5: the text ends within a group"},
-             {"-__-Pw=", "7: the text ends within its padding"}, {"-__-PwA=x", "8: more text"}, {"-__- PwA", "4: "}})
+             {"-__-Pw=", "7: the text ends within its padding"}, {"-__-PwA=x", "8: more text"}, {"-__- PwA", "4: "},
+             {"-__-\n+", "4: white space"}, {"-__-\r/", "4: white space"}})
         for (std::size_t piece = 1; piece <= text.size(); ++piece)
             BOOST_TEST(decoded(text, by, piece).starts_with(at), text << ": " << decoded(text, by, piece));
     BOOST_TEST(decoded("-__-\nPwA", {b64::alphabet::url, true}, 3) == hard);
