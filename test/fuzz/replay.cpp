@@ -10,8 +10,9 @@
 #include <string>
 #include <vector>
 
+// CMake names them: FINPOST_HARNESS(admin) FINPOST_HARNESS(base64) ...
 #define FINPOST_HARNESS(name) extern "C" int fuzz_##name(const std::uint8_t* data, std::size_t size);
-#include "harnesses.inc"
+FINPOST_HARNESSES
 #undef FINPOST_HARNESS
 
 namespace {
@@ -22,9 +23,7 @@ struct harness {
 };
 
 #define FINPOST_HARNESS(name) harness{#name, fuzz_##name},
-constexpr harness all[] = {
-#include "harnesses.inc"
-};
+constexpr harness all[] = {FINPOST_HARNESSES};
 #undef FINPOST_HARNESS
 
 std::size_t replay(const harness& one, const std::filesystem::path& folder) {
