@@ -74,6 +74,6 @@ struct history {
 std::string reply_to(std::string_view payload);
 std::string base64_of(std::string_view bytes);
 /// The bodies of the service's other answers.
-constexpr std::string_view too_large_body = "no", failed_body = "oops";
+constexpr std::string_view too_large_body = "no more", failed_body = "oops";
 
 } // namespace finpost::sim

@@ -54,9 +54,10 @@ std::vector<std::string> right_answers(const history& all, const client_history&
     for (const post* seen : all.posts_of(one)) {
         const bool complete = seen->complete || of_any;
         if (complete && seen->status == 200) out.push_back(coded(reply_to(one.payload)));
+        if (complete && seen->status == 204) out.push_back(""); // that is all of it
         if (!all.plan->rules.relays) continue;
         if (seen->status == 413) out.push_back(coded(too_large_body));
-        else if (complete && seen->status != 200 && seen->status != 408)
+        else if (complete && seen->status > 299 && seen->status != 408)
             out.push_back(coded(failed_body));
     }
     return out;
@@ -173,7 +174,10 @@ sentences the_log_says_what_the_client_saw(const history& all) {
         if (one.lines > 1)
             out.push_back(one.name() + "has " + std::to_string(one.lines) + " access lines");
         if (one.left || !one.ended || one.logged.empty()) continue;
-        if (one.how == ending::fin && replied(all, one) != (one.logged == "replied") &&
+        // Where refusals are closed without a word an empty reply looks the same.
+        const bool wordless = all.rules.on_refusal == refusal_style::close && one.got.empty();
+        if (one.how == ending::fin && !wordless &&
+            replied(all, one) != (one.logged == "replied") &&
             one.plan->kind != kind::foreign)
             out.push_back(one.name() + "is logged as " + one.logged + ' ' + one.reason +
                           ", and got " + (replied(all, one) ? "its reply" : "none"));

@@ -6,6 +6,7 @@
 // same sockets.
 #pragma once
 
+#include <algorithm>
 #include <array>
 #include <coroutine>
 #include <cstdint>
@@ -14,6 +15,7 @@
 #include <memory>
 #include <queue>
 #include <set>
+#include <span>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -29,10 +31,8 @@ class rng {
 public:
     explicit rng(std::uint64_t seed) : state_(seed) {}
     std::uint64_t next() {
-        std::uint64_t z = (state_ += 0x9e3779b97f4a7c15u);
-        z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9u;
-        z = (z ^ (z >> 27)) * 0x94d049bb133111ebu;
-        return z ^ (z >> 31);
+        if (!tape.empty()) return from_tape();
+        return mixed(state_ += 0x9e3779b97f4a7c15u);
     }
     /// Below `n`; 0 when `n` is 0.
     std::uint64_t below(std::uint64_t n) { return n == 0 ? 0 : next() % n; }
@@ -40,9 +40,26 @@ public:
     nanos between(nanos a, nanos b) {
         return a + static_cast<nanos>(below(static_cast<std::uint64_t>(b - a + 1)));
     }
-    bool chance(double p) { return p > 0 && static_cast<double>(next() >> 11) * 0x1.0p-53 < p; }
+    bool chance(double p) {
+        return p > 0 && static_cast<double>(next() >> 11) * 0x1.0p-53 < p;
+    }
+
+    /// Bytes in place of what the seeds give, for as long as there are any: a fuzzer's.
+    static inline std::span<const std::uint8_t> tape;
 
 private:
+    static std::uint64_t mixed(std::uint64_t z) {
+        z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9u;
+        z = (z ^ (z >> 27)) * 0x94d049bb133111ebu;
+        return z ^ (z >> 31);
+    }
+    static std::uint64_t from_tape() {
+        std::uint64_t drawn = tape[0];
+        if (tape.size() > 1) drawn |= static_cast<std::uint64_t>(tape[1]) << 8;
+        tape = tape.subspan(std::min<std::size_t>(2, tape.size()));
+        return mixed((drawn + 1) * 0x9e3779b97f4a7c15u);
+    }
+
     std::uint64_t state_;
 };
 

@@ -177,7 +177,7 @@ struct drawer {
                                                            : 3 * ms);
         out.interim = bad_service && dice.chance(0.1);
         if (bad && dice.chance(0.4))
-            out.status = dice.chance(0.3) ? 408 : dice.chance(0.3) ? 404 : 500;
+            out.status = dice.chance(0.3) ? 408 : dice.chance(0.3) ? 204 : dice.chance(0.3) ? 404 : 500;
         else if (bad && dice.chance(0.3))
             out.nonsense = true;
         if (rude_service && dice.chance(0.4))

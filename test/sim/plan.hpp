@@ -45,6 +45,7 @@ struct answer {
     std::uint64_t reads = everything;  ///< bytes of the body before it answers 413
     std::uint64_t cut_at = everything; ///< bytes of the response
     std::uint64_t extra = 0;           ///< bytes behind it that belong to nobody
+    nanos extra_after = 0;             ///< and when they come
     std::uint64_t piece = everything;  ///< bytes a send
     nanos waits = 0, pause = 0,
           lingers = 0; ///< before it; between pieces at the most; before a cut
@@ -136,7 +137,7 @@ void fields(auto& of, F&& each) requires requires {
         each("nonsense", of.nonsense);
     each("resets", of.resets), each("echoes", of.echoes), each("closes", of.closes), each("cut_by_reset", of.cut_by_reset),
         each("reads", of.reads);
-    each("cut_at", of.cut_at), each("extra", of.extra), each("piece", of.piece),
+    each("cut_at", of.cut_at), each("extra", of.extra), each("extra_after", of.extra_after), each("piece", of.piece),
         each("waits", of.waits);
     each("pause", of.pause), each("lingers", of.lingers);
 }

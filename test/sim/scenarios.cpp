@@ -265,12 +265,56 @@ BOOST_AUTO_TEST_CASE(a_first_record_that_does_not_fit) {
     }
 }
 
+// Some are refused by the spare descriptor, one a pause; the others wait until there are descriptors.
 BOOST_AUTO_TEST_CASE(no_descriptors_while_two_hundred_wait) {
     plan what = with_clients(200, 20);
     for (client_plan& one : what.clients) one.begins = 0;
     what.few = 5, what.few_from = 10 * us, what.few_until = 5 * s;
     const run_result got = check(what);
     BOOST_TEST(got.sessions.accepted == 200u);
+    BOOST_TEST(got.sessions.refused > 10u);
+    BOOST_TEST(got.sessions.replied > 100u);
+}
+
+BOOST_AUTO_TEST_CASE(bytes_behind_a_response_are_nobodys) {
+    for (const std::uint64_t extra : {1u, 4u, 30u, 44u})
+        for (const nanos after : {nanos{0}, 1 * ms}) {
+            plan what = with_clients(2);
+            what.clients[0].first.extra = extra, what.clients[0].first.extra_after = after;
+            what.clients[1].begins = 100 * ms;
+            const run_result got = check(what);
+            BOOST_TEST(got.sessions.replied == 2u);
+        }
+}
+
+BOOST_AUTO_TEST_CASE(a_204_with_a_body) {
+    plan what = with_clients(2);
+    what.clients[0].first.status = 204;
+    what.clients[1].begins = 100 * ms;
+    const run_result got = check(what);
+    BOOST_TEST(got.sessions.replied == 2u);
+    BOOST_TEST(got.clients[0].got.empty());
+}
+
+BOOST_AUTO_TEST_CASE(who_is_slow_and_steady_is_served) {
+    plan what = with_clients(2, 60);
+    for (client_plan& one : what.clients) one.piece = 1, one.pause = 200 * ms;
+    what.clients[1].size = 200'000, what.clients[1].piece = 8'000;
+    what.rules.receive_idle = 400, what.rules.spill_above = 20'000;
+    BOOST_TEST(check(what).sessions.replied == 2u);
+}
+
+// The end of the connection must not overtake the line, whatever the client's system does with a reset.
+BOOST_AUTO_TEST_CASE(who_is_refused_while_it_sends_reads_why) {
+    for (std::uint64_t size = 20'000; size <= 300'000; size += 20'000)
+        for (const nanos pause : {nanos{0}, 100 * us}) {
+            plan what = with_clients(1, size);
+            what.rules.max_payload = 1'000;
+            what.clients[0].forgets = true, what.clients[0].pause = pause;
+            what.clients[0].piece = 5'000;
+            const run_result got = check(what);
+            BOOST_TEST(got.clients[0].got.starts_with("finpost: too_large "));
+        }
 }
 
 BOOST_AUTO_TEST_CASE(a_client_that_never_reads) {

@@ -64,6 +64,11 @@ private:
     std::size_t left_ = 0; // of a chunk
 };
 
+// Bytes behind a response that belong to nobody.
+std::string stray(const answer& how) {
+    return std::string("HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nevil").substr(0, how.extra);
+}
+
 std::string response_to(const post& seen, const answer& how, bool& last) {
     const std::string body = reply_to(seen.body);
     std::string out = how.interim ? "HTTP/1.1 100 Continue\r\n\r\n" : "";
@@ -78,7 +83,10 @@ std::string response_to(const post& seen, const answer& how, bool& last) {
     }
     if (!seen.complete) {
         last = true;
-        return out + "HTTP/1.1 413 Too Large\r\nContent-Length: 2\r\nConnection: close\r\n\r\n" +
+        if (how.how == framing::until_close)
+            return out + "HTTP/1.1 413 Too Large\r\n\r\n" + std::string(too_large_body);
+        return out +
+               "HTTP/1.1 413 Too Large\r\nContent-Length: 7\r\nConnection: close\r\n\r\n" +
                std::string(too_large_body);
     }
     if (how.status == 408) {
@@ -86,7 +94,9 @@ std::string response_to(const post& seen, const answer& how, bool& last) {
         return out +
                "HTTP/1.1 408 Request Timeout\r\nContent-Length: 0\r\nConnection: close\r\n\r\n";
     }
-    if (how.status != 200) {
+    if (how.status == 204) { // and a body, which it must not have
+        out += "HTTP/1.1 204 No Content\r\nContent-Length: 4\r\n\r\n" + std::string(failed_body);
+    } else if (how.status != 200) {
         small(how.status, failed_body);
     } else if (how.how == framing::sized) {
         out +=
@@ -107,8 +117,7 @@ std::string response_to(const post& seen, const answer& how, bool& last) {
         last = true;
         return out;
     }
-    if (how.extra > 0)
-        out += std::string("HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nevil").substr(0, how.extra);
+    if (how.extra_after == 0) out += stray(how);
     return out;
 }
 
@@ -273,11 +282,16 @@ script serve_connection(history& all, tcp_end& sock) {
         all.until_close.erase(&sock);
         if (stop_at < out.size()) {
             if (how.lingers > 0) co_await sleep(how.lingers);
-            if (how.cut_by_reset || how.how == framing::until_close)
-                sock.reset(); // nobody can tell where that one ends
+            // Where the connection's end ends a response nobody can tell a cut, but of a request that was not read.
+            if (how.cut_by_reset || (how.how == framing::until_close && whole)) sock.reset();
             break;
         }
         if (last) break;
+        if (how.extra > 0 && how.extra_after > 0) {
+            co_await sleep(how.extra_after);
+            const std::string more = stray(how);
+            sock.send(more.data(), more.size());
+        }
     }
     sock.close();
 }
