@@ -304,6 +304,17 @@ BOOST_AUTO_TEST_CASE(who_is_slow_and_steady_is_served) {
     BOOST_TEST(check(what).sessions.replied == 2u);
 }
 
+BOOST_AUTO_TEST_CASE(text_that_is_no_base64_is_refused_as_such) {
+    for (std::uint64_t seed = 0; seed < 200; ++seed) {
+        plan what = with_clients(1, 3 + seed);
+        what.rules.base64 = true;
+        what.clients[0].seed = seed, what.clients[0].bad_text = true;
+        if (seed % 3 == 1) what.rules.spill_above = 50;
+        if (seed % 3 == 2) what.rules.stream_above = 50;
+        BOOST_TEST(check(what).clients[0].got.starts_with("finpost: bad_encoding "));
+    }
+}
+
 // The end of the connection must not overtake the line, whatever the client's system does with a reset.
 BOOST_AUTO_TEST_CASE(who_is_refused_while_it_sends_reads_why) {
     for (std::uint64_t size = 20'000; size <= 300'000; size += 20'000)

@@ -213,7 +213,9 @@ script serve_connection(history& all, tcp_end& sock) {
         const std::string_view length_text = field(head, "Content-Length");
         const auto length = number<std::size_t>(length_text);
         const client_history* const of = all.of_port(seen.client);
-        if ((length_text.empty() && !seen.chunked) || of == nullptr || seen.key.empty()) {
+        const bool right_peer = field(head, "Forwarded").find("10.1.2.3:") != std::string_view::npos;
+        if ((length_text.empty() && !seen.chunked) || of == nullptr || seen.key.empty() ||
+            right_peer != all.plan->rules.proxy) {
             all.complain("a request without its fields: " + head);
             break;
         }
