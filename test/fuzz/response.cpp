@@ -171,6 +171,7 @@ private:
         out_.reusable = tidy_ && !close_ && (!old_ || stay_);
         const bool success = status_ < 300;
         if (by_.passed_on && old_ && success) return fail(reason::upstream_incomplete);
+        if (status_ == 206) return invalid();
         if (status_ == 204 || status_ == 304) {
             out_.reusable = out_.reusable && !chunked_ && length_.value_or(0) == 0;
             return complete();
