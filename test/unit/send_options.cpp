@@ -3,6 +3,8 @@
 #include "progress_bar.hpp"
 #include "send.hpp"
 
+#include "finpost/client.hpp"
+
 #include <boost/asio/error.hpp>
 #include <boost/test/unit_test.hpp>
 
@@ -29,6 +31,7 @@ BOOST_AUTO_TEST_CASE(defaults_are_as_documented) {
     BOOST_TEST(line.send.file == "");
     BOOST_TEST((line.send.connect == 5s));
     BOOST_TEST((line.send.total == 35s)); // longer than a gateway's own limit
+    BOOST_TEST((client_options().total == 35s));
     BOOST_TEST(!line.send.expect_reply);
     BOOST_TEST(!line.send.encode);
     BOOST_TEST(!line.send.decode);
