@@ -40,6 +40,7 @@ void prepare(client_history& one, const plan& what) {
     rng dice(mine.seed * 104'729 + 1);
     if (mine.kind == client_kind::foreign) {
         one.payload = "GET /healthz HTTP/1.1\r\nHost: here\r\n\r\n";
+        if (mine.size < one.payload.size()) one.payload.resize(mine.size);
         one.sends = one.payload;
     } else {
         one.payload = std::to_string(one.number) + ":";

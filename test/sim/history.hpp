@@ -46,6 +46,7 @@ struct post {
     unsigned status = 200; ///< of the answer
     bool complete = false, answered = false, first_on_connection = false, chunked = false;
     bool rejected = false; ///< by a 408
+    bool coded = false;    ///< the answer has a content coding
 };
 
 struct history {

@@ -44,7 +44,8 @@ bool is_begun_line(std::string_view got) {
 
 constexpr std::string_view probe_answer = "HTTP/1.1 200 OK";
 
-// What the client may have got as a whole answer; with `of_any`, also of a request that did not become complete.
+// What the client may have got as a whole answer; with `of_any`, also of a request that did not
+// become complete.
 std::vector<std::string> right_answers(const history& all, const client_history& one,
                                        bool of_any = false) {
     std::vector<std::string> out;
@@ -52,11 +53,13 @@ std::vector<std::string> right_answers(const history& all, const client_history&
         return all.plan->rules.base64 ? base64_of(text) : std::string(text);
     };
     for (const post* seen : all.posts_of(one)) {
+        if (seen->coded) continue; // nobody has asked for that
         const bool complete = seen->complete || of_any;
         if (complete && seen->status == 200) out.push_back(coded(reply_to(one.payload)));
         if (complete && seen->status == 204) out.push_back(""); // that is all of it
         if (!all.plan->rules.relays) continue;
-        if (seen->status == 413) out.push_back(coded(too_large_body));
+        if (seen->status == 413)
+            out.push_back(coded(too_large_body));
         else if (complete && seen->status > 299 && seen->status != 408)
             out.push_back(coded(failed_body));
     }
@@ -144,7 +147,9 @@ sentences sent_again_once_with_the_same_key(const history& all) {
             const post& seen = *posts[i];
             if (seen.key != posts[i + 1]->key)
                 out.push_back(one.name() + "was sent again with another key");
-            if (seen.first_on_connection || seen.chunked || (seen.answered && !seen.rejected))
+            // What a service that restarts has sent may be lost with its connection.
+            const bool answered = seen.answered && !seen.rejected && all.plan->service.down_at == 0;
+            if (seen.first_on_connection || seen.chunked || answered)
                 out.push_back(
                     one.name() +
                     "was sent again although its connection was new, or something had come back");
@@ -166,6 +171,15 @@ sentences a_reason_tells_the_truth(const history& all) {
     return out;
 }
 
+// `internal` is for what nobody has thought of.
+sentences nothing_is_internal(const history& all) {
+    if (without_memory(all) || all.killed) return {};
+    const auto at = static_cast<std::size_t>(reason::internal) - 1;
+    const std::uint64_t n = all.counters.refused[at].value();
+    if (n == 0) return {};
+    return {std::to_string(n) + " refused with internal"};
+}
+
 sentences the_log_says_what_the_client_saw(const history& all) {
     sentences out;
     if (all.killed) return out;
@@ -176,8 +190,7 @@ sentences the_log_says_what_the_client_saw(const history& all) {
         if (one.left || !one.ended || one.logged.empty()) continue;
         // Where refusals are closed without a word an empty reply looks the same.
         const bool wordless = all.rules.on_refusal == refusal_style::close && one.got.empty();
-        if (one.how == ending::fin && !wordless &&
-            replied(all, one) != (one.logged == "replied") &&
+        if (one.how == ending::fin && !wordless && replied(all, one) != (one.logged == "replied") &&
             one.plan->kind != kind::foreign)
             out.push_back(one.name() + "is logged as " + one.logged + ' ' + one.reason +
                           ", and got " + (replied(all, one) ? "its reply" : "none"));
@@ -209,6 +222,10 @@ sentences nothing_is_left(const history& all) {
                       " != " + std::to_string(seen.replied) + " replied + " +
                       std::to_string(seen.refused) + " refused + " + std::to_string(seen.aborted) +
                       " aborted + " + std::to_string(seen.probes) + " probes");
+    std::uint64_t timed = 0;
+    for (const std::uint64_t n : c.exchange_seconds.read().buckets) timed += n;
+    if (timed < seen.replied + seen.aborted || timed > seen.replied + seen.aborted + seen.refused)
+        out.push_back("the times of " + std::to_string(timed) + " exchanges");
     must_be_zero("buffered bytes", c.buffered_bytes.value());
     must_be_zero("spilled bytes", c.spilled_bytes.value());
     must_be_zero("busy upstream connections", c.upstream_busy.value());
@@ -313,6 +330,7 @@ constexpr invariant every[] = {
     {"a_cut_payload_is_never_whole", a_cut_payload_is_never_whole},
     {"sent_again_once_with_the_same_key", sent_again_once_with_the_same_key},
     {"a_reason_tells_the_truth", a_reason_tells_the_truth},
+    {"nothing_is_internal", nothing_is_internal},
     {"the_log_says_what_the_client_saw", the_log_says_what_the_client_saw},
     {"nothing_is_left", nothing_is_left},
     {"nobody_waits_for_ever", nobody_waits_for_ever},

@@ -124,6 +124,7 @@ file* kernel::get(int fd) const {
 void kernel::replace(int fd, file* by) {
     file* const was = get(fd);
     by->fd = fd;
+    by->blocks = was->blocks;
     by->watched = std::exchange(was->watched, {});
     for (watch* one : by->watched) one->of = by;
     was->fd = -1;

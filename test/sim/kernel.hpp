@@ -124,6 +124,7 @@ struct file {
     std::vector<watch*> watched;
     std::coroutine_handle<> waiting;
     bool resuming = false;
+    bool blocks = true; ///< without O_NONBLOCK: a call that would wait is a fault of the program
 };
 
 class kernel {

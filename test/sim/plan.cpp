@@ -194,6 +194,7 @@ struct drawer {
             if (dice.chance(0.2)) out.pause = dice.between(0, 50 * ms);
         }
         out.closes = idle_close && dice.chance(0.2);
+        out.coded = bad && dice.chance(0.1);
         out.echoes = dice.chance(0.3);
         return out;
     }

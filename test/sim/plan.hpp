@@ -38,6 +38,7 @@ struct answer {
     unsigned status = 200;
     bool interim = false;              ///< a 100 before it
     bool nonsense = false;             ///< bytes that are no response
+    bool coded = false;                ///< it has a content coding that nobody asked for
     bool resets = false;               ///< in place of an answer
     bool echoes = false;                 ///< answers while it reads; a request in chunks only
     bool closes = false;               ///< after it, without having said so
@@ -134,7 +135,7 @@ void fields(auto& of, F&& each) requires requires {
 }
 {
     each("framing", of.how), each("status", of.status), each("interim", of.interim),
-        each("nonsense", of.nonsense);
+        each("nonsense", of.nonsense), each("coded", of.coded);
     each("resets", of.resets), each("echoes", of.echoes), each("closes", of.closes), each("cut_by_reset", of.cut_by_reset),
         each("reads", of.reads);
     each("cut_at", of.cut_at), each("extra", of.extra), each("extra_after", of.extra_after), each("piece", of.piece),

@@ -93,7 +93,8 @@ BOOST_AUTO_TEST_CASE(a_reset_behind_the_threshold_of_streams) {
         }
 }
 
-// The service answers while the client still sends: a write may be told of the reset before a read is.
+// The service answers while the client still sends: a write may be told of the reset before a read
+// is.
 BOOST_AUTO_TEST_CASE(a_reset_while_the_reply_goes_out) {
     for (nanos after = 0; after <= 1 * ms; after += 5 * us)
         for (const bool forgets : {false, true}) {
@@ -265,7 +266,8 @@ BOOST_AUTO_TEST_CASE(a_first_record_that_does_not_fit) {
     }
 }
 
-// Some are refused by the spare descriptor, one a pause; the others wait until there are descriptors.
+// Some are refused by the spare descriptor, one a pause; the others wait until there are
+// descriptors.
 BOOST_AUTO_TEST_CASE(no_descriptors_while_two_hundred_wait) {
     plan what = with_clients(200, 20);
     for (client_plan& one : what.clients) one.begins = 0;
@@ -315,7 +317,54 @@ BOOST_AUTO_TEST_CASE(text_that_is_no_base64_is_refused_as_such) {
     }
 }
 
-// The end of the connection must not overtake the line, whatever the client's system does with a reset.
+BOOST_AUTO_TEST_CASE(a_content_coding_that_nobody_asked_for) {
+    for (const bool relays : {false, true})
+        for (const unsigned status : {200u, 500u})
+            for (const bool interim : {false, true}) {
+                plan what = with_clients(1);
+                what.rules.relays = relays;
+                what.clients[0].first.status = status, what.clients[0].first.interim = interim;
+                what.clients[0].first.coded = true;
+                // A status that is refused is refused as such, whatever its body is.
+                const bool refused = status == 500 && !relays;
+                BOOST_TEST(check(what).clients[0].reason ==
+                           (refused ? "upstream_status" : "upstream_invalid"));
+            }
+}
+
+// An HTTP request that ends anywhere is one from its first line on.
+BOOST_AUTO_TEST_CASE(a_strangers_request_that_is_cut_at_every_byte) {
+    const std::string_view head = "GET /healthz HTTP/1.1\r\nHost: here\r\n\r\n";
+    for (std::uint64_t at = 1; at <= head.size(); ++at) {
+        plan what = with_clients(1);
+        what.rules.refuses_foreign = true;
+        what.clients[0].kind = client_kind::foreign, what.clients[0].size = at;
+        const bool stranger = at >= head.find("\r\n");
+        const run_result got = check(what);
+        BOOST_TEST(got.clients[0].reason == (stranger ? "foreign" : ""), at);
+        BOOST_TEST(got.posts == (stranger ? 0u : 1u), at);
+    }
+}
+
+// The reply waits for room, and not a byte of it is out.
+BOOST_AUTO_TEST_CASE(a_stop_while_a_reply_finds_no_room) {
+    std::uint64_t told = 0;
+    plan what = with_clients(3);
+    what.hard.no_space = 0.8;
+    at_every_tick(what, 1, [](plan& now, std::uint64_t tick) {
+        now.acts.push_back(at_tick(act_kind::stop, tick));
+    });
+    for (std::uint64_t tick = 1; tick < 200; ++tick) {
+        plan now = what;
+        now.acts.push_back(at_tick(act_kind::stop, tick));
+        for (const client_result& one : check(now).clients)
+            told += one.reason == "upstream_incomplete";
+    }
+    BOOST_TEST(told > 0u);
+}
+
+// The end of the connection must not overtake the line, whatever the client's system does with a
+// reset.
 BOOST_AUTO_TEST_CASE(who_is_refused_while_it_sends_reads_why) {
     for (std::uint64_t size = 20'000; size <= 300'000; size += 20'000)
         for (const nanos pause : {nanos{0}, 100 * us}) {

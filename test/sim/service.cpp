@@ -69,7 +69,7 @@ std::string stray(const answer& how) {
     return std::string("HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nevil").substr(0, how.extra);
 }
 
-std::string response_to(const post& seen, const answer& how, bool& last) {
+std::string plain_response_to(const post& seen, const answer& how, bool& last) {
     const std::string body = reply_to(seen.body);
     std::string out = how.interim ? "HTTP/1.1 100 Continue\r\n\r\n" : "";
     const auto small = [&out](unsigned status, std::string_view text) {
@@ -85,8 +85,7 @@ std::string response_to(const post& seen, const answer& how, bool& last) {
         last = true;
         if (how.how == framing::until_close)
             return out + "HTTP/1.1 413 Too Large\r\n\r\n" + std::string(too_large_body);
-        return out +
-               "HTTP/1.1 413 Too Large\r\nContent-Length: 7\r\nConnection: close\r\n\r\n" +
+        return out + "HTTP/1.1 413 Too Large\r\nContent-Length: 7\r\nConnection: close\r\n\r\n" +
                std::string(too_large_body);
     }
     if (how.status == 408) {
@@ -158,6 +157,14 @@ private:
     bool ended_ = false;
 };
 
+std::string response_to(const post& seen, const answer& how, bool& last) {
+    std::string out = plain_response_to(seen, how, last);
+    const auto line = out.find(how.interim ? "\r\n\r\nHTTP/1.1 " : "HTTP/1.1 ");
+    if (how.coded && line != out.npos)
+        out.insert(out.find("\r\n", line + 4) + 2, "Content-Encoding: gzip\r\n");
+    return out;
+}
+
 struct patience {
     std::uint64_t waits = 0; // between requests
     bool lost = false;
@@ -213,7 +220,8 @@ script serve_connection(history& all, tcp_end& sock) {
         const std::string_view length_text = field(head, "Content-Length");
         const auto length = number<std::size_t>(length_text);
         const client_history* const of = all.of_port(seen.client);
-        const bool right_peer = field(head, "Forwarded").find("10.1.2.3:") != std::string_view::npos;
+        const bool right_peer =
+            field(head, "Forwarded").find("10.1.2.3:") != std::string_view::npos;
         if ((length_text.empty() && !seen.chunked) || of == nullptr || seen.key.empty() ||
             right_peer != all.plan->rules.proxy) {
             all.complain("a request without its fields: " + head);
@@ -265,6 +273,7 @@ script serve_connection(history& all, tcp_end& sock) {
         const bool whole = seen.complete;
         const std::string out = response_to(seen, how, last);
         seen.status = !whole ? 413 : how.status;
+        seen.coded = how.coded && seen.status != 204; // which has nothing that could be coded
         const std::size_t stop_at = std::min<std::uint64_t>(how.cut_at, out.size());
         if (how.how == framing::until_close) all.until_close.insert(&sock);
         for (std::size_t sent = 0; sent < stop_at && !over;) {
@@ -284,7 +293,8 @@ script serve_connection(history& all, tcp_end& sock) {
         all.until_close.erase(&sock);
         if (stop_at < out.size()) {
             if (how.lingers > 0) co_await sleep(how.lingers);
-            // Where the connection's end ends a response nobody can tell a cut, but of a request that was not read.
+            // Where the connection's end ends a response nobody can tell a cut, but of a request
+            // that was not read.
             if (how.cut_by_reset || (how.how == framing::until_close && whole)) sock.reset();
             break;
         }

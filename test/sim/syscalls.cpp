@@ -86,16 +86,24 @@ void put(const sockaddr_in& from, sockaddr* to, socklen_t* size) noexcept {
     *size = sizeof from;
 }
 
-ssize_t gather(int fd, const iovec* v, std::size_t n, const char* name) {
+// Nothing in the simulation can wake a thread that waits in a call.
+template <class T>
+T waits(T said, int fd, bool at_all = true) {
+    if (said == -EAGAIN && at_all && world()->get(fd)->blocks) unknown("call that waits");
+    return said;
+}
+
+ssize_t gather(int fd, const iovec* v, std::size_t n, const char* name, int flags = 0) {
     const call now(name, name_of_end(fd));
     if (now.dead()) return give<ssize_t>(-EPIPE);
     auto* const one = world()->as<tcp_end>(fd);
     if (one == nullptr) return now.is<ssize_t>(listens(fd) ? -EPIPE : no_socket(fd));
-    if (n == 1) return now.is<ssize_t>(one->send(v->iov_base, v->iov_len));
+    const bool may_wait = (flags & MSG_DONTWAIT) == 0;
+    if (n == 1) return now.is<ssize_t>(waits(one->send(v->iov_base, v->iov_len), fd, may_wait));
     std::string all;
     for (std::size_t i = 0; i < n; ++i)
         all.append(static_cast<const char*>(v[i].iov_base), v[i].iov_len);
-    return now.is<ssize_t>(one->send(all.data(), all.size()));
+    return now.is<ssize_t>(waits(one->send(all.data(), all.size()), fd, may_wait));
 }
 
 ssize_t take(int fd, void* to, std::size_t n, int flags) {
@@ -104,7 +112,7 @@ ssize_t take(int fd, void* to, std::size_t n, int flags) {
     if (now.dead()) return give<ssize_t>(-ECONNRESET);
     auto* const one = world()->as<tcp_end>(fd);
     if (one == nullptr) return now.is<ssize_t>(listens(fd) ? -ENOTCONN : no_socket(fd));
-    return now.is<ssize_t>(one->receive(to, n, peek));
+    return now.is<ssize_t>(waits(one->receive(to, n, peek), fd, (flags & MSG_DONTWAIT) == 0));
 }
 
 } // namespace
@@ -197,7 +205,9 @@ int fcntl(int fd, int cmd, ...) {
     const long arg = va_arg(more, long);
     va_end(more);
     if (!simulated(fd)) return static_cast<int>(::syscall(SYS_fcntl, fd, cmd, arg));
-    if (cmd == F_GETFL) return O_RDWR | O_NONBLOCK;
+    if (world()->get(fd) == nullptr) return give(-EBADF);
+    if (cmd == F_GETFL) return O_RDWR | (world()->get(fd)->blocks ? 0 : O_NONBLOCK);
+    if (cmd == F_SETFL) world()->get(fd)->blocks = (arg & O_NONBLOCK) == 0;
     if (cmd == F_SETFL || cmd == F_SETFD || cmd == F_GETFD) return 0;
     unknown("fcntl");
 }
@@ -212,7 +222,10 @@ int ioctl(int fd, unsigned long request, ...) noexcept {
     if (now.dead()) return give(-EBADF);
     auto* const one = world()->as<tcp_end>(fd);
     if (world()->get(fd) == nullptr) return give(-EBADF);
-    if (request == FIONBIO) return 0;
+    if (request == FIONBIO) {
+        world()->get(fd)->blocks = *static_cast<int*>(arg) == 0;
+        return 0;
+    }
     if (one == nullptr) return give(listens(fd) ? -EINVAL : -ENOTTY);
     if (request == SIOCOUTQ)
         *static_cast<int*>(arg) = static_cast<int>(one->unacknowledged());
@@ -359,7 +372,9 @@ int socket(int family, int type, int protocol) noexcept {
     kernel& k = *world();
     if (now.dead() || k.happens(hardship::socket_fails, k.hard.socket_fails, k.dice))
         return now.is(k.dice.chance(0.5) ? -EMFILE : -ENOBUFS);
-    return now.is(k.open(&network::current->make_end(k.tick)));
+    tcp_end& made = network::current->make_end(k.tick);
+    made.blocks = (type & SOCK_NONBLOCK) == 0;
+    return now.is(k.open(&made));
 }
 
 int bind(int fd, const sockaddr* to, socklen_t size) noexcept {
@@ -381,8 +396,11 @@ int accept4(int fd, sockaddr* peer, socklen_t* size, int flags) {
     const call now("accept", fd);
     if (now.dead()) return give(-EINVAL);
     sockaddr_in from{};
-    const int got = network::current->accept(fd, &from);
-    if (got >= 0) put(from, peer, size);
+    const int got = waits(network::current->accept(fd, &from), fd);
+    if (got >= 0) {
+        put(from, peer, size);
+        world()->get(got)->blocks = (flags & SOCK_NONBLOCK) == 0;
+    }
     return now.is(got);
 }
 int accept(int fd, sockaddr* peer, socklen_t* size) { return accept4(fd, peer, size, 0); }
@@ -395,7 +413,9 @@ int connect(int fd, const sockaddr* to, socklen_t size) {
     if (now.dead()) return give(-EBADF);
     if (one == nullptr) return now.is(listens(fd) ? -EISCONN : no_socket(fd));
     if (k.happens(hardship::socket_fails, k.hard.socket_fails, k.dice)) return now.is(-ENOBUFS);
-    return now.is(one->connect(in_of(to)));
+    const int said = one->connect(in_of(to));
+    if (said == -EINPROGRESS && one->blocks) unknown("connect that waits");
+    return now.is(said);
 }
 
 ssize_t recv(int fd, void* to, size_t n, int flags) {
@@ -411,11 +431,11 @@ ssize_t recvmsg(int fd, msghdr* m, int flags) {
 ssize_t send(int fd, const void* from, size_t n, int flags) {
     if (!simulated(fd)) return ::syscall(SYS_sendto, fd, from, n, flags, nullptr, 0);
     const iovec one{const_cast<void*>(from), n};
-    return gather(fd, &one, 1, "send");
+    return gather(fd, &one, 1, "send", flags);
 }
 ssize_t sendmsg(int fd, const msghdr* m, int flags) {
     if (!simulated(fd)) return ::syscall(SYS_sendmsg, fd, m, flags);
-    return gather(fd, m->msg_iov, m->msg_iovlen, "sendmsg");
+    return gather(fd, m->msg_iov, m->msg_iovlen, "sendmsg", flags);
 }
 ssize_t sendfile(int fd, int from, off_t* offset, size_t n) noexcept {
     if (!simulated(fd)) return ::syscall(SYS_sendfile, fd, from, offset, n);
