@@ -86,6 +86,13 @@ upstream_config service_rules(const rules_plan& rules) {
     return out;
 }
 
+// What one loop still holds may own a timer or a socket of another: a host empties all before one goes.
+class event_loop : public asio::io_context {
+public:
+    event_loop() : io_context(1) {}
+    using execution_context::shutdown;
+};
+
 // One schedule while it runs.
 class world {
 public:
@@ -107,7 +114,7 @@ public:
     run_result go() {
         {
             loops_.resize(std::max<std::uint64_t>(1, plan_.rules.loops));
-            for (auto& one : loops_) one = std::make_unique<asio::io_context>(1);
+            for (auto& one : loops_) one = std::make_unique<event_loop>();
             k_.on_stuck = [this] { stop_loops(); };
             k_.on_death = [this] {
                 all_.killed = true;
@@ -127,6 +134,7 @@ public:
             }
             finish();
         }
+        for (const auto& one : loops_) one->shutdown();
         loops_.clear();
         if (!k_.dead) all_.descriptors_left = k_.open_fds();
         run_result out;
@@ -427,7 +435,7 @@ private:
     kernel k_;
     network net_;
     history all_;
-    std::vector<std::unique_ptr<asio::io_context>> loops_;
+    std::vector<std::unique_ptr<event_loop>> loops_;
     std::optional<http_upstream> forwarder_;
     std::optional<gateway> gateway_;
     listening* service_ = nullptr;

@@ -61,6 +61,9 @@ public:
     /// where it began, so that threads do not wake each other. Limits count for all together. A loop
     /// that is kept busy keeps its share of the clients waiting. What is no session's business runs on
     /// the first. Throws std::invalid_argument when there is none.
+    ///
+    /// What waits on one loop may own a timer or a socket of another: before the first of several `io_context`s is
+    /// destroyed, a `drain` has completed or `shutdown()` (of `execution_context`) was called on each.
     gateway(std::vector<boost::asio::any_io_executor> executors, std::vector<listener_group> groups,
             metrics& counters, logger log = {});
 
