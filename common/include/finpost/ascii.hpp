@@ -2,7 +2,7 @@
 
 namespace finpost {
 
-/// The small one of an ASCII letter, and any other character as it is, whatever the locale.
+/// The lowercase form of an ASCII letter; any other character as it is, in any locale.
 constexpr char ascii_lower(char c) noexcept { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c; }
 
 } // namespace finpost
