@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # Builds the fuzzers with clang and libFuzzer, AddressSanitizer and UndefinedBehaviorSanitizer, and runs them:
 #
-#   test/fuzz/run.sh [-j N] SECONDS [NAME]    all of them one after the other (N at a time), or one
+#   test/fuzz/run.sh [-j N] [--plain] SECONDS [NAME]    all of them one after the other (N at a time), or one;
+#                                                       --plain: without sanitizers, which makes many more runs
 #   test/fuzz/run.sh --coverage [NAME]        which lines of the parsers the committed corpora reach, as a table
 #   test/fuzz/run.sh --keep [NAME]            takes into the committed corpora what runs have found that reaches more
 #   test/fuzz/run.sh --list                   their names
@@ -24,6 +25,8 @@ case ${1-} in
 --coverage | --keep) mode=${1#--} && shift ;;
 -j) [[ ${2-} =~ ^[1-9][0-9]*$ ]] || wrong_usage && jobs=$2 && shift 2 ;;
 esac
+preset=fuzz
+if [ "${1-}" = --plain ]; then preset=fuzz-plain && shift; fi
 if [ "$mode" = run ]; then
     [[ ${1-} =~ ^[1-9][0-9]*$ ]] || wrong_usage
     seconds=$1 && shift
@@ -52,8 +55,8 @@ build() { # PRESET TARGET...
 # The whole gateway is fuzzed by the simulator.
 program() {
     case $1 in
-    gateway) echo build/fuzz/test/sim/fuzz_gateway ;;
-    *) echo build/fuzz/test/fuzz/fuzz_"$1" ;;
+    gateway) echo build/$preset/test/sim/fuzz_gateway ;;
+    *) echo build/$preset/test/fuzz/fuzz_"$1" ;;
     esac
 }
 
@@ -96,7 +99,7 @@ case $mode in
 run)
     targets=()
     for name in "${names[@]}"; do targets+=("fuzz_$name"); done
-    build fuzz "${targets[@]}"
+    build "$preset" "${targets[@]}"
     failed=0 running=0
     for name in "${names[@]}"; do
         if [ "$running" -eq "$jobs" ]; then

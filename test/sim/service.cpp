@@ -192,7 +192,8 @@ script serve_connection(history& all, tcp_end& sock) {
         }
         std::size_t end = input.npos;
         while ((end = input.find("\r\n\r\n")) == input.npos && !over) {
-            const std::int64_t n = sock.receive(room, sizeof room);
+            const std::int64_t n =
+                sock.orphan ? -EPIPE : sock.receive(room, sizeof room); // its process has ended
             if (n > 0)
                 input.append(room, static_cast<std::size_t>(n));
             else if (n != -EAGAIN || (patient->lost && input.empty()))
@@ -201,7 +202,7 @@ script serve_connection(history& all, tcp_end& sock) {
                 co_await change(sock);
         }
         ++patient->waits;
-        if (over) break;
+        if (over || sock.orphan) break;
         const std::string head = input.substr(0, end + 2);
         input.erase(0, end + 4);
         if (head.starts_with("GET ")) { // a health check
@@ -217,6 +218,10 @@ script serve_connection(history& all, tcp_end& sock) {
         seen.connection = number_of_it;
         seen.first_on_connection = round == 0;
         seen.chunked = field(head, "Transfer-Encoding") == "chunked";
+        if (k.told > 0)
+            k.say("request " + std::to_string(round) + " on connection " +
+                  std::to_string(number_of_it) + " (" + std::to_string(sock.id) + ") of " +
+                  std::to_string(seen.client));
         const std::string_view length_text = field(head, "Content-Length");
         const auto length = number<std::size_t>(length_text);
         const client_history* const of = all.of_port(seen.client);
@@ -245,7 +250,8 @@ script serve_connection(history& all, tcp_end& sock) {
             } else if (input.size() >= std::min<std::uint64_t>(how.reads, length)) {
                 break;
             }
-            const std::int64_t n = sock.receive(room, sizeof room);
+            const std::int64_t n =
+                sock.orphan ? -EPIPE : sock.receive(room, sizeof room); // its process has ended
             if (n > 0)
                 input.append(room, static_cast<std::size_t>(n));
             else if (n != -EAGAIN)
@@ -269,6 +275,7 @@ script serve_connection(history& all, tcp_end& sock) {
             break;
         }
         if (how.waits > 0) co_await sleep(how.waits);
+        if (sock.orphan) break;
         bool last = how.closes;
         const bool whole = seen.complete;
         const std::string out = response_to(seen, how, last);
