@@ -12,6 +12,8 @@
 #include "readiness.hpp"
 #include "restart_only.hpp"
 
+#include "alarm_clock.hpp"
+
 #include "finpost/metrics.hpp"
 #include "finpost/version.hpp"
 
@@ -103,7 +105,8 @@ public:
         : given_(given), config_(given.config),
           log_output_(log_output), loops_(threads_of(given.config)),
           quiet_(log_output.door(), loops_.first().get_executor()), log_(quiet_.door()),
-          control_(asio::make_strand(loops_.first())), signals_(control_, SIGINT, SIGTERM, SIGHUP),
+          control_(asio::make_strand(loops_.first())), signals_(loops_.first(), SIGINT, SIGTERM, SIGHUP),
+          signals_again_(loops_.first().get_executor(), [this] { wait_for_signal(); }),
           delay_(control_), gateways_(loops_.executors(), counters_, log_) {}
 
     /// Binds everything; throws what `finpostd` says before it exits with 1.
@@ -283,12 +286,26 @@ private:
               {"pid", static_cast<std::int64_t>(::getpid())}});
     }
 
-    void wait_for_signal() {
-        signals_.async_wait([this](const boost::system::error_code& ec, int number) {
-            if (ec) return;
+    // Whatever becomes of a signal, the next one is seen.
+    void wait_for_signal() noexcept {
+        try {
+            signals_.async_wait([this](const boost::system::error_code& ec, int number) {
+                if (ec) return;
+                wait_for_signal();
+                take_signal(number);
+            });
+        } catch (const std::bad_alloc&) {
+            signals_again_.set(clock::now() + std::chrono::milliseconds(100));
+        }
+    }
+
+    void take_signal(int number) {
+        try {
             on_signal(number);
-            wait_for_signal();
-        });
+        } catch (const std::bad_alloc&) {
+            if (number == SIGTERM || number == SIGINT) return loops_.stop(); // no memory to drain with
+            log_(log_level::error, "reload failed", {{"what", "no memory"}});
+        }
     }
 
     void reopen_log() {
@@ -376,6 +393,7 @@ private:
     const logger log_;
     asio::strand<asio::io_context::executor_type> control_; // signals and stopping
     asio::signal_set signals_;
+    alarm_clock signals_again_; // to wait for one where there was no memory
     asio::steady_timer delay_;
     int stop_signals_ = 0;
     bool stop_now_ = false;
