@@ -317,8 +317,9 @@ void listener::end() noexcept {
 
 // Its executor had no memory for the next wait.
 void listener::lost() noexcept {
-    lost_ = true;
     end();
+    if (closing_) return; // its wait was given up with its event loop
+    lost_ = true;
     try {
         const std::string address = to_string(address_);
         context_->log(log_level::error, "listener lost", {{"address", address}, {"what", "no memory"}});
