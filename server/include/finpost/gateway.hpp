@@ -63,7 +63,8 @@ public:
     /// the first. Throws std::invalid_argument when there is none.
     ///
     /// What waits on one loop may own a timer or a socket of another: before the first of several `io_context`s is
-    /// destroyed, a `drain` has completed or `shutdown()` (of `execution_context`) was called on each.
+    /// destroyed, a `drain` has completed or `execution_context::shutdown()`, which is for
+    /// classes derived from `io_context`, was called on each.
     gateway(std::vector<boost::asio::any_io_executor> executors, std::vector<listener_group> groups,
             metrics& counters, logger log = {});
 
