@@ -1,6 +1,7 @@
 #include "sim/invariants.hpp"
 
 #include <algorithm>
+#include <map>
 
 namespace finpost::sim {
 
@@ -82,19 +83,36 @@ bool asks_nothing(const client_history& one) {
 sentences whole_reply_refusal_or_reset(const history& all) {
     sentences out;
     for (const client_history& one : all.clients) {
+        if (one.plan->kind == kind::close_unread && !one.got.empty()) {
+            const auto right = right_answers(all, one, true);
+            const bool part =
+                std::any_of(right.begin(), right.end(), [&one](const std::string& whole) {
+                    return whole.starts_with(one.got);
+                });
+            if (!part && !is_begun_line(one.got) && reason_in(one.got).empty())
+                out.push_back(one.name() + "read \"" + one.got.substr(0, 60) + '"');
+        }
         if (one.left || !one.ended) continue;
         const auto right = right_answers(all, one, true);
         const bool answered =
             replied(all, one) || !reason_in(one.got).empty() ||
             (one.plan->kind == kind::foreign && one.got.starts_with(probe_answer));
         if (one.how == ending::fin && !answered) {
+            // A refusal that is closed without a word, or one by the spare descriptor, which has no
+            // access line.
+            const bool unlogged = one.logged.empty() &&
+                                  (all.any(hardship::descriptors) ||
+                                   all.any(hardship::accept_fails) || without_memory(all));
             const bool closed = all.rules.on_refusal == refusal_style::close && one.got.empty() &&
-                                one.logged != "replied";
+                                (one.logged == "refused" || unlogged);
             if (closed || (asks_nothing(one) && one.got.empty())) continue;
             out.push_back(one.name() + "got " + std::to_string(one.got.size()) +
                           " bytes and a FIN, neither a reply nor a refusal: \"" +
                           one.got.substr(0, 60) + "\", logged as " + one.logged + ' ' + one.reason);
         }
+        if (all.rules.on_refusal != refusal_style::line && !reason_in(one.got).empty())
+            out.push_back(one.name() + "was told " + reason_in(one.got) +
+                          " where refusals are without a word");
         if (one.how == ending::rst && !answered) {
             const bool begun =
                 std::any_of(right.begin(), right.end(),
@@ -139,6 +157,12 @@ sentences a_cut_payload_is_never_whole(const history& all) {
 
 sentences sent_again_once_with_the_same_key(const history& all) {
     sentences out;
+    std::map<std::string_view, std::uint16_t> whose;
+    for (const post& seen : all.posts) {
+        const auto [at, fresh] = whose.try_emplace(seen.key, seen.client);
+        if (!fresh && at->second != seen.client)
+            out.push_back("two clients have the key " + seen.key);
+    }
     for (const client_history& one : all.clients) {
         const auto posts = all.posts_of(one);
         if (posts.size() > 2)
@@ -169,6 +193,19 @@ sentences a_reason_tells_the_truth(const history& all) {
             out.push_back(one.name() + "is told " + why + ", and the service had its request");
     }
     return out;
+}
+
+sentences every_end_has_its_line(const history& all) {
+    if (all.killed || all.stuck || without_memory(all)) return {};
+    const auto lines = [&all](std::string_view what) {
+        return static_cast<std::uint64_t>(
+            std::count_if(all.clients.begin(), all.clients.end(),
+                          [what](const client_history& one) { return one.logged == what; }));
+    };
+    if (lines("replied") == all.books.replied && lines("aborted") == all.books.aborted &&
+        lines("refused") <= all.books.refused)
+        return {};
+    return {"the access lines and the counters differ"};
 }
 
 // `internal` is for what nobody has thought of.
@@ -253,7 +290,8 @@ sentences a_fair_exchange_is_replied(const history& all) {
     sentences out;
     if (!all.plan->fair) return out;
     for (const client_history& one : all.clients)
-        if (one.is_mild() && !replied(all, one) && one.sends.size() <= all.rules.max_payload)
+        if (one.plan->kind == client_kind::good && !one.plan->bad_text && !replied(all, one) &&
+            one.sends.size() <= all.rules.max_payload)
             out.push_back(one.name() + "has no reply although nothing speaks against it: " +
                           one.logged + ' ' + one.reason);
     return out;
@@ -304,14 +342,16 @@ sentences a_refused_client_can_read_why(const history& all) {
                        hard.stall > 0 || hard.send_buffer < 64 << 10;
     const bool short_limits =
         all.rules.linger < duration(2'000) || all.rules.reply_total < duration(30'000);
-    if (rough || short_limits || all.killed || all.stopped || without_memory(all) ||
-        all.drain_began >= 0)
+    // The drain that follows the last client is none of theirs.
+    const bool drains = std::any_of(all.plan->acts.begin(), all.plan->acts.end(),
+                                    [](const act& one) { return one.kind == act_kind::drain; });
+    if (rough || short_limits || all.killed || all.stopped || without_memory(all) || drains)
         return out;
     if (all.rules.on_refusal != refusal_style::line) return out;
     for (const client_history& one : all.clients) {
         const client_plan& how = *one.plan;
         if (!one.is_mild() || !one.fin_sent || how.pause > 0 || how.read_pause > 0 ||
-            how.receive_buffer < 64 << 10)
+            how.waits > 0 || how.receive_buffer < 64 << 10)
             continue;
         const bool silent = one.reason == "tls_handshake" || one.reason == "denied" ||
                             one.reason == "proxy_protocol";
@@ -331,6 +371,7 @@ constexpr invariant every[] = {
     {"sent_again_once_with_the_same_key", sent_again_once_with_the_same_key},
     {"a_reason_tells_the_truth", a_reason_tells_the_truth},
     {"nothing_is_internal", nothing_is_internal},
+    {"every_end_has_its_line", every_end_has_its_line},
     {"the_log_says_what_the_client_saw", the_log_says_what_the_client_saw},
     {"nothing_is_left", nothing_is_left},
     {"nobody_waits_for_ever", nobody_waits_for_ever},

@@ -172,6 +172,11 @@ void kernel::note(const char* what, std::int64_t a, std::int64_t b, std::int64_t
     say(line);
 }
 
+void kernel::mix(std::string_view bytes) {
+    for (const char c : bytes) hash = (hash ^ static_cast<unsigned char>(c)) * 0x100000001b3u;
+    hash ^= hash >> 29;
+}
+
 void kernel::say(std::string line) {
     if (told == 0) return;
     trace.push_back(std::move(line));

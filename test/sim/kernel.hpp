@@ -198,7 +198,8 @@ public:
 
     // ---- the trace: all of it in a hash, and in words when asked for
     void note(const char* what, std::int64_t a = 0, std::int64_t b = 0, std::int64_t c = 0);
-    void say(std::string line); ///< in words only
+    void say(std::string line);       ///< in words only
+    void mix(std::string_view bytes); ///< into the hash only
     std::uint64_t hash = 0xcbf29ce484222325u;
     std::size_t told = 0; ///< lines kept for `trace`, the newest; 0: none
     std::deque<std::string> trace;

@@ -14,6 +14,7 @@
 
 #include <cstdlib>
 #include <fstream>
+#include <iomanip>
 #include <iostream>
 #include <string>
 #include <string_view>
@@ -33,7 +34,7 @@ int show(const plan& what, bool trace) {
 
 int run_by_options(int argc, char** argv) {
     many_options how;
-    bool trace = false;
+    bool trace = false, tells_hash = false;
     std::string file;
     for (int i = 1; i < argc; ++i) {
         const std::string_view word = argv[i];
@@ -41,8 +42,8 @@ int run_by_options(int argc, char** argv) {
             trace = true;
             continue;
         }
-        if (word == "--first") {
-            how.first = true;
+        if (word == "--first" || word == "--hash") {
+            (word == "--first" ? how.first : tells_hash) = true;
             continue;
         }
         if (i + 1 == argc) {
@@ -74,15 +75,22 @@ int run_by_options(int argc, char** argv) {
         return show(read_plan(from), trace);
     }
     if (trace) return show(draw(how.first_seed), true);
+    if (how.jobs == 0 || how.jobs > 256) {
+        std::cerr << "--jobs is from 1 to 256\n";
+        return 2;
+    }
     const totals all = run_many(how);
     std::cout << text_of(all);
+    if (tells_hash)
+        std::cout << "hash " << std::hex << std::setw(16) << std::setfill('0') << all.hash << '\n';
     return all.failed > 0 ? 1 : 0;
 }
 
 } // namespace
 
 int main(int argc, char** argv) {
-    for (const std::string_view ours : {"--count", "--seed", "--plan"})
-        if (argc > 1 && ours == argv[1]) return run_by_options(argc, argv);
+    for (int i = 1; i < argc; ++i)
+        for (const std::string_view ours : {"--count", "--seed", "--plan"})
+            if (ours == argv[i]) return run_by_options(argc, argv);
     return boost::unit_test::unit_test_main(&init_unit_test, argc, argv);
 }

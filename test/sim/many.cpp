@@ -5,12 +5,15 @@
 #include <malloc.h>
 #include <time.h>
 
+#include <algorithm>
+#include <atomic>
 #include <chrono>
 #include <cstdio>
 #include <sstream>
 #include <stdexcept>
 #include <vector>
 
+#include <sys/mman.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -24,7 +27,11 @@ double processor_seconds() {
     return static_cast<double>(now.tv_sec) + static_cast<double>(now.tv_nsec) / 1e9;
 }
 
-totals run_share(const many_options& how, unsigned job) {
+// Where the processes are, for whoever sees one end: the seed under way.
+using places = std::atomic<std::uint64_t>*;
+constexpr unsigned most_seconds = 120; // of one schedule
+
+totals run_share(const many_options& how, unsigned job, places at) {
     // Each schedule is a thread: its memory stays with the process.
     ::mallopt(M_ARENA_MAX, 1);
     ::mallopt(M_MMAP_THRESHOLD, 1 << 30);
@@ -36,8 +43,11 @@ totals run_share(const many_options& how, unsigned job) {
     for (std::uint64_t i = job; i < how.count; i += how.jobs) {
         if (std::chrono::duration<double>(clock::now() - began).count() > how.seconds) break;
         const std::uint64_t seed = how.first_seed + i;
+        at[job] = seed;
+        ::alarm(most_seconds);
         const plan what = draw(seed);
         run_result one = run(what);
+        out.hash += (seed * 0x9e3779b97f4a7c15u) ^ one.hash; // in any order
         if (seed % 100 == 0 && run(what).hash != one.hash) {
             ++out.another_hash;
             one.wrong.push_back("the same plan made another run");
@@ -49,13 +59,13 @@ totals run_share(const many_options& how, unsigned job) {
             out.ticks += one.ticks;
         out.simulated += static_cast<double>(one.took) / 1e9;
         for (std::size_t h = 0; h < out.hits.size(); ++h) out.hits[h] += one.hits[h];
+        ::alarm(0);
         if (one.wrong.empty()) continue;
         ++out.failed;
         std::string said;
-        if (out.failed <= how.explained)
-            said = explain(seed, what);
-        else
-            for (const std::string& wrong : one.wrong)
+        if (out.failed <= how.explained) said = explain(seed, what);
+        for (const std::string& wrong : one.wrong)
+            if (said.find(wrong) == said.npos)
                 said += "seed " + std::to_string(seed) + ": " + wrong + '\n';
         std::fputs(said.c_str(), stdout);
         std::fflush(stdout);
@@ -70,6 +80,7 @@ void add(totals& to, const totals& one) {
         to.refused += one.refused;
     to.aborted += one.aborted, to.probes += one.probes, to.posts += one.posts,
         to.retries += one.retries;
+    to.hash += one.hash;
     to.ticks += one.ticks, to.another_hash += one.another_hash, to.seconds += one.seconds,
         to.simulated += one.simulated;
     for (std::size_t h = 0; h < to.hits.size(); ++h) to.hits[h] += one.hits[h];
@@ -78,13 +89,18 @@ void add(totals& to, const totals& one) {
 } // namespace
 
 totals run_many(const many_options& how) {
-    if (how.jobs <= 1) return run_share(how, 0);
+    const unsigned jobs_wanted = std::max(1u, how.jobs);
+    // Always in a process of its own: one that ends is named by its seed.
+    void* const shared = ::mmap(nullptr, jobs_wanted * sizeof(std::uint64_t),
+                                PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    if (shared == MAP_FAILED) throw std::runtime_error("mmap");
+    const auto at = static_cast<places>(shared);
     struct job {
         pid_t pid;
         int from;
     };
     std::vector<job> jobs;
-    for (unsigned i = 0; i < how.jobs; ++i) {
+    for (unsigned i = 0; i < jobs_wanted; ++i) {
         int ends[2];
         if (::pipe(ends) != 0) throw std::runtime_error("pipe");
         std::fflush(stdout);
@@ -92,7 +108,7 @@ totals run_many(const many_options& how) {
         if (pid < 0) throw std::runtime_error("fork");
         if (pid == 0) {
             ::close(ends[0]);
-            const totals mine = run_share(how, i);
+            const totals mine = run_share(how, i, at);
             const bool told = ::write(ends[1], &mine, sizeof mine) == sizeof mine;
             ::_exit(told ? 0 : 1);
         }
@@ -104,11 +120,21 @@ totals run_many(const many_options& how) {
         totals theirs;
         if (::read(one.from, &theirs, sizeof theirs) == sizeof theirs)
             add(out, theirs);
-        else
-            ++out.failed; // it died on the way
+        else {
+            ++out.failed;
+            const std::uint64_t seed = at[&one - jobs.data()];
+            std::printf("seed %llu ended its process: test_sim --seed %llu --trace\n",
+                        static_cast<unsigned long long>(seed),
+                        static_cast<unsigned long long>(seed));
+            std::ostringstream plan;
+            print(plan, draw(seed));
+            std::fputs(plan.str().c_str(), stdout);
+            std::fflush(stdout);
+        }
         ::close(one.from);
         ::waitpid(one.pid, nullptr, 0);
     }
+    ::munmap(shared, jobs_wanted * sizeof(std::uint64_t));
     return out;
 }
 

@@ -10,7 +10,7 @@ namespace finpost::sim {
 
 struct totals {
     std::uint64_t schedules = 0, failed = 0, replied = 0, refused = 0, aborted = 0, probes = 0,
-                  posts = 0, retries = 0, ticks = 0, another_hash = 0;
+                  posts = 0, retries = 0, ticks = 0, another_hash = 0, hash = 0;
     double seconds = 0, simulated = 0; ///< of a processor; of the simulated kernel
     hardship_counts hits{};
 };

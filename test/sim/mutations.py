@@ -183,7 +183,7 @@ class Build:
         return subprocess.run(command, shell=True, cwd=self.folder, capture_output=True, text=True, check=False)
 
 
-def judge(build, file, text, schedules, seconds):
+def judge(build, file, text, schedules, seconds, schedules_first=False):
     """How the bug was seen: (seen or missed or another word, by what)."""
     with tempfile.TemporaryDirectory(prefix="finpost-mutation-") as work:
         overlay = os.path.join(work, "src")
@@ -202,8 +202,9 @@ def judge(build, file, text, schedules, seconds):
         done = build.link_with(objects, program)
         if done.returncode:
             return "does not link", done.stderr[-200:]
-        runs = [[program, "--run_test=scenarios", "--color_output=no"],
-                [program, "--count", str(schedules), "--seconds", str(seconds), "--first"]]
+        scenarios = [program, "--run_test=scenarios", "--color_output=no"]
+        drawn_ones = [program, "--count", str(schedules), "--seconds", str(seconds), "--first"]
+        runs = [drawn_ones, scenarios] if schedules_first else [scenarios, drawn_ones]
         for run in runs:
             try:
                 done = subprocess.run(run, capture_output=True, text=True, errors="replace", timeout=seconds + 60, check=False)
@@ -215,7 +216,9 @@ def judge(build, file, text, schedules, seconds):
             by = re.search(r"wrong: (.*)|^  (\w+: .*)|error: in \"(\S+?)\"", said, re.M)
             where = re.search(r"^seed (\d+)", said, re.M)
             what = next((one for one in by.groups() if one), "") if by else f"it ended with {done.returncode}"
-            return "seen", (f"seed {where[1]}: " if where and run is runs[1] else "") + what[:110]
+            seen = (f"seed {where[1]}: " if where and run is drawn_ones else "") + what[:110]
+            shrunk = re.search(r"^shrunk.*?(?=^the trace)", said, re.M | re.S)
+            return "seen", seen + ("\n    " + shrunk[0].strip().replace("\n", "\n    ") if shrunk else "")
         return "MISSED", ""
 
 
@@ -229,13 +232,19 @@ def main():
     parser.add_argument("--seconds", type=float, default=60)
     options = parser.parse_args()
     build = Build(options.build_dir)
+    with open(os.path.join(SOURCES, "session.cpp"), encoding="utf-8") as source:
+        word, by = judge(build, "session.cpp", source.read(), options.schedules, options.seconds)
+    if word != "MISSED":
+        sys.exit(f"without a bug something is {word} as well: {by}")
     counts = {}
     for name, file, text in drawn(options.drawn, options.seed) if options.drawn else listed(options.only):
-        word, by = ("NOT APPLICABLE", "") if text is None else judge(build, file, text, options.schedules, options.seconds)
+        word, by = ("NOT APPLICABLE", "") if text is None else judge(
+            build, file, text, options.schedules, options.seconds, options.drawn > 0)
         counts[word] = counts.get(word, 0) + 1
         print(f"{word:16} {name}" + (f" | {by}" if by else ""), flush=True)
     print(", ".join(f"{n} {word}" for word, n in counts.items()))
-    return 1 if counts.get("MISSED", 0) * 10 > sum(counts.values()) or counts.get("NOT APPLICABLE") else 0
+    judged = counts.get("MISSED", 0) + counts.get("seen", 0)
+    return 1 if counts.get("MISSED", 0) * 10 > judged or counts.get("NOT APPLICABLE") else 0
 
 
 if __name__ == "__main__":

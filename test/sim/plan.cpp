@@ -177,7 +177,10 @@ struct drawer {
                                                            : 3 * ms);
         out.interim = bad_service && dice.chance(0.1);
         if (bad && dice.chance(0.4))
-            out.status = dice.chance(0.3) ? 408 : dice.chance(0.3) ? 204 : dice.chance(0.3) ? 404 : 500;
+            out.status = dice.chance(0.3)   ? 408
+                         : dice.chance(0.3) ? 204
+                         : dice.chance(0.3) ? 404
+                                            : 500;
         else if (bad && dice.chance(0.3))
             out.nonsense = true;
         if (rude_service && dice.chance(0.4))
@@ -186,7 +189,7 @@ struct drawer {
             out.extra = 1 + dice.below(80);
         if (rude && dice.chance(0.5)) {
             out.cut_at = dice.below(about);
-            out.cut_by_reset = out.how == framing::until_close || dice.chance(0.5);
+            out.cut_by_reset = dice.chance(0.5);
             if (dice.chance(0.5)) out.lingers = dice.between(0, 20 * ms);
         }
         if (slow_service) {

@@ -206,10 +206,18 @@ BOOST_AUTO_TEST_CASE(an_early_413_while_the_body_goes_out) {
 }
 
 BOOST_AUTO_TEST_CASE(a_drain_at_every_event) {
-    for (const nanos grace : {nanos{0}, 5 * s})
-        at_every_tick(everybody(), 1, [grace](plan& now, std::uint64_t tick) {
-            now.acts.push_back(at_tick(act_kind::drain, tick, grace));
-        });
+    at_every_tick(everybody(), 1, [](plan& now, std::uint64_t tick) {
+        now.acts.push_back(at_tick(act_kind::drain, tick));
+    });
+    // With time enough whoever was let in gets its reply, but for who has not sent a byte.
+    const plan what = everybody();
+    for (std::uint64_t tick = 1; tick <= run(what).ticks; tick += 3) {
+        plan now = what;
+        now.acts.push_back(at_tick(act_kind::drain, tick, 5 * s));
+        for (const client_result& one : check(now).clients)
+            BOOST_TEST((one.logged.empty() || one.logged == "replied" || one.reason == "draining"),
+                       tick << ": " << one.logged << ' ' << one.reason);
+    }
 }
 
 BOOST_AUTO_TEST_CASE(a_stop_at_every_event) {

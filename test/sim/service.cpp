@@ -300,9 +300,11 @@ script serve_connection(history& all, tcp_end& sock) {
         all.until_close.erase(&sock);
         if (stop_at < out.size()) {
             if (how.lingers > 0) co_await sleep(how.lingers);
-            // Where the connection's end ends a response nobody can tell a cut, but of a request
-            // that was not read.
-            if (how.cut_by_reset || (how.how == framing::until_close && whole)) sock.reset();
+            // Where the connection's end ends a body nobody can tell a cut, but of a request that
+            // was not read.
+            const std::size_t head_size = out.find("\r\n\r\n", how.interim ? 25 : 0) + 4;
+            const bool in_body = how.how == framing::until_close && stop_at >= head_size;
+            if (how.cut_by_reset || (in_body && whole)) sock.reset();
             break;
         }
         if (last) break;

@@ -168,7 +168,7 @@ void* mremap(void* where, std::size_t was, std::size_t size, int flags, ...) noe
 int clock_gettime(clockid_t which, timespec* to) noexcept {
     if (world() == nullptr) return static_cast<int>(::syscall(SYS_clock_gettime, which, to));
     world()->now += 50;
-    const nanos now = world()->now + (which == CLOCK_REALTIME ? 1'700'000'000 * s : 0);
+    const nanos now = world()->now + (which == CLOCK_REALTIME ? 1'900'000'000 * s : 0);
     to->tv_sec = now / s;
     to->tv_nsec = now % s;
     return 0;

@@ -86,7 +86,8 @@ upstream_config service_rules(const rules_plan& rules) {
     return out;
 }
 
-// What one loop still holds may own a timer or a socket of another: a host empties all before one goes.
+// What one loop still holds may own a timer or a socket of another: a host empties all before one
+// goes.
 class event_loop : public asio::io_context {
 public:
     event_loop() : io_context(1) {}
@@ -207,6 +208,10 @@ private:
         k_.hard.dies_at = later.dies_at == 0 ? 0 : k_.tick + later.dies_at;
         k_.allocations = 0;
         began_ = k_.tick;
+        most_sessions_ = all_.rules.max_connections;
+        for (const act& one : plan_.acts)
+            most_sessions_ = std::max<std::size_t>(most_sessions_, one.max_connections);
+        if (plan_.rules.second_group) most_sessions_ *= 2;
         return true;
     }
 
@@ -223,6 +228,13 @@ private:
     void serve(std::uint16_t port) {
         listening& door = net_.serve(port, [this, port](tcp_end& one) {
             if (port == service_port) served_.push_back(&one);
+            ever_served_.push_back(&one);
+            // As the kernel sees it, whatever the pool counts; health checks have theirs beside.
+            const auto open = std::count_if(ever_served_.begin(), ever_served_.end(),
+                                            [](const tcp_end* end) { return end->peer->fd >= 0; });
+            constexpr std::size_t checks = 4;
+            if (static_cast<std::size_t>(open) > all_.service.max_connections + checks)
+                all_.complain("connections to the service: " + std::to_string(open));
             serve_connection(all_, one);
         });
         if (port == service_port) service_ = &door;
@@ -234,7 +246,8 @@ private:
             k_.at(k_.now + service.down_at, [this] {
                 service_->stop();
                 // As a process that ends; nobody could tell where some responses end.
-                for (tcp_end* one : served_) all_.until_close.contains(one) ? one->reset() : one->close();
+                for (tcp_end* one : served_)
+                    all_.until_close.contains(one) ? one->reset() : one->close();
                 served_.clear();
             });
             k_.at(k_.now + std::max(service.down_at, service.up_at),
@@ -257,13 +270,15 @@ private:
         const outside ours;
         k_.note(names(one.kind)[static_cast<std::size_t>(one.kind)].data());
         switch (one.kind) {
-        case act_kind::drain: return drain(one.grace);
+        case act_kind::drain:
+            return drain(one.grace);
         case act_kind::stop: {
             all_.stopped = true;
             const within program;
             return gateway_->stop();
         }
-        case act_kind::reload: return reload(one);
+        case act_kind::reload:
+            return reload(one);
         }
     }
 
@@ -405,6 +420,8 @@ private:
         };
         complain_once(seen.accepted < seen.replied + seen.refused + seen.aborted + seen.probes,
                       "more ends than clients", static_cast<std::int64_t>(seen.accepted));
+        complain_once(gateway_ && gateway_->sessions() > most_sessions_, "sessions",
+                      gateway_ ? static_cast<std::int64_t>(gateway_->sessions()) : 0);
         complain_once(c.buffered_bytes.value() < 0, "buffered", c.buffered_bytes.value());
         constexpr std::int64_t overdraft = 16
                                            << 10; // what an exchange needs to give back what it has
@@ -423,6 +440,8 @@ private:
         all_.books = all_.counters.read_sessions();
         all_.sessions_left = gateway_->sessions();
         all_.stuck = k_.stuck;
+        for (const post& one : all_.posts) k_.mix(one.key), k_.mix(one.body);
+        for (const client_history& one : all_.clients) k_.mix(one.got);
         all_.hash = k_.hash, all_.ticks = k_.tick - began_, all_.calls = k_.calls,
         all_.allocations = k_.allocations;
         all_.hits = k_.hits;
@@ -439,7 +458,8 @@ private:
     std::optional<http_upstream> forwarder_;
     std::optional<gateway> gateway_;
     listening* service_ = nullptr;
-    std::vector<tcp_end*> served_;
+    std::vector<tcp_end*> served_, ever_served_;
+    std::size_t most_sessions_ = 0; // by the plan's rules, of all groups
     std::uint64_t began_ = 0;
 };
 
