@@ -28,8 +28,6 @@ BUGS = [
      "        if (errno != EINTR) return failed(errno);\n    }\n}\n\nerror_code",
      "        if (errno == ECONNRESET) return error_code(asio::error::eof);\n"
      "        if (errno != EINTR) return failed(errno);\n    }\n}\n\nerror_code"),
-    ("a service's error is told once and forgotten", "upstream/upstream_stream.cpp",
-     "return broken_ ? broken_ : failed;", "return failed;"),
     ("what was cut ends with a FIN", "session.cpp", "if (cut || unsaid_) socket_.reset();", "if (unsaid_) socket_.reset();"),
     ("what was not said ends with a FIN", "session.cpp", "if (cut || unsaid_) socket_.reset();", "if (cut) socket_.reset();"),
     ("a refusal of which a part is out ends with a FIN", "session.cpp",
@@ -61,9 +59,6 @@ BUGS = [
      "    dog.watch(limits.receive_idle, limits.receive_total, reason::receive_timeout);\n    for (;;) {\n        const bool full",
      "    for (;;) {\n        const bool full"),
     ("progress does not count", "receive.cpp", "            dog.progress();\n", ""),
-    ("bytes behind a response do not matter", "upstream/response_guard.cpp", "if (behind_ > 0) reusable_ = false;", ""),
-    ("a body of a 204 does not matter", "upstream/response_guard.cpp",
-     "if (head.chunked || head.length.value_or(0) > 0) reusable_ = false;", ""),
     ("no pause after EMFILE", "listener.cpp", "    pause_until_ = now + back_off;\n    if (shortage_", "    if (shortage_"),
     ("the spare descriptor is not given back", "listener.cpp", "    spare_ = open_spare(); // after", "    // after"),
     ("who is woken is forgotten", "policy/wait_queue.cpp", "void wait_queue::wake_one() noexcept {",

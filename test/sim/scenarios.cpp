@@ -205,6 +205,23 @@ BOOST_AUTO_TEST_CASE(an_early_413_while_the_body_goes_out) {
             }
 }
 
+// The reset of a service that reads no more is told to who sends; to who reads afterwards it looks like an end.
+BOOST_AUTO_TEST_CASE(an_early_413_that_is_cut) {
+    for (const bool streams : {false, true})
+        for (const framing how : {framing::sized, framing::chunked, framing::until_close})
+            for (std::uint64_t cut_at = 20; cut_at < 80; ++cut_at)
+                for (const bool by_reset : {false, true}) {
+                    plan what = with_clients(1, 200'000);
+                    what.rules.relays = true;
+                    if (streams) what.rules.stream_above = 10'000;
+                    answer& first = what.clients[0].first;
+                    first.how = how, first.reads = 20'000;
+                    first.cut_at = cut_at, first.cut_by_reset = by_reset;
+                    what.hard.receive_buffer = what.hard.send_buffer = 8'000;
+                    BOOST_TEST(check(what).posts == 1u);
+                }
+}
+
 BOOST_AUTO_TEST_CASE(a_drain_at_every_event) {
     at_every_tick(everybody(), 1, [](plan& now, std::uint64_t tick) {
         now.acts.push_back(at_tick(act_kind::drain, tick));
