@@ -81,8 +81,8 @@ struct streamed_exchange::upload_end : std::enable_shared_from_this<upload_end> 
     std::optional<resumption> waiting;
 };
 
-// Whatever ends the upload's coroutine, its exchange is told. Where an event loop is destroyed with what waits in it,
-// the exchange may be gone before.
+// Whatever ends the upload's coroutine, its exchange is told. The exchange may be gone before: where an event loop is
+// destroyed with what waits in it, and where Asio had no memory to begin the upload and destroys it later.
 class streamed_exchange::uploading {
 public:
     explicit uploading(std::shared_ptr<upload_end> end) noexcept : end_(std::move(end)) {
@@ -90,12 +90,14 @@ public:
     }
     uploading(uploading&& other) noexcept = default;
     ~uploading() {
-        streamed_exchange* const of = end_ ? end_->exchange : nullptr;
+        if (!end_) return;
+        end_->timer.cancel();
+        streamed_exchange* const of = end_->exchange;
         if (of == nullptr) return;
         of->uploading_ = false;
-        if (!over_) of->client_failed_ = reason::internal;
-        if (!over_) of->upstream_->cancel();
-        end_->timer.cancel();
+        if (over_) return;
+        of->client_failed_ = reason::internal;
+        of->upstream_->cancel();
     }
     void over() noexcept { over_ = true; }
 
