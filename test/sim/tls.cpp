@@ -3,6 +3,7 @@
 #include "sim/tcp.hpp"
 #include "support/temporary_folder.hpp"
 
+#include <openssl/err.h>
 #include <openssl/rand.h>
 #include <openssl/ssl.h>
 
@@ -72,6 +73,7 @@ struct tls_client_end::state {
     // The handshake, until it is done: 0, or -errno.
     std::int64_t shake() {
         while (!SSL_is_init_finished(ssl)) {
+            ERR_clear_error(); // of others on this thread: SSL_get_error would take it for its own
             const int said = SSL_do_handshake(ssl);
             if (const std::int64_t sent = flush(); sent < 0) return sent;
             if (said == 1) break;
@@ -92,6 +94,7 @@ tls_client_end::tls_client_end(tls_client_end&&) noexcept = default;
 
 std::int64_t tls_client_end::send(const void* from, std::size_t n) {
     if (const std::int64_t ready = state_->shake(); ready < 0) return ready;
+    ERR_clear_error();
     const int said =
         SSL_write(state_->ssl, from, static_cast<int>(std::min<std::size_t>(n, 16 << 10)));
     if (said <= 0) return -EPROTO;
@@ -105,6 +108,7 @@ std::int64_t tls_client_end::receive(void* to, std::size_t n) {
         return ready;
     for (;;) {
         if (SSL_is_init_finished(state_->ssl)) {
+            ERR_clear_error();
             const int got = SSL_read(state_->ssl, to, static_cast<int>(n));
             if (got > 0) return got;
             const int why = SSL_get_error(state_->ssl, got);
@@ -119,7 +123,9 @@ std::int64_t tls_client_end::receive(void* to, std::size_t n) {
 
 std::int64_t tls_client_end::finish() {
     if (const std::int64_t ready = state_->shake(); ready < 0) return ready;
-    SSL_shutdown(state_->ssl);
+    // A second call would look for the other side's, and stumble over an answer.
+    if ((SSL_get_shutdown(state_->ssl) & SSL_SENT_SHUTDOWN) == 0) SSL_shutdown(state_->ssl);
+    ERR_clear_error();
     return state_->flush();
 }
 
