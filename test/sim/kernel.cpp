@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <cstdio>
+#include <cstring>
 
 namespace finpost::sim {
 
@@ -173,8 +174,14 @@ void kernel::note(const char* what, std::int64_t a, std::int64_t b, std::int64_t
 }
 
 void kernel::mix(std::string_view bytes) {
-    for (const char c : bytes) hash = (hash ^ static_cast<unsigned char>(c)) * 0x100000001b3u;
-    hash ^= hash >> 29;
+    while (!bytes.empty()) {
+        std::uint64_t word = 0;
+        const std::size_t n = std::min(bytes.size(), sizeof word);
+        std::memcpy(&word, bytes.data(), n);
+        hash = (hash ^ word) * 0x100000001b3u;
+        hash ^= hash >> 29;
+        bytes.remove_prefix(n);
+    }
 }
 
 void kernel::say(std::string line) {

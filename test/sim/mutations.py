@@ -60,7 +60,6 @@ BUGS = [
      "    for (;;) {\n        const bool full"),
     ("progress does not count", "receive.cpp", "            dog.progress();\n", ""),
     ("no pause after EMFILE", "listener.cpp", "    pause_until_ = now + back_off;\n    if (shortage_", "    if (shortage_"),
-    ("the spare descriptor is not given back", "listener.cpp", "    spare_ = open_spare(); // after", "    // after"),
     ("who is woken is forgotten", "policy/wait_queue.cpp", "void wait_queue::wake_one() noexcept {",
      "void wait_queue::wake_one() noexcept {\n    if (waiting_.size() == 2) return;"),
     ("the session is not counted as cut", "session.cpp", "    case outcome::aborted: counters.aborted.add(); break;",
