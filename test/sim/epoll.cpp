@@ -75,6 +75,7 @@ int epoll_file::wait(epoll_event* out, int most, int timeout) {
         while (!k.host.empty()) {
             const auto what = std::move(k.host.front());
             k.host.pop_front();
+            ++k.host_calls;
             const within program;
             what();
         }

@@ -172,6 +172,7 @@ public:
     std::function<void()> on_stuck;
     std::function<void()> on_wait; ///< called whenever the program waits for events
     std::deque<std::function<void()>> host;
+    std::uint64_t host_calls = 0; ///< of those
     std::size_t most_fds = 1 << 20;
 
     int open(file* what); ///< -EMFILE

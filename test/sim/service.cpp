@@ -297,7 +297,6 @@ script serve_connection(history& all, tcp_end& sock) {
             }
             if (how.pause > 0) co_await sleep(dice.between(0, how.pause));
         }
-        all.until_close.erase(&sock);
         if (stop_at < out.size()) {
             if (how.lingers > 0) co_await sleep(how.lingers);
             // Where the connection's end ends a body nobody can tell a cut, but of a request that
@@ -307,6 +306,7 @@ script serve_connection(history& all, tcp_end& sock) {
             if (how.cut_by_reset || (in_body && whole)) sock.reset();
             break;
         }
+        all.until_close.erase(&sock);
         if (last) break;
         if (how.extra > 0 && how.extra_after > 0) {
             co_await sleep(how.extra_after);

@@ -387,7 +387,8 @@ private:
     // Each loop does what it can; when none can do anything, time goes on.
     void take_turns() {
         for (;;) {
-            const std::uint64_t before = k_.events;
+            // What one loop was told may be work for another.
+            const std::uint64_t before = k_.events + k_.host_calls;
             std::size_t did = 0;
             bool over = true;
             for (const auto& one : loops_) {
@@ -397,7 +398,7 @@ private:
             if (over || k_.stuck || k_.dead) return;
             for (const auto& one : loops_)
                 if (one->stopped()) one->restart();
-            if (did > 0 || k_.events != before) continue;
+            if (did > 0 || k_.events + k_.host_calls != before) continue;
             const outside ours;
             if (k_.host.empty() && !k_.step(k_.end_of_time)) {
                 k_.stuck = true;
