@@ -113,7 +113,6 @@ std::string fault_of_library(std::string_view path, const room& here, std::strin
 std::string fault_of_file(std::string_view path, const room& here, std::string_view name,
                           const std::set<std::string>& files) {
     const auto file = file_named(name, path, files);
-    if (!file && name.ends_with(".inc")) return {}; // CMake writes it
     if (!file) return "names no file of the project";
     const room* const there = find_room(*file);
     if (there == nullptr || there == &here) return {}; // a file without a room is reported itself
