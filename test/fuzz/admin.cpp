@@ -6,6 +6,7 @@
 #include "admin.hpp"
 #include "http_messages.hpp"
 
+#include "finpost/ascii.hpp"
 #include "finpost/request_id.hpp"
 
 #include <boost/asio/buffer.hpp>
@@ -176,7 +177,7 @@ void check_names(std::string_view text) {
         host.resize(host.rfind(':'));
     }
     std::string lower = host;
-    for (char& c : lower) c = c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c;
+    for (char& c : lower) c = ascii_lower(c);
     const auto address = parse_socket_address(host + ":1");
     must(lower == "localhost" || (address && address->is_loopback()) || host.find('%') != host.npos,
          "a local name is localhost, or a loopback address");
