@@ -28,7 +28,6 @@ struct epoll_file : file {
     int control(int op, int of_fd, epoll_event* what); ///< as epoll_ctl(2); negative: -errno
     int wait(epoll_event* out, int most, int timeout);
     void forget(int of_fd) { control(EPOLL_CTL_DEL, of_fd, nullptr); }
-    bool has_something() const { return !list.empty(); }
 
     std::map<int, std::unique_ptr<watch>> watches;
     std::deque<watch*> list; // of those that may be ready

@@ -63,7 +63,7 @@ struct history {
     hardship_counts hits{};
     std::set<const tcp_end*> until_close; ///< connections on which only the end ends the response
     std::size_t sessions_left = 0, descriptors_left = 0, over = 0, connections = 0;
-    bool stuck = false, killed = false, stopped = false, reloaded = false;
+    bool stuck = false, killed = false, stopped = false;
 
     void complain(std::string what) { complaints.push_back(std::move(what)); }
     client_history* of_port(std::uint16_t port);

@@ -83,26 +83,23 @@ bool asks_nothing(const client_history& one) {
 sentences whole_reply_refusal_or_reset(const history& all) {
     sentences out;
     for (const client_history& one : all.clients) {
-        if (one.plan->kind == kind::close_unread && !one.got.empty()) {
-            const auto right = right_answers(all, one, true);
-            const bool part =
-                std::any_of(right.begin(), right.end(), [&one](const std::string& whole) {
-                    return whole.starts_with(one.got);
-                });
-            if (!part && !is_begun_line(one.got) && reason_in(one.got).empty())
-                out.push_back(one.name() + "read \"" + one.got.substr(0, 60) + '"');
-        }
-        if (one.left || !one.ended) continue;
         const auto right = right_answers(all, one, true);
+        const bool begun =
+            one.got.empty() || is_begun_line(one.got) ||
+            std::any_of(right.begin(), right.end(),
+                        [&one](const std::string& whole) { return whole.starts_with(one.got); });
+        if (one.plan->kind == kind::close_unread && !begun && reason_in(one.got).empty())
+            out.push_back(one.name() + "read \"" + one.got.substr(0, 60) + '"');
+        if (one.left || !one.ended) continue;
         const bool answered =
             replied(all, one) || !reason_in(one.got).empty() ||
             (one.plan->kind == kind::foreign && one.got.starts_with(probe_answer));
         if (one.how == ending::fin && !answered) {
             // A refusal that is closed without a word, or one by the spare descriptor, which has no
             // access line.
-            const bool unlogged = one.logged.empty() &&
-                                  (all.any(hardship::descriptors) ||
-                                   all.any(hardship::accept_fails) || without_memory(all));
+            const bool unlogged =
+                one.logged.empty() && (all.any(hardship::descriptors) ||
+                                       all.any(hardship::accept_fails) || without_memory(all));
             const bool closed = all.rules.on_refusal == refusal_style::close && one.got.empty() &&
                                 (one.logged == "refused" || unlogged);
             if (closed || (asks_nothing(one) && one.got.empty())) continue;
@@ -113,14 +110,9 @@ sentences whole_reply_refusal_or_reset(const history& all) {
         if (all.rules.on_refusal != refusal_style::line && !reason_in(one.got).empty())
             out.push_back(one.name() + "was told " + reason_in(one.got) +
                           " where refusals are without a word");
-        if (one.how == ending::rst && !answered) {
-            const bool begun =
-                std::any_of(right.begin(), right.end(),
-                            [&](const std::string& whole) { return whole.starts_with(one.got); });
-            if (!begun && !one.got.empty() && !is_begun_line(one.got) &&
-                !probe_answer.starts_with(one.got.substr(0, probe_answer.size())))
-                out.push_back(one.name() + "got \"" + one.got.substr(0, 60) + "\" before a RST");
-        }
+        if (one.how == ending::rst && !answered && !begun &&
+            !probe_answer.starts_with(one.got.substr(0, probe_answer.size())))
+            out.push_back(one.name() + "got \"" + one.got.substr(0, 60) + "\" before a RST");
     }
     return out;
 }

@@ -31,6 +31,28 @@ double processor_seconds() {
 using places = std::atomic<std::uint64_t>*;
 constexpr unsigned most_seconds = 120; // of one schedule
 
+void add(totals& to, const totals& one) {
+    to.schedules += one.schedules, to.failed += one.failed, to.replied += one.replied,
+        to.refused += one.refused;
+    to.aborted += one.aborted, to.probes += one.probes, to.posts += one.posts,
+        to.retries += one.retries;
+    to.hash += one.hash;
+    to.ticks += one.ticks, to.another_hash += one.another_hash, to.seconds += one.seconds,
+        to.simulated += one.simulated;
+    for (std::size_t h = 0; h < to.hits.size(); ++h) to.hits[h] += one.hits[h];
+}
+
+totals of_one(const run_result& run) {
+    totals out;
+    out.schedules = 1;
+    out.replied = run.sessions.replied, out.refused = run.sessions.refused;
+    out.aborted = run.sessions.aborted, out.probes = run.sessions.probes;
+    out.posts = run.posts, out.retries = run.retries, out.ticks = run.ticks;
+    out.simulated = static_cast<double>(run.took) / 1e9;
+    out.hits = run.hits;
+    return out;
+}
+
 totals run_share(const many_options& how, unsigned job, places at) {
     // Each schedule is a thread: its memory stays with the process.
     ::mallopt(M_ARENA_MAX, 1);
@@ -52,13 +74,7 @@ totals run_share(const many_options& how, unsigned job, places at) {
             ++out.another_hash;
             one.wrong.push_back("the same plan made another run");
         }
-        ++out.schedules;
-        out.replied += one.sessions.replied, out.refused += one.sessions.refused,
-            out.aborted += one.sessions.aborted;
-        out.probes += one.sessions.probes, out.posts += one.posts, out.retries += one.retries,
-            out.ticks += one.ticks;
-        out.simulated += static_cast<double>(one.took) / 1e9;
-        for (std::size_t h = 0; h < out.hits.size(); ++h) out.hits[h] += one.hits[h];
+        add(out, of_one(one));
         ::alarm(0);
         if (one.wrong.empty()) continue;
         ++out.failed;
@@ -73,17 +89,6 @@ totals run_share(const many_options& how, unsigned job, places at) {
     }
     out.seconds = processor_seconds() - spent;
     return out;
-}
-
-void add(totals& to, const totals& one) {
-    to.schedules += one.schedules, to.failed += one.failed, to.replied += one.replied,
-        to.refused += one.refused;
-    to.aborted += one.aborted, to.probes += one.probes, to.posts += one.posts,
-        to.retries += one.retries;
-    to.hash += one.hash;
-    to.ticks += one.ticks, to.another_hash += one.another_hash, to.seconds += one.seconds,
-        to.simulated += one.simulated;
-    for (std::size_t h = 0; h < to.hits.size(); ++h) to.hits[h] += one.hits[h];
 }
 
 } // namespace

@@ -122,17 +122,15 @@ public:
                 stop_loops();
             };
             k_.on_wait = [this] { check_books(); };
-            const bool started = start();
-            if (started) {
-                plan_acts();
-                const nanos began = k_.now;
-                for (client_history& one : all_.clients)
-                    run_client(all_, one, [this] { one_is_over(); });
-                run_loops();
-                while (all_.over < all_.clients.size() && k_.step(k_.end_of_time)) {
-                } // the others live on
-                all_.took = k_.now - began;
-            }
+            start();
+            plan_acts();
+            const nanos began = k_.now;
+            for (client_history& one : all_.clients)
+                run_client(all_, one, [this] { one_is_over(); });
+            run_loops();
+            while (all_.over < all_.clients.size() && k_.step(k_.end_of_time)) {
+            } // the others live on
+            all_.took = k_.now - began;
             finish();
         }
         for (const auto& one : loops_) one->shutdown();
@@ -190,7 +188,7 @@ private:
         });
     }
 
-    bool start() {
+    void start() {
         // A start that fails is another story.
         const hardships later = std::exchange(k_.hard, hardships());
         std::vector<asio::any_io_executor> executors;
@@ -212,7 +210,6 @@ private:
         for (const act& one : plan_.acts)
             most_sessions_ = std::max<std::size_t>(most_sessions_, one.max_connections);
         if (plan_.rules.second_group) most_sessions_ *= 2;
-        return true;
     }
 
     // With two groups the second has an address of its own, or the first's when it `moves` there.
@@ -226,11 +223,10 @@ private:
     }
 
     void serve(std::uint16_t port) {
-        listening& door = net_.serve(port, [this, port](tcp_end& one) {
-            if (port == service_port) served_.push_back(&one);
-            ever_served_.push_back(&one);
+        listening& door = net_.serve(port, [this](tcp_end& one) {
+            served_.push_back(&one);
             // As the kernel sees it, whatever the pool counts; health checks have theirs beside.
-            const auto open = std::count_if(ever_served_.begin(), ever_served_.end(),
+            const auto open = std::count_if(served_.begin(), served_.end(),
                                             [](const tcp_end* end) { return end->peer->fd >= 0; });
             constexpr std::size_t checks = 4;
             if (static_cast<std::size_t>(open) > all_.service.max_connections + checks)
@@ -246,9 +242,10 @@ private:
             k_.at(k_.now + service.down_at, [this] {
                 service_->stop();
                 // As a process that ends; nobody could tell where some responses end.
-                for (tcp_end* one : served_)
+                for (tcp_end* one : served_) {
+                    if (one->local.sin_port != htons(service_port)) continue;
                     all_.until_close.contains(one) ? one->reset() : one->close();
-                served_.clear();
+                }
             });
             k_.at(k_.now + std::max(service.down_at, service.up_at),
                   [this] { serve(service_port); });
@@ -283,7 +280,6 @@ private:
     }
 
     void reload(const act& one) {
-        all_.reloaded = true;
         gateway_config rules = all_.rules;
         if (one.max_connections > 0) rules.max_connections = one.max_connections;
         if (one.max_per_source > 0) rules.max_per_source = one.max_per_source;
@@ -459,7 +455,7 @@ private:
     std::optional<http_upstream> forwarder_;
     std::optional<gateway> gateway_;
     listening* service_ = nullptr;
-    std::vector<tcp_end*> served_, ever_served_;
+    std::vector<tcp_end*> served_;  // the service's ends, closed ones too
     std::size_t most_sessions_ = 0; // by the plan's rules, of all groups
     std::uint64_t began_ = 0;
 };
