@@ -12,6 +12,7 @@
 
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/io_context.hpp>
+#include <boost/asio/multiple_exceptions.hpp>
 #include <boost/system/system_error.hpp>
 
 #include <algorithm>
@@ -370,13 +371,28 @@ private:
                     loops_.front()->run();
                 else
                     take_turns();
-            } catch (const std::bad_alloc&) { // a handler of Asio's had no memory: the host goes
-                                              // on, as finpostd does
-                again = !k_.stuck && !k_.dead;
             } catch (const std::exception& bug) {
+                if (is_want_of_memory(bug)) { // in a handler of Asio's: the host goes on, as finpostd does
+                    again = !k_.stuck && !k_.dead;
+                    continue;
+                }
                 const outside ours;
                 all_.complain(std::string("an exception left the event loop: ") + bug.what());
             }
+        }
+    }
+
+    // Asio throws the exceptions of two handlers as one.
+    static bool is_want_of_memory(const std::exception& thrown) {
+        if (dynamic_cast<const std::bad_alloc*>(&thrown) != nullptr) return true;
+        const auto* several = dynamic_cast<const asio::multiple_exceptions*>(&thrown);
+        if (several == nullptr) return false;
+        try {
+            std::rethrow_exception(several->first_exception());
+        } catch (const std::bad_alloc&) {
+            return true;
+        } catch (...) {
+            return false;
         }
     }
 
