@@ -1,6 +1,6 @@
 #include "connect_check.hpp"
 
-#include "unique_fd.hpp"
+#include "net/unique_fd.hpp"
 
 #include "finpost/quoted.hpp"
 #include "finpost/tls_connection.hpp"

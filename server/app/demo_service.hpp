@@ -1,6 +1,6 @@
 #pragma once
 
-#include "small_http_server.hpp"
+#include "admin/small_http_server.hpp"
 
 #include <cstdint>
 #include <memory>

@@ -1,8 +1,8 @@
 #include "check.hpp"
 #include "connect_check.hpp"
 #include "daemon.hpp"
-#include "health_check.hpp"
-#include "options.hpp"
+#include "admin/health_check.hpp"
+#include "config/options.hpp"
 
 #include "finpost/quoted.hpp"
 #include "finpost/version.hpp"

@@ -1,7 +1,7 @@
 #include "finpost/config.hpp"
 
-#include "request_template.hpp"
-#include "tls_side.hpp"
+#include "upstream/request_template.hpp"
+#include "net/tls_side.hpp"
 
 #include "finpost/ascii.hpp"
 #include "finpost/quoted.hpp"

@@ -5,9 +5,9 @@
 #include "policy/buffer_budget.hpp"
 #include "policy/seldom.hpp"
 #include "policy/spilling.hpp"
-#include "sequence.hpp"
-#include "session_gate.hpp"
-#include "tls_side.hpp"
+#include "async/sequence.hpp"
+#include "session/session_gate.hpp"
+#include "net/tls_side.hpp"
 
 #include "finpost/metrics.hpp"
 

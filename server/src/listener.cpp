@@ -1,11 +1,11 @@
 #include "listener.hpp"
 
-#include "linger.hpp"
+#include "net/linger.hpp"
 #include "policy/address_filter.hpp"
 #include "policy/shortage.hpp"
 #include "policy/wait_queue.hpp"
-#include "reply.hpp"
-#include "sequence.hpp"
+#include "session/reply.hpp"
+#include "async/sequence.hpp"
 
 #include "finpost/metrics.hpp"
 

@@ -1,8 +1,8 @@
 #pragma once
 
-#include "operation_memory.hpp"
+#include "async/operation_memory.hpp"
 #include "policy/wait_queue.hpp"
-#include "session.hpp"
+#include "session/session.hpp"
 
 #include <boost/asio/any_io_executor.hpp>
 #include <boost/asio/ip/tcp.hpp>

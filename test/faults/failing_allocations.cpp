@@ -8,7 +8,7 @@
 #include "support/gateway_fixture.hpp"
 #include "support/tls_client.hpp"
 
-#include "alarm_clock.hpp"
+#include "async/alarm_clock.hpp"
 
 #include "finpost/base64.hpp"
 #include "finpost/proxy_header.hpp"

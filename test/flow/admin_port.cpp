@@ -1,6 +1,6 @@
 // The admin port: what it shows, what it refuses, and who cannot keep it from answering.
-#include "admin_port.hpp"
-#include "health_check.hpp"
+#include "admin/admin_port.hpp"
+#include "admin/health_check.hpp"
 
 #include "support/daemon.hpp"
 #include "support/gateway_fixture.hpp"

@@ -1,5 +1,5 @@
 // How a client that resets its connection is noticed, without a gateway around it.
-#include "client_socket.hpp"
+#include "net/client_socket.hpp"
 
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/post.hpp>

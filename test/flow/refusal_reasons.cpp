@@ -1,5 +1,5 @@
 // One word for each reason, wherever it is told: to the client, in the log, in the metrics.
-#include "metrics_text.hpp"
+#include "admin/metrics_text.hpp"
 
 #include "support/gateway_fixture.hpp"
 

@@ -3,8 +3,8 @@
 
 #include "fuzz.hpp"
 
-#include "admin.hpp"
-#include "http_messages.hpp"
+#include "admin/admin.hpp"
+#include "admin/http_messages.hpp"
 
 #include "finpost/ascii.hpp"
 #include "finpost/request_id.hpp"

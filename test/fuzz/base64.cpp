@@ -3,7 +3,7 @@
 #include "fuzz.hpp"
 
 #include "base64_groups.hpp"
-#include "payload_text.hpp"
+#include "session/payload_text.hpp"
 
 #include "finpost/base64.hpp"
 #include "finpost/config.hpp"

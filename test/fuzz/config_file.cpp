@@ -3,8 +3,8 @@
 
 #include "fuzz.hpp"
 
-#include "config_file.hpp"
-#include "options.hpp"
+#include "config/config_file.hpp"
+#include "config/options.hpp"
 
 #include <string>
 #include <vector>

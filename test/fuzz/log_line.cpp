@@ -2,7 +2,7 @@
 
 #include "fuzz.hpp"
 
-#include "log_line.hpp"
+#include "log/log_line.hpp"
 
 #include <boost/json.hpp>
 

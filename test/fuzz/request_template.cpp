@@ -3,7 +3,7 @@
 
 #include "fuzz.hpp"
 
-#include "request_template.hpp"
+#include "upstream/request_template.hpp"
 #include "upstream/request_head.hpp"
 
 #include "finpost/config.hpp"

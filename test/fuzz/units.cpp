@@ -2,7 +2,7 @@
 
 #include "fuzz.hpp"
 
-#include "option_table.hpp"
+#include "config/option_table.hpp"
 
 #include "finpost/quoted.hpp"
 #include "finpost/suggestion.hpp"

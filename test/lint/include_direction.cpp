@@ -11,12 +11,12 @@ const std::set<std::string> some_files{
     "common/src/quoted.hpp",                   "server/include/finpost/config.hpp",
     "server/include/finpost/gateway.hpp",      "server/include/finpost/handler.hpp",
     "server/include/finpost/http_upstream.hpp", "server/include/finpost/metrics.hpp",
-    "server/include/finpost/watchdog.hpp",     "server/src/client_socket.hpp",
-    "server/src/listener.hpp",                 "server/src/session.hpp",
-    "server/src/receive.hpp",                  "server/src/reply.hpp",
+    "server/include/finpost/watchdog.hpp",     "server/src/net/client_socket.hpp",
+    "server/src/listener.hpp",                 "server/src/session/session.hpp",
+    "server/src/session/receive.hpp",                  "server/src/session/reply.hpp",
     "server/src/policy/admission.hpp",         "server/src/policy/wait_queue.hpp",
     "server/src/upstream/http_forwarder.hpp",  "server/src/upstream/resolver.hpp",
-    "server/app/options.hpp",                  "client/include/finpost/client.hpp",
+    "server/app/config/options.hpp",                  "client/include/finpost/client.hpp",
     "client/app/send.hpp",                     "test/support/raw_client.hpp"};
 
 std::string faults(std::string_view path, const std::string& included) {
@@ -39,11 +39,11 @@ BOOST_AUTO_TEST_SUITE(include_direction)
 BOOST_AUTO_TEST_CASE(along_the_arrows_is_allowed) {
     BOOST_TEST(may("server/app/main.cpp", "\"finpost/gateway.hpp\""));
     BOOST_TEST(may("server/src/gateway.cpp", "\"listener.hpp\""));
-    BOOST_TEST(may("server/src/listener.hpp", "\"session.hpp\""));
-    BOOST_TEST(may("server/src/session.cpp", "\"receive.hpp\""));
-    BOOST_TEST(may("server/src/session.cpp", "\"reply.hpp\""));
-    BOOST_TEST(may("server/src/session.hpp", "\"finpost/handler.hpp\""));
-    BOOST_TEST(may("server/src/receive.cpp", "\"policy/wait_queue.hpp\""));
+    BOOST_TEST(may("server/src/listener.hpp", "\"session/session.hpp\""));
+    BOOST_TEST(may("server/src/session/session.cpp", "\"session/receive.hpp\""));
+    BOOST_TEST(may("server/src/session/session.cpp", "\"session/reply.hpp\""));
+    BOOST_TEST(may("server/src/session/session.hpp", "\"finpost/handler.hpp\""));
+    BOOST_TEST(may("server/src/session/receive.cpp", "\"policy/wait_queue.hpp\""));
     BOOST_TEST(may("server/src/upstream/http_forwarder.cpp", "\"policy/wait_queue.hpp\""));
     BOOST_TEST(may("server/src/upstream/http_forwarder.hpp", "\"upstream/resolver.hpp\""));
     BOOST_TEST(may("server/src/policy/admission.hpp", "\"wait_queue.hpp\""));
@@ -52,24 +52,24 @@ BOOST_AUTO_TEST_CASE(along_the_arrows_is_allowed) {
     BOOST_TEST(may("common/src/units.cpp", "\"quoted.hpp\""));
     BOOST_TEST(may("client/app/main.cpp", "\"finpost/client.hpp\""));
     BOOST_TEST(may("client/src/client.cpp", "\"finpost/payload.hpp\""));
-    BOOST_TEST(may("test/unit/receive.cpp", "\"receive.hpp\""));
+    BOOST_TEST(may("test/unit/receive.cpp", "\"session/receive.hpp\""));
 }
 
 BOOST_AUTO_TEST_CASE(against_the_arrows_is_flagged) {
-    BOOST_TEST(faults("server/src/gateway.cpp", "\"options.hpp\"") ==
-               "1: \"options.hpp\": gateway must not include server app");
+    BOOST_TEST(faults("server/src/gateway.cpp", "\"config/options.hpp\"") ==
+               "1: \"config/options.hpp\": gateway must not include server app");
     BOOST_TEST(!may("server/src/listener.cpp", "\"finpost/gateway.hpp\""));
-    BOOST_TEST(!may("server/src/session.cpp", "\"listener.hpp\""));
-    BOOST_TEST(!may("server/src/receive.cpp", "\"session.hpp\""));
-    BOOST_TEST(!may("server/src/receive.cpp", "\"reply.hpp\""));
-    BOOST_TEST(!may("server/src/reply.hpp", "\"receive.hpp\""));
-    BOOST_TEST(!may("server/src/session.cpp", "\"upstream/http_forwarder.hpp\""));
-    BOOST_TEST(!may("server/src/session.cpp", "\"finpost/http_upstream.hpp\""));
-    BOOST_TEST(!may("server/src/upstream/resolver.cpp", "\"session.hpp\""));
-    BOOST_TEST(!may("server/src/upstream/resolver.cpp", "\"reply.hpp\""));
-    BOOST_TEST(!may("server/src/upstream/resolver.cpp", "\"client_socket.hpp\""));
+    BOOST_TEST(!may("server/src/session/session.cpp", "\"listener.hpp\""));
+    BOOST_TEST(!may("server/src/session/receive.cpp", "\"session/session.hpp\""));
+    BOOST_TEST(!may("server/src/session/receive.cpp", "\"session/reply.hpp\""));
+    BOOST_TEST(!may("server/src/session/reply.hpp", "\"session/receive.hpp\""));
+    BOOST_TEST(!may("server/src/session/session.cpp", "\"upstream/http_forwarder.hpp\""));
+    BOOST_TEST(!may("server/src/session/session.cpp", "\"finpost/http_upstream.hpp\""));
+    BOOST_TEST(!may("server/src/upstream/resolver.cpp", "\"session/session.hpp\""));
+    BOOST_TEST(!may("server/src/upstream/resolver.cpp", "\"session/reply.hpp\""));
+    BOOST_TEST(!may("server/src/upstream/resolver.cpp", "\"net/client_socket.hpp\""));
     BOOST_TEST(!may("server/src/policy/admission.cpp", "\"finpost/handler.hpp\""));
-    BOOST_TEST(!may("server/src/policy/admission.cpp", "\"receive.hpp\""));
+    BOOST_TEST(!may("server/src/policy/admission.cpp", "\"session/receive.hpp\""));
     BOOST_TEST(!may("server/include/finpost/metrics.hpp", "\"policy/admission.hpp\""));
     BOOST_TEST(!may("common/src/units.cpp", "\"policy/admission.hpp\""));
     BOOST_TEST(!may("common/include/finpost/payload.hpp", "\"finpost/metrics.hpp\""));

@@ -172,7 +172,7 @@ BOOST_AUTO_TEST_CASE(every_metric_is_explained) {
 }
 
 BOOST_AUTO_TEST_CASE(every_admin_route_is_explained) {
-    const std::string source = content_of(server / "app" / "admin.cpp");
+    const std::string source = content_of(server / "app" / "admin" / "admin.cpp");
     const words routes = all_matches(source, std::regex(R"re(route\{"(/[a-z]+)")re"));
     BOOST_TEST(routes.size() > 3u);
     BOOST_TEST(text(first_names(table_under(page(), "### The admin port"))) == text(routes));

@@ -24,13 +24,13 @@ SOURCES = os.path.join(ROOT, "server", "src")
 
 # Name, file, what stands there, what stands there instead.
 BUGS = [
-    ("a reset is taken for the end", "client_socket.cpp",
+    ("a reset is taken for the end", "net/client_socket.cpp",
      "        if (errno != EINTR) return failed(errno);\n    }\n}\n\nerror_code",
      "        if (errno == ECONNRESET) return error_code(asio::error::eof);\n"
      "        if (errno != EINTR) return failed(errno);\n    }\n}\n\nerror_code"),
-    ("what was cut ends with a FIN", "session.cpp", "if (cut || unsaid_) socket_.reset();", "if (unsaid_) socket_.reset();"),
-    ("what was not said ends with a FIN", "session.cpp", "if (cut || unsaid_) socket_.reset();", "if (cut) socket_.reset();"),
-    ("a refusal of which a part is out ends with a FIN", "session.cpp",
+    ("what was cut ends with a FIN", "session/session.cpp", "if (cut || unsaid_) socket_.reset();", "if (unsaid_) socket_.reset();"),
+    ("what was not said ends with a FIN", "session/session.cpp", "if (cut || unsaid_) socket_.reset();", "if (cut) socket_.reset();"),
+    ("a refusal of which a part is out ends with a FIN", "session/session.cpp",
      "        unsaid_ = failed.failed(); // a part", "        unsaid_ = false; // a part"),
     ("a process that dies sends FINs", "listener.cpp", "reset_on_close(acceptor.native_handle(), true)",
      "reset_on_close(acceptor.native_handle(), false)"),
@@ -48,23 +48,23 @@ BUGS = [
      "        return finish(static_cast<std::size_t>(std::min<std::uint64_t>(raw_.size(), length_)));"),
     ("a short write is taken for a whole one", "upstream/http_forwarder.cpp", "now.sent += *sent;",
      "now.sent = std::max(now.sent + *sent, now.head.size());"),
-    ("a part of the reply is dropped", "reply.cpp", "        written.add(*sent);",
+    ("a part of the reply is dropped", "session/reply.cpp", "        written.add(*sent);",
      "        written.add(std::max(*sent, n / 2));"),
-    ("a refusal is closed at once", "session.cpp",
+    ("a refusal is closed at once", "session/session.cpp",
      "    socket_.shutdown_send();\n    co_await drain_input(socket_, context_.config.linger, dog_);", "    co_return;"),
-    ("a client that does not read is waited for for ever", "reply.cpp",
+    ("a client that does not read is waited for for ever", "session/reply.cpp",
      "        dog.watch(duration::zero(), look_at - now, reason::internal);\n        if (dog.stopped())",
      "        if (dog.stopped())"),
-    ("a client that does not send is waited for for ever", "receive.cpp",
+    ("a client that does not send is waited for for ever", "session/receive.cpp",
      "    dog.watch(limits.receive_idle, limits.receive_total, reason::receive_timeout);\n    for (;;) {\n        const bool full",
      "    for (;;) {\n        const bool full"),
-    ("progress does not count", "receive.cpp", "            dog.progress();\n", ""),
+    ("progress does not count", "session/receive.cpp", "            dog.progress();\n", ""),
     ("no pause after EMFILE", "listener.cpp", "    pause_until_ = now + back_off;\n    if (shortage_", "    if (shortage_"),
     ("who is woken is forgotten", "policy/wait_queue.cpp", "void wait_queue::wake_one() noexcept {",
      "void wait_queue::wake_one() noexcept {\n    if (waiting_.size() == 2) return;"),
-    ("the session is not counted as cut", "session.cpp", "    case outcome::aborted: counters.aborted.add(); break;",
+    ("the session is not counted as cut", "session/session.cpp", "    case outcome::aborted: counters.aborted.add(); break;",
      "    case outcome::aborted: if (eof_) counters.aborted.add(); break;"),
-    ("an arrival without a session is not counted", "session.cpp",
+    ("an arrival without a session is not counted", "session/session.cpp",
      "    if (counters_ == nullptr) return;\n    counters_->refused_for(reason::internal).add();", ""),
     ("a stream that is cut gets its last chunk", "upstream/streamed_exchange.cpp",
      "            client_failed_ = got.error();\n",
@@ -72,12 +72,12 @@ BUGS = [
      "            static_cast<void>(upstream_->write_some(std::as_bytes(std::span(last_chunk)), {}));\n"),
     ("a close before the request is out ends a body", "upstream/streamed_exchange.cpp",
      "if (got.error() == asio::error::eof && whole_)", "if (got.error() == asio::error::eof)"),
-    ("a drain whose grace is over stops nobody", "session_gate.cpp",
+    ("a drain whose grace is over stops nobody", "session/session_gate.cpp",
      "        tell(one, told::stop, [why](gated& session) { session.dog().stop(why); });", "        static_cast<void>(why);"),
     ("the upstream is waited for for ever", "upstream/http_forwarder.cpp",
      "    now.dog.watch(watchdog::span::zero(), remaining, reason::upstream_timeout);\n    if (now.dog.stopped())",
      "    if (now.dog.stopped())"),
-    ("Base64 text that is bad is forwarded", "session.cpp", "        if (decoded.error) return refuse_text(*decoded.error);\n", ""),
+    ("Base64 text that is bad is forwarded", "session/session.cpp", "        if (decoded.error) return refuse_text(*decoded.error);\n", ""),
     ("a byte of a payload is lost on its way to a file", "policy/spilling.cpp",
      "    const error_code unwritten = to.write(data);", "    const error_code unwritten = to.write(data.first(data.size() - data.size() / 2 % 2));"),
     ("a full disk is not noticed", "policy/spilling.cpp",
@@ -91,13 +91,13 @@ BUGS = [
     ("who waits for a connection is not woken", "upstream/connection_pool.hpp",
      "                --open_; // it is closed\n            }\n        }\n        waiting_.wake_one();",
      "                --open_; // it is closed\n            }\n        }"),
-    ("a proxied client is the proxy", "session.cpp", "            client_.peer = header.source();\n", ""),
-    ("a probe is refused", "session.cpp", "    if (received_.value() == 0 && by_client)\n        outcome_ = outcome::probe;\n    else if",
+    ("a proxied client is the proxy", "session/session.cpp", "            client_.peer = header.source();\n", ""),
+    ("a probe is refused", "session/session.cpp", "    if (received_.value() == 0 && by_client)\n        outcome_ = outcome::probe;\n    else if",
      "    if"),
     ("an old rule stays in force", "listener.cpp", "    changed_ = false;\n}", "}"),
 ]
 
-DRAWN_FROM = ["session.cpp", "receive.cpp", "listener.cpp", "upstream/http_forwarder.cpp", "upstream/connection_pool.hpp"]
+DRAWN_FROM = ["session/session.cpp", "session/receive.cpp", "listener.cpp", "upstream/http_forwarder.cpp", "upstream/connection_pool.hpp"]
 
 
 def broken_lines(text):
@@ -226,8 +226,8 @@ def main():
     parser.add_argument("--seconds", type=float, default=60)
     options = parser.parse_args()
     build = Build(options.build_dir)
-    with open(os.path.join(SOURCES, "session.cpp"), encoding="utf-8") as source:
-        word, by = judge(build, "session.cpp", source.read(), options.schedules, options.seconds)
+    with open(os.path.join(SOURCES, "session/session.cpp"), encoding="utf-8") as source:
+        word, by = judge(build, "session/session.cpp", source.read(), options.schedules, options.seconds)
     if word != "MISSED":
         sys.exit(f"without a bug something is {word} as well: {by}")
     counts = {}

@@ -1,4 +1,4 @@
-#include "admin.hpp"
+#include "admin/admin.hpp"
 #include "demo_service.hpp"
 
 #include <boost/test/unit_test.hpp>

@@ -1,6 +1,6 @@
-#include "config_file.hpp"
+#include "config/config_file.hpp"
 
-#include "option_table.hpp"
+#include "config/option_table.hpp"
 
 #include <boost/test/unit_test.hpp>
 

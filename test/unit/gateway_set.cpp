@@ -1,6 +1,6 @@
 #include "gateway_set.hpp"
 
-#include "restart_only.hpp"
+#include "config/restart_only.hpp"
 
 #include <boost/test/unit_test.hpp>
 

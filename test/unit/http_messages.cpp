@@ -1,4 +1,4 @@
-#include "http_messages.hpp"
+#include "admin/http_messages.hpp"
 
 #include <boost/asio/error.hpp>
 #include <boost/beast/core/error.hpp>

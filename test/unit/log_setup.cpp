@@ -1,4 +1,4 @@
-#include "log_setup.hpp"
+#include "log/log_setup.hpp"
 
 #include "support/temporary_folder.hpp"
 #include "support/until.hpp"

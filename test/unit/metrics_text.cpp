@@ -1,4 +1,4 @@
-#include "metrics_text.hpp"
+#include "admin/metrics_text.hpp"
 
 #include "finpost/metrics.hpp"
 

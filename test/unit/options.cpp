@@ -1,6 +1,6 @@
-#include "options.hpp"
+#include "config/options.hpp"
 
-#include "option_table.hpp"
+#include "config/option_table.hpp"
 
 #include <boost/test/unit_test.hpp>
 

@@ -1,4 +1,4 @@
-#include "payload_text.hpp"
+#include "session/payload_text.hpp"
 
 #include <boost/test/unit_test.hpp>
 

@@ -1,4 +1,4 @@
-#include "quiet_log.hpp"
+#include "log/quiet_log.hpp"
 
 #include "support/log_recorder.hpp"
 

@@ -1,4 +1,4 @@
-#include "readiness.hpp"
+#include "admin/readiness.hpp"
 
 #include <boost/test/unit_test.hpp>
 

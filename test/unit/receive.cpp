@@ -1,4 +1,4 @@
-#include "receive.hpp"
+#include "session/receive.hpp"
 
 #include <boost/test/unit_test.hpp>
 

@@ -1,4 +1,4 @@
-#include "repeat_limit.hpp"
+#include "log/repeat_limit.hpp"
 
 #include <boost/test/unit_test.hpp>
 

@@ -1,4 +1,4 @@
-#include "reply.hpp"
+#include "session/reply.hpp"
 
 #include "finpost/request_id.hpp"
 

@@ -1,4 +1,4 @@
-#include "request_template.hpp"
+#include "upstream/request_template.hpp"
 
 #include <boost/test/unit_test.hpp>
 

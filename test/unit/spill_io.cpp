@@ -1,4 +1,4 @@
-#include "spill_io.hpp"
+#include "net/spill_io.hpp"
 
 #include "support/temporary_folder.hpp"
 

@@ -1,4 +1,4 @@
-#include "turn.hpp"
+#include "async/turn.hpp"
 
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/io_context.hpp>

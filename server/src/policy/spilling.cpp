@@ -1,6 +1,6 @@
 #include "policy/spilling.hpp"
 
-#include "turn.hpp"
+#include "async/turn.hpp"
 
 #include "finpost/config.hpp"
 

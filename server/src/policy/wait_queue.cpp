@@ -1,6 +1,6 @@
 #include "policy/wait_queue.hpp"
 
-#include "as_outcome.hpp"
+#include "async/as_outcome.hpp"
 
 #include "finpost/watchdog.hpp"
 

@@ -1,6 +1,6 @@
 #include "upstream/connect_race.hpp"
 
-#include "as_outcome.hpp"
+#include "async/as_outcome.hpp"
 
 #include "finpost/watchdog.hpp"
 

@@ -1,12 +1,12 @@
 #include "upstream/health_checks.hpp"
 
-#include "alarm_clock.hpp"
-#include "as_outcome.hpp"
+#include "async/alarm_clock.hpp"
+#include "async/as_outcome.hpp"
 #include "random.hpp"
 #include "upstream/connect_race.hpp"
 #include "upstream/request_head.hpp"
 #include "upstream/response_guard.hpp"
-#include "upstream/upstream_stream.hpp"
+#include "net/upstream_stream.hpp"
 #include "upstream/upstream_tls.hpp"
 
 #include "finpost/endpoint.hpp"

@@ -3,9 +3,9 @@
 #include "policy/buffer_budget.hpp"
 #include "policy/spilling.hpp"
 #include "random.hpp"
-#include "sequence.hpp"
-#include "spill_io.hpp"
-#include "turn.hpp"
+#include "async/sequence.hpp"
+#include "net/spill_io.hpp"
+#include "async/turn.hpp"
 #include "upstream/streamed_exchange.hpp"
 
 #include <boost/asio/error.hpp>

@@ -8,7 +8,7 @@
 #include "upstream/request_head.hpp"
 #include "upstream/resolver.hpp"
 #include "upstream/response_guard.hpp"
-#include "upstream/upstream_stream.hpp"
+#include "net/upstream_stream.hpp"
 #include "upstream/upstream_tls.hpp"
 
 #include "finpost/config.hpp"

@@ -1,7 +1,7 @@
 #include "finpost/http_upstream.hpp"
 
-#include "alarm_clock.hpp"
-#include "sequence.hpp"
+#include "async/alarm_clock.hpp"
+#include "async/sequence.hpp"
 #include "upstream/health_checks.hpp"
 #include "upstream/http_forwarder.hpp"
 

@@ -1,6 +1,6 @@
 #pragma once
 
-#include "request_template.hpp"
+#include "upstream/request_template.hpp"
 
 #include <cstddef>
 #include <cstdint>

@@ -1,6 +1,6 @@
 #pragma once
 
-#include "alarm_clock.hpp"
+#include "async/alarm_clock.hpp"
 #include "policy/wait_queue.hpp"
 
 #include "finpost/config.hpp"

@@ -1,9 +1,9 @@
 #include "upstream/streamed_exchange.hpp"
 
-#include "operation_memory.hpp"
+#include "async/operation_memory.hpp"
 #include "policy/buffer_budget.hpp"
-#include "turn.hpp"
-#include "upstream/upstream_stream.hpp"
+#include "async/turn.hpp"
+#include "net/upstream_stream.hpp"
 
 #include <boost/asio/async_result.hpp>
 #include <boost/asio/co_spawn.hpp>

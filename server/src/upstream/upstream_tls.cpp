@@ -1,7 +1,7 @@
 #include "upstream/upstream_tls.hpp"
 
-#include "tls_side.hpp"
-#include "upstream/upstream_stream.hpp"
+#include "net/tls_side.hpp"
+#include "net/upstream_stream.hpp"
 
 #include <utility>
 

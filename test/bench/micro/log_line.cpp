@@ -1,4 +1,4 @@
-#include "log_line.hpp"
+#include "log/log_line.hpp"
 
 #include <benchmark/benchmark.h>
 

@@ -1,0 +1,95 @@
+#include "admin/admin.hpp"
+
+#include <boost/json/array.hpp>
+#include <boost/json/object.hpp>
+#include <boost/json/serialize.hpp>
+
+#include <algorithm>
+#include <array>
+#include <cmath>
+#include <string_view>
+
+namespace json = boost::json;
+
+namespace finpost {
+
+namespace {
+
+http_answer text(unsigned status, std::string body) {
+    http_answer out;
+    out.status = status;
+    out.body = std::move(body);
+    return out;
+}
+
+http_answer healthz(const admin_view&) { return text(200, "ok\n"); }
+
+http_answer readyz(const admin_view& view) {
+    const std::string cause = view.not_ready();
+    return cause.empty() ? text(200, "ready\n") : text(503, cause + '\n');
+}
+
+http_answer metrics_page(const admin_view& view) {
+    http_answer out = text(200, view.metrics());
+    out.content_type = "text/plain; version=0.0.4; charset=utf-8";
+    return out;
+}
+
+json::object to_json(const session_view& one) {
+    const auto age = std::chrono::duration<double>(one.age).count();
+    return {{"id", one.id.text()},
+            {"peer", to_string(one.peer)},
+            {"local", to_string(one.local)},
+            {"stage", to_string(one.stage)},
+            {"age_seconds", std::round(age * 1e3) / 1e3},
+            {"bytes_in", one.bytes_in},
+            {"bytes_out", one.bytes_out}};
+}
+
+http_answer sessions(const admin_view& view) {
+    json::array list;
+    for (const session_view& one : view.sessions(sessions_shown)) list.push_back(to_json(one));
+    const std::size_t total = std::max(view.session_count(), list.size());
+    const json::object page{
+        {"total", total}, {"shown", list.size()}, {"sessions", std::move(list)}};
+    http_answer out = text(200, json::serialize(page) + '\n');
+    out.content_type = "application/json";
+    return out;
+}
+
+http_answer config(const admin_view& view) {
+    if (!view.config) return text(404, "not found: this gateway does not show its configuration\n");
+    http_answer out = text(200, view.config());
+    out.content_type = "application/toml";
+    return out;
+}
+
+struct route {
+    std::string_view path;
+    http_answer (*answer)(const admin_view& view);
+};
+
+constexpr std::array routes{route{"/healthz", healthz}, route{"/readyz", readyz},
+                            route{"/metrics", metrics_page}, route{"/sessions", sessions},
+                            route{"/config", config}};
+
+} // namespace
+
+http_answer answer_admin(const http_query& query, const admin_view& view) {
+    const std::string path = query.target.substr(0, query.target.find('?'));
+    const auto found = std::find_if(routes.begin(), routes.end(),
+                                    [&path](const route& each) { return each.path == path; });
+    if (found == routes.end()) {
+        std::string all;
+        for (const route& each : routes) (all += ' ') += each.path;
+        return text(404, "not found: there are" + all + '\n');
+    }
+    if (query.method != "GET" && query.method != "HEAD") {
+        http_answer out = text(405, "GET only\n");
+        out.allow = "GET, HEAD";
+        return out;
+    }
+    return found->answer(view);
+}
+
+} // namespace finpost

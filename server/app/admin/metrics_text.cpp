@@ -1,0 +1,152 @@
+#include "admin/metrics_text.hpp"
+
+#include "finpost/error.hpp"
+#include "finpost/metrics.hpp"
+
+#include <prometheus/metric_family.h>
+#include <prometheus/text_serializer.h>
+
+#include <limits>
+#include <utility>
+
+namespace finpost {
+
+namespace {
+
+using prometheus::ClientMetric;
+using prometheus::MetricType;
+
+/// Gathers families in the order they are to stand in.
+class page {
+public:
+    void family(std::string_view name, std::string_view type, std::string_view help) {
+        families_.push_back({std::string(name), std::string(help), type_of(type), {}});
+    }
+
+    template <class Number>
+    void sample(Number value) { add({}, static_cast<double>(value)); }
+
+    template <class Number>
+    void sample(std::string_view label, std::string_view text, Number value) {
+        add({{std::string(label), std::string(text)}}, static_cast<double>(value));
+    }
+
+    void histogram_of(const histogram& times) {
+        const auto view = times.read();
+        ClientMetric metric;
+        std::uint64_t below = 0;
+        for (std::size_t i = 0; i < view.buckets.size(); ++i) {
+            below += view.buckets[i];
+            constexpr double infinity = std::numeric_limits<double>::infinity();
+            const double bound = i < histogram::bounds.size() ? histogram::bounds[i] : infinity;
+            metric.histogram.bucket.push_back({below, bound});
+        }
+        metric.histogram.sample_sum = view.sum_seconds;
+        metric.histogram.sample_count = below; // of the same reading: it equals the last bucket
+        families_.back().metric.push_back(std::move(metric));
+    }
+
+    std::string text() const { return prometheus::TextSerializer().Serialize(families_); }
+
+private:
+    static MetricType type_of(std::string_view word) {
+        if (word == "counter") return MetricType::Counter;
+        return word == "histogram" ? MetricType::Histogram : MetricType::Gauge;
+    }
+
+    void add(std::vector<ClientMetric::Label> labels, double value) {
+        ClientMetric metric;
+        metric.label = std::move(labels);
+        if (families_.back().type == MetricType::Counter) metric.counter.value = value;
+        else metric.gauge.value = value;
+        families_.back().metric.push_back(std::move(metric));
+    }
+
+    std::vector<prometheus::MetricFamily> families_;
+};
+
+} // namespace
+
+std::string metrics_text(const metrics& counters, const daemon_numbers& more) {
+    page out;
+    const metrics::sessions view = counters.read_sessions();
+
+    out.family("finpost_sessions_active", "gauge", "Connections held now.");
+    out.sample(view.active);
+    out.family("finpost_sessions_limit", "gauge", "Connections held at most.");
+    out.sample(more.max_connections);
+    out.family("finpost_sessions_total", "counter", "Connections accepted.");
+    out.sample(view.accepted);
+    out.family("finpost_exchanges_total", "counter", "Connections ended, by how.");
+    out.sample("outcome", "replied", view.replied);
+    out.sample("outcome", "refused", view.refused);
+    out.sample("outcome", "aborted", view.aborted);
+    out.sample("outcome", "probe", view.probes);
+    out.family("finpost_exchanges_cut_total", "counter",
+               "Exchanges in flight that a stop ended before they were finished.");
+    out.sample(counters.cut.value());
+    out.family("finpost_refusals_total", "counter", "Refusals, by reason.");
+    for (std::size_t i = 0; i < all_reasons.size(); ++i)
+        out.sample("reason", to_string(all_reasons[i]), counters.refused[i].value());
+
+    out.family("finpost_payload_bytes_total", "counter", "Bytes received, before decoding.");
+    out.sample(counters.payload_bytes.value());
+    out.family("finpost_reply_bytes_total", "counter", "Bytes written as replies, after encoding.");
+    out.sample(counters.reply_bytes.value());
+    out.family("finpost_buffered_bytes", "gauge", "Bytes held by payloads and replies now.");
+    out.sample(counters.buffered_bytes.value());
+    out.family("finpost_buffered_bytes_limit", "gauge", "Above it, reading pauses.");
+    out.sample(more.max_buffered);
+    out.family("finpost_spilled_bytes", "gauge", "Bytes of payloads and replies in files now.");
+    out.sample(counters.spilled_bytes.value());
+    out.family("finpost_client_gone_total", "counter",
+               "Clients that reset before their reply was written.");
+    out.sample(counters.client_gone.value());
+    out.family("finpost_accept_errors_total", "counter",
+               "Accepts that failed for lack of a resource.");
+    out.sample(counters.accept_errors.value());
+
+    out.family("finpost_exchange_seconds", "histogram", "Time from accept to the end.");
+    out.histogram_of(counters.exchange_seconds);
+    out.family("finpost_upstream_seconds", "histogram",
+               "Time in the upstream, connecting included.");
+    out.histogram_of(counters.upstream_seconds);
+
+    out.family("finpost_upstream_connections", "gauge", "Connections to the upstream.");
+    out.sample("state", "busy", counters.upstream_busy.value());
+    out.sample("state", "idle", counters.upstream_idle.value());
+    out.family("finpost_upstream_retries_total", "counter",
+               "Requests sent again because a kept connection had been closed.");
+    out.sample(counters.upstream_retries.value());
+    out.family("finpost_upstream_endpoint_up", "gauge",
+               "1 unless the endpoint is avoided after failures.");
+    for (const auto& one : more.endpoints) out.sample("endpoint", one.endpoint, one.up ? 1 : 0);
+    out.family("finpost_upstream_endpoint_outstanding", "gauge", "Exchanges the endpoint has now.");
+    for (const auto& one : more.endpoints) out.sample("endpoint", one.endpoint, one.outstanding);
+    out.family("finpost_upstream_ejections_total", "counter",
+               "How often an endpoint was avoided from then on.");
+    out.sample(counters.upstream_ejections.value());
+
+    out.family("finpost_draining", "gauge", "1 from the signal to stop on.");
+    out.sample(more.draining ? 1 : 0);
+    out.family("finpost_log_dropped_total", "counter",
+               "Log lines lost: the log's reader was too slow.");
+    out.sample(more.log_dropped);
+    out.family("finpost_internal_errors_total", "counter",
+               "Exceptions that reached the event loop: bugs.");
+    out.sample(more.internal_errors);
+    out.family("finpost_reloads_total", "counter", "Reloads of the configuration, by result.");
+    out.sample("result", "ok", more.reloads);
+    out.sample("result", "failed", more.reloads_failed);
+    if (more.listener_certificate || more.upstream_certificate) {
+        out.family("finpost_tls_certificate_expiry_seconds", "gauge",
+                   "Seconds until the first certificate in use expires, by side; negative after it.");
+    }
+    if (more.listener_certificate) out.sample("side", "listener", *more.listener_certificate);
+    if (more.upstream_certificate) out.sample("side", "upstream", *more.upstream_certificate);
+    out.family("finpost_build_info", "gauge", "Always 1.");
+    out.sample("version", more.version, 1);
+    return out.text();
+}
+
+} // namespace finpost

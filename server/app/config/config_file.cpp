@@ -1,0 +1,354 @@
+#include "config/config_file.hpp"
+
+#include "config/option_table.hpp"
+
+#include "finpost/quoted.hpp"
+#include "finpost/suggestion.hpp"
+
+#include <toml++/toml.h>
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <charconv>
+#include <cstdio>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <system_error>
+#include <utility>
+
+namespace finpost {
+
+namespace {
+
+std::string_view kind_of(const toml::node& node) {
+    switch (node.type()) {
+    case toml::node_type::table: return "a table";
+    case toml::node_type::array: return "an array";
+    case toml::node_type::string: return "text";
+    case toml::node_type::integer: return "a whole number";
+    case toml::node_type::floating_point: return "a number with a fraction";
+    case toml::node_type::boolean: return "true or false";
+    default: return "a date or a time";
+    }
+}
+
+std::string expectation(const option_row& row) {
+    std::string one = "text in quotes: " + std::string(row.value);
+    if (row.is_switch()) one = "true or false";
+    else if (row.value == "N") one = "a whole number";
+    else if (row.value == "SIZE") one = "a size such as \"16MiB\", or a whole number of bytes";
+    else if (row.value == "D") one = "a time with its unit in quotes, such as \"10s\"";
+    else if (row.value == "RATIO|off") one = "a number from 0 to 1, or \"off\"";
+    return row.repeatable ? one + ", or an array of such" : one;
+}
+
+// The text of a value that is of a kind the option takes.
+std::optional<std::string> text_of(const toml::node& node, const option_row& row) {
+    if (row.is_switch()) {
+        if (const auto* flag = node.as_boolean()) return flag->get() ? "true" : "false";
+        return std::nullopt;
+    }
+    if (const auto* text = node.as_string()) return text->get();
+    const bool ratio = row.value == "RATIO|off";
+    if (const auto* share = node.as_floating_point(); share != nullptr && ratio) {
+        std::array<char, 400> room{}; // the longest double
+        const auto end = std::to_chars(room.data(), room.data() + room.size(), share->get(),
+                                       std::chars_format::fixed).ptr;
+        return std::string(room.data(), end);
+    }
+    const bool number = row.value == "N" || row.value == "SIZE" || ratio;
+    if (const auto* integer = node.as_integer(); integer != nullptr && number)
+        return std::to_string(integer->get());
+    return std::nullopt;
+}
+
+// toml++ goes down one call for each part of a key, when it reads and when it lets go, and has no limit: a
+// deep one ends the process. So the depth is judged before, by a walk over what is outside of strings.
+class depth_finder {
+public:
+    static constexpr std::size_t most = 16; // a configuration needs four
+
+    explicit depth_finder(std::string_view text) : text_(text) {}
+
+    // The line on which something is too deep; 0 when nothing is.
+    std::size_t too_deep() {
+        while (at_ < text_.size()) {
+            const char c = text_[at_];
+            if (c == '"' || c == '\'') {
+                skip_string(c);
+                continue;
+            }
+            if (c == '#') at_ = std::min(text_.find('\n', at_), text_.size());
+            else take(c);
+            if (dots_ > most || brackets_ > most) return line_;
+        }
+        return 0;
+    }
+
+private:
+    void take(char c) {
+        ++at_;
+        if (c == '\n') ++line_;
+        if (c == '.') ++dots_;
+        else if (c == '\n' || c == '=' || c == ',' || c == '[' || c == ']' || c == '{' || c == '}') dots_ = 0;
+        if (c == '[' || c == '{') ++brackets_;
+        else if ((c == ']' || c == '}') && brackets_ > 0) --brackets_;
+    }
+
+    bool ahead(std::string_view what) const { return text_.substr(at_).starts_with(what); }
+
+    // Behind the string. Where one is wrong the parser goes no further, and what comes is of no matter.
+    void skip_string(char quote) {
+        const std::string three(3, quote);
+        const bool many_lines = ahead(three);
+        at_ += many_lines ? 3 : 1;
+        for (; at_ < text_.size(); ++at_) {
+            if (text_[at_] == '\n') {
+                if (!many_lines) return;
+                ++line_;
+            } else if (text_[at_] == '\\' && quote == '"') {
+                if (at_ + 1 < text_.size() && text_[++at_] == '\n') ++line_;
+            } else if (text_[at_] == quote && (!many_lines || ahead(three))) {
+                at_ += many_lines ? 3 : 1;
+                // One or two more belong to the text before.
+                for (int i = 0; many_lines && i < 2 && at_ < text_.size() && text_[at_] == quote; ++i) ++at_;
+                return;
+            }
+        }
+    }
+
+    const std::string_view text_;
+    std::size_t at_ = 0, line_ = 1, dots_ = 0, brackets_ = 0;
+};
+
+class file_reader {
+public:
+    explicit file_reader(std::string name) : name_(std::move(name)) {}
+
+    config_file read(const toml::table& root) {
+        config_file out;
+        const bool tables = root.contains("listeners") || root.contains("upstreams");
+        out.top.where = name_;
+        each_by_line(root, [&](const toml::key& key, const toml::node& node) {
+            if (key == "listeners") return read_listeners(key, node, out.listeners);
+            if (key == "upstreams") return read_upstreams(key, node, out.upstreams);
+            read_top(key, node, tables, out.top);
+        });
+        if (tables && found_.empty()) {
+            if (out.listeners.empty()) note(1, "listeners", "a file with [upstreams.NAME] tables "
+                                                            "needs at least one [[listeners]]");
+            if (out.upstreams.empty()) note(1, "upstreams", "a file with [[listeners]] needs at "
+                                                            "least one [upstreams.NAME] table");
+        }
+        return out;
+    }
+
+    void note(std::size_t line, std::string_view what, std::string_view message) {
+        found_.emplace_back(line, at(line, what) + ": " + printable(message));
+    }
+
+    // In the order of the lines, which toml++ does not keep.
+    void report(std::vector<std::string>& problems) {
+        std::stable_sort(found_.begin(), found_.end(),
+                         [](const auto& a, const auto& b) { return a.first < b.first; });
+        for (auto& one : found_) problems.push_back(std::move(one.second));
+    }
+
+private:
+    using visit = std::function<void(const toml::key&, const toml::node&)>;
+
+    static std::size_t line_of(const toml::key& key) { return key.source().begin.line; }
+
+    static void each_by_line(const toml::table& table, const visit& call) {
+        std::vector<std::pair<const toml::key*, const toml::node*>> all;
+        for (auto&& [key, node] : table) all.emplace_back(&key, &node);
+        std::stable_sort(all.begin(), all.end(), [](const auto& a, const auto& b) {
+            return line_of(*a.first) < line_of(*b.first);
+        });
+        for (const auto& [key, node] : all) call(*key, *node);
+    }
+
+    std::string at(std::size_t line, std::string_view what) const {
+        std::string text = printable(name_) + ':' + std::to_string(line) + ": ";
+        // A key is anything in TOML, and a message is one line.
+        const auto plain = [](char c) { return c > ' ' && c <= '~'; };
+        return text + (std::all_of(what.begin(), what.end(), plain) ? std::string(what)
+                       : what.starts_with('[')                      ? printable(what)
+                                                                    : quoted(what));
+    }
+
+    void read_top(const toml::key& key, const toml::node& node, bool tables, file_table& into) {
+        std::vector<std::string> known{"listeners", "upstreams"};
+        for (const option_row& row : option_table()) {
+            if (key == row.key()) {
+                if (!tables || (row.scope() == option_scope::process && row.flag != "--demo"))
+                    return read_value(row, key, node, into);
+                return note(line_of(key), key.str(), mixed(row));
+            }
+            known.push_back(row.key());
+        }
+        note(line_of(key), key.str(), "is no option" + hint(key.str(), known));
+    }
+
+    // A file of another kind altogether is not worth the time: a reload runs beside exchanges.
+    std::string hint(std::string_view key, const std::vector<std::string>& known) const {
+        constexpr std::size_t most = 50;
+        return found_.size() < most ? suggestion(key, known) : std::string();
+    }
+
+    static std::string mixed(const option_row& row) {
+        if (row.flag == "--demo") return "cannot stand in a file with [[listeners]] tables";
+        return row.scope() == option_scope::listener
+                   ? "belongs into the [[listeners]] tables, as this file has them"
+                   : "belongs into the [upstreams.NAME] tables as " + row.table_key() +
+                         ", as this file has them";
+    }
+
+    void read_table(const toml::table& table, option_scope scope, file_table& into) {
+        each_by_line(table, [&](const toml::key& key, const toml::node& node) {
+            std::vector<std::string> known;
+            if (scope == option_scope::listener) known.emplace_back("upstream");
+            if (scope == option_scope::listener && key == "upstream") {
+                into.name.where = at(line_of(key), key.str());
+                if (const auto* text = node.as_string()) into.name.texts = {text->get()};
+                else note(line_of(key), key.str(), "is " + std::string(kind_of(node)) +
+                          ": expected the name of an [upstreams.NAME] table in quotes");
+                return;
+            }
+            for (const option_row& row : option_table()) {
+                if (row.scope() == scope) {
+                    if (key == row.table_key()) return read_value(row, key, node, into);
+                    known.push_back(row.table_key());
+                } else if (key == row.key()) {
+                    return note(line_of(key), key.str(), elsewhere(row));
+                }
+            }
+            note(line_of(key), key.str(), "is no option of this table" + hint(key.str(), known));
+        });
+    }
+
+    static std::string elsewhere(const option_row& row) {
+        if (row.scope() == option_scope::process) return "belongs above all tables: it is one for "
+                                                         "the whole process";
+        return row.scope() == option_scope::listener ? "belongs into a [[listeners]] table"
+                                                     : "belongs into an [upstreams.NAME] table";
+    }
+
+    void read_listeners(const toml::key& key, const toml::node& node,
+                        std::vector<file_table>& into) {
+        const auto* all = node.as_array();
+        if (all == nullptr || all->empty() || !all->is_homogeneous<toml::table>())
+            return note(line_of(key), key.str(), "is " + std::string(kind_of(node)) +
+                        ": expected [[listeners]] tables");
+        for (const toml::node& one : *all) {
+            file_table& table = into.emplace_back();
+            table.where = at(one.source().begin.line, "[[listeners]]");
+            read_table(*one.as_table(), option_scope::listener, table);
+        }
+    }
+
+    void read_upstreams(const toml::key& key, const toml::node& node,
+                        std::vector<file_table>& into) {
+        const auto* all = node.as_table();
+        if (all == nullptr)
+            return note(line_of(key), key.str(), "is " + std::string(kind_of(node)) +
+                        ": expected [upstreams.NAME] tables");
+        each_by_line(*all, [&](const toml::key& name, const toml::node& one) {
+            const auto* fields = one.as_table();
+            if (fields == nullptr)
+                return note(line_of(name), name.str(), "is " + std::string(kind_of(one)) +
+                            ": expected an [upstreams.NAME] table");
+            const auto good = [](char c) {
+                return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
+                       (c >= '0' && c <= '9') || c == '_' || c == '-';
+            };
+            const std::string_view text = name.str();
+            if (text.empty() || text.size() > 64 || !std::all_of(text.begin(), text.end(), good))
+                note(line_of(name), "upstreams", quoted(text) + " is no name for an upstream: "
+                     "expected up to 64 letters, digits, - and _");
+            file_table& table = into.emplace_back();
+            table.where = at(line_of(name), "[upstreams." + std::string(text) + ']');
+            table.name.texts = {std::string(text)};
+            read_table(*fields, option_scope::upstream, table);
+        });
+    }
+
+    // Each value of an array, or of a table of header fields, or the one there is.
+    void read_value(const option_row& row, const toml::key& key, const toml::node& node,
+                    file_table& into) {
+        const std::size_t line = line_of(key);
+        given_value value{{}, at(line, key.str())};
+        bool wrong = false;
+        const auto take = [&](const toml::node& one, const std::string& before) {
+            const auto text = text_of(one, row);
+            if (text) return value.texts.push_back(before + *text);
+            note(line, key.str(), "is " + std::string(kind_of(one)) + ": expected " +
+                 expectation(row));
+            wrong = true;
+        };
+        const auto* array = node.as_array();
+        const auto* fields = node.as_table();
+        if (array != nullptr && row.repeatable) {
+            for (const toml::node& one : *array) take(one, {});
+            if (array->empty()) return; // as good as not there
+        } else if (fields != nullptr && row.in_table == "headers") {
+            for (auto&& [name, one] : *fields) {
+                if (name.str().find(':') != std::string_view::npos) {
+                    note(line_of(name), name.str(), "is not the name of a header");
+                    wrong = true;
+                }
+                take(one, std::string(name.str()) + ": ");
+            }
+            if (fields->empty()) return;
+        } else {
+            take(node, {});
+        }
+        if (wrong) value.texts.clear();
+        into.values.emplace(row.flag, std::move(value));
+    }
+
+    const std::string name_;
+    std::vector<std::pair<std::size_t, std::string>> found_;
+};
+
+} // namespace
+
+config_file parse_config_file(std::string_view text, const std::string& name,
+                              std::vector<std::string>& problems) {
+    file_reader reader(name);
+    config_file out;
+    if (const std::size_t line = depth_finder(text).too_deep()) {
+        reader.note(line, "[too deep]", "a key of more than " + std::to_string(depth_finder::most) +
+                    " parts, or as many brackets in each other, is in no configuration");
+        reader.report(problems);
+        return out;
+    }
+    try {
+        out = reader.read(toml::parse(text, name));
+    } catch (const toml::parse_error& error) {
+        reader.note(error.source().begin.line, "[not TOML]", error.description());
+    }
+    reader.report(problems);
+    return out;
+}
+
+config_file read_config_file(const std::string& path, std::vector<std::string>& problems) {
+    constexpr std::size_t largest = 1 << 20;
+    const std::unique_ptr<std::FILE, int (*)(std::FILE*)> file(std::fopen(path.c_str(), "re"),
+                                                               &std::fclose);
+    std::string text(largest + 1, '\0');
+    if (file) text.resize(std::fread(text.data(), 1, text.size(), file.get()));
+    if (!file || std::ferror(file.get()) != 0) {
+        problems.push_back(printable(path) + ": cannot be read: " + std::generic_category().message(errno));
+        return {};
+    }
+    if (text.size() > largest) {
+        problems.push_back(printable(path) + ": is larger than 1 MiB, which no configuration is");
+        return {};
+    }
+    return parse_config_file(text, path, problems);
+}
+
+} // namespace finpost

@@ -1,0 +1,108 @@
+#include "session/receive_to_file.hpp"
+
+#include "net/client_socket.hpp"
+#include "session/payload_text.hpp"
+#include "policy/min_rate.hpp"
+#include "policy/spilling.hpp"
+#include "net/spill_io.hpp"
+#include "tally.hpp"
+#include "async/turn.hpp"
+
+#include "finpost/config.hpp"
+
+#include <boost/asio/error.hpp>
+
+#include <algorithm>
+#include <span>
+
+namespace asio = boost::asio;
+
+namespace finpost {
+
+namespace {
+
+// What becomes of the bytes before they are written.
+class file_decoder {
+public:
+    file_decoder(upload& coming, const gateway_config& config)
+        : coming_(coming), config_(config), base64_(config) {}
+
+    // Decodes in place; how many bytes that gives.
+    result<std::size_t> decode(std::span<std::byte> text) {
+        if (config_.decode == codec::none) return text.size();
+        const auto decoded = base64_.decode(text);
+        coming_.fault = base64_.fault();
+        return decoded;
+    }
+
+    error_code finish() {
+        if (config_.decode == codec::none) {
+            const error_code failed = trim_end(coming_.bytes, config_.trim);
+            return failed ? coming_.spills.failed(failed) : error_code();
+        }
+        const error_code failed = base64_.finish();
+        coming_.fault = base64_.fault();
+        return failed;
+    }
+
+private:
+    upload& coming_;
+    const gateway_config& config_;
+    base64_text base64_;
+};
+
+// Reads what is there into the file; how many bytes of the client's that was.
+result<std::size_t> pass_some(client_socket& socket, upload& coming, file_decoder& text,
+                              std::uint64_t allowed) {
+    std::span<std::byte> room = passing_room();
+    room = room.first(static_cast<std::size_t>(std::min<std::uint64_t>(room.size(), allowed)));
+    const auto got = socket.read_some(room);
+    if (got.has_error()) return got.error();
+    coming.received.add(*got);
+    coming.took(room.first(*got));
+    const auto decoded = text.decode(room.first(*got));
+    if (decoded.has_error()) return decoded.error();
+    const error_code unwritten = coming.spills.write(coming.bytes, room.first(*decoded));
+    if (unwritten) return unwritten;
+    return *got;
+}
+
+} // namespace
+
+asio::awaitable<error_code> receive_to_file(client_socket& socket, upload& coming,
+                                            const gateway_config& limits, watchdog& dog,
+                                            watchdog::clock::time_point began) {
+    file_decoder text(coming, limits);
+    const auto before = text.decode({coming.bytes.data(), coming.bytes.size()});
+    if (before.has_error()) co_return before.error();
+    coming.bytes.truncate(*before);
+    error_code failed = co_await coming.spills.move_piecewise(coming.bytes);
+    if (failed) co_return failed;
+    for (std::size_t turn = 0;;) {
+        const tally& received = coming.received;
+        const auto got = pass_some(socket, coming, text, limits.max_payload + 1 - received.value());
+        if (received.value() > limits.max_payload) co_return reason::too_large;
+        if (coming.is_unwanted(limits.foreign)) co_return reason::foreign;
+        if (got.has_value()) {
+            const auto now = watchdog::clock::now();
+            if (too_slow(received.value(), now - began - coming.paused, limits.min_rate)) co_return reason::too_slow;
+            dog.progress();
+            turn += *got;
+            if (turn < turn_size) continue;
+        } else if (got.error() == asio::error::eof) {
+            failed = text.finish();
+            if (!failed) coming.spills.kept();
+            co_return failed;
+        } else if (got.error() != asio::error::would_block) {
+            co_return got.error();
+        }
+        turn = 0;
+        if (dog.error()) co_return dog.error();
+        auto [ec] = co_await socket.async_wait_readable();
+        if (!ec) co_await next_turn(dog, limits.receive_idle, began + limits.receive_total);
+        if (dog.error()) co_return dog.error();
+        if (ec) co_return ec;
+    }
+}
+
+} // namespace finpost

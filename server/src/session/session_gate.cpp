@@ -1,0 +1,256 @@
+#include "session/session_gate.hpp"
+
+#include <boost/asio/post.hpp>
+#include <boost/asio/this_coro.hpp>
+
+#include <algorithm>
+#include <utility>
+
+namespace asio = boost::asio;
+
+namespace finpost {
+
+namespace {
+
+constexpr std::chrono::milliseconds look_again{20}; // when there was no memory to tell somebody
+
+} // namespace
+
+struct session_gate::slot {
+    slot(asio::any_io_executor e, gated& s) : executor(std::move(e)), session(&s) {}
+    asio::any_io_executor executor;
+    gated* session;    // null when the session has ended; written on its executor, under the mutex
+    std::size_t index = 0;         // in slots_
+    told last = told::nothing;     // under the mutex
+};
+
+// Its memory is there beforehand, and it keeps that for as long as Asio does.
+struct session_gate::timer_handler {
+    using allocator_type = operation_allocator<>;
+    allocator_type get_allocator() const noexcept { return allocator_type(*memory); }
+    void operator()(error_code) const {
+        if (const auto self = gate.lock()) self->woken();
+    }
+
+    std::weak_ptr<session_gate> gate;
+    const std::shared_ptr<operation_memory> memory; // const: what was moved from still finds it
+};
+
+session_gate::pass::pass(session_gate& gate, asio::any_io_executor executor, gated& session)
+    : gate_(gate), slot_(std::make_shared<slot>(std::move(executor), session)) {
+    bool stopped = false;
+    bool draining = false;
+    {
+        const std::lock_guard lock(gate_.mutex_);
+        slot_->index = gate_.slots_.size();
+        gate_.slots_.push_back(slot_);
+        stopped = gate_.stopped_;
+        draining = gate_.draining_;
+        slot_->last = stopped ? told::stop : draining ? told::drain : told::nothing;
+    }
+    if (stopped) session.dog().stop(reason::draining);
+    else if (draining) session.on_drain();
+}
+
+const asio::any_io_executor& session_gate::pass::executor() const noexcept {
+    return slot_->executor;
+}
+
+session_gate::pass::~pass() {
+    const std::lock_guard lock(gate_.mutex_);
+    slot_->session = nullptr;
+    auto& slots = gate_.slots_;
+    slots[slot_->index] = slots.back();
+    slots[slot_->index]->index = slot_->index;
+    slots.pop_back();
+    gate_.left();
+}
+
+session_gate::hold::hold(session_gate& gate) : gate_(&gate) {
+    const std::lock_guard lock(gate.mutex_);
+    ++gate.holds_;
+}
+
+void session_gate::hold::release() noexcept {
+    if (gate_ == nullptr) return;
+    const std::lock_guard lock(gate_->mutex_);
+    --gate_->holds_;
+    gate_->left();
+    gate_ = nullptr;
+}
+
+// Under the mutex: somebody has left. When nobody is left to look at, a timer would only keep the host's `run`
+// from returning.
+void session_gate::left() noexcept {
+    if (!empty_locked()) return;
+    emptied_.wake_all();
+    if (stopped_) timer_.cancel();
+}
+
+session_gate::session_gate(asio::any_io_executor executor)
+    : memory_(std::make_shared<operation_memory>()), timer_(std::move(executor)) {}
+
+std::size_t session_gate::size() const {
+    const std::lock_guard lock(mutex_);
+    return slots_.size();
+}
+
+bool session_gate::empty() const {
+    const std::lock_guard lock(mutex_);
+    return empty_locked();
+}
+
+bool session_gate::stopped() const {
+    const std::lock_guard lock(mutex_);
+    return stopped_;
+}
+
+std::vector<session_view> session_gate::views() const {
+    constexpr std::size_t at_once = 64; // who begins or ends meanwhile waits for so many, not for all
+    std::vector<std::shared_ptr<slot>> all;
+    {
+        const std::lock_guard lock(mutex_);
+        all = slots_;
+    }
+    std::vector<session_view> out;
+    out.reserve(all.size());
+    const auto now = clock::now();
+    for (std::size_t i = 0; i < all.size();) {
+        const std::lock_guard lock(mutex_);
+        for (const std::size_t end = std::min(i + at_once, all.size()); i < end; ++i)
+            if (all[i]->session != nullptr) out.push_back(all[i]->session->view(now));
+    }
+    return out;
+}
+
+void session_gate::drain() {
+    {
+        const std::lock_guard lock(mutex_);
+        draining_ = true;
+    }
+    look();
+}
+
+void session_gate::stop(reason why) {
+    {
+        const std::lock_guard lock(mutex_);
+        stopped_ = true;
+        stopped_why_ = why;
+        emptied_.wake_all();
+        if (empty_locked()) timer_.cancel();
+    }
+    look();
+}
+
+asio::awaitable<void> session_gate::wait_empty(clock::time_point until, watchdog& given_up) {
+    const asio::any_io_executor executor = co_await asio::this_coro::executor;
+    std::shared_ptr<waiter> turn;
+    {
+        const std::lock_guard lock(mutex_);
+        if (empty_locked()) co_return;
+        turn = emptied_.join(executor);
+    }
+    co_await turn->wait(given_up, until);
+    const std::lock_guard lock(mutex_);
+    emptied_.leave(turn);
+}
+
+void session_gate::look_earlier(clock::time_point when) {
+    const std::lock_guard lock(mutex_);
+    if (when.time_since_epoch().count() < next_look.load()) arm(when);
+}
+
+// Under the mutex, as `wait`. One wait is under way at the most: there is memory for one.
+void session_gate::arm(clock::time_point when) {
+    if (stopped_ && empty_locked()) return;
+    next_look.store(when.time_since_epoch().count());
+    if (waiting_) timer_.cancel(); // its handler comes at once, and waits for the new time
+    else wait();
+}
+
+void session_gate::wait() {
+    waiting_ = true;
+    try {
+        timer_.expires_at(clock::time_point(watchdog::span(next_look.load())));
+        timer_.async_wait(timer_handler{weak_from_this(), memory_});
+    } catch (...) {
+        waiting_ = false;
+        next_look.store(watchdog::span::max().count()); // the next who has a limit tries again
+        throw;
+    }
+}
+
+void session_gate::woken() noexcept {
+    {
+        const std::lock_guard lock(mutex_);
+        waiting_ = false;
+        if (stopped_ && empty_locked()) return;
+        const clock::time_point next{watchdog::span(next_look.load())};
+        if (next > clock::now()) {
+            try {
+                return wait();
+            } catch (...) {
+                // The look that follows arms again.
+            }
+        }
+    }
+    look();
+}
+
+void session_gate::look() noexcept {
+    // Nobody is told that an earlier look is coming while this one is under way: see watchdog::watch.
+    next_look.store(watchdog::span::max().count());
+    const auto now = clock::now();
+    auto next = now + look_again;
+    try {
+        next = tell_who_is_due(now);
+    } catch (...) {
+        // No memory: whoever was not told yet still is due.
+    }
+    if (next == clock::time_point::max()) return;
+    try {
+        const std::lock_guard lock(mutex_);
+        if (next.time_since_epoch().count() < next_look.load()) arm(next);
+    } catch (...) {
+        // As in `wait`.
+    }
+}
+
+// When to look again.
+session_gate::clock::time_point session_gate::tell_who_is_due(clock::time_point now) {
+    auto nearest = clock::time_point::max();
+    std::vector<std::shared_ptr<slot>> due, drained, stopped;
+    std::size_t alive = 0;
+    reason why = reason::draining;
+    {
+        const std::lock_guard lock(mutex_);
+        why = stopped_why_;
+        const told wanted = stopped_ ? told::stop : draining_ ? told::drain : told::nothing;
+        alive = slots_.size();
+        for (const auto& one : slots_) {
+            const auto when = one->session->dog().when();
+            if (when <= now) due.push_back(one);
+            else nearest = std::min(nearest, when);
+            if (one->last < wanted) (stopped_ ? stopped : drained).push_back(one);
+        }
+    }
+    const auto tell = [this](const std::shared_ptr<slot>& one, told what, auto call) {
+        asio::post(one->executor, [one, call] {
+            if (one->session != nullptr) call(*one->session);
+        });
+        const std::lock_guard lock(mutex_);
+        one->last = std::max(one->last, what);
+    };
+    for (const auto& one : drained)
+        tell(one, told::drain, [](gated& session) { session.on_drain(); });
+    for (const auto& one : stopped)
+        tell(one, told::stop, [why](gated& session) { session.dog().stop(why); });
+    for (const auto& one : due)
+        tell(one, told::nothing, [now](gated& session) { session.dog().expire(now); });
+    if (nearest == clock::time_point::max()) return nearest;
+    // 10 us of pause for each session keeps the looks of ten thousand below one percent of a core.
+    const auto pause = std::chrono::microseconds(10) * static_cast<std::int64_t>(alive);
+    return std::max(nearest, now + pause);
+}
+
+} // namespace finpost
