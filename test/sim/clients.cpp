@@ -75,6 +75,14 @@ private:
     std::optional<tls_client_end> tls_;
 };
 
+void note_conduct(history& all, const client_plan& one) {
+    all.did(static_cast<conduct>(one.kind));
+    all.did(conduct::bad_text, one.bad_text), all.did(conduct::forgets, one.forgets);
+    all.did(conduct::begins_late, one.waits > 0), all.did(conduct::pauses, one.pause > 0);
+    all.did(conduct::reads_slowly, one.read_pause > 0);
+    all.did(conduct::small_window, one.receive_buffer < 64 << 10);
+}
+
 } // namespace
 
 script run_client(history& all, client_history& me, std::function<void()> over) {
@@ -89,6 +97,7 @@ script run_client(history& all, client_history& me, std::function<void()> over) 
     while (sock.state == tcp_end::stage::connecting) co_await change(sock);
     me.connected = sock.state == tcp_end::stage::open;
     bool broken = !me.connected;
+    if (me.connected) note_conduct(all, mine);
     const auto pause = [&](nanos most) {
         return static_cast<nanos>(dice.below(static_cast<std::uint64_t>(most)));
     };

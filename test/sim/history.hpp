@@ -6,10 +6,12 @@
 #include "finpost/config.hpp"
 #include "finpost/metrics.hpp"
 
+#include <array>
 #include <cstdint>
 #include <deque>
 #include <set>
 #include <string>
+#include <string_view>
 #include <vector>
 
 namespace finpost::sim {
@@ -18,6 +20,61 @@ struct tcp_end;
 
 /// How a connection ended for its client.
 enum class ending { none, fin, rst, refused };
+
+/// What peers and the host do, each counted when it is done.
+enum class conduct {
+    // Clients: first their kinds, in the order of `client_kind`.
+    good,
+    probe,
+    probe_reset,
+    reset_before_fin,
+    reset_after_fin,
+    close_after_fin,
+    silent,
+    never_reads,
+    close_unread,
+    foreign,
+    bad_text,
+    forgets,
+    begins_late,
+    pauses,
+    reads_slowly,
+    small_window,
+    // The service.
+    sized,
+    chunked,
+    until_close,
+    interim,
+    nonsense,
+    coded,
+    resets,
+    resets_early,
+    echoes,
+    closes,
+    early_413,
+    status_204,
+    status_404,
+    status_408,
+    status_500,
+    cut_by_fin,
+    cut_by_reset,
+    extra,
+    extra_later,
+    answers_late,
+    in_pieces,
+    leaves_idle,
+    unwell,
+    restarts,
+    // The host.
+    drains,
+    stops,
+    reloads,
+    moves,
+    second_address,
+    count
+};
+std::string_view name_of(conduct what);
+using conduct_counts = std::array<std::uint64_t, static_cast<std::size_t>(conduct::count)>;
 
 struct client_history {
     const client_plan* plan = nullptr;
@@ -61,6 +118,7 @@ struct history {
     nanos took = 0, drain_began = -1, drain_ended = -1, grace = 0;
     std::uint64_t hash = 0, ticks = 0, calls = 0, allocations = 0;
     hardship_counts hits{};
+    conduct_counts conducts{};
     std::set<const tcp_end*> until_close; ///< connections on which only the end ends the response
     std::size_t sessions_left = 0, descriptors_left = 0, over = 0, connections = 0;
     bool stuck = false, killed = false, stopped = false;
@@ -68,6 +126,9 @@ struct history {
     void complain(std::string what) { complaints.push_back(std::move(what)); }
     client_history* of_port(std::uint16_t port);
     std::vector<const post*> posts_of(const client_history& one) const;
+    void did(conduct what, bool really = true) {
+        conducts[static_cast<std::size_t>(what)] += really;
+    }
     bool any(hardship what) const { return hits[static_cast<std::size_t>(what)] > 0; }
 };
 

@@ -5,6 +5,58 @@
 
 namespace finpost::sim {
 
+std::string_view name_of(conduct what) {
+    static constexpr std::string_view names[] = {
+        "good",
+        "probe",
+        "probe_reset",
+        "reset_before_fin",
+        "reset_after_fin",
+        "close_after_fin",
+        "silent",
+        "never_reads",
+        "close_unread",
+        "foreign",
+        "bad_text",
+        "forgets",
+        "begins_late",
+        "pauses",
+        "reads_slowly",
+        "small_window",
+        "sized",
+        "chunked",
+        "until_close",
+        "interim",
+        "nonsense",
+        "coded",
+        "resets",
+        "resets_early",
+        "echoes",
+        "closes",
+        "early_413",
+        "status_204",
+        "status_404",
+        "status_408",
+        "status_500",
+        "cut_by_fin",
+        "cut_by_reset",
+        "extra",
+        "extra_later",
+        "answers_late",
+        "in_pieces",
+        "leaves_idle",
+        "unwell",
+        "restarts",
+        "drains",
+        "stops",
+        "reloads",
+        "moves",
+        "second_address",
+    };
+    static_assert(std::size(names) == static_cast<std::size_t>(conduct::count));
+    return names[static_cast<std::size_t>(what)];
+}
+
 std::string client_history::name() const {
     return "client " + std::to_string(number) + " (" +
            std::string(names(plan->kind)[static_cast<std::size_t>(plan->kind)]) + ") ";

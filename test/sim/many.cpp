@@ -39,17 +39,20 @@ void add(totals& to, const totals& one) {
     to.hash += one.hash;
     to.ticks += one.ticks, to.another_hash += one.another_hash, to.seconds += one.seconds,
         to.simulated += one.simulated;
-    for (std::size_t h = 0; h < to.hits.size(); ++h) to.hits[h] += one.hits[h];
+    const auto add_all = [](auto& into, const auto& more) {
+        for (std::size_t i = 0; i < into.size(); ++i) into[i] += more[i];
+    };
+    add_all(to.hits, one.hits), add_all(to.conducts, one.conducts), add_all(to.rules, one.rules);
 }
 
-totals of_one(const run_result& run) {
+totals of_one(const plan& what, const run_result& run) {
     totals out;
     out.schedules = 1;
     out.replied = run.sessions.replied, out.refused = run.sessions.refused;
     out.aborted = run.sessions.aborted, out.probes = run.sessions.probes;
     out.posts = run.posts, out.retries = run.retries, out.ticks = run.ticks;
     out.simulated = static_cast<double>(run.took) / 1e9;
-    out.hits = run.hits;
+    out.hits = run.hits, out.conducts = run.conducts, out.rules = drawn_rules(what.rules);
     return out;
 }
 
@@ -74,7 +77,7 @@ totals run_share(const many_options& how, unsigned job, places at) {
             ++out.another_hash;
             one.wrong.push_back("the same plan made another run");
         }
-        add(out, of_one(one));
+        add(out, of_one(what, one));
         ::alarm(0);
         if (one.wrong.empty()) continue;
         ++out.failed;
@@ -143,6 +146,22 @@ totals run_many(const many_options& how) {
     return out;
 }
 
+std::vector<seen_thing> seen_things(const totals& all) {
+    std::vector<seen_thing> out;
+    for (std::size_t i = 0; i < all.hits.size(); ++i)
+        out.push_back({"hardships", name_of(static_cast<hardship>(i)), all.hits[i]});
+    for (std::size_t i = 0; i < all.conducts.size(); ++i) {
+        const auto what = static_cast<conduct>(i);
+        out.push_back({what < conduct::sized    ? "clients"
+                       : what < conduct::drains ? "service"
+                                                : "host",
+                       name_of(what), all.conducts[i]});
+    }
+    for (std::size_t i = 0; i < rule_names().size(); ++i)
+        out.push_back({"rules", rule_names()[i], all.rules[i]});
+    return out;
+}
+
 std::string text_of(const totals& all) {
     std::ostringstream out;
     const auto per_second = static_cast<std::uint64_t>(
@@ -152,11 +171,14 @@ std::string text_of(const totals& all) {
         << all.ticks << " calls and events\n"
         << "sessions: " << all.replied << " replied, " << all.refused << " refused, " << all.aborted
         << " aborted, " << all.probes << " probes; " << all.posts << " requests, " << all.retries
-        << " of them sent again\n"
-        << "hardships:";
-    for (std::size_t h = 0; h < all.hits.size(); ++h)
-        out << ' ' << name_of(static_cast<hardship>(h)) << ' ' << all.hits[h]
-            << (h + 1 < all.hits.size() ? "," : "\n");
+        << " of them sent again\n";
+    std::string_view group;
+    for (const seen_thing& one : seen_things(all)) {
+        if (group != one.group) out << (group.empty() ? "" : "\n") << one.group << ':';
+        out << (group == one.group ? ", " : " ") << one.name << ' ' << one.times;
+        group = one.group;
+    }
+    out << '\n';
     return std::move(out).str();
 }
 

@@ -5,6 +5,8 @@
 
 #include <cstdint>
 #include <string>
+#include <string_view>
+#include <vector>
 
 namespace finpost::sim {
 
@@ -13,6 +15,8 @@ struct totals {
                   posts = 0, retries = 0, ticks = 0, another_hash = 0, hash = 0;
     double seconds = 0, simulated = 0; ///< of a processor; of the simulated kernel
     hardship_counts hits{};
+    conduct_counts conducts{};
+    rule_counts rules{}; ///< schedules that have each of them
 };
 
 struct many_options {
@@ -25,6 +29,12 @@ struct many_options {
 
 /// Runs the seeds from the first on; each hundredth twice. What fails is printed.
 totals run_many(const many_options& how);
+/// What the schedules are made of: hardships, conduct of peers and host, drawn rules.
+struct seen_thing {
+    std::string_view group, name;
+    std::uint64_t times;
+};
+std::vector<seen_thing> seen_things(const totals& all);
 /// A table of them.
 std::string text_of(const totals& all);
 

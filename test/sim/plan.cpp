@@ -149,6 +149,47 @@ plan read_plan(std::istream& from) {
     return out;
 }
 
+// ---- which rules are there
+
+namespace {
+
+// Calls `each(name, drawn)` for every rule, as `of` has it.
+template <class F>
+void each_rule(const rules_plan& of, F&& each) {
+    const rules_plan usual{};
+    std::vector<std::string> defaults;
+    fields(usual, [&](std::string_view, const auto& value) { defaults.push_back(text_of(value)); });
+    std::size_t i = 0;
+    fields(of, [&](std::string_view name, const auto& value) {
+        const std::string text = text_of(value), by_default = defaults[i++];
+        if constexpr (std::is_enum_v<std::remove_cvref_t<decltype(value)>>) {
+            for (const std::string_view other : names(value))
+                if (other != by_default)
+                    each(std::string(name) + '=' + std::string(other), text == other);
+        } else {
+            each(std::string(name), text != by_default);
+        }
+    });
+}
+
+} // namespace
+
+const std::vector<std::string>& rule_names() {
+    static const std::vector<std::string> all = [] {
+        std::vector<std::string> out;
+        each_rule({}, [&out](std::string name, bool) { out.push_back(std::move(name)); });
+        return out;
+    }();
+    return all;
+}
+
+rule_counts drawn_rules(const rules_plan& of) {
+    rule_counts out{};
+    std::size_t i = 0;
+    each_rule(of, [&](const std::string&, bool drawn) { out.at(i++) = drawn; });
+    return out;
+}
+
 // ---- drawn from a seed
 
 namespace {
@@ -187,6 +228,9 @@ struct drawer {
             out.how = dice.chance(0.6) ? framing::chunked : framing::until_close;
         if (bad && out.how != framing::until_close && dice.chance(0.1))
             out.extra = 1 + dice.below(80);
+        // A whole response that meets the next request on its way anybody would take for its answer.
+        if (out.extra > 0 && dice.chance(0.5))
+            out.extra = 1 + out.extra % 37, out.extra_after = dice.between(1, 20 * ms);
         if (rude && dice.chance(0.5)) {
             out.cut_at = dice.below(about);
             out.cut_by_reset = dice.chance(0.5);
@@ -322,6 +366,9 @@ plan draw(std::uint64_t seed) {
         rules.health_every = some(100, 5'000);
     }
     if (by.bad_service && rules.health) out.service.unwell = 0.3;
+    if (by.on(0.1)) rules.max_payload = 1 + dice.below(dice.chance(0.5) ? 10'000 : 200'000);
+    if (unfair(0.1)) rules.max_reply = 1 + dice.below(dice.chance(0.5) ? 10'000 : 200'000);
+    if (by.on(0.1)) rules.max_handshakes = 1 + dice.below(10);
     if (rules.second_service && dice.chance(0.5)) {
         out.service.down_at = 1 + dice.between(0, 2 * s);
         out.service.up_at = out.service.down_at + dice.between(0, 5 * s);

@@ -4,6 +4,7 @@
 
 #include "sim/kernel.hpp"
 
+#include <array>
 #include <cstdint>
 #include <iosfwd>
 #include <limits>
@@ -121,6 +122,12 @@ plan draw(std::uint64_t seed);
 void print(std::ostream& to, const plan& what);
 /// Throws std::invalid_argument that names the line.
 plan read_plan(std::istream& from);
+
+/// The rules that a plan can draw by their names, each other value of an enumeration for itself.
+const std::vector<std::string>& rule_names();
+/// In the order of their names, those that a plan has drawn.
+using rule_counts = std::array<std::uint64_t, 64>;
+rule_counts drawn_rules(const rules_plan& of);
 
 std::span<const std::string_view> names(client_kind);
 std::span<const std::string_view> names(framing);

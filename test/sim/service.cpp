@@ -165,6 +165,29 @@ std::string response_to(const post& seen, const answer& how, bool& last) {
     return out;
 }
 
+// Of an answer that begins.
+void note_conduct(history& all, const post& seen, const answer& how, std::size_t size) {
+    const bool whole = seen.complete && !how.nonsense;
+    const auto status = [&](conduct what, unsigned code) {
+        all.did(what, whole && how.status == code);
+    };
+    status(conduct::status_204, 204), status(conduct::status_404, 404);
+    status(conduct::status_408, 408), status(conduct::status_500, 500);
+    all.did(conduct::early_413, !seen.complete), all.did(conduct::nonsense, how.nonsense);
+    const bool good = whole && how.status == 200;
+    all.did(conduct::sized, good && how.how == framing::sized);
+    all.did(conduct::chunked, good && how.how == framing::chunked);
+    all.did(conduct::until_close, good && how.how == framing::until_close);
+    all.did(conduct::interim, how.interim), all.did(conduct::coded, whole && seen.coded);
+    all.did(conduct::closes, how.closes);
+    const bool cut = how.cut_at < size;
+    all.did(conduct::cut_by_fin, cut && !how.cut_by_reset);
+    all.did(conduct::cut_by_reset, cut && how.cut_by_reset);
+    all.did(conduct::extra, good && !cut && how.extra > 0 && how.extra_after == 0);
+    all.did(conduct::extra_later, good && !cut && how.extra > 0 && how.extra_after > 0);
+    all.did(conduct::answers_late, how.waits > 0), all.did(conduct::in_pieces, how.piece < size);
+}
+
 struct patience {
     std::uint64_t waits = 0; // between requests
     bool lost = false;
@@ -184,9 +207,10 @@ script serve_connection(history& all, tcp_end& sock) {
     for (std::size_t round = 0; !over; ++round) {
         if (mine.patience > 0 && round > 0) {
             const std::uint64_t which = ++patient->waits;
-            k.at(k.now + dice.between(0, mine.patience), [patient, which, &sock] {
+            k.at(k.now + dice.between(0, mine.patience), [&all, patient, which, &sock] {
                 if (patient->waits != which) return;
                 patient->lost = true;
+                all.did(conduct::leaves_idle);
                 sock.wake();
             });
         }
@@ -206,7 +230,9 @@ script serve_connection(history& all, tcp_end& sock) {
         const std::string head = input.substr(0, end + 2);
         input.erase(0, end + 4);
         if (head.starts_with("GET ")) { // a health check
-            const std::string_view says = dice.chance(mine.unwell)
+            const bool unwell = dice.chance(mine.unwell);
+            all.did(conduct::unwell, unwell);
+            const std::string_view says = unwell
                                               ? "HTTP/1.1 503 No\r\nContent-Length: 0\r\n\r\n"
                                               : "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n";
             sock.send(says.data(), says.size());
@@ -267,10 +293,12 @@ script serve_connection(history& all, tcp_end& sock) {
         }
         if (over) break;
         if (echoes) {
+            all.did(conduct::echoes), all.did(conduct::closes, how.closes);
             if (how.closes) break;
             continue;
         }
         if (how.resets) {
+            all.did(seen.complete ? conduct::resets : conduct::resets_early);
             sock.reset();
             break;
         }
@@ -283,6 +311,7 @@ script serve_connection(history& all, tcp_end& sock) {
         seen.coded = how.coded && seen.status != 204; // which has nothing that could be coded
         const std::size_t stop_at = std::min<std::uint64_t>(how.cut_at, out.size());
         if (how.how == framing::until_close) all.until_close.insert(&sock);
+        note_conduct(all, seen, how, out.size());
         for (std::size_t sent = 0; sent < stop_at && !over;) {
             const std::size_t n = std::min<std::uint64_t>(how.piece, stop_at - sent);
             const std::int64_t took = sock.send(out.data() + sent, n);

@@ -142,7 +142,7 @@ public:
         out.trace = std::move(k_.trace);
         out.hash = all_.hash, out.ticks = all_.ticks, out.calls = all_.calls,
         out.allocations = all_.allocations;
-        out.hits = k_.hits, out.took = all_.took, out.posts = all_.posts.size();
+        out.hits = k_.hits, out.conducts = all_.conducts, out.took = all_.took, out.posts = all_.posts.size();
         out.sessions = all_.books;
         for (const client_history& one : all_.clients)
             out.clients.push_back({one.how, one.got, one.logged, one.reason});
@@ -242,6 +242,7 @@ private:
         if (service.down_at > 0) {
             k_.at(k_.now + service.down_at, [this] {
                 service_->stop();
+                all_.did(conduct::restarts);
                 // As a process that ends; nobody could tell where some responses end.
                 for (tcp_end* one : served_) {
                     if (one->local.sin_port != htons(service_port)) continue;
@@ -267,6 +268,9 @@ private:
     void carry_out(const act& one) {
         const outside ours;
         k_.note(names(one.kind)[static_cast<std::size_t>(one.kind)].data());
+        static constexpr conduct kinds[] = {conduct::drains, conduct::stops, conduct::reloads};
+        all_.did(kinds[static_cast<std::size_t>(one.kind)]);
+        all_.did(conduct::moves, one.moves), all_.did(conduct::second_address, one.second_address);
         switch (one.kind) {
         case act_kind::drain:
             return drain(one.grace);

@@ -24,6 +24,7 @@ struct run_result {
     std::vector<client_result> clients;
     metrics::sessions sessions{};
     hardship_counts hits{};
+    conduct_counts conducts{};
     nanos took = 0;
 };
 
