@@ -22,4 +22,7 @@ struct disk_file : file {
     std::string bytes;
 };
 
+/// As open(2) with O_TMPFILE.
+int make_disk_file(kernel& k);
+
 } // namespace finpost::sim

@@ -78,6 +78,9 @@ enum class hardship {
     disk_full,
     short_disk_write,
     disk_error,
+    no_file,
+    short_disk_read,
+    disk_read_error,
     allocation,
     killed,
     count
@@ -100,6 +103,8 @@ struct hardships {
     double disk_full = 0;    ///< pwrite says ENOSPC
     double short_disk = 0;   ///< pwrite takes less than it was given
     double disk_error = 0;   ///< pwrite, pread or sendfile says EIO
+    double no_file = 0;      ///< a file cannot be made: ENOSPC, EIO, EMFILE
+    double short_read = 0;   ///< pread or sendfile gives less than there is
     std::size_t send_buffer = 64 << 10, receive_buffer = 64 << 10;
     std::uint64_t allocation_fails_at = 0; ///< this `new` of the program finds no memory; 0: none
     std::uint64_t allocation_fails_every = 0; ///< and each so-manyth

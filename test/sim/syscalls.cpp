@@ -195,7 +195,7 @@ int open(const char* path, int flags, ...) {
         return static_cast<int>(::syscall(SYS_openat, AT_FDCWD, path, flags, mode));
     const call now("open", unnamed);
     if (now.dead()) return give(-EMFILE);
-    if (unnamed) return now.is(world()->open(world()->make<disk_file>()));
+    if (unnamed) return now.is(make_disk_file(*world()));
     return now.is(world()->open(world()->make<null_file>()));
 }
 

@@ -292,7 +292,9 @@ private:
             rules.listen.push_back(parse_socket_address("127.0.0.1:5001").value());
         std::vector<listener_group> wanted = groups(rules, one.moves);
         const bool excused = plan_.few != everything ||
-                             k_.hard.socket_fails + k_.hard.disk_full + k_.hard.disk_error > 0;
+                             k_.hard.socket_fails + k_.hard.disk_full + k_.hard.disk_error +
+                                     k_.hard.no_file >
+                                 0;
         try {
             const within program;
             gateway_->change(std::move(wanted));
