@@ -15,26 +15,36 @@ void read_time(const std::string& text, const char* flag, duration& value,
                std::vector<std::string>& problems) {
     if (text.empty()) return; // the default
     const auto read = parse_duration(text);
-    if (!read) problems.push_back(std::string(flag) + ": " + read.error().message);
-    else if (*read <= duration::zero()) problems.push_back(std::string(flag) + ": must be above zero");
-    else value = *read;
+    if (!read)
+        problems.push_back(std::string(flag) + ": " + read.error().message);
+    else if (*read <= duration::zero())
+        problems.push_back(std::string(flag) + ": must be above zero");
+    else
+        value = *read;
 }
 
 void read_address(const std::string& text, const char* flag, std::optional<socket_address>& value,
                   std::vector<std::string>& problems) {
     if (text.empty()) return;
     const auto read = parse_socket_address(text);
-    if (!read) problems.push_back(std::string(flag) + ": " + read.error().message);
-    else value = *read;
+    if (!read)
+        problems.push_back(std::string(flag) + ": " + read.error().message);
+    else
+        value = *read;
 }
 
 std::string flag_of(tls_problem::option option) {
     switch (option) {
-    case tls_problem::option::ca: return "--ca";
-    case tls_problem::option::cert: return "--cert";
-    case tls_problem::option::key: return "--key";
-    case tls_problem::option::server_name: return "--server-name";
-    case tls_problem::option::client_auth: break;
+    case tls_problem::option::ca:
+        return "--ca";
+    case tls_problem::option::cert:
+        return "--cert";
+    case tls_problem::option::key:
+        return "--key";
+    case tls_problem::option::server_name:
+        return "--server-name";
+    case tls_problem::option::client_auth:
+        break;
     }
     return "--tls";
 }
@@ -76,8 +86,10 @@ void connection_flags::read(connection_options& into, std::vector<std::string>& 
     read_proxy(into, problems);
 }
 
-// Whoever names a certificate means TLS: to send in the clear instead would be the worst reading of it.
-void connection_flags::read_tls(connection_options& into, std::vector<std::string>& problems) const {
+// Whoever names a certificate means TLS: to send in the clear instead would be the worst reading of
+// it.
+void connection_flags::read_tls(connection_options& into,
+                                std::vector<std::string>& problems) const {
     into.with_tls = tls_;
     into.tls.ca = ca_;
     into.tls.cert = cert_;
@@ -92,10 +104,12 @@ void connection_flags::read_tls(connection_options& into, std::vector<std::strin
     needs(server_name_, "--server-name");
 }
 
-void connection_flags::read_proxy(connection_options& into, std::vector<std::string>& problems) const {
+void connection_flags::read_proxy(connection_options& into,
+                                  std::vector<std::string>& problems) const {
     proxy_options proxy;
     if (!proxy_.empty() && !from_string(proxy_, proxy.version))
-        problems.push_back("--proxy-protocol: " + finpost::quoted(proxy_) + " is neither v1 nor v2");
+        problems.push_back("--proxy-protocol: " + finpost::quoted(proxy_) +
+                           " is neither v1 nor v2");
     read_address(source_, "--proxy-source", proxy.source, problems);
     read_address(destination_, "--proxy-destination", proxy.destination, problems);
     if (!proxy_.empty()) {
@@ -127,7 +141,8 @@ std::optional<client_options> prepare(const connection_options& options,
 std::string describe(const exchange_result& result) {
     std::string out;
     if (result.connected.count() > 0) {
-        out += std::string("connection: family=") + (result.remote.is_v6() ? "AF_INET6" : "AF_INET") +
+        out += std::string("connection: family=") +
+               (result.remote.is_v6() ? "AF_INET6" : "AF_INET") +
                " type=SOCK_STREAM local=" + to_string(result.local) +
                " remote=" + to_string(result.remote) + '\n';
     }

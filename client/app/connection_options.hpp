@@ -11,8 +11,8 @@ class App;
 
 namespace finpost {
 
-/// The words of a command line up to the first `--`, which ends its options (POSIX, utility syntax guideline 10),
-/// and those behind it, which are arguments whatever they begin with.
+/// The words of a command line up to the first `--`, which ends its options (POSIX, utility syntax
+/// guideline 10), and those behind it, which are arguments whatever they begin with.
 struct split_words {
     std::vector<const char*> before, behind;
 };
@@ -31,7 +31,8 @@ struct connection_options {
     bool verbose = false;
 };
 
-/// The options of a connection as text, until all of them are read: CLI11 stops at the first problem.
+/// The options of a connection as text, until all of them are read: CLI11 stops at the first
+/// problem.
 class connection_flags {
 public:
     explicit connection_flags(CLI::App& cli);
@@ -48,8 +49,9 @@ private:
     std::string proxy_, source_, destination_;
 };
 
-/// What `options` mean for the library. Reads the files of TLS; empty, with a sentence to `problems` for each
-/// that is wrong, when it cannot. What is merely doubtful is a sentence of `warnings`.
+/// What `options` mean for the library. Reads the files of TLS; empty, with a sentence to
+/// `problems` for each that is wrong, when it cannot. What is merely doubtful is a sentence of
+/// `warnings`.
 std::optional<client_options> prepare(const connection_options& options,
                                       std::vector<std::string>& problems,
                                       std::vector<std::string>& warnings);

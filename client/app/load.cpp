@@ -109,11 +109,15 @@ std::optional<load_plan> read_options(int argc, const char* const* argv, bool& w
         if (i < before && word.size() > 1 && word.front() == '-')
             problems.push_back(finpost::quoted(word) + " is no option" +
                                (near.empty() ? ": see finpost load --help" : near));
-        else if (given.target.empty()) given.target = word;
-        else problems.push_back(finpost::quoted(word) + " is one argument too many");
+        else if (given.target.empty())
+            given.target = word;
+        else
+            problems.push_back(finpost::quoted(word) + " is one argument too many");
     }
-    if (given.target.empty()) problems.push_back("HOST:PORT is missing: finpost load HOST:PORT");
-    else if (auto plan = read_load_plan(given, problems); plan && problems.empty()) return plan;
+    if (given.target.empty())
+        problems.push_back("HOST:PORT is missing: finpost load HOST:PORT");
+    else if (auto plan = read_load_plan(given, problems); plan && problems.empty())
+        return plan;
     for (const std::string& problem : problems)
         std::fprintf(stderr, "finpost: %s\n", problem.c_str());
     return std::nullopt;
@@ -168,9 +172,8 @@ int load(int argc, const char* const* argv) {
     const auto target = find_target(plan->target);
     if (!target) return 3;
     load_engine engine(*plan, *target, interrupted);
-    const load_result result = engine.run([](std::size_t opened) {
-        std::fprintf(stderr, "slow clients in place: %zu\n", opened);
-    });
+    const load_result result = engine.run(
+        [](std::size_t opened) { std::fprintf(stderr, "slow clients in place: %zu\n", opened); });
     std::fputs((json ? json_report(*plan, result) : text_report(*plan, result)).c_str(), stdout);
     const auto unconnected = result.outcomes[static_cast<std::size_t>(load_outcome::not_connected)];
     if (result.ok() == 0 && unconnected > 0 && unconnected == result.failed()) return 3;

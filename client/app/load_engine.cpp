@@ -2,6 +2,8 @@
 
 #include "load_socket.hpp"
 
+#include <time.h>
+
 #include <algorithm>
 #include <cerrno>
 #include <numeric>
@@ -10,7 +12,6 @@
 
 #include <sys/epoll.h>
 #include <sys/resource.h>
-#include <time.h>
 #include <unistd.h>
 
 namespace finpost {
@@ -20,8 +21,9 @@ namespace {
 using namespace std::chrono_literals;
 using clock = load_engine::clock;
 
-constexpr std::size_t growth = 256; // a turn: many clients arrive as a swarm and not as one SYN flood
-constexpr auto look = 100ms;      // at timeouts and at the interruption
+constexpr std::size_t growth =
+    256;                     // a turn: many clients arrive as a swarm and not as one SYN flood
+constexpr auto look = 100ms; // at timeouts and at the interruption
 constexpr auto look_with_slow = 4ms;
 constexpr auto pause_after_failure = 10ms;
 constexpr auto stall = 20s;
@@ -112,8 +114,8 @@ bool load_engine::starting(clock::time_point now) const noexcept {
 }
 
 // When exchange number `n` is due. In an open loop that is a fixed schedule, and its latency counts
-// from there even when it had to wait for a free connection: a stall is then seen by everyone who would
-// have come meanwhile, and not by the few who were connected (coordinated omission).
+// from there even when it had to wait for a free connection: a stall is then seen by everyone who
+// would have come meanwhile, and not by the few who were connected (coordinated omission).
 clock::time_point load_engine::arrival(std::uint64_t n) const noexcept {
     if (plan_.rate == 0) return not_before_;
     const double seconds = static_cast<double>(n) / static_cast<double>(plan_.rate);
@@ -122,8 +124,8 @@ clock::time_point load_engine::arrival(std::uint64_t n) const noexcept {
 }
 
 void load_engine::start_due() {
-    // What has ended is replaced at once, or the number in flight would settle where replies come as
-    // fast as new exchanges are started.
+    // What has ended is replaced at once, or the number in flight would settle where replies come
+    // as fast as new exchanges are started.
     const std::size_t most = std::exchange(ended_, 0) + growth;
     for (std::size_t i = 0; i < most && !free_.empty(); ++i) {
         const auto now = clock::now();
@@ -163,7 +165,8 @@ void load_engine::end(std::size_t slot, load_outcome how) {
     } else if (how == load_outcome::refused) {
         ++result_.refusals[static_cast<std::size_t>(one.why()) - 1];
     } else if (how == load_outcome::not_connected || how == load_outcome::no_resources) {
-        not_before_ = last_end_ + pause_after_failure; // failing at once must not become a busy loop
+        not_before_ =
+            last_end_ + pause_after_failure; // failing at once must not become a busy loop
     }
     one.close();
     free_.push_back(slot);

@@ -22,13 +22,13 @@ namespace finpost {
 /// What a run came to.
 struct load_result {
     std::array<std::uint64_t, all_load_outcomes.size()> outcomes{}; ///< in the order of their enum
-    std::array<std::uint64_t, all_reasons.size()> refusals{};       ///< in the order of `all_reasons`
-    latency_histogram latency;      ///< of the exchanges that succeeded
+    std::array<std::uint64_t, all_reasons.size()> refusals{}; ///< in the order of `all_reasons`
+    latency_histogram latency;                                ///< of the exchanges that succeeded
     std::chrono::nanoseconds elapsed{}; ///< from the first connect to the last end
     std::chrono::microseconds cpu{};    ///< this process's, user and system, over `elapsed`
-    std::uint64_t unfinished = 0;   ///< still running when the run was interrupted or given up
-    std::uint64_t unsent = 0;       ///< open loop: arrivals for which no connection was free in time
-    bool stalled = false;           ///< nothing succeeded for so long that the run was given up
+    std::uint64_t unfinished = 0;       ///< still running when the run was interrupted or given up
+    std::uint64_t unsent = 0; ///< open loop: arrivals for which no connection was free in time
+    bool stalled = false;     ///< nothing succeeded for so long that the run was given up
     bool interrupted = false;
     slow_result slow;
 
@@ -38,10 +38,10 @@ struct load_result {
 
 /// Runs a plan against `target`: one thread, one epoll.
 ///
-/// On bare system calls rather than Asio on purpose. A load generator shares the machine with what it
-/// measures, and everything it costs is missing there: ten system calls an exchange and some hundred
-/// instructions between them, no allocation, leave two thirds of what Asio would take. It needs no
-/// strand, no timer a client and no cancellation, which is most of what Asio is for.
+/// On bare system calls rather than Asio on purpose. A load generator shares the machine with what
+/// it measures, and everything it costs is missing there: ten system calls an exchange and some
+/// hundred instructions between them, no allocation, leave two thirds of what Asio would take. It
+/// needs no strand, no timer a client and no cancellation, which is most of what Asio is for.
 class load_engine {
 public:
     using clock = load_exchange::clock;
@@ -53,9 +53,9 @@ public:
     load_engine(const load_engine&) = delete;
     load_engine& operator=(const load_engine&) = delete;
 
-    /// Runs it all, once. `slow_in_place` is called with their number when the slow clients, if any,
-    /// are connected. It ends by itself: at the plan's length, plus one timeout for what is in flight
-    /// then, or after 20 s (or a timeout, when that is longer) without a success.
+    /// Runs it all, once. `slow_in_place` is called with their number when the slow clients, if
+    /// any, are connected. It ends by itself: at the plan's length, plus one timeout for what is in
+    /// flight then, or after 20 s (or a timeout, when that is longer) without a success.
     load_result run(const std::function<void(std::size_t)>& slow_in_place);
 
 private:

@@ -21,14 +21,22 @@ bool would_block() noexcept { return errno == EAGAIN || errno == EWOULDBLOCK; }
 
 std::string_view to_string(load_outcome outcome) noexcept {
     switch (outcome) {
-    case load_outcome::ok: return "ok";
-    case load_outcome::refused: return "refused";
-    case load_outcome::not_connected: return "not_connected";
-    case load_outcome::timed_out: return "timed_out";
-    case load_outcome::reset: return "reset";
-    case load_outcome::cut_short: return "cut_short";
-    case load_outcome::wrong_reply: return "wrong_reply";
-    case load_outcome::no_resources: break;
+    case load_outcome::ok:
+        return "ok";
+    case load_outcome::refused:
+        return "refused";
+    case load_outcome::not_connected:
+        return "not_connected";
+    case load_outcome::timed_out:
+        return "timed_out";
+    case load_outcome::reset:
+        return "reset";
+    case load_outcome::cut_short:
+        return "cut_short";
+    case load_outcome::wrong_reply:
+        return "wrong_reply";
+    case load_outcome::no_resources:
+        break;
     }
     return "no_resources";
 }
@@ -70,7 +78,8 @@ std::optional<load_outcome> load_exchange::send(const load_payloads& payloads) {
 }
 
 std::optional<load_outcome> load_exchange::advance(const load_payloads& payloads,
-                                                   std::span<char> buffer, bool ended, bool verify) {
+                                                   std::span<char> buffer, bool ended,
+                                                   bool verify) {
     std::optional<load_outcome> broken;
     if (!half_closed_) broken = send(payloads);
     if (broken == load_outcome::not_connected) return broken;
@@ -86,8 +95,8 @@ std::optional<load_outcome> load_exchange::advance(const load_payloads& payloads
         keep_beginning(data);
         received_ += data.size();
         if (data.size() == buffer.size()) continue; // there is probably more
-        // A read that was not filled has taken everything, and with the FIN known to be there this was
-        // all; without it the next event tells.
+        // A read that was not filled has taken everything, and with the FIN known to be there this
+        // was all; without it the next event tells.
         if (ended) return judge(payloads, verify, false);
         return broken;
     }

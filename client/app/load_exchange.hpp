@@ -17,26 +17,26 @@ namespace finpost {
 /// How an exchange ended.
 enum class load_outcome {
     ok,
-    refused,        ///< a refusal line came; `load_exchange::why` says which
-    not_connected,  ///< no connection could be made
-    timed_out,      ///< `--timeout` passed
-    reset,          ///< the connection was reset before the reply was complete
-    cut_short,      ///< EOF before all of the reply
-    wrong_reply,    ///< the reply is not the payload
-    no_resources,   ///< no descriptor, port or memory on this side
+    refused,       ///< a refusal line came; `load_exchange::why` says which
+    not_connected, ///< no connection could be made
+    timed_out,     ///< `--timeout` passed
+    reset,         ///< the connection was reset before the reply was complete
+    cut_short,     ///< EOF before all of the reply
+    wrong_reply,   ///< the reply is not the payload
+    no_resources,  ///< no descriptor, port or memory on this side
 };
 
 inline constexpr std::array all_load_outcomes{
-    load_outcome::ok,        load_outcome::refused, load_outcome::not_connected,
-    load_outcome::timed_out, load_outcome::reset,   load_outcome::cut_short,
+    load_outcome::ok,          load_outcome::refused,      load_outcome::not_connected,
+    load_outcome::timed_out,   load_outcome::reset,        load_outcome::cut_short,
     load_outcome::wrong_reply, load_outcome::no_resources,
 };
 
 /// "ok", "not_connected", ...
 std::string_view to_string(load_outcome outcome) noexcept;
 
-/// One client: connect, send, half-close, read to EOF, close. It never waits: `start` and `advance` do
-/// what the socket allows now and return how it ended once it has.
+/// One client: connect, send, half-close, read to EOF, close. It never waits: `start` and `advance`
+/// do what the socket allows now and return how it ended once it has.
 class load_exchange {
 public:
     using clock = std::chrono::steady_clock;
@@ -51,8 +51,8 @@ public:
     std::optional<load_outcome> start(int fd, const load_payloads& payloads, std::uint64_t n,
                                       clock::time_point since, clock::time_point now);
 
-    /// Something happened on the socket. `buffer` is scratch; `ended` says that the peer's FIN is known
-    /// to be there, which saves the read that would find it out.
+    /// Something happened on the socket. `buffer` is scratch; `ended` says that the peer's FIN is
+    /// known to be there, which saves the read that would find it out.
     std::optional<load_outcome> advance(const load_payloads& payloads, std::span<char> buffer,
                                         bool ended, bool verify);
 

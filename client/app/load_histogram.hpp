@@ -11,9 +11,9 @@ namespace finpost {
 
 /// Latencies of a run, counted in fixed memory whatever the number of exchanges.
 ///
-/// Log-linear in the manner of HDR histograms: every power of two is cut into 128 equal buckets, so a
-/// value read back is off by less than 1 % (half a bucket, 0.4 %). Values below 256 ns are exact; above
-/// some 18 minutes they count as that. Smallest, largest and mean are exact.
+/// Log-linear in the manner of HDR histograms: every power of two is cut into 128 equal buckets, so
+/// a value read back is off by less than 1 % (half a bucket, 0.4 %). Values below 256 ns are exact;
+/// above some 18 minutes they count as that. Smallest, largest and mean are exact.
 class latency_histogram {
 public:
     using span = std::chrono::nanoseconds;
@@ -34,8 +34,8 @@ public:
     span max() const noexcept { return to_span(most_); }
     span mean() const noexcept { return to_span(count_ == 0 ? 0 : sum_ / count_); }
 
-    /// The smallest recorded value (to the bucket) that at least `percent` of all values do not exceed:
-    /// the nearest-rank percentile, 0 < percent <= 100.
+    /// The smallest recorded value (to the bucket) that at least `percent` of all values do not
+    /// exceed: the nearest-rank percentile, 0 < percent <= 100.
     span percentile(double percent) const noexcept {
         const double wanted = percent / 100.0 * static_cast<double>(count_);
         std::uint64_t seen = 0;
@@ -57,8 +57,8 @@ private:
         return span(static_cast<span::rep>(value));
     }
 
-    // Below 2 * steps a bucket is one value. Above, `shift` low bits are dropped, and what is left lies
-    // between steps and 2 * steps: each shift continues where the one before ended.
+    // Below 2 * steps a bucket is one value. Above, `shift` low bits are dropped, and what is left
+    // lies between steps and 2 * steps: each shift continues where the one before ended.
     static std::size_t bucket_of(std::uint64_t value) noexcept {
         value = std::min(value, (std::uint64_t{1} << top_bit) - 1);
         const int shift = std::max(0, static_cast<int>(std::bit_width(value)) - 1 - step_bits);

@@ -11,9 +11,10 @@ namespace {
 
 constexpr std::string_view alphabet =
     "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-constexpr std::size_t counted = 10;  // characters of a head that hold the number: 60 bits
+constexpr std::size_t counted = 10;          // characters of a head that hold the number: 60 bits
 constexpr std::size_t most_noise = 1u << 20; // larger payloads repeat it: it stays in the cache
-constexpr std::size_t windows = 4093; // a prime, so that neighbours in time differ in their bodies too
+constexpr std::size_t windows =
+    4093; // a prime, so that neighbours in time differ in their bodies too
 
 } // namespace
 
@@ -27,8 +28,8 @@ load_payloads::load_payloads(std::size_t size)
 load_payloads::one load_payloads::make(std::uint64_t n) const noexcept {
     one made{};
     for (std::size_t i = 0; i < made.head.size(); ++i) {
-        made.head[i] = i < counted ? alphabet[(n >> (6 * i)) & 63]
-                                   : noise_[(n * 31 + i) % noise_.size()];
+        made.head[i] =
+            i < counted ? alphabet[(n >> (6 * i)) & 63] : noise_[(n * 31 + i) % noise_.size()];
     }
     made.body_at = static_cast<std::size_t>(n * 61 % windows);
     return made;

@@ -10,9 +10,9 @@
 
 namespace finpost {
 
-/// The payloads of a run: no two alike, and none stored. Each is a few bytes of its own, then a window
-/// of one block of noise that all share, over and over where it is longer than that. All characters are of
-/// the Base64 alphabet.
+/// The payloads of a run: no two alike, and none stored. Each is a few bytes of its own, then a
+/// window of one block of noise that all share, over and over where it is longer than that. All
+/// characters are of the Base64 alphabet.
 class load_payloads {
 public:
     /// Enough to recover which payload it is.
@@ -29,8 +29,8 @@ public:
     /// base 64, lowest digit first, so that even payloads of a byte or two seldom repeat at once.
     one make(std::uint64_t n) const noexcept;
 
-    /// What is left to send behind `offset`, or of a large payload the beginning of it, in one gathered
-    /// write; the count of pieces, 0 when nothing is left.
+    /// What is left to send behind `offset`, or of a large payload the beginning of it, in one
+    /// gathered write; the count of pieces, 0 when nothing is left.
     int rest(const one& which, std::size_t offset, std::array<iovec, 2>& pieces) const noexcept;
 
     /// Whether `data` is what stands at `offset` of the payload.

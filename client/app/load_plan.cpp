@@ -69,9 +69,12 @@ std::optional<load_plan> read_load_plan(const load_arguments& from,
     load_plan plan;
     reader read(problems);
     const auto target = parse_host_port(from.target);
-    if (!target) read.wrong("HOST:PORT", target.error().message);
-    else if (target->port == 0) read.wrong("HOST:PORT", "port 0 cannot be connected to");
-    else plan.target = *target;
+    if (!target)
+        read.wrong("HOST:PORT", target.error().message);
+    else if (target->port == 0)
+        read.wrong("HOST:PORT", "port 0 cannot be connected to");
+    else
+        plan.target = *target;
     read.number("--slow", from.slow, 0, most_connections, plan.slow);
     read.number("--connections", from.connections, plan.slow > 0 ? 0 : 1, most_connections,
                 plan.connections);

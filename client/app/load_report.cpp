@@ -12,7 +12,9 @@ namespace {
 
 constexpr std::array percentiles{50.0, 90.0, 99.0, 99.9};
 
-double seconds(std::chrono::nanoseconds span) { return std::chrono::duration<double>(span).count(); }
+double seconds(std::chrono::nanoseconds span) {
+    return std::chrono::duration<double>(span).count();
+}
 
 double microseconds(std::chrono::nanoseconds span) {
     return std::chrono::duration<double, std::micro>(span).count();
@@ -82,7 +84,9 @@ public:
         return *this;
     }
     template <class Number>
-    object& add(std::string_view name, Number value) { return raw(name, number(value)); }
+    object& add(std::string_view name, Number value) {
+        return raw(name, number(value));
+    }
     object& add(std::string_view name, bool value) { return raw(name, value ? "true" : "false"); }
     std::string end() const { return text_.empty() ? "{}" : text_ + '}'; }
 
@@ -94,7 +98,8 @@ std::string latency_object(const latency_histogram& of) {
     object out;
     out.add("min", microseconds(of.min())).add("mean", microseconds(of.mean()));
     for (std::size_t i = 0; i < percentiles.size(); ++i) {
-        constexpr std::array<std::string_view, percentiles.size()> names{"p50", "p90", "p99", "p99_9"};
+        constexpr std::array<std::string_view, percentiles.size()> names{"p50", "p90", "p99",
+                                                                         "p99_9"};
         out.add(names[i], microseconds(of.percentile(percentiles[i])));
     }
     return out.add("max", microseconds(of.max())).end();
@@ -108,8 +113,8 @@ std::string text_report(const load_plan& plan, const load_result& result) {
                       (plan.rate > 0 ? number(plan.rate) + " arrivals a second" : "closed loop") +
                       (plan.verify ? ", echo verified\n" : ", replies not verified\n");
     out += format("  succeeded  %llu in %.2f s: %.0f exchanges/s, %.1f MB/s each way\n",
-                  static_cast<unsigned long long>(result.ok()), seconds(result.elapsed), rate(result),
-                  megabytes(plan, result));
+                  static_cast<unsigned long long>(result.ok()), seconds(result.elapsed),
+                  rate(result), megabytes(plan, result));
     out += "  failed     " + number(result.failed());
     if (result.failed() > 0) out += ": " + failures(result);
     out += '\n';

@@ -57,8 +57,8 @@ void slow_clients::open(const std::atomic<bool>& interrupted) {
 }
 
 std::size_t slow_clients::opened() const noexcept {
-    return static_cast<std::size_t>(std::count_if(
-        clients_.begin(), clients_.end(), [](const client& one) { return one.sent > 0; }));
+    return static_cast<std::size_t>(std::count_if(clients_.begin(), clients_.end(),
+                                                  [](const client& one) { return one.sent > 0; }));
 }
 
 void slow_clients::drip(clock::time_point now) noexcept {
@@ -72,8 +72,10 @@ void slow_clients::drip(clock::time_point now) noexcept {
         client& one = clients_[which];
         if (one.fd < 0) continue;
         const char byte = byte_of(which, one.sent);
-        if (::send(one.fd, &byte, 1, MSG_NOSIGNAL) == 1) ++one.sent;
-        else if (!would_block() && errno != EINTR) drop(one);
+        if (::send(one.fd, &byte, 1, MSG_NOSIGNAL) == 1)
+            ++one.sent;
+        else if (!would_block() && errno != EINTR)
+            drop(one);
     }
 }
 

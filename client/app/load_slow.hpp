@@ -13,13 +13,14 @@ namespace finpost {
 /// What became of the slow clients.
 struct slow_result {
     std::size_t asked = 0;
-    std::size_t opened = 0;   ///< connected, and a byte was taken
-    std::size_t stayed = 0;   ///< of those, still connected and without a word when the run ended
-    std::size_t answered = 0; ///< of those, got the echo of what they had sent when they half-closed
+    std::size_t opened = 0; ///< connected, and a byte was taken
+    std::size_t stayed = 0; ///< of those, still connected and without a word when the run ended
+    std::size_t answered =
+        0; ///< of those, got the echo of what they had sent when they half-closed
 };
 
-/// Clients that connect, send one byte a second each and are held until the end: what an event-driven
-/// gateway should hardly notice and a thread per client pays for.
+/// Clients that connect, send one byte a second each and are held until the end: what an
+/// event-driven gateway should hardly notice and a thread per client pays for.
 class slow_clients {
 public:
     using clock = std::chrono::steady_clock;

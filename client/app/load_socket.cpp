@@ -14,8 +14,8 @@ constexpr std::uint32_t first_source = 0x7f000101; // 127.0.1.1
 constexpr std::uint64_t sources = 200;             // up to 127.0.1.200
 
 bool bind_to_source(int fd, std::uint64_t n) noexcept {
-    // The port is chosen when the target is known; otherwise bind searches a free one by itself, and
-    // slows down as they are used up.
+    // The port is chosen when the target is known; otherwise bind searches a free one by itself,
+    // and slows down as they are used up.
     const int on = 1;
     if (::setsockopt(fd, IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, &on, sizeof on) != 0) return false;
     sockaddr_in from{};

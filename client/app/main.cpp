@@ -14,8 +14,8 @@
 
 namespace {
 
-// No socket may get the number of a standard descriptor that the caller has closed: it would be read
-// as the payload, or written to. What stands there instead can be neither read nor written.
+// No socket may get the number of a standard descriptor that the caller has closed: it would be
+// read as the payload, or written to. What stands there instead can be neither read nor written.
 void occupy_standard_descriptors() {
     for (const int fd : {STDIN_FILENO, STDOUT_FILENO, STDERR_FILENO}) {
         if (::fcntl(fd, F_GETFD) >= 0 || errno != EBADF) continue;
@@ -29,7 +29,8 @@ int main(int argc, char** argv) {
     using action = finpost::command_line::action;
     occupy_standard_descriptors();
     try {
-        if (argc > 1 && argv[1] == std::string_view("load")) return finpost::load(argc - 1, argv + 1);
+        if (argc > 1 && argv[1] == std::string_view("load"))
+            return finpost::load(argc - 1, argv + 1);
         const finpost::command_line line = finpost::read_command_line(argc, argv);
         if (line.what == action::help) return std::fputs(line.help.c_str(), stdout), 0;
         if (line.what == action::version) return std::puts("finpost " FINPOST_VERSION), 0;

@@ -18,8 +18,8 @@ namespace finpost {
 
 namespace {
 
-// How long a connection is watched before it half-closes. What ends it meanwhile would end it anyway, and
-// must not pass for an answer to the half-close.
+// How long a connection is watched before it half-closes. What ends it meanwhile would end it
+// anyway, and must not pass for an answer to the half-close.
 constexpr auto quiet = 300ms;
 
 // The payload, and its end a while later.
@@ -28,7 +28,8 @@ public:
     hesitating_source(const asio::any_io_executor& executor, std::string bytes)
         : timer_(executor), bytes_(std::move(bytes)) {}
 
-    void read(std::span<std::byte> room, std::function<void(error_code, std::size_t)> done) override {
+    void read(std::span<std::byte> room,
+              std::function<void(error_code, std::size_t)> done) override {
         const std::size_t n = std::min(room.size(), bytes_.size() - at_);
         const auto from = std::as_bytes(std::span(bytes_)).subspan(at_, n);
         std::copy(from.begin(), from.end(), room.begin());
@@ -54,11 +55,15 @@ std::string seen(const exchange_result& result, error_code failed) {
     std::string out = describe(result);
     if (result.half_closed.count() == 0) return out;
     out += "sent: " + std::to_string(result.sent) + " bytes, and after " +
-           std::to_string(std::chrono::milliseconds(quiet).count()) + " ms of silence the half-close\n";
+           std::to_string(std::chrono::milliseconds(quiet).count()) +
+           " ms of silence the half-close\n";
     out += "after that: " + std::to_string(result.received) + " bytes, and ";
-    if (failed == asio::error::timed_out) out += "no end";
-    else if (result.refused || !failed) out += "the end";
-    else out += failed.message();
+    if (failed == asio::error::timed_out)
+        out += "no end";
+    else if (result.refused || !failed)
+        out += "the end";
+    else
+        out += failed.message();
     return out + " after " + text_of(result.ended - result.half_closed) + '\n';
 }
 
@@ -70,37 +75,45 @@ probe_verdict judge_probe(const host_port& target, bool sent_payload, error_code
     const std::string where = to_string(target);
     // Refused before the half-close it was not the half-close that was answered; afterwards it was.
     const bool half_closed = result.half_closed.count() > 0;
-    const bool answered = half_closed && result.received > 0 && result.first_byte >= result.half_closed;
-    if (code == 0 && answered)
-        return {0, "the half-close survives: an answer came back after it"};
+    const bool answered =
+        half_closed && result.received > 0 && result.first_byte >= result.half_closed;
+    if (code == 0 && answered) return {0, "the half-close survives: an answer came back after it"};
     if (code == 5 && answered && sent_payload && *result.refused != reason::receive_timeout)
         return {0, "the half-close survives: a refusal came back after it (" +
                        std::string(to_string(*result.refused)) + ")"};
     if (code == 0 && result.received > 0)
-        return {6, where + " began to answer before the half-close: it is no gateway that waits for it"};
+        return {6,
+                where +
+                    " began to answer before the half-close: it is no gateway that waits for it"};
     if (code == 0 && sent_payload) {
         return {6, "the half-close arrives, but no byte comes back after it: either the answer is "
                    "empty, or something on the way closes both directions at once"};
     }
     if (code == 0) {
-        return {0, "the half-close arrives: " + where + " answered it by closing. That answers come back "
-                   "after it, only a payload can show: see --payload"};
+        return {0, "the half-close arrives: " + where +
+                       " answered it by closing. That answers come back "
+                       "after it, only a payload can show: see --payload"};
     }
     if (code == 4) {
-        return {4, half_closed ? "the half-close does not arrive: nothing came back after it. Something on "
-                                 "the way holds it back, or no gateway is there"
-                               : "the time was over before the half-close: see --timeout"};
+        return {4, half_closed
+                       ? "the half-close does not arrive: nothing came back after it. Something on "
+                         "the way holds it back, or no gateway is there"
+                       : "the time was over before the half-close: see --timeout"};
     }
     if (failed == asio::error::broken_pipe)
         return {6, where + " closed the connection by itself, before the half-close"};
     if (failed == reason::tls_truncated && half_closed) {
-        return {6, (answered ? std::string("the half-close survives, and an answer came back after it, but ")
-                             : "after the half-close ") +
-                       where + " closed without a close_notify: such a reply cannot be told from one that "
-                               "was cut. What ends TLS there does not half-close"};
+        return {
+            6, (answered
+                    ? std::string("the half-close survives, and an answer came back after it, but ")
+                    : "after the half-close ") +
+                   where +
+                   " closed without a close_notify: such a reply cannot be told from one that "
+                   "was cut. What ends TLS there does not half-close"};
     }
     if (code == 6 && half_closed)
-        return {6, "the half-close does not survive: it was answered with a cut: " + failed.message()};
+        return {6,
+                "the half-close does not survive: it was answered with a cut: " + failed.message()};
     return {code, explain(target, failed, result)};
 }
 
@@ -119,7 +132,8 @@ int probe(const probe_options& options) {
     async_exchange(io.get_executor(), options.target, payload, reply, *limits,
                    [&](error_code failed, exchange_result result) {
                        std::fputs(seen(result, failed).c_str(), stdout);
-                       verdict = judge_probe(options.target, !options.payload.empty(), failed, result);
+                       verdict =
+                           judge_probe(options.target, !options.payload.empty(), failed, result);
                        io.stop();
                    });
     io.run();

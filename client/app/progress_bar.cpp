@@ -30,8 +30,10 @@ std::string progress_text(std::uint64_t sent, std::uint64_t total, std::uint64_t
     std::string text = "sent " + human(sent);
     if (total > 0) {
         const auto done = static_cast<std::size_t>(
-            static_cast<double>(width) * std::min(1.0, static_cast<double>(sent) / static_cast<double>(total)));
-        text += " of " + human(total) + " [" + std::string(done, '#') + std::string(width - done, ' ') + ']';
+            static_cast<double>(width) *
+            std::min(1.0, static_cast<double>(sent) / static_cast<double>(total)));
+        text += " of " + human(total) + " [" + std::string(done, '#') +
+                std::string(width - done, ' ') + ']';
     }
     return text + " received " + human(received);
 }

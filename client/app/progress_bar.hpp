@@ -8,13 +8,13 @@
 
 namespace finpost {
 
-/// One line on a terminal that tells how far a transfer is. It shows nothing in the first half second, and
-/// nothing at all where standard error is no terminal. It is drawn ten times a second whether or not
-/// something moves, so that what stands there while the transfer waits is not old.
+/// One line on a terminal that tells how far a transfer is. It shows nothing in the first half
+/// second, and nothing at all where standard error is no terminal. It is drawn ten times a second
+/// whether or not something moves, so that what stands there while the transfer waits is not old.
 class progress_bar {
 public:
-    /// `total` is the payload's size, 0 when it is not known. Draws on `executor`, which belongs to one
-    /// thread, the one that calls `update`.
+    /// `total` is the payload's size, 0 when it is not known. Draws on `executor`, which belongs to
+    /// one thread, the one that calls `update`.
     progress_bar(const boost::asio::any_io_executor& executor, std::uint64_t total);
     ~progress_bar(); // wipes the line
 

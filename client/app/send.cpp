@@ -42,9 +42,12 @@ std::optional<int> open_input(const std::string& file) {
     const int fd = standard ? STDIN_FILENO : ::open(file.c_str(), O_RDONLY | O_CLOEXEC);
     struct stat about {};
     const int mode = fd < 0 ? -1 : ::fcntl(fd, F_GETFL);
-    if (mode >= 0 && (mode & O_PATH) != 0) errno = EBADF; // see occupy_standard_descriptors
-    else if (mode >= 0 && ::fstat(fd, &about) == 0 && S_ISDIR(about.st_mode)) errno = EISDIR;
-    else if (mode >= 0) return fd;
+    if (mode >= 0 && (mode & O_PATH) != 0)
+        errno = EBADF; // see occupy_standard_descriptors
+    else if (mode >= 0 && ::fstat(fd, &about) == 0 && S_ISDIR(about.st_mode))
+        errno = EISDIR;
+    else if (mode >= 0)
+        return fd;
     complain(input_name(file) + ": " + std::strerror(errno));
     return std::nullopt;
 }
@@ -53,7 +56,8 @@ std::optional<int> open_input(const std::string& file) {
 class noting_source final : public byte_source {
 public:
     explicit noting_source(byte_source& from) : from_(from) {}
-    void read(std::span<std::byte> room, std::function<void(error_code, std::size_t)> done) override {
+    void read(std::span<std::byte> room,
+              std::function<void(error_code, std::size_t)> done) override {
         from_.read(room, [this, done = std::move(done)](error_code ec, std::size_t n) {
             if (ec) failed = ec;
             done(ec, n);
@@ -106,7 +110,8 @@ std::string explain(const host_port& target, error_code failed, const exchange_r
 int exit_code(error_code failed, const exchange_result& result) {
     if (!failed) return whole;
     if (result.refused) return refused;
-    if (result.stage == exchange_stage::payload) return failed == asio::error::timed_out ? time_limit : usage;
+    if (result.stage == exchange_stage::payload)
+        return failed == asio::error::timed_out ? time_limit : usage;
     // Nothing was sent, or nothing of it was taken: whoever wants to may try again without a second
     // thought.
     if (result.stage <= exchange_stage::handshake || failed == reason::tls_handshake)
@@ -142,7 +147,9 @@ int send(const send_options& options) {
         const std::uint64_t size = raw.size();
         asio::io_context io(1);
         progress_bar bar(io.get_executor(), options.encode ? base64::encoded_size(size) : size);
-        limits->progress = [&bar](std::uint64_t sent, std::uint64_t received) { bar.update(sent, received); };
+        limits->progress = [&bar](std::uint64_t sent, std::uint64_t received) {
+            bar.update(sent, received);
+        };
         async_exchange(io.get_executor(), options.target, payload, reply, *limits,
                        [&](error_code ec, exchange_result what) {
                            failed = ec;
@@ -161,12 +168,16 @@ int send(const send_options& options) {
     if (!failed && options.decode) failed = decoded.finish();
     if (!failed && output.empty) complain("the reply is empty");
     if (!failed) return output.empty && options.expect_reply ? cut : whole;
-    if (output.failed) complain("standard output: " + output.failed.message());
-    else if (!decoded.wrong().empty()) complain("the reply is not Base64: " + decoded.wrong());
+    if (output.failed)
+        complain("standard output: " + output.failed.message());
+    else if (!decoded.wrong().empty())
+        complain("the reply is not Base64: " + decoded.wrong());
     else if (input.failed && failed == input.failed)
         complain(input_name(options.file) + ": " + failed.message() +
-                 (result.stage == exchange_stage::payload ? "; nothing was sent" : "; the connection was reset"));
-    else complain(explain(options.target, failed, result));
+                 (result.stage == exchange_stage::payload ? "; nothing was sent"
+                                                          : "; the connection was reset"));
+    else
+        complain(explain(options.target, failed, result));
     return exit_code(failed, result);
 }
 

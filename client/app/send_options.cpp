@@ -11,8 +11,8 @@ namespace finpost {
 
 namespace {
 
-// Below the ten seconds after which a gateway by default gives up a client that sends nothing: its end
-// is then no answer to the half-close.
+// Below the ten seconds after which a gateway by default gives up a client that sends nothing: its
+// end is then no answer to the half-close.
 constexpr duration probe_time{5'000};
 
 constexpr std::string_view help = R"(finpost: the client of finpostd
@@ -62,8 +62,8 @@ void read_codec(const std::string& text, const char* flag, bool& base64,
                 std::vector<std::string>& problems) {
     base64 = text == "base64";
     if (!text.empty() && text != "none" && text != "base64")
-        problems.push_back(std::string(flag) + ": " + finpost::quoted(text) + " is neither none nor base64" +
-                           suggestion(text, {"none", "base64"}));
+        problems.push_back(std::string(flag) + ": " + finpost::quoted(text) +
+                           " is neither none nor base64" + suggestion(text, {"none", "base64"}));
 }
 
 // What `finpost send` and `finpost probe` are told beside their options.
@@ -71,14 +71,18 @@ void read_target(const std::vector<std::string>& words, const std::string& usage
                  std::vector<std::string>& problems) {
     if (words.size() < 2) return problems.push_back("HOST:PORT is missing: " + usage);
     const auto read = parse_host_port(words[1]);
-    if (!read) problems.push_back("HOST:PORT: " + read.error().message);
-    else if (read->port == 0) problems.push_back("HOST:PORT: nobody listens on port 0");
-    else target = *read;
+    if (!read)
+        problems.push_back("HOST:PORT: " + read.error().message);
+    else if (read->port == 0)
+        problems.push_back("HOST:PORT: nobody listens on port 0");
+    else
+        target = *read;
 }
 
 void refuse_more_than(std::size_t n, const std::vector<std::string>& words,
                       std::vector<std::string>& problems) {
-    if (words.size() > n) problems.push_back(finpost::quoted(words[n]) + " is one argument too many");
+    if (words.size() > n)
+        problems.push_back(finpost::quoted(words[n]) + " is one argument too many");
 }
 
 } // namespace
@@ -110,11 +114,13 @@ command_line read_command_line(int argc, const char* const* argv) {
         out.what = wants_help ? command_line::action::help : command_line::action::version;
         return out;
     }
-    for (const std::string_view word : cli.remaining()) { // a view: std::quoted takes strings for its own
+    for (const std::string_view word :
+         cli.remaining()) { // a view: std::quoted takes strings for its own
         if (word.size() > 1 && word.front() == '-') {
             const std::string_view name = word.substr(0, word.find('='));
             const std::string near = suggestion(name, flags_of(cli));
-            out.problems.push_back(quoted(word) + " is no option" + (near.empty() ? ": see --help" : near));
+            out.problems.push_back(quoted(word) + " is no option" +
+                                   (near.empty() ? ": see --help" : near));
         } else {
             words.emplace_back(word);
         }
@@ -146,7 +152,8 @@ command_line read_command_line(int argc, const char* const* argv) {
         connection.read(out.probe, out.problems);
     } else {
         const std::string near = suggestion(words[0], {"send", "probe", "load"});
-        out.problems.push_back(finpost::quoted(words[0]) + " is no command" + (near.empty() ? ": see --help" : near));
+        out.problems.push_back(finpost::quoted(words[0]) + " is no command" +
+                               (near.empty() ? ": see --help" : near));
         return out;
     }
     only_for("send", encode, "--encode");

@@ -42,20 +42,24 @@ std::string stages_text(const exchange_result& result) {
     const bool early = began && half_closed && result.first_byte < result.half_closed;
     const char* const end = result.secured.count() > 0 ? "the close_notify" : "the FIN";
     stage_lines out;
-    if (result.begun >= std::chrono::milliseconds(100)) out.add("payload", result.begun); // somebody typed it
+    if (result.begun >= std::chrono::milliseconds(100))
+        out.add("payload", result.begun); // somebody typed it
     out.add("resolve", result.resolved);
     out.add("connect", result.connected);
     out.add("tls", result.secured);
-    if (half_closed) out.add("send", result.half_closed, bytes_text(result.sent) + ", then " + end);
+    if (half_closed)
+        out.add("send", result.half_closed, bytes_text(result.sent) + ", then " + end);
     else if (result.stage == exchange_stage::send)
         out.add("send", began ? result.first_byte : result.ended,
                 bytes_text(result.sent) + ", without " + end);
     if (half_closed && !early) out.add("wait", began ? result.first_byte : result.ended);
     if (began) {
         const std::string since =
-            early ? ", the first " +
-                        milliseconds_text(result.half_closed - result.first_byte, "%.3f ms before ") + end
-                  : "";
+            early
+                ? ", the first " +
+                      milliseconds_text(result.half_closed - result.first_byte, "%.3f ms before ") +
+                      end
+                : "";
         out.add("receive", result.ended, bytes_text(result.received) + since);
     } else if (result.stage < exchange_stage::send) {
         out.add(std::string(to_string(result.stage)), result.ended);

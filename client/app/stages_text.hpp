@@ -6,9 +6,10 @@
 
 namespace finpost {
 
-/// How long each stage of an exchange took and what it moved, one line a stage, and the total. The times add
-/// up to it: where a reply began while the payload was still being sent, receiving counts from the FIN.
-/// Bytes that were sent are bytes the kernel took: what has arrived, only a whole reply tells.
+/// How long each stage of an exchange took and what it moved, one line a stage, and the total. The
+/// times add up to it: where a reply began while the payload was still being sent, receiving counts
+/// from the FIN. Bytes that were sent are bytes the kernel took: what has arrived, only a whole
+/// reply tells.
 std::string stages_text(const exchange_result& result);
 
 } // namespace finpost

@@ -29,7 +29,8 @@ ssize_t read_some(int fd, std::span<std::byte> room) noexcept {
 
 // Lives as long as its thread: a read of a terminal cannot be interrupted, so it is left behind.
 struct descriptor_source::worker {
-    // `done` is called under the lock, so that it is never called after `stop`; and it may ask for more.
+    // `done` is called under the lock, so that it is never called after `stop`; and it may ask for
+    // more.
     std::recursive_mutex mutex;
     std::condition_variable_any asked;
     std::span<std::byte> room;
@@ -112,8 +113,10 @@ void encoding_source::more(std::span<std::byte> room,
 error_code descriptor_sink::write(std::span<const std::byte> data) {
     while (!data.empty()) {
         const ssize_t n = ::write(fd_, data.data(), data.size());
-        if (n >= 0) data = data.subspan(static_cast<std::size_t>(n));
-        else if (errno != EINTR) return last_error();
+        if (n >= 0)
+            data = data.subspan(static_cast<std::size_t>(n));
+        else if (errno != EINTR)
+            return last_error();
     }
     return {};
 }

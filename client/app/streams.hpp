@@ -10,13 +10,14 @@
 
 namespace finpost {
 
-/// A payload from a descriptor: a regular file is read in place, anything else (a pipe, a terminal) by a
-/// thread of its own, so that a refusal is seen while the input is still being waited for.
+/// A payload from a descriptor: a regular file is read in place, anything else (a pipe, a terminal)
+/// by a thread of its own, so that a refusal is seen while the input is still being waited for.
 class descriptor_source final : public byte_source {
 public:
     explicit descriptor_source(int fd);
     ~descriptor_source() override;
-    void read(std::span<std::byte> room, std::function<void(error_code, std::size_t)> done) override;
+    void read(std::span<std::byte> room,
+              std::function<void(error_code, std::size_t)> done) override;
 
     /// Forgets whoever still waits for bytes; called before what that runs on goes away.
     void stop();
@@ -36,7 +37,8 @@ private:
 class encoding_source final : public byte_source {
 public:
     explicit encoding_source(byte_source& from) : from_(from) {}
-    void read(std::span<std::byte> room, std::function<void(error_code, std::size_t)> done) override;
+    void read(std::span<std::byte> room,
+              std::function<void(error_code, std::size_t)> done) override;
 
 private:
     void more(std::span<std::byte> room, std::function<void(error_code, std::size_t)> done);
@@ -62,7 +64,8 @@ class decoding_sink final : public byte_sink {
 public:
     explicit decoding_sink(byte_sink& to) : to_(to) {}
 
-    /// `reason::bad_encoding` where the text is wrong; `wrong` says how. What came before it has gone on.
+    /// `reason::bad_encoding` where the text is wrong; `wrong` says how. What came before it has
+    /// gone on.
     error_code write(std::span<const std::byte> text) override;
 
     /// To be called at the reply's end: the same error when the text is not complete.

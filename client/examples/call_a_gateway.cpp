@@ -1,13 +1,14 @@
-// One exchange with a gateway, from memory to memory: what to send, how long it may take, and what became of it.
+// One exchange with a gateway, from memory to memory: what to send, how long it may take, and what
+// became of it.
 //
 //   call_a_gateway HOST:PORT TEXT
-#include <finpost/client.hpp>
-
 #include <boost/asio/as_tuple.hpp>
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/this_coro.hpp>
 #include <boost/asio/use_awaitable.hpp>
+
+#include <finpost/client.hpp>
 
 #include <chrono>
 #include <exception>
@@ -29,15 +30,18 @@ asio::awaitable<int> call(finpost::host_port gateway, std::string payload) {
     auto [failed, got] = co_await finpost::async_exchange(executor, gateway, payload, options,
                                                           asio::as_tuple(asio::use_awaitable));
     if (got.refused) {
-        std::cerr << "refused: " << to_string(*got.refused) << ", see " << got.request_id << " in its log\n";
+        std::cerr << "refused: " << to_string(*got.refused) << ", see " << got.request_id
+                  << " in its log\n";
         co_return 5;
     }
     if (failed) { // a part of a reply is none
         std::cerr << to_string(got.stage) << ": " << failed.message() << ' ' << got.detail << '\n';
-        co_return got.stage < finpost::exchange_stage::send ? 3 : 6; // 3: nothing was sent, try again
+        co_return got.stage < finpost::exchange_stage::send ? 3
+                                                            : 6; // 3: nothing was sent, try again
     }
     std::cout << got.reply;
-    std::cerr << to_string(got.local) << " to " << to_string(got.remote) << " in " << got.ended.count() << " us\n";
+    std::cerr << to_string(got.local) << " to " << to_string(got.remote) << " in "
+              << got.ended.count() << " us\n";
     co_return 0;
 }
 //! [call a gateway]

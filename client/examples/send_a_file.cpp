@@ -1,15 +1,15 @@
-// One exchange from a file to a file, in constant memory: any source and any sink will do. The caller has no event loop,
-// waits by a future, and gives up after a second and a half.
+// One exchange from a file to a file, in constant memory: any source and any sink will do. The
+// caller has no event loop, waits by a future, and gives up after a second and a half.
 //
 //   send_a_file HOST:PORT FILE REPLY
-#include <finpost/client.hpp>
-
 #include <boost/asio/bind_cancellation_slot.hpp>
 #include <boost/asio/cancellation_signal.hpp>
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/post.hpp>
 #include <boost/asio/use_future.hpp>
 #include <boost/system/system_error.hpp>
+
+#include <finpost/client.hpp>
 
 #include <chrono>
 #include <cstddef>
@@ -49,7 +49,8 @@ public:
     explicit file_sink(const char* name) : file_(name, std::ios::binary) {}
 
     finpost::error_code write(std::span<const std::byte> data) override {
-        file_.write(reinterpret_cast<const char*>(data.data()), static_cast<std::streamsize>(data.size()));
+        file_.write(reinterpret_cast<const char*>(data.data()),
+                    static_cast<std::streamsize>(data.size()));
         return file_.flush() ? finpost::error_code() : unreadable;
     }
 
@@ -72,18 +73,20 @@ int main(int argc, char** argv) {
 
     //! [cancel an exchange]
     asio::cancellation_signal give_up;
-    auto exchange = finpost::async_exchange(
-        io.get_executor(), *gateway, payload, reply, {},
-        asio::bind_cancellation_slot(give_up.slot(), asio::use_future));
+    auto exchange =
+        finpost::async_exchange(io.get_executor(), *gateway, payload, reply, {},
+                                asio::bind_cancellation_slot(give_up.slot(), asio::use_future));
     std::thread loop([&io] { io.run(); });
-    if (exchange.wait_for(1500ms) == std::future_status::timeout) // where the exchange runs: a signal is not thread safe
+    if (exchange.wait_for(1500ms) ==
+        std::future_status::timeout) // where the exchange runs: a signal is not thread safe
         asio::post(io, [&give_up] { give_up.emit(asio::cancellation_type::terminal); });
     loop.join(); // the exchange has completed
     //! [cancel an exchange]
     int exit_code = 0;
     try {
         std::cerr << exchange.get().received << " bytes came back\n";
-    } catch (const boost::system::system_error& failed) { // `use_future` has no room for the result as well
+    } catch (const boost::system::system_error&
+                 failed) { // `use_future` has no room for the result as well
         std::cerr << failed.code().message() << '\n';
         exit_code = 6;
     }

@@ -24,10 +24,12 @@ socket_address address_of(const asio::ip::tcp::endpoint& endpoint) {
 
 } // namespace
 
-// A lookup cannot be cancelled once it runs: it is waited for with a limit, and left alone after that.
+// A lookup cannot be cancelled once it runs: it is waited for with a limit, and left alone after
+// that.
 asio::awaitable<void> operation::resolve() {
     result_.stage = exchange_stage::resolve;
-    const auto limit = std::clamp(options_.connect, duration::zero(), duration(std::chrono::hours(24 * 365)));
+    const auto limit =
+        std::clamp(options_.connect, duration::zero(), duration(std::chrono::hours(24 * 365)));
     connect_until_ = std::min(clock::now() + limit, until_);
     error_code not_literal;
     const auto literal = asio::ip::make_address(target_.host, not_literal);
@@ -47,9 +49,12 @@ asio::awaitable<void> operation::resolve() {
         auto [ec] = co_await lookup_.async_wait(as_result);
         static_cast<void>(ec); // how it ended, the flags tell
         if (error_) co_return;
-        if (!looked_up_) fail(asio::error::timed_out);
-        else if (lookup_error_) fail(lookup_error_);
-        else if (addresses_.empty()) fail(asio::error::host_not_found);
+        if (!looked_up_)
+            fail(asio::error::timed_out);
+        else if (lookup_error_)
+            fail(lookup_error_);
+        else if (addresses_.empty())
+            fail(asio::error::host_not_found);
     }
     result_.resolved = since_start();
 }
@@ -97,8 +102,10 @@ asio::awaitable<void> operation::introduce() {
     const auto data = asio::buffer(header);
     auto [ec, n] = co_await asio::async_write(socket_, data, as_result);
     static_cast<void>(n); // all of it, or an error
-    if (expired_) fail(asio::error::timed_out);
-    else if (ec) fail(ec);
+    if (expired_)
+        fail(asio::error::timed_out);
+    else if (ec)
+        fail(ec);
 }
 
 // A peer that cannot prove who it is was reached all the same: no other address is tried.

@@ -30,7 +30,8 @@ transfer timed_out() {
 }
 
 // A time point counts nanoseconds: a limit of centuries would wrap around into the past.
-std::chrono::steady_clock::time_point after(std::chrono::steady_clock::time_point from, duration limit) {
+std::chrono::steady_clock::time_point after(std::chrono::steady_clock::time_point from,
+                                            duration limit) {
     constexpr duration longest = std::chrono::hours(24 * 365);
     return from + std::clamp(limit, duration::zero(), longest);
 }
@@ -72,7 +73,8 @@ void operation::start() {
 }
 
 void operation::cancel() {
-    asio::post(strand_, [self = shared_from_this()] { self->fail(asio::error::operation_aborted); });
+    asio::post(strand_,
+               [self = shared_from_this()] { self->fail(asio::error::operation_aborted); });
 }
 
 asio::awaitable<void> operation::run(std::shared_ptr<operation> self) {
@@ -95,8 +97,9 @@ asio::awaitable<void> operation::run(std::shared_ptr<operation> self) {
     finish();
 }
 
-// Nothing is connected for nothing: a gateway would take it for a health check, and its silence reads like an
-// empty answer. A source cannot be interrupted: it is waited for with a limit, and left alone after that.
+// Nothing is connected for nothing: a gateway would take it for a health check, and its silence
+// reads like an empty answer. A source cannot be interrupted: it is waited for with a limit, and
+// left alone after that.
 asio::awaitable<void> operation::begin(std::shared_ptr<operation> self) {
     result_.stage = exchange_stage::payload;
     asio::co_spawn(strand_, read_first(self), [self](std::exception_ptr failed) {
@@ -108,8 +111,10 @@ asio::awaitable<void> operation::begin(std::shared_ptr<operation> self) {
         static_cast<void>(ec); // how it ended, the flags tell
     }
     if (error_) co_return;
-    if (!begun_) fail(asio::error::timed_out);
-    else if (in_room_ == 0) fail(reason::empty);
+    if (!begun_)
+        fail(asio::error::timed_out);
+    else if (in_room_ == 0)
+        fail(reason::empty);
     result_.begun = since_start();
 }
 
@@ -246,9 +251,9 @@ void operation::limit(clock::time_point until) {
     });
 }
 
-// Cut short, a payload must not look complete to the peer: until the half-close, whatever closes the
-// socket resets the connection, also the kernel when the process is killed. Not through Asio, whose
-// destructors take its linger option back and would send the FIN.
+// Cut short, a payload must not look complete to the peer: until the half-close, whatever closes
+// the socket resets the connection, also the kernel when the process is killed. Not through Asio,
+// whose destructors take its linger option back and would send the FIN.
 void operation::reset_on_close(bool on) {
     const linger option{on ? 1 : 0, 0};
     ::setsockopt(socket_.native_handle(), SOL_SOCKET, SO_LINGER, &option, sizeof option);

@@ -15,9 +15,9 @@
 
 namespace finpost::detail {
 
-/// One exchange of the client: two coroutines on one strand, of which `run` reads and `send` writes.
-/// Everything but `cancel` belongs to the strand. `run` completes the exchange; `send` may end later, and
-/// touches neither source nor options then.
+/// One exchange of the client: two coroutines on one strand, of which `run` reads and `send`
+/// writes. Everything but `cancel` belongs to the strand. `run` completes the exchange; `send` may
+/// end later, and touches neither source nor options then.
 class operation : public std::enable_shared_from_this<operation> {
 public:
     operation(const boost::asio::any_io_executor& executor, host_port target, byte_source& payload,
@@ -69,8 +69,9 @@ private:
     tcp::socket socket_;
     std::unique_ptr<stream> stream_; // on `socket_`, from the connection on
     tcp::resolver resolver_;
-    boost::asio::steady_timer timer_;  // the nearest limit
-    boost::asio::steady_timer lookup_; // cancelled when the lookup, or the wait for the payload, has ended
+    boost::asio::steady_timer timer_; // the nearest limit
+    boost::asio::steady_timer
+        lookup_; // cancelled when the lookup, or the wait for the payload, has ended
     const clock::time_point began_;
     clock::time_point connect_until_, until_;
     std::vector<tcp::endpoint> addresses_;
@@ -81,12 +82,12 @@ private:
     bool begun_ = false; // the first block is there, or the end
 
     exchange_result result_;
-    error_code error_;         // the first one counts
-    std::string first_;        // of the reply, held back until it cannot be a refusal any more
-    bool passing_ = false;     // it is none
+    error_code error_;     // the first one counts
+    std::string first_;    // of the reply, held back until it cannot be a refusal any more
+    bool passing_ = false; // it is none
     bool sent_all_ = false;
-    bool expired_ = false;     // the limit of one address, or of everything
-    unsigned limits_ = 0;      // set so far: an earlier one that fires late means nothing
+    bool expired_ = false; // the limit of one address, or of everything
+    unsigned limits_ = 0;  // set so far: an earlier one that fires late means nothing
     bool ended_ = false;
 };
 

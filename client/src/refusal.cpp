@@ -34,14 +34,22 @@ std::optional<refusal> parse_refusal(std::string_view reply) {
 
 std::string_view to_string(exchange_stage stage) noexcept {
     switch (stage) {
-    case exchange_stage::payload: return "payload";
-    case exchange_stage::resolve: return "resolve";
-    case exchange_stage::connect: return "connect";
-    case exchange_stage::handshake: return "handshake";
-    case exchange_stage::send: return "send";
-    case exchange_stage::wait: return "wait";
-    case exchange_stage::receive: return "receive";
-    case exchange_stage::done: break;
+    case exchange_stage::payload:
+        return "payload";
+    case exchange_stage::resolve:
+        return "resolve";
+    case exchange_stage::connect:
+        return "connect";
+    case exchange_stage::handshake:
+        return "handshake";
+    case exchange_stage::send:
+        return "send";
+    case exchange_stage::wait:
+        return "wait";
+    case exchange_stage::receive:
+        return "receive";
+    case exchange_stage::done:
+        break;
     }
     return "done";
 }

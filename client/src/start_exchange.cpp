@@ -11,7 +11,8 @@ namespace {
 class string_source final : public byte_source {
 public:
     explicit string_source(std::string bytes) : bytes_(std::move(bytes)) {}
-    void read(std::span<std::byte> room, std::function<void(error_code, std::size_t)> done) override {
+    void read(std::span<std::byte> room,
+              std::function<void(error_code, std::size_t)> done) override {
         const std::size_t n = std::min(room.size(), bytes_.size() - at_);
         std::copy_n(std::as_bytes(std::span(bytes_)).begin() + static_cast<std::ptrdiff_t>(at_), n,
                     room.begin());
@@ -33,9 +34,9 @@ std::shared_ptr<byte_source> memory_source(std::string bytes) {
 void start_exchange(const asio::any_io_executor& executor, host_port target, byte_source& payload,
                     byte_sink* reply, client_options options, std::shared_ptr<void> owned,
                     exchange_handler done, const std::function<void(cancel_function)>& arm) {
-    const auto one = std::make_shared<operation>(executor, std::move(target), payload, reply,
-                                                 std::move(options), std::move(owned),
-                                                 std::move(done));
+    const auto one =
+        std::make_shared<operation>(executor, std::move(target), payload, reply, std::move(options),
+                                    std::move(owned), std::move(done));
     arm([weak = std::weak_ptr(one)] {
         if (const auto alive = weak.lock()) alive->cancel();
     });

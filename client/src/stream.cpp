@@ -43,8 +43,10 @@ private:
 
     static transfer failed(readiness wait_for) noexcept {
         transfer out;
-        if (errno == EAGAIN || errno == EWOULDBLOCK) out.wait_for = wait_for;
-        else out.error = {errno, boost::system::system_category()};
+        if (errno == EAGAIN || errno == EWOULDBLOCK)
+            out.wait_for = wait_for;
+        else
+            out.error = {errno, boost::system::system_category()};
         return out;
     }
 
@@ -58,7 +60,9 @@ public:
 
     transfer handshake() override { return connection_.handshake(); }
     transfer read(std::span<std::byte> room) override { return connection_.read_some(room); }
-    transfer write(std::span<const std::byte> data) override { return connection_.write_some(data); }
+    transfer write(std::span<const std::byte> data) override {
+        return connection_.write_some(data);
+    }
     // No FIN follows: the connection stays whole for routers, which forget half-closed ones early.
     transfer half_close() override { return connection_.close_notify(); }
     std::string_view failure() const override { return connection_.failure(); }

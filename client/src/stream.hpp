@@ -10,8 +10,8 @@
 
 namespace finpost::detail {
 
-/// What an exchange sends through and receives from, without knowing what it is. No call blocks: each does
-/// what the socket allows now, or says what to wait for on it.
+/// What an exchange sends through and receives from, without knowing what it is. No call blocks:
+/// each does what the socket allows now, or says what to wait for on it.
 class stream {
 public:
     virtual ~stream() = default;
@@ -27,8 +27,8 @@ public:
     virtual tls_description description() const { return {}; }
 };
 
-/// On the connected socket `fd`, which outlives it. Plain for no context; otherwise `host` is whom the peer
-/// must prove to be, and std::invalid_argument says that it cannot be anybody.
+/// On the connected socket `fd`, which outlives it. Plain for no context; otherwise `host` is whom
+/// the peer must prove to be, and std::invalid_argument says that it cannot be anybody.
 std::unique_ptr<stream> make_stream(int fd, const tls_context& tls, std::string_view host);
 
 } // namespace finpost::detail

@@ -17,14 +17,18 @@ bool is_space(std::byte c) noexcept {
 
 std::string_view cause_of(std::byte c) noexcept {
     switch (std::to_integer<unsigned char>(c)) {
-    case '=': return "padding where none can stand";
+    case '=':
+        return "padding where none can stand";
     case '-':
-    case '_': return "a character of the URL-safe alphabet, which is not accepted";
+    case '_':
+        return "a character of the URL-safe alphabet, which is not accepted";
     case ' ':
     case '\t':
     case '\r':
-    case '\n': return "white space other than one line end at the very end";
-    default: return "not a character of the Base64 alphabet";
+    case '\n':
+        return "white space other than one line end at the very end";
+    default:
+        return "not a character of the Base64 alphabet";
     }
 }
 
@@ -128,14 +132,18 @@ std::optional<decode_error> decoder::take_padding() {
 // Why `c` cannot stand where it does.
 std::string_view decoder::cause_here(std::byte c) const noexcept {
     switch (padding_) {
-    case padding::begun: return "a character other than padding after padding";
-    case padding::complete: return "more text after the padding";
-    case padding::none: break;
+    case padding::begun:
+        return "a character other than padding after padding";
+    case padding::complete:
+        return "more text after the padding";
+    case padding::none:
+        break;
     }
     return cause_of(c);
 }
 
-// Whole groups of the standard alphabet at once, a line of 76 for instance, and everything else one by one.
+// Whole groups of the standard alphabet at once, a line of 76 for instance, and everything else one
+// by one.
 std::byte* decoder::take_by_rules(std::span<const std::byte> in, std::byte* out,
                                   std::optional<decode_error>& wrong) {
     while (!in.empty() && !wrong) {
@@ -160,25 +168,31 @@ std::byte* decoder::take_by_rules(std::span<const std::byte> in, std::byte* out,
 std::optional<decode_error> decoder::take_by_rules(std::byte c, std::byte*& out) {
     if (rules_.whitespace) {
         if (is_space(c)) {
-            if (line_ == line_end::none) line_end_ = read_; // where the text ends, if nothing follows
+            if (line_ == line_end::none)
+                line_end_ = read_; // where the text ends, if nothing follows
             line_ = line_end::lf;
             return std::nullopt;
         }
         line_ = line_end::none;
     }
     if (rules_.letters == alphabet::url) {
-        if (c == std::byte{'-'}) c = std::byte{'+'};
-        else if (c == std::byte{'_'}) c = std::byte{'/'};
-        else if ((c == std::byte{'+'} || c == std::byte{'/'}) && line_ == line_end::none) // behind one, that is wrong
-            return decode_error{read_, padding_ == padding::none ? "a character that the URL-safe alphabet has not"
-                                                                 : cause_here(c)};
+        if (c == std::byte{'-'})
+            c = std::byte{'+'};
+        else if (c == std::byte{'_'})
+            c = std::byte{'/'};
+        else if ((c == std::byte{'+'} || c == std::byte{'/'}) &&
+                 line_ == line_end::none) // behind one, that is wrong
+            return decode_error{read_, padding_ == padding::none
+                                           ? "a character that the URL-safe alphabet has not"
+                                           : cause_here(c)};
     }
     return take(c, out);
 }
 
 decode_result decoder::finish_by_rules() {
     if (line_ == line_end::cr) return {0, decode_error{line_end_, cause_here(cr)}};
-    const bool may_end = rules_.letters == alphabet::url && padding_ == padding::none && in_group_ != 1;
+    const bool may_end =
+        rules_.letters == alphabet::url && padding_ == padding::none && in_group_ != 1;
     if (!may_end) return unfinished();
     // Without padding as with it: two texts for the same bytes are a covert channel.
     if (bits_ != 0) {
@@ -197,9 +211,9 @@ decode_result decoder::finish() {
 decode_result decoder::unfinished() const {
     if (in_group_ == 0) return {};
     const std::size_t end = line_ == line_end::none ? read_ : line_end_;
-    return {0, decode_error{end, padding_ == padding::begun
-                                     ? "the text ends within its padding"
-                                     : "the text ends within a group of four"}};
+    return {0,
+            decode_error{end, padding_ == padding::begun ? "the text ends within its padding"
+                                                         : "the text ends within a group of four"}};
 }
 
 decode_result decode(std::span<const std::byte> in, std::byte* out, const rules& by) {
@@ -212,8 +226,8 @@ decode_result decode(std::span<const std::byte> in, std::byte* out, const rules&
 }
 
 decode_result decode(std::span<const std::byte> in, std::byte* out) {
-    // A good text has nothing but its line end behind the last whole group. What a broken one has there
-    // may give bytes that `out` has no room for.
+    // A good text has nothing but its line end behind the last whole group. What a broken one has
+    // there may give bytes that `out` has no room for.
     const std::size_t whole = in.size() / 4 * 4;
     std::array<std::byte, 3> beyond;
     decoder text;

@@ -55,7 +55,8 @@ bool is_number(std::string_view label) {
     return label.find_first_not_of("0123456789abcdefABCDEF", 2) == label.npos;
 }
 
-// What was most likely meant: leading zeros are there to fill up columns. Empty when nobody can know.
+// What was most likely meant: leading zeros are there to fill up columns. Empty when nobody can
+// know.
 std::string likely_address(std::string_view host) {
     std::string out;
     std::size_t parts = 0;
@@ -65,12 +66,14 @@ std::string likely_address(std::string_view host) {
         std::string_view part = host.substr(from, dot - from);
         decimal = decimal && is_decimal(part);
         padded = padded || (part.size() > 1 && part.starts_with('0') && is_decimal(part));
-        part.remove_prefix(std::min(part.find_first_not_of('0'), part.empty() ? 0 : part.size() - 1));
+        part.remove_prefix(
+            std::min(part.find_first_not_of('0'), part.empty() ? 0 : part.size() - 1));
         out += (parts == 0 ? "" : ".") + std::string(part);
         from = dot + 1;
     }
     in_addr read{};
-    if (decimal && parts == 4) return inet_pton(AF_INET, out.c_str(), &read) == 1 ? out : std::string();
+    if (decimal && parts == 4)
+        return inet_pton(AF_INET, out.c_str(), &read) == 1 ? out : std::string();
     std::array<char, INET_ADDRSTRLEN> text{};
     if (padded || inet_aton(std::string(host).c_str(), &read) == 0) return {};
     return inet_ntop(AF_INET, &read, text.data(), text.size());
@@ -111,8 +114,8 @@ bool is_printable(std::string_view text) {
 
 using address_text = std::array<char, INET6_ADDRSTRLEN + 9>; // with brackets, colon and port
 
-// Returns the end. IPv4 by hand: inet_ntop prints it through sprintf, which was a sixth of an exchange's
-// instructions.
+// Returns the end. IPv4 by hand: inet_ntop prints it through sprintf, which was a sixth of an
+// exchange's instructions.
 char* write_host(const socket_address& address, char* out) {
     if (address.is_v6()) {
         const auto v6 = read_as<sockaddr_in6>(address.data());
@@ -223,8 +226,7 @@ bool operator==(const socket_address& a, const socket_address& b) noexcept {
     if (a.is_v6()) {
         const auto x = read_as<sockaddr_in6>(a.storage_.data());
         const auto y = read_as<sockaddr_in6>(b.storage_.data());
-        return IN6_ARE_ADDR_EQUAL(&x.sin6_addr, &y.sin6_addr) &&
-               x.sin6_scope_id == y.sin6_scope_id;
+        return IN6_ARE_ADDR_EQUAL(&x.sin6_addr, &y.sin6_addr) && x.sin6_scope_id == y.sin6_scope_id;
     }
     return read_as<sockaddr_in>(a.storage_.data()).sin_addr.s_addr ==
            read_as<sockaddr_in>(b.storage_.data()).sin_addr.s_addr;
@@ -249,7 +251,8 @@ std::string wrong_address(std::string_view host) {
     if (!is_number(plain.substr(plain.rfind('.') + 1))) return {};
     in_addr unused{};
     if (inet_pton(AF_INET, std::string(host).c_str(), &unused) == 1) return {};
-    std::string text = "ends in a number and is no IPv4 address: four numbers from 0 to 255 without leading zeros";
+    std::string text =
+        "ends in a number and is no IPv4 address: four numbers from 0 to 255 without leading zeros";
     const std::string meant = likely_address(plain);
     return meant.empty() ? text : text + "; did you mean " + meant + '?';
 }
@@ -264,19 +267,22 @@ parsed<host_port> parse_host_port(std::string_view text) {
         return parse_error{quoted(text) + ' ' + std::string(what) + std::string(expected)};
     };
     if (text.find("://") != text.npos) {
-        return parse_error{quoted(masked_url(text)) + " is a URL" + std::string(expected) + ", without http:// and path"};
+        return parse_error{quoted(masked_url(text)) + " is a URL" + std::string(expected) +
+                           ", without http:// and path"};
     }
     const std::size_t colon = text.rfind(':');
     if (colon == text.npos || text.ends_with(']')) return wrong("has no port");
     std::string_view host = text.substr(0, colon);
     const bool bracketed = host.size() >= 2 && host.front() == '[' && host.back() == ']';
-    if (bracketed) host = host.substr(1, host.size() - 2);
+    if (bracketed)
+        host = host.substr(1, host.size() - 2);
     else if (host.find(':') != host.npos)
         return wrong("has an IPv6 address without brackets, or more than one port");
     const std::string name(host);
     if (bracketed ? !is_v6_literal(name) : !is_host_name(host))
         return wrong(host.empty() ? "has no host" : "has no valid host");
-    if (const std::string what = wrong_address(host); !what.empty()) return parse_error{quoted(text) + ' ' + what};
+    if (const std::string what = wrong_address(host); !what.empty())
+        return parse_error{quoted(text) + ' ' + what};
     const auto port = read_port(text.substr(colon + 1));
     if (!port) return wrong("has no valid port (0 to 65535)");
     return host_port{name, *port};
@@ -287,8 +293,9 @@ parsed<socket_address> parse_socket_address(std::string_view text) {
     if (!read) return read.error();
     const auto address = literal_address(read->host, read->port);
     if (!address) {
-        return parse_error{quoted(text) + " has a name for its host: expected an IPv4 address or an "
-                                          "IPv6 address in brackets"};
+        return parse_error{quoted(text) +
+                           " has a name for its host: expected an IPv4 address or an "
+                           "IPv6 address in brackets"};
     }
     return *address;
 }
@@ -303,7 +310,8 @@ parsed<http_url> parse_http_url(std::string_view text) {
     const auto view = boost::urls::parse_uri(rest);
     if (const std::string whole = "http://" + std::string(text);
         !text.ends_with(':') && text.find(":/") == text.npos && parse_http_url(whole)) {
-        return parse_error{quoted(masked_url(text)) + " is no URL: did you mean " + masked_url(whole) + '?'};
+        return parse_error{quoted(masked_url(text)) + " is no URL: did you mean " +
+                           masked_url(whole) + '?'};
     }
     if (!view) return wrong("is not an absolute URL");
     http_url url;
@@ -315,8 +323,8 @@ parsed<http_url> parse_http_url(std::string_view text) {
         return wrong("has a user name or password, which are not sent");
     if (view->has_fragment()) return wrong("has a fragment, which no server sees");
     const bool bracketed = authority.starts_with('[');
-    const std::size_t host_end = std::min(bracketed ? authority.find(']') : authority.find(':'),
-                                          authority.size());
+    const std::size_t host_end =
+        std::min(bracketed ? authority.find(']') : authority.find(':'), authority.size());
     url.host = authority.substr(bracketed, host_end - bracketed);
     if (url.host.empty()) return wrong("has no host");
     const bool closed = host_end < authority.size();
@@ -383,7 +391,8 @@ std::string masked_url(std::string_view text) {
         const std::size_t slash = std::min(text.find('/', at), path_end);
         std::string_view segment = text.substr(at, slash - at);
         // A user and a password that are not where they belong.
-        const std::size_t user = odd || segment.find(':') < segment.rfind('@') ? segment.rfind('@') : segment.npos;
+        const std::size_t user =
+            odd || segment.find(':') < segment.rfind('@') ? segment.rfind('@') : segment.npos;
         if (user != segment.npos) {
             out += stars;
             segment.remove_prefix(user);
@@ -403,7 +412,8 @@ std::string masked_url(std::string_view text) {
         if (equals != pair.npos) out += pair.substr(0, equals + 1);
         const std::string_view value = equals == pair.npos ? pair : pair.substr(equals + 1);
         // What stands for something of the exchange says nothing by itself.
-        const bool stands_for = value.starts_with('{') && value.find_first_of("{}", 1) + 1 == value.size();
+        const bool stands_for =
+            value.starts_with('{') && value.find_first_of("{}", 1) + 1 == value.size();
         if (!value.empty()) out += stands_for ? value : stars;
         at = end;
     }

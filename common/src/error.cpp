@@ -66,8 +66,8 @@ class category final : public boost::system::error_category {
 public:
     const char* name() const noexcept override { return "finpost"; }
     std::string message(int value) const override { return std::string(find(value).sentence); }
-    // Without a copy of its own the base class would truncate into the buffer all the same; this one
-    // needs no allocation where an error is only logged.
+    // Without a copy of its own the base class would truncate into the buffer all the same; this
+    // one needs no allocation where an error is only logged.
     const char* message(int value, char*, std::size_t) const noexcept override {
         return find(value).sentence.data();
     }
@@ -75,9 +75,7 @@ public:
 
 } // namespace
 
-std::string_view to_string(reason value) noexcept {
-    return find(static_cast<int>(value)).word;
-}
+std::string_view to_string(reason value) noexcept { return find(static_cast<int>(value)).word; }
 
 bool from_string(std::string_view word, reason& value) noexcept {
     for (const wording& each : wordings) {

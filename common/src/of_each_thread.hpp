@@ -1,18 +1,19 @@
 #pragma once
 
+#include <pthread.h>
+
 #include <cstdlib>
 #include <new>
 
-#include <pthread.h>
-
 namespace finpost {
 
-/// What each thread has of its own, made at its first use and gone with the thread. `thread_local` is the same for
-/// what has no destructor. For what has one it would need memory to note it, and the C library ends the process where
-/// there is none: a thread may do anything for the first time in such a moment.
+/// What each thread has of its own, made at its first use and gone with the thread. `thread_local`
+/// is the same for what has no destructor. For what has one it would need memory to note it, and
+/// the C library ends the process where there is none: a thread may do anything for the first time
+/// in such a moment.
 ///
-/// Each instantiation is one object a thread; `Of` tells apart those of the same type. Where a library is unloaded,
-/// what its threads had stays.
+/// Each instantiation is one object a thread; `Of` tells apart those of the same type. Where a
+/// library is unloaded, what its threads had stays.
 template <class T, class Of = void>
 class of_each_thread {
 public:
@@ -37,7 +38,9 @@ private:
             if (made_) ::pthread_key_delete(key_);
         }
         end(const end&) = delete;
-        bool note(slot* what) const noexcept { return made_ && ::pthread_setspecific(key_, what) == 0; }
+        bool note(slot* what) const noexcept {
+            return made_ && ::pthread_setspecific(key_, what) == 0;
+        }
 
     private:
         pthread_key_t key_{};

@@ -9,13 +9,13 @@
 
 namespace finpost {
 
-/// Large buffers, taken from the system in whole pages, and some of those that one thread has given back for its
-/// next ones.
+/// Large buffers, taken from the system in whole pages, and some of those that one thread has given
+/// back for its next ones.
 ///
-/// From the C library they would cost either way. Where it gives them back to the system, each one is a page
-/// fault for every 4 KiB: half of the CPU of a 256 KiB exchange. Where it keeps them, they leave holes, and
-/// the process is larger than what `max_buffered` counts. Here the holes are pages of the system's, and what is
-/// kept is bounded.
+/// From the C library they would cost either way. Where it gives them back to the system, each one
+/// is a page fault for every 4 KiB: half of the CPU of a 256 KiB exchange. Where it keeps them,
+/// they leave holes, and the process is larger than what `max_buffered` counts. Here the holes are
+/// pages of the system's, and what is kept is bounded.
 class page_store {
 public:
     static constexpr std::size_t smallest = 64 << 10; // of a buffer that belongs here
@@ -32,12 +32,13 @@ public:
     void* take(std::size_t size) noexcept {
         size = whole_pages(size);
         if (void* const kept = take_kept(size)) return kept;
-        void* const fresh = ::mmap(nullptr, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+        void* const fresh =
+            ::mmap(nullptr, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
         return fresh == MAP_FAILED ? nullptr : fresh;
     }
 
-    /// Makes `memory`, of `size` bytes, one of `wanted`, which is more, and keeps the first `used` bytes.
-    /// Null when there is no memory, and it stays as it is.
+    /// Makes `memory`, of `size` bytes, one of `wanted`, which is more, and keeps the first `used`
+    /// bytes. Null when there is no memory, and it stays as it is.
     void* grow(void* memory, std::size_t size, std::size_t wanted, std::size_t used) noexcept {
         wanted = whole_pages(wanted);
         if (void* const kept = take_kept(wanted)) {

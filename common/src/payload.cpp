@@ -26,9 +26,9 @@ constexpr bool keeps = false;
 constexpr bool keeps = true;
 #endif
 
-// The buffer of a first read is taken and given back several times an exchange, and is too large for the
-// allocator's own thread cache. A few of them stay with the thread: that was a tenth of an exchange's
-// instructions.
+// The buffer of a first read is taken and given back several times an exchange, and is too large
+// for the allocator's own thread cache. A few of them stay with the thread: that was a tenth of an
+// exchange's instructions.
 class block_cache {
 public:
     static constexpr std::size_t block = 4 << 10;
@@ -38,8 +38,10 @@ public:
     }
     void* take() noexcept { return count_ > 0 ? blocks_[--count_] : std::malloc(block); }
     void give(void* memory) noexcept {
-        if (keeps && count_ < blocks_.size()) blocks_[count_++] = memory;
-        else std::free(memory);
+        if (keeps && count_ < blocks_.size())
+            blocks_[count_++] = memory;
+        else
+            std::free(memory);
     }
 
 private:
@@ -53,8 +55,8 @@ page_store* pages() noexcept { return of_each_thread<page_store>::get(); }
 
 constexpr bool in_pages(std::size_t size) noexcept { return keeps && size >= page_store::smallest; }
 
-// Twice as much while buffers are small, a sixteenth more later: what is grown ahead is counted in the
-// budget, whether it gets filled or not, and large blocks grow without a copy.
+// Twice as much while buffers are small, a sixteenth more later: what is grown ahead is counted in
+// the budget, whether it gets filled or not, and large blocks grow without a copy.
 std::size_t grown_from(std::size_t capacity) noexcept {
     if (capacity <= (1u << 20)) return 2 * capacity;
     const std::size_t more = std::max<std::size_t>(1 << 20, capacity / 16);
@@ -67,12 +69,15 @@ void free_memory(void* memory, std::size_t size) noexcept {
         return store != nullptr ? store->give(memory, size) : page_store().give(memory, size);
     }
     block_cache* const cache = size == block_cache::block ? blocks() : nullptr;
-    if (cache != nullptr) cache->give(memory);
-    else std::free(memory);
+    if (cache != nullptr)
+        cache->give(memory);
+    else
+        std::free(memory);
 }
 
 // Large buffers grow by remapping their pages: nothing is copied.
-void* grow_pages(page_store& store, void* memory, std::size_t size, std::size_t wanted, std::size_t used) noexcept {
+void* grow_pages(page_store& store, void* memory, std::size_t size, std::size_t wanted,
+                 std::size_t used) noexcept {
     if (in_pages(size)) return store.grow(memory, size, wanted, used);
     void* const grown = store.take(wanted);
     if (grown == nullptr || memory == nullptr) return grown;
@@ -84,19 +89,19 @@ void* grow_pages(page_store& store, void* memory, std::size_t size, std::size_t 
 // Null when there is no memory, and what was there stays.
 void* grow_memory(void* memory, std::size_t size, std::size_t wanted, std::size_t used) noexcept {
     if (in_pages(size) || in_pages(wanted)) {
-        if (page_store* const store = pages()) return grow_pages(*store, memory, size, wanted, used);
+        if (page_store* const store = pages())
+            return grow_pages(*store, memory, size, wanted, used);
         page_store none;
         return grow_pages(none, memory, size, wanted, used);
     }
-    block_cache* const cache = memory == nullptr && wanted == block_cache::block ? blocks() : nullptr;
+    block_cache* const cache =
+        memory == nullptr && wanted == block_cache::block ? blocks() : nullptr;
     return cache != nullptr ? cache->take() : std::realloc(memory, wanted);
 }
 
 } // namespace
 
-payload::payload(std::string_view text) {
-    append(std::as_bytes(std::span(text)));
-}
+payload::payload(std::string_view text) { append(std::as_bytes(std::span(text))); }
 
 payload& payload::operator=(payload&& other) noexcept {
     if (this == &other) return *this;

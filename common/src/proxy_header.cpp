@@ -40,7 +40,8 @@ std::string text_header(const socket_address& source, const socket_address& dest
 }
 
 // Section 2.2.
-std::string binary_header(const socket_address& source, const socket_address& destination, bool v6) {
+std::string binary_header(const socket_address& source, const socket_address& destination,
+                          bool v6) {
     constexpr char version_and_command = 0x21; // 2, PROXY
     constexpr char tcp4 = 0x11, tcp6 = 0x21;
     std::string out("\r\n\r\n\0\r\nQUIT\n", 12);

@@ -2,12 +2,13 @@
 
 #include "finpost/payload.hpp"
 
+#include <stdlib.h>
+
 #include <algorithm>
 #include <cerrno>
 #include <system_error>
 
 #include <fcntl.h>
-#include <stdlib.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
@@ -61,8 +62,8 @@ error_code spill_file::append(std::span<const std::byte> data) noexcept {
             ::pwrite(fd_, piece.data(), piece.size(), static_cast<off_t>(size_ + done));
         if (n < 0 && errno == EINTR) continue;
         if (n <= 0) {
-            const error_code failed = n < 0 ? last_error()
-                                            : error_code(EIO, boost::system::system_category());
+            const error_code failed =
+                n < 0 ? last_error() : error_code(EIO, boost::system::system_category());
             if (space_ != nullptr) space_->give_back(data.size());
             return failed; // what was written is behind the end
         }
@@ -81,13 +82,15 @@ error_code spill_file::truncate(std::uint64_t size) noexcept {
     return {};
 }
 
-result<std::size_t> spill_file::read(std::uint64_t offset, std::span<std::byte> into) const noexcept {
+result<std::size_t> spill_file::read(std::uint64_t offset,
+                                     std::span<std::byte> into) const noexcept {
     if (offset >= size_) return std::size_t{0};
-    const auto wanted = static_cast<std::size_t>(std::min<std::uint64_t>(into.size(), size_ - offset));
+    const auto wanted =
+        static_cast<std::size_t>(std::min<std::uint64_t>(into.size(), size_ - offset));
     std::size_t done = 0;
     while (done < wanted) {
-        const ssize_t n = ::pread(fd_, into.data() + done, wanted - done,
-                                  static_cast<off_t>(offset + done));
+        const ssize_t n =
+            ::pread(fd_, into.data() + done, wanted - done, static_cast<off_t>(offset + done));
         if (n < 0 && errno == EINTR) continue;
         if (n < 0) return last_error();
         if (n == 0) return error_code(EIO, boost::system::system_category()); // it was cut short
@@ -103,7 +106,8 @@ std::byte* spill_file::map() {
     const auto size = static_cast<std::size_t>(size_);
     void* const memory = ::mmap(nullptr, size, PROT_READ | PROT_WRITE, MAP_SHARED, fd_, 0);
     if (memory == MAP_FAILED)
-        throw std::system_error(errno, std::system_category(), "a spilled payload cannot be mapped");
+        throw std::system_error(errno, std::system_category(),
+                                "a spilled payload cannot be mapped");
     mapped_ = static_cast<std::byte*>(memory);
     mapped_size_ = size;
     return mapped_;

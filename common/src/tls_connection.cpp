@@ -26,8 +26,8 @@ bool is_address(const std::string& name) {
            ::inet_pton(AF_INET6, name.c_str(), ignored.data()) == 1;
 }
 
-// What a server says about a client's certificate, or about there being none. In TLS 1.3 it comes when
-// the client's handshake is over already (RFC 8446 §4.4.3, §6.2).
+// What a server says about a client's certificate, or about there being none. In TLS 1.3 it comes
+// when the client's handshake is over already (RFC 8446 §4.4.3, §6.2).
 bool is_about_a_certificate(int reason) {
     switch (reason - SSL_AD_REASON_OFFSET) {
     case SSL_AD_BAD_CERTIFICATE:
@@ -37,8 +37,10 @@ bool is_about_a_certificate(int reason) {
     case SSL_AD_CERTIFICATE_UNKNOWN:
     case SSL_AD_UNKNOWN_CA:
     case SSL_AD_ACCESS_DENIED:
-    case SSL_AD_CERTIFICATE_REQUIRED: return true;
-    default: return false;
+    case SSL_AD_CERTIFICATE_REQUIRED:
+        return true;
+    default:
+        return false;
     }
 }
 
@@ -46,9 +48,12 @@ std::string words_of(int reason) {
     switch (reason) {
     case SSL_R_WRONG_VERSION_NUMBER:
     case SSL_R_HTTP_REQUEST:
-    case SSL_R_PACKET_LENGTH_TOO_LONG: return "the other side does not speak TLS";
-    case SSL_R_PEER_DID_NOT_RETURN_A_CERTIFICATE: return "the client showed no certificate";
-    default: break;
+    case SSL_R_PACKET_LENGTH_TOO_LONG:
+        return "the other side does not speak TLS";
+    case SSL_R_PEER_DID_NOT_RETURN_A_CERTIFICATE:
+        return "the client showed no certificate";
+    default:
+        break;
     }
     const std::string words = openssl_words();
     const std::size_t alert = words.find(" alert ");
@@ -64,8 +69,10 @@ std::string clean(const ASN1_STRING* name) {
     std::string out;
     for (int i = 0; i < size && out.size() <= longest_name; ++i) {
         const unsigned char c = utf8[i];
-        if (c == 0) out.assign(longest_name + 1, '.');
-        else if (c > ' ' && c < 0x7f && c != '%') out += static_cast<char>(c);
+        if (c == 0)
+            out.assign(longest_name + 1, '.');
+        else if (c > ' ' && c < 0x7f && c != '%')
+            out += static_cast<char>(c);
         else {
             std::array<char, 4> hex{};
             std::snprintf(hex.data(), hex.size(), "%%%02X", c);
@@ -115,14 +122,15 @@ tls_connection::tls_connection(const tls_context& context, role as, int fd, std:
 // A client that does not know whom it wants to talk to talks to nobody.
 void tls_connection::set_peer(std::string_view text) {
     std::string name(text.substr(0, text.find('%'))); // a scope is no part of an address
-    if (name.ends_with('.')) name.pop_back();          // nor is the root's dot of a name
+    if (name.ends_with('.')) name.pop_back();         // nor is the root's dot of a name
     if (name.empty() || name.find('\0') != name.npos)
         throw std::invalid_argument("tls_connection: no name to verify");
     bool done = false;
     if (is_address(name)) {
         done = X509_VERIFY_PARAM_set1_ip_asc(SSL_get0_param(ssl_.get()), name.c_str()) == 1;
     } else {
-        // By its subjectAltName alone (RFC 9525 §6.3): a common name is whatever somebody called it.
+        // By its subjectAltName alone (RFC 9525 §6.3): a common name is whatever somebody called
+        // it.
         SSL_set_hostflags(ssl_.get(), X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS |
                                           X509_CHECK_FLAG_NEVER_CHECK_SUBJECT);
         done = SSL_set1_host(ssl_.get(), name.c_str()) == 1 &&
@@ -178,14 +186,23 @@ transfer tls_connection::judge(int returned) {
     failure_.clear();
     if (returned > 0) return out;
     switch (SSL_get_error(ssl_.get(), returned)) {
-    case SSL_ERROR_ZERO_RETURN: out.ended = true; break;
-    case SSL_ERROR_WANT_READ:
-        if (socket_bio_ended(SSL_get_rbio(ssl_.get()))) out.error = judge_end();
-        else out.wait_for = readiness::readable;
+    case SSL_ERROR_ZERO_RETURN:
+        out.ended = true;
         break;
-    case SSL_ERROR_WANT_WRITE: out.wait_for = readiness::writable; break;
-    case SSL_ERROR_SYSCALL: out.error = judge_silence(); break;
-    default: out.error = judge_failure();
+    case SSL_ERROR_WANT_READ:
+        if (socket_bio_ended(SSL_get_rbio(ssl_.get())))
+            out.error = judge_end();
+        else
+            out.wait_for = readiness::readable;
+        break;
+    case SSL_ERROR_WANT_WRITE:
+        out.wait_for = readiness::writable;
+        break;
+    case SSL_ERROR_SYSCALL:
+        out.error = judge_silence();
+        break;
+    default:
+        out.error = judge_failure();
     }
     ERR_clear_error();
     return out;

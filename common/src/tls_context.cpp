@@ -77,7 +77,8 @@ public:
         // One system call a record instead of two, and no buffers where a connection is idle.
         SSL_CTX_set_read_ahead(native(), 1);
         SSL_CTX_set_mode(native(), SSL_MODE_ENABLE_PARTIAL_WRITE |
-                                       SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER | SSL_MODE_RELEASE_BUFFERS);
+                                       SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER |
+                                       SSL_MODE_RELEASE_BUFFERS);
     }
 
     tls_made client() {
@@ -87,28 +88,34 @@ public:
             wrong(option::server_name, quoted(options_.server_name) + ' ' + what);
         made_->server_name = options_.server_name;
         SSL_CTX_set_verify(native(), options_.verify ? SSL_VERIFY_PEER : SSL_VERIFY_NONE, nullptr);
-        if (!options_.ca.empty()) trust(false);
+        if (!options_.ca.empty())
+            trust(false);
         else if (SSL_CTX_set_default_verify_paths(native()) != 1)
             wrong(option::ca, "the system's certificates: " + openssl_words());
-        if (!options_.cert.empty()) identify();
-        else if (!options_.key.empty()) wrong(option::cert, "is missing: there is a key for it");
+        if (!options_.cert.empty())
+            identify();
+        else if (!options_.key.empty())
+            wrong(option::cert, "is missing: there is a key for it");
         return finish();
     }
 
     tls_made server() {
         const bool asks = options_.client_auth != tls_client_auth::off;
-        if (options_.cert.empty()) wrong(option::cert, "is missing");
-        else identify();
+        if (options_.cert.empty())
+            wrong(option::cert, "is missing");
+        else
+            identify();
         if (asks && options_.ca.empty())
             wrong(option::ca, "is missing: it says which clients' certificates are valid");
         if (!options_.ca.empty()) trust(asks);
         const bool must = options_.client_auth == tls_client_auth::required;
         if (asks)
-            SSL_CTX_set_verify(native(), SSL_VERIFY_PEER | (must ? SSL_VERIFY_FAIL_IF_NO_PEER_CERT : 0),
-                               nullptr);
+            SSL_CTX_set_verify(
+                native(), SSL_VERIFY_PEER | (must ? SSL_VERIFY_FAIL_IF_NO_PEER_CERT : 0), nullptr);
         // A session is resumed only where its client's certificate was verified in the same way.
         constexpr std::string_view here = "finpost";
-        SSL_CTX_set_session_id_context(native(), reinterpret_cast<const unsigned char*>(here.data()),
+        SSL_CTX_set_session_id_context(native(),
+                                       reinterpret_cast<const unsigned char*>(here.data()),
                                        static_cast<unsigned>(here.size()));
         return finish();
     }
@@ -125,7 +132,8 @@ private:
         auto found = read_trust(options_.ca);
         if (!found) return wrong(option::ca, found.error().message);
         X509_STORE* const store = SSL_CTX_get_cert_store(native());
-        // An authority in between is believed without its root: the owner may not want to believe all of those.
+        // An authority in between is believed without its root: the owner may not want to believe
+        // all of those.
         X509_STORE_set_flags(store, X509_V_FLAG_PARTIAL_CHAIN);
         for (const x509_ptr& one : found->certificates) {
             X509_STORE_add_cert(store, one.get());
@@ -148,9 +156,12 @@ private:
             for (std::size_t i = 1; i < certificates->size(); ++i) {
                 if (X509_check_private_key((*certificates)[i].get(), key->get()) != 1) continue;
                 ERR_clear_error();
-                return wrong(option::cert, quoted(options_.cert) + ": is in the wrong order: the certificate of the key "
-                                               "is number " + std::to_string(i + 1) +
-                                               " in it, and must come first, before its intermediates");
+                return wrong(option::cert,
+                             quoted(options_.cert) +
+                                 ": is in the wrong order: the certificate of the key "
+                                 "is number " +
+                                 std::to_string(i + 1) +
+                                 " in it, and must come first, before its intermediates");
             }
             ERR_clear_error();
             return wrong(option::key, quoted(key_file) + ": is not the key of the certificate in " +
@@ -173,9 +184,10 @@ private:
     void note_order(const std::vector<x509_ptr>& chain) {
         for (std::size_t i = 1; i < chain.size(); ++i) {
             if (X509_check_issued(chain[i].get(), chain[i - 1].get()) == X509_V_OK) continue;
-            out_.warnings.push_back({option::cert, quoted(options_.cert) + ": may be in the wrong order: certificate number " +
-                                                       std::to_string(i + 1) + " is not the issuer of number " +
-                                                       std::to_string(i)});
+            out_.warnings.push_back(
+                {option::cert,
+                 quoted(options_.cert) + ": may be in the wrong order: certificate number " +
+                     std::to_string(i + 1) + " is not the issuer of number " + std::to_string(i)});
             break;
         }
         ERR_clear_error();
@@ -183,13 +195,15 @@ private:
 
     void note_validity(const X509* one) {
         const auto now = std::chrono::system_clock::now();
-        const auto from = time_of(X509_get0_notBefore(one)), until = time_of(X509_get0_notAfter(one));
+        const auto from = time_of(X509_get0_notBefore(one)),
+                   until = time_of(X509_get0_notAfter(one));
         if (!made_->expires || until < *made_->expires) made_->expires = until;
         const std::string file = quoted(options_.cert);
         if (until < now)
             out_.warnings.push_back({option::cert, file + ": expired on " + text_of(until)});
         if (from > now)
-            out_.warnings.push_back({option::cert, file + ": is not valid before " + text_of(from)});
+            out_.warnings.push_back(
+                {option::cert, file + ": is not valid before " + text_of(from)});
     }
 
     tls_made finish() {
@@ -213,9 +227,12 @@ tls_made make_server_tls(const tls_options& options) {
 
 std::string_view to_string(tls_client_auth value) noexcept {
     switch (value) {
-    case tls_client_auth::off: return "off";
-    case tls_client_auth::optional: return "optional";
-    case tls_client_auth::required: break;
+    case tls_client_auth::off:
+        return "off";
+    case tls_client_auth::optional:
+        return "optional";
+    case tls_client_auth::required:
+        break;
     }
     return "required";
 }

@@ -98,7 +98,8 @@ parsed<key_ptr> read_private_key(const std::string& file) {
     ERR_clear_error();
     if (key) return key;
     const bool none = text->find("PRIVATE KEY-----") == text->npos;
-    if (asked) return problem(file, "the private key has a passphrase, which nobody is there to give");
+    if (asked)
+        return problem(file, "the private key has a passphrase, which nobody is there to give");
     return problem(file, none ? "holds no private key" : "the private key in it is malformed");
 }
 

@@ -15,7 +15,9 @@ namespace finpost {
 template <auto free>
 struct openssl_free {
     template <class T>
-    void operator()(T* one) const noexcept { free(one); }
+    void operator()(T* one) const noexcept {
+        free(one);
+    }
 };
 using x509_ptr = std::unique_ptr<X509, openssl_free<X509_free>>;
 using x509_crl_ptr = std::unique_ptr<X509_CRL, openssl_free<X509_CRL_free>>;

@@ -38,8 +38,8 @@ int read_socket(BIO* one, char* room, int size) noexcept {
         return -1;
     }
     if (n == 0) {
-        // For OpenSSL a FIN breaks the connection in both directions. It is told that nothing has come, so
-        // that whoever sent it can still be told what is wrong.
+        // For OpenSSL a FIN breaks the connection in both directions. It is told that nothing has
+        // come, so that whoever sent it can still be told what is wrong.
         state.ended = true;
         return -1;
     }
@@ -51,7 +51,9 @@ int write_socket(BIO* one, const char* data, int size) noexcept {
     BIO_clear_retry_flags(one);
     BIO_set_retry_write(one);
     ssize_t n = 0;
-    do n = ::send(state_of(one).fd, data, static_cast<std::size_t>(size), MSG_DONTWAIT | MSG_NOSIGNAL);
+    do
+        n = ::send(state_of(one).fd, data, static_cast<std::size_t>(size),
+                   MSG_DONTWAIT | MSG_NOSIGNAL);
     while (n < 0 && errno == EINTR);
     if (n < 0) return failed(one);
     BIO_clear_retry_flags(one);
@@ -59,7 +61,9 @@ int write_socket(BIO* one, const char* data, int size) noexcept {
 }
 
 // Everything that is written is in the kernel at once, so a flush always succeeds.
-long control_socket(BIO*, int command, long, void*) noexcept { return command == BIO_CTRL_FLUSH ? 1 : 0; }
+long control_socket(BIO*, int command, long, void*) noexcept {
+    return command == BIO_CTRL_FLUSH ? 1 : 0;
+}
 
 int destroy_socket(BIO* one) noexcept {
     delete static_cast<socket_state*>(BIO_get_data(one));

@@ -19,8 +19,8 @@ struct unit {
     std::uint64_t factor;
 };
 
-// From the largest down: formatting takes the first that divides the value, which is also the shortest
-// text. The unit without which a number is bare stands last.
+// From the largest down: formatting takes the first that divides the value, which is also the
+// shortest text. The unit without which a number is bare stands last.
 constexpr std::array<unit, 4> size_units{
     {{"GiB", 1u << 30}, {"MiB", 1u << 20}, {"KiB", 1u << 10}, {"", 1}}};
 constexpr std::array<unit, 4> time_units{
@@ -71,11 +71,14 @@ std::string meant(std::string_view text, const std::array<unit, N>& units) {
     std::string_view suffix = text.substr(digits);
     suffix.remove_prefix(std::min(suffix.find_first_not_of(' '), suffix.size()));
     if (digits == 0 || suffix.empty()) return {};
-    const bool milliseconds = suffix.size() > 1 && (ascii_lower(suffix[1]) == 's' || suffix.starts_with("mil"));
+    const bool milliseconds =
+        suffix.size() > 1 && (ascii_lower(suffix[1]) == 's' || suffix.starts_with("mil"));
     for (const unit& each : units) {
-        if (each.suffix.empty() || ascii_lower(each.suffix.front()) != ascii_lower(suffix.front())) continue;
+        if (each.suffix.empty() || ascii_lower(each.suffix.front()) != ascii_lower(suffix.front()))
+            continue;
         if (each.suffix == "m" && milliseconds) continue;
-        return "; did you mean " + std::string(text.substr(0, digits)) + std::string(each.suffix) + '?';
+        return "; did you mean " + std::string(text.substr(0, digits)) + std::string(each.suffix) +
+               '?';
     }
     return {};
 }
@@ -85,12 +88,17 @@ std::string meant(std::string_view text, const std::array<unit, N>& units) {
 parsed<std::uint64_t> parse_size(std::string_view text) {
     std::uint64_t bytes = 0;
     switch (read(text, size_units, bytes)) {
-    case failure::none: return bytes;
-    case failure::overflow: return parse_error{quoted(text) + " is above the largest size, 2^64 - 1"};
-    case failure::form: break;
+    case failure::none:
+        return bytes;
+    case failure::overflow:
+        return parse_error{quoted(text) + " is above the largest size, 2^64 - 1"};
+    case failure::form:
+        break;
     }
-    return parse_error{quoted(text) + " is not a size: expected a whole number of bytes, or one with "
-                                      "KiB, MiB or GiB such as 16MiB" + meant(text, size_units)};
+    return parse_error{quoted(text) +
+                       " is not a size: expected a whole number of bytes, or one with "
+                       "KiB, MiB or GiB such as 16MiB" +
+                       meant(text, size_units)};
 }
 
 parsed<duration> parse_duration(std::string_view text) {
@@ -99,15 +107,19 @@ parsed<duration> parse_duration(std::string_view text) {
     case failure::none:
         if (milliseconds <= one_year) return duration(static_cast<duration::rep>(milliseconds));
         [[fallthrough]];
-    case failure::overflow: return parse_error{quoted(text) + " is above the longest time, one year"};
-    case failure::form: break;
+    case failure::overflow:
+        return parse_error{quoted(text) + " is above the longest time, one year"};
+    case failure::form:
+        break;
     }
     if (!text.empty() && text.find_first_not_of("0123456789") == std::string_view::npos) {
         return parse_error{quoted(text) + " has no unit: expected ms, s, m or h after the number, "
                                           "such as 10s"};
     }
-    return parse_error{quoted(text) + " is not a duration: expected a whole number with ms, s, m or h, "
-                                      "such as 250ms or 10s" + meant(text, time_units)};
+    return parse_error{quoted(text) +
+                       " is not a duration: expected a whole number with ms, s, m or h, "
+                       "such as 250ms or 10s" +
+                       meant(text, time_units)};
 }
 
 std::string format_size(std::uint64_t bytes) {

@@ -37,12 +37,13 @@ void check_address(const std::string& field, const socket_address& address, chec
     if (address.port() == 0) return;
     const std::string what = field + ": " + to_string(address);
     const int error = try_to_bind(address);
-    if (error == 0) out.notes.push_back(what + " can be bound");
+    if (error == 0)
+        out.notes.push_back(what + " can be bound");
     else if (error == EADDRINUSE)
         out.notes.push_back(what + " is in use now: fine if it is by the gateway to be reloaded");
     else
-        out.problems.push_back(what + " cannot be bound: " +
-                               std::generic_category().message(error));
+        out.problems.push_back(what +
+                               " cannot be bound: " + std::generic_category().message(error));
 }
 
 void check_log_file(const std::string& file, check_result& out) {
@@ -57,8 +58,8 @@ void check_log_file(const std::string& file, check_result& out) {
         return;
     }
     if (::access(exists ? file.c_str() : folder.c_str(), W_OK) == 0) return;
-    out.problems.push_back("log_file: " + file + " cannot be written: " +
-                           std::generic_category().message(errno));
+    out.problems.push_back("log_file: " + file +
+                           " cannot be written: " + std::generic_category().message(errno));
 }
 
 // What is wrong with the files is said by `validate`.
@@ -68,9 +69,9 @@ void check_certificate(const std::string& field, const tls_made& made, const std
     const auto until = made.context.expires();
     if (!until) return;
     const auto days = days_left(*until, std::chrono::system_clock::now());
-    const std::string note = field + ": " + file +
-                             (days < 0 ? " has expired" : " is valid for " + std::to_string(days) +
-                                                              " more days");
+    const std::string note =
+        field + ": " + file +
+        (days < 0 ? " has expired" : " is valid for " + std::to_string(days) + " more days");
     if (std::find(out.notes.begin(), out.notes.end(), note) == out.notes.end())
         out.notes.push_back(note);
 }
@@ -82,7 +83,8 @@ void check_certificates(const daemon_config& config, check_result& out) {
     }
     for (const named_upstream& one : config.upstreams) {
         const tls_options& tls = one.config.tls;
-        if (!tls.cert.empty()) check_certificate("upstream_cert", make_client_tls(tls), tls.cert, out);
+        if (!tls.cert.empty())
+            check_certificate("upstream_cert", make_client_tls(tls), tls.cert, out);
     }
 }
 

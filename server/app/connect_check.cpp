@@ -46,9 +46,12 @@ int connect_to(int fd, const addrinfo& address, clock::time_point until) {
 
 transfer moved(ssize_t n, readiness wait) {
     transfer out;
-    if (n >= 0) out.size = static_cast<std::size_t>(n);
-    else if (errno == EAGAIN || errno == EINTR) out.wait_for = wait;
-    else out.error = {errno, boost::system::system_category()};
+    if (n >= 0)
+        out.size = static_cast<std::size_t>(n);
+    else if (errno == EAGAIN || errno == EINTR)
+        out.wait_for = wait;
+    else
+        out.error = {errno, boost::system::system_category()};
     out.ended = n == 0 && wait == readiness::readable;
     return out;
 }
@@ -78,7 +81,8 @@ private:
         const std::unique_ptr<addrinfo, decltype(&::freeaddrinfo)> owner(found, &::freeaddrinfo);
         int failed = 0;
         for (const addrinfo* one = found; one != nullptr; one = one->ai_next) {
-            socket_ = unique_fd(::socket(one->ai_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
+            socket_ =
+                unique_fd(::socket(one->ai_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
             failed = connect_to(socket_.get(), *one, until_);
             if (failed == 0) return {};
         }
@@ -87,7 +91,8 @@ private:
 
     std::string secure() {
         tls_ = make_client_tls(config_.tls).context; // good, or `validate` would have said so
-        connection_ = std::make_unique<tls_connection>(tls_, tls_connection::role::client, socket_.get(), url_.host);
+        connection_ = std::make_unique<tls_connection>(tls_, tls_connection::role::client,
+                                                       socket_.get(), url_.host);
         for (;;) {
             const transfer step = connection_->handshake();
             if (step.error) return "no TLS: " + why(step);
@@ -97,13 +102,15 @@ private:
     }
 
     std::string why(const transfer& step) const {
-        return connection_ && !connection_->failure().empty() ? connection_->failure() : step.error.message();
+        return connection_ && !connection_->failure().empty() ? connection_->failure()
+                                                              : step.error.message();
     }
 
     transfer write(std::string_view text) {
         const auto data = std::as_bytes(std::span(text));
         if (connection_) return connection_->write_some(data);
-        return moved(::send(socket_.get(), text.data(), text.size(), MSG_NOSIGNAL), readiness::writable);
+        return moved(::send(socket_.get(), text.data(), text.size(), MSG_NOSIGNAL),
+                     readiness::writable);
     }
 
     transfer read(std::span<std::byte> room) {
@@ -114,8 +121,9 @@ private:
     // As `health_checks` does it.
     std::string ask() {
         const std::string what = "GET " + masked_url(config_.health_path) + ": ";
-        const std::string request = "GET " + config_.health_path + " HTTP/1.1\r\nHost: " + url_.authority +
-                                    "\r\nUser-Agent: finpost/" FINPOST_VERSION "\r\nConnection: close\r\n\r\n";
+        const std::string request =
+            "GET " + config_.health_path + " HTTP/1.1\r\nHost: " + url_.authority +
+            "\r\nUser-Agent: finpost/" FINPOST_VERSION "\r\nConnection: close\r\n\r\n";
         std::string_view rest = request;
         while (!rest.empty()) {
             const transfer step = write(rest);
@@ -138,7 +146,8 @@ private:
         if (!line.starts_with("HTTP/1.") || line.size() < 12)
             return what + "the answer " + quoted(line) + " is no HTTP/1.1";
         const bool well = line[9] == '2';
-        return well ? std::string() : what + "it answers with status " + printable(line.substr(9, 3));
+        return well ? std::string()
+                    : what + "it answers with status " + printable(line.substr(9, 3));
     }
 
     const http_url& url_;
@@ -156,8 +165,11 @@ void check_connections(const daemon_config& config, check_result& out) {
         for (const http_url& url : one.config.endpoints) {
             const std::string what = "upstream: " + masked_url(to_string(url)) + ": ";
             const std::string wrong = trial(url, one.config).run();
-            if (!wrong.empty()) out.problems.push_back(what + wrong);
-            else out.notes.push_back(what + "can be reached" + (one.config.health_path.empty() ? "" : " and is well"));
+            if (!wrong.empty())
+                out.problems.push_back(what + wrong);
+            else
+                out.notes.push_back(what + "can be reached" +
+                                    (one.config.health_path.empty() ? "" : " and is well"));
         }
     }
 }

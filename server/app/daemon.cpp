@@ -1,18 +1,17 @@
 #include "daemon.hpp"
 
 #include "admin/admin_port.hpp"
+#include "admin/metrics_text.hpp"
+#include "admin/readiness.hpp"
+#include "async/alarm_clock.hpp"
+#include "config/options.hpp"
+#include "config/restart_only.hpp"
 #include "demo_service.hpp"
 #include "descriptor_limit.hpp"
 #include "event_loops.hpp"
 #include "gateway_set.hpp"
 #include "log/log_setup.hpp"
-#include "admin/metrics_text.hpp"
-#include "config/options.hpp"
 #include "log/quiet_log.hpp"
-#include "admin/readiness.hpp"
-#include "config/restart_only.hpp"
-
-#include "async/alarm_clock.hpp"
 
 #include "finpost/metrics.hpp"
 #include "finpost/version.hpp"
@@ -67,7 +66,8 @@ std::string joined(const Range& all) {
 
 std::optional<std::int64_t> seconds_until(std::optional<tls_context::time_point> when) {
     if (!when) return std::nullopt;
-    return std::chrono::floor<std::chrono::seconds>(*when - std::chrono::system_clock::now()).count();
+    return std::chrono::floor<std::chrono::seconds>(*when - std::chrono::system_clock::now())
+        .count();
 }
 
 // One more signal while everything is put away must not make a failure of a clean stop.
@@ -102,17 +102,19 @@ bool looks_names_up(const daemon_config& config) {
 class daemon {
 public:
     daemon(const options& given, log_setup& log_output)
-        : given_(given), config_(given.config),
-          log_output_(log_output), loops_(threads_of(given.config)),
+        : given_(given), config_(given.config), log_output_(log_output),
+          loops_(threads_of(given.config)),
           quiet_(log_output.door(), loops_.first().get_executor()), log_(quiet_.door()),
-          control_(asio::make_strand(loops_.first())), signals_(loops_.first(), SIGINT, SIGTERM, SIGHUP),
+          control_(asio::make_strand(loops_.first())),
+          signals_(loops_.first(), SIGINT, SIGTERM, SIGHUP),
           signals_again_(loops_.first().get_executor(), [this] { wait_for_signal(); }),
           delay_(control_), gateways_(loops_.executors(), counters_, log_) {}
 
     /// Binds everything; throws what `finpostd` says before it exits with 1.
     void start() {
         std::signal(SIGPIPE, SIG_IGN);
-        std::signal(SIGXFSZ, SIG_IGN); // a spilled payload that is too large for the limit is refused
+        std::signal(SIGXFSZ,
+                    SIG_IGN); // a spilled payload that is too large for the limit is refused
         signals_.add(SIGUSR1);
         prepare(config_);
         gateways_.make(config_);
@@ -136,11 +138,14 @@ public:
         const metrics::sessions view = counters_.read_sessions();
         const std::chrono::duration<double> took = clock::now() - stop_began_;
         log_(log_level::info, "stopped",
-             {{"exchanges", number(view.replied)}, {"refused", number(view.refused)},
-              {"aborted", number(view.aborted)}, {"probes", number(view.probes)},
+             {{"exchanges", number(view.replied)},
+              {"refused", number(view.refused)},
+              {"aborted", number(view.aborted)},
+              {"probes", number(view.probes)},
               {"finished", number(answered() - answered_before_)},
               {"cut", number(counters_.cut.value() + gateways_.gateway().sessions())},
-              {"seconds", took.count()}, {"log_dropped", number(log_output_.dropped())}});
+              {"seconds", took.count()},
+              {"log_dropped", number(log_output_.dropped())}});
     }
 
     /// Whether a name lookup may be under way.
@@ -161,12 +166,14 @@ private:
         const std::size_t wanted = all_clients(config);
         if (fit_into_descriptors(config, limit)) {
             log_(log_level::warning, "descriptors short",
-                 {{"descriptors", number(limit)}, {"max_connections", number(all_clients(config))},
+                 {{"descriptors", number(limit)},
+                  {"max_connections", number(all_clients(config))},
                   {"wanted", number(wanted)}});
         }
         if (!config.demo) return;
         if (!demo_) {
-            demo_ = make_demo_service(loops_.first().get_executor(), config.gateway.max_payload, log_);
+            demo_ =
+                make_demo_service(loops_.first().get_executor(), config.gateway.max_payload, log_);
             demo_->start();
         }
         const std::string url = "http://" + to_string(demo_->address()) + '/';
@@ -190,8 +197,9 @@ private:
         return *effective_;
     }
 
-    // The new configuration is complete before anything of the old one goes. Without a file it is what
-    // flags and variables said at the start; certificates, authorities and the log file are new all the same.
+    // The new configuration is complete before anything of the old one goes. Without a file it is
+    // what flags and variables said at the start; certificates, authorities and the log file are
+    // new all the same.
     void reload() {
         if (!config_.log.file.empty()) reopen_log();
         std::vector<std::string> problems;
@@ -201,14 +209,13 @@ private:
                 const std::string kept = keep_what_needs_a_restart(config_, next);
                 prepare(next);
                 gateways_.change(next);
-                if (!kept.empty())
-                    log_(log_level::warning, "restart needed", {{"settings", kept}});
+                if (!kept.empty()) log_(log_level::warning, "restart needed", {{"settings", kept}});
             } catch (const std::exception& failed) {
                 problems.push_back(plain_message(failed));
             }
         }
         const logger all = log_output_.door(); // each says something else: none is a repetition
-        constexpr std::size_t most = 50; // the count says whether there are more
+        constexpr std::size_t most = 50;       // the count says whether there are more
         for (std::size_t i = 0; i < std::min(problems.size(), most); ++i)
             all(log_level::error, "reload problem", {{"what", problems[i]}});
         if (!problems.empty()) {
@@ -222,7 +229,8 @@ private:
         warn_of_long_totals();
         reloads_.add();
         log_(log_level::info, "reloaded",
-             {{"listen", joined(gateways_.gateway().endpoints())}, {"upstream", upstream_urls()},
+             {{"listen", joined(gateways_.gateway().endpoints())},
+              {"upstream", upstream_urls()},
               {"max_connections", number(all_clients(config_))}});
     }
 
@@ -247,8 +255,7 @@ private:
                                                 seconds_until(gateways_.upstream_tls_expires())});
             },
             [this](std::size_t most) { return gateways_.gateway().session_views(most); },
-            [this] { return gateways_.gateway().sessions(); },
-            [this] { return effective(); }};
+            [this] { return gateways_.gateway().sessions(); }, [this] { return effective(); }};
         try {
             admin_ = std::make_unique<admin_port>(*config_.admin, view, log_);
         } catch (const boost::system::system_error& failed) {
@@ -278,9 +285,11 @@ private:
 
     void log_ready() {
         log_(log_level::info, "ready",
-             {{"version", FINPOST_VERSION}, {"listen", joined(gateways_.gateway().endpoints())},
+             {{"version", FINPOST_VERSION},
+              {"listen", joined(gateways_.gateway().endpoints())},
               {"admin", admin_ ? to_string(admin_->address()) : "off"},
-              {"upstream", upstream_urls()}, {"demo", config_.demo},
+              {"upstream", upstream_urls()},
+              {"demo", config_.demo},
               {"threads", number(loops_.size())},
               {"max_connections", number(all_clients(config_))},
               {"pid", static_cast<std::int64_t>(::getpid())}});
@@ -303,7 +312,8 @@ private:
         try {
             on_signal(number);
         } catch (const std::bad_alloc&) {
-            if (number == SIGTERM || number == SIGINT) return loops_.stop(); // no memory to drain with
+            if (number == SIGTERM || number == SIGINT)
+                return loops_.stop(); // no memory to drain with
             log_(log_level::error, "reload failed", {{"what", "no memory"}});
         }
     }
@@ -329,15 +339,17 @@ private:
         switch (++stop_signals_) {
         case 1:
             log_(log_level::info, "draining",
-                 {{"signal", name}, {"sessions", number(gateways_.gateway().sessions())},
+                 {{"signal", name},
+                  {"sessions", number(gateways_.gateway().sessions())},
                   {"grace", format_duration(config_.drain)}});
             stopping_ = true;
             answered_before_ = answered();
             stop_began_ = clock::now();
             try {
-                asio::co_spawn(control_, stop(stops_loops(loops_)), [this](std::exception_ptr failed) {
-                    if (failed) log_(log_level::error, "drain failed");
-                });
+                asio::co_spawn(control_, stop(stops_loops(loops_)),
+                               [this](std::exception_ptr failed) {
+                                   if (failed) log_(log_level::error, "drain failed");
+                               });
             } catch (const std::bad_alloc&) {
                 loops_.stop();
             }
@@ -348,7 +360,8 @@ private:
             delay_.cancel();
             gateways_.gateway().stop();
             return;
-        default: loops_.stop(); // somebody is in more of a hurry than the sessions
+        default:
+            loops_.stop(); // somebody is in more of a hurry than the sessions
         }
     }
 
@@ -385,7 +398,7 @@ private:
     mutable std::mutex mutex_;
     std::shared_ptr<const std::string> effective_; // the text of config_, under the mutex
     std::atomic<bool> stopping_{false};
-    std::atomic<std::size_t> most_sessions_{0};   // for the admin port, as the next is
+    std::atomic<std::size_t> most_sessions_{0}; // for the admin port, as the next is
     std::atomic<std::uint64_t> most_buffered_{0};
 
     event_loops loops_;

@@ -36,7 +36,8 @@ event_loops::event_loops(std::size_t count) {
     for (std::size_t i = 0; i < count; ++i) loops_.push_back(std::make_unique<loop>());
 }
 
-// What one loop still holds may own a timer or a socket of another: all are emptied before one goes.
+// What one loop still holds may own a timer or a socket of another: all are emptied before one
+// goes.
 event_loops::~event_loops() {
     for (const auto& one : loops_) one->shutdown();
 }

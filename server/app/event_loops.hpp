@@ -24,8 +24,8 @@ public:
     std::size_t size() const noexcept { return loops_.size(); }
     std::vector<boost::asio::any_io_executor> executors() const;
 
-    /// Runs all of them, the first on this thread, until `stop`. An exception that reaches a loop is
-    /// handed to `report`, on its thread, and the loop goes on.
+    /// Runs all of them, the first on this thread, until `stop`. An exception that reaches a loop
+    /// is handed to `report`, on its thread, and the loop goes on.
     void run(const std::function<void(const std::exception&)>& report);
 
     /// From any thread.

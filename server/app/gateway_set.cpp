@@ -21,9 +21,9 @@ std::vector<listener_group> groups_of(const daemon_config& config, const Map& up
 
 std::size_t share(std::size_t wanted, std::size_t given, std::size_t all) {
     if (all == 0) return 1;
-    return std::max<std::size_t>(1, static_cast<std::size_t>(static_cast<double>(wanted) *
-                                                             static_cast<double>(given) /
-                                                             static_cast<double>(all)));
+    return std::max<std::size_t>(
+        1, static_cast<std::size_t>(static_cast<double>(wanted) * static_cast<double>(given) /
+                                    static_cast<double>(all)));
 }
 
 } // namespace
@@ -59,10 +59,12 @@ void gateway_set::change(const daemon_config& config) {
     // What is not needed any more is closed when it goes, and not under the lock.
     upstream_map next = upstreams_for(config);
     gateway_->change(groups_of(config, next));
-    // Those that stay have new files perhaps, which were good a moment ago, when they were validated.
+    // Those that stay have new files perhaps, which were good a moment ago, when they were
+    // validated.
     for (const auto& [name, one] : next) {
         for (const config_problem& wrong : one.upstream->renew_tls())
-            log_(log_level::warning, "certificate", {{"field", wrong.field}, {"what", wrong.message}});
+            log_(log_level::warning, "certificate",
+                 {{"field", wrong.field}, {"what", wrong.message}});
     }
     const std::lock_guard lock(mutex_);
     upstreams_.swap(next);
@@ -84,8 +86,10 @@ gateway_set::endpoint_list gateway_set::endpoints() const {
             const auto known = std::find_if(all.begin(), all.end(), [&](const auto& seen) {
                 return seen.endpoint == status.endpoint;
             });
-            if (known == all.end()) all.push_back(status);
-            else if (!status.up) *known = status;
+            if (known == all.end())
+                all.push_back(status);
+            else if (!status.up)
+                *known = status;
         }
     }
     return all;

@@ -1,8 +1,8 @@
+#include "admin/health_check.hpp"
 #include "check.hpp"
+#include "config/options.hpp"
 #include "connect_check.hpp"
 #include "daemon.hpp"
-#include "admin/health_check.hpp"
-#include "config/options.hpp"
 
 #include "finpost/quoted.hpp"
 #include "finpost/version.hpp"
@@ -22,8 +22,10 @@ void tell(const std::vector<std::string>& lines) {
 
 // The last line of --check. The exit code.
 int verdict(std::size_t problems) {
-    if (problems == 0) tell({"the configuration is good"});
-    else tell({std::to_string(problems) + (problems == 1 ? " problem" : " problems")});
+    if (problems == 0)
+        tell({"the configuration is good"});
+    else
+        tell({std::to_string(problems) + (problems == 1 ? " problem" : " problems")});
     return problems == 0 ? 0 : 2;
 }
 
@@ -32,7 +34,8 @@ int check(const finpost::options& given) {
     if (given.connect) finpost::check_connections(given.config, result);
     tell(result.problems);
     tell(result.notes);
-    if (result.problems.empty()) std::fputs(finpost::effective_config(given.config).c_str(), stdout);
+    if (result.problems.empty())
+        std::fputs(finpost::effective_config(given.config).c_str(), stdout);
     std::fflush(stdout); // the verdict is the last line, also where both go to the same place
     return verdict(result.problems.size());
 }

@@ -1,10 +1,7 @@
-// A gateway in a program that has an event loop with one thread, and work of its own in it: a timer, and an HTTP
-// server that shows what the gateway has counted.
+// A gateway in a program that has an event loop with one thread, and work of its own in it: a
+// timer, and an HTTP server that shows what the gateway has counted.
 //
 //   beside_your_own_work [LISTEN [HTTP]]     127.0.0.1:5000 and 127.0.0.1:8080 without
-#include <finpost/gateway.hpp>
-#include <finpost/metrics.hpp>
-
 #include <boost/asio/as_tuple.hpp>
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/io_context.hpp>
@@ -18,6 +15,9 @@
 #include <boost/beast/http/read.hpp>
 #include <boost/beast/http/string_body.hpp>
 #include <boost/beast/http/write.hpp>
+
+#include <finpost/gateway.hpp>
+#include <finpost/metrics.hpp>
 
 #include <chrono>
 #include <csignal>

@@ -1,12 +1,13 @@
-// A handler around the forwarder: every payload goes to an HTTP service, and its answer is changed on the way back.
+// A handler around the forwarder: every payload goes to an HTTP service, and its answer is changed
+// on the way back.
 //
 //   changed_answer [LISTEN [URL]]     127.0.0.1:5000 and http://127.0.0.1:3000/upload without
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/signal_set.hpp>
+
 #include <finpost/gateway.hpp>
 #include <finpost/http_upstream.hpp>
 #include <finpost/metrics.hpp>
-
-#include <boost/asio/io_context.hpp>
-#include <boost/asio/signal_set.hpp>
 
 #include <chrono>
 #include <csignal>
@@ -20,8 +21,8 @@ using namespace std::chrono_literals;
 namespace {
 
 //! [change the answer]
-// The service's answer, and a line with the number under which it can be found in every log. A refusal goes on
-// as it is.
+// The service's answer, and a line with the number under which it can be found in every log. A
+// refusal goes on as it is.
 asio::awaitable<finpost::reply> with_a_number(finpost::request asked, finpost::handler ask) {
     const std::string line = "number " + std::string(asked.id().text()) + '\n';
     finpost::reply answer = co_await ask(std::move(asked));
@@ -39,7 +40,8 @@ int main(int argc, char** argv) {
 
     //! [forward to a service]
     finpost::upstream_config service;
-    service.endpoints = {finpost::parse_http_url(argc > 2 ? argv[2] : "http://127.0.0.1:3000/upload").value()};
+    service.endpoints = {
+        finpost::parse_http_url(argc > 2 ? argv[2] : "http://127.0.0.1:3000/upload").value()};
     finpost::http_upstream upstream(io.get_executor(), service, counters);
     upstream.start(); // looks names up, and checks health where that is asked for
     //! [forward to a service]
@@ -47,7 +49,9 @@ int main(int argc, char** argv) {
     finpost::gateway_config config;
     config.listen = {finpost::parse_socket_address(argc > 1 ? argv[1] : "127.0.0.1:5000").value()};
     const finpost::handler ask = upstream.as_handler();
-    const auto answer = [ask](finpost::request asked) { return with_a_number(std::move(asked), ask); };
+    const auto answer = [ask](finpost::request asked) {
+        return with_a_number(std::move(asked), ask);
+    };
     finpost::gateway gateway(io.get_executor(), config, answer, counters);
     gateway.start();
 

@@ -1,17 +1,17 @@
 // A handler of one's own: answers without HTTP, and waits for something slow the right way.
 //
 //   custom_handler [LISTEN]            127.0.0.1:5000 without
-#include <finpost/exchange_stream.hpp>
-#include <finpost/gateway.hpp>
-#include <finpost/metrics.hpp>
-#include <finpost/watchdog.hpp>
-
 #include <boost/asio/as_tuple.hpp>
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/signal_set.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <boost/asio/this_coro.hpp>
 #include <boost/asio/use_awaitable.hpp>
+
+#include <finpost/exchange_stream.hpp>
+#include <finpost/gateway.hpp>
+#include <finpost/metrics.hpp>
+#include <finpost/watchdog.hpp>
 
 #include <chrono>
 #include <csignal>
@@ -38,8 +38,8 @@ asio::awaitable<finpost::reply> turn_around(finpost::request asked) {
 //! [a handler that answers at once]
 
 //! [a handler that waits]
-// The payload itself, when the device that it is for has had its 50 ms. The watchdog is told how long that may take,
-// and what ends the wait when it takes longer or the gateway stops.
+// The payload itself, when the device that it is for has had its 50 ms. The watchdog is told how
+// long that may take, and what ends the wait when it takes longer or the gateway stops.
 asio::awaitable<finpost::reply> ask_a_device(finpost::request asked) {
     finpost::watchdog& dog = asked.dog();
     const asio::any_io_executor executor = co_await asio::this_coro::executor;
@@ -55,7 +55,8 @@ asio::awaitable<finpost::reply> ask_a_device(finpost::request asked) {
 //! [a handler that waits]
 
 //! [a handler that streams]
-// How many bytes came, in constant memory. A payload that is cut never gets to its end: nothing is made of it.
+// How many bytes came, in constant memory. A payload that is cut never gets to its end: nothing is
+// made of it.
 asio::awaitable<finpost::reply> measure(finpost::request, finpost::exchange_stream& client) {
     std::vector<std::byte> room(64 << 10);
     std::uint64_t size = 0;

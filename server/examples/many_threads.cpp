@@ -1,12 +1,13 @@
-// A gateway on an io_context that several threads run. Each exchange has a strand of its own, so a handler needs no lock
-// for what belongs to one exchange; what all of them share is the handler's own business.
+// A gateway on an io_context that several threads run. Each exchange has a strand of its own, so a
+// handler needs no lock for what belongs to one exchange; what all of them share is the handler's
+// own business.
 //
 //   many_threads [LISTEN [THREADS]]     127.0.0.1:5000 and 4 without
-#include <finpost/gateway.hpp>
-#include <finpost/metrics.hpp>
-
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/signal_set.hpp>
+
+#include <finpost/gateway.hpp>
+#include <finpost/metrics.hpp>
 
 #include <algorithm>
 #include <chrono>

@@ -1,13 +1,12 @@
-// The library writes no log and shows no number by itself. Here its log goes to spdlog, and its numbers to where the host
-// shows its own: standard output, once at the end.
+// The library writes no log and shows no number by itself. Here its log goes to spdlog, and its
+// numbers to where the host shows its own: standard output, once at the end.
 //
 //   own_logger_and_metrics [LISTEN]     127.0.0.1:5000 without
-#include <finpost/gateway.hpp>
-#include <finpost/metrics.hpp>
-
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/signal_set.hpp>
 
+#include <finpost/gateway.hpp>
+#include <finpost/metrics.hpp>
 #include <spdlog/sinks/stdout_sinks.h>
 #include <spdlog/spdlog.h>
 
@@ -46,8 +45,10 @@ std::string printable(std::string_view text) {
 std::string text_of(const finpost::log_field& field) {
     return std::visit(
         [](const auto& value) -> std::string {
-            if constexpr (std::is_convertible_v<decltype(value), std::string_view>) return printable(value);
-            else return std::to_string(value);
+            if constexpr (std::is_convertible_v<decltype(value), std::string_view>)
+                return printable(value);
+            else
+                return std::to_string(value);
         },
         field.value);
 }
@@ -66,7 +67,8 @@ finpost::logger log_to(std::shared_ptr<spdlog::logger> target) {
 
 void show(const finpost::metrics& counters) {
     const auto now = counters.read_sessions();
-    std::cout << "accepted " << now.accepted << "\nreplied " << now.replied << "\nrefused " << now.refused << '\n';
+    std::cout << "accepted " << now.accepted << "\nreplied " << now.replied << "\nrefused "
+              << now.refused << '\n';
     for (const finpost::reason why : finpost::all_reasons) {
         const auto n = counters.refused[static_cast<std::size_t>(why) - 1].value();
         if (n > 0) std::cout << "refused for " << to_string(why) << ' ' << n << '\n';
@@ -82,7 +84,8 @@ asio::awaitable<finpost::reply> echo(finpost::request asked) {
 int main(int argc, char** argv) {
     finpost::metrics counters;
     asio::io_context io;
-    const auto log = std::make_shared<spdlog::logger>("gateway", std::make_shared<spdlog::sinks::stderr_sink_mt>());
+    const auto log = std::make_shared<spdlog::logger>(
+        "gateway", std::make_shared<spdlog::sinks::stderr_sink_mt>());
 
     finpost::gateway_config config;
     config.listen = {finpost::parse_socket_address(argc > 1 ? argv[1] : "127.0.0.1:5000").value()};

@@ -1,15 +1,16 @@
-// Start, drain and stop, decided by the host, here by signals: the first drains, a second one stops at once. The event
-// loop has a thread of its own, and the host's main thread waits for the end by a future.
+// Start, drain and stop, decided by the host, here by signals: the first drains, a second one stops
+// at once. The event loop has a thread of its own, and the host's main thread waits for the end by
+// a future.
 //
 //   start_drain_stop [LISTEN]     127.0.0.1:5000 without
-#include <finpost/gateway.hpp>
-#include <finpost/metrics.hpp>
-
 #include <boost/asio/executor_work_guard.hpp>
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/signal_set.hpp>
 #include <boost/asio/use_future.hpp>
 #include <boost/system/system_error.hpp>
+
+#include <finpost/gateway.hpp>
+#include <finpost/metrics.hpp>
 
 #include <chrono>
 #include <csignal>

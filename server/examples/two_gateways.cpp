@@ -1,12 +1,12 @@
-// Two gateways in one process: nothing is shared but what the host shares. One takes anything, the other small payloads
-// in Base64; each has numbers of its own.
+// Two gateways in one process: nothing is shared but what the host shares. One takes anything, the
+// other small payloads in Base64; each has numbers of its own.
 //
 //   two_gateways [PLAIN [BASE64]]     127.0.0.1:5000 and 127.0.0.1:5001 without
-#include <finpost/gateway.hpp>
-#include <finpost/metrics.hpp>
-
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/signal_set.hpp>
+
+#include <finpost/gateway.hpp>
+#include <finpost/metrics.hpp>
 
 #include <chrono>
 #include <csignal>
@@ -47,5 +47,6 @@ int main(int argc, char** argv) {
     std::cout << "listening on " << to_string(plain.endpoints().front()) << "\nbase64 on "
               << to_string(base64.endpoints().front()) << std::endl;
     io.run();
-    std::cout << of_plain.replied.value() << " plain, " << of_base64.replied.value() << " in Base64\n";
+    std::cout << of_plain.replied.value() << " plain, " << of_base64.replied.value()
+              << " in Base64\n";
 }

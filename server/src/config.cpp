@@ -1,7 +1,7 @@
 #include "finpost/config.hpp"
 
-#include "upstream/request_template.hpp"
 #include "net/tls_side.hpp"
+#include "upstream/request_template.hpp"
 
 #include "finpost/ascii.hpp"
 #include "finpost/quoted.hpp"
@@ -43,16 +43,15 @@ private:
 };
 
 bool is_field_value(std::string_view text) {
-    return !text.empty() && std::all_of(text.begin(), text.end(), [](char c) {
-        return c >= ' ' && c <= '~';
-    });
+    return !text.empty() &&
+           std::all_of(text.begin(), text.end(), [](char c) { return c >= ' ' && c <= '~'; });
 }
 
 // In origin form (RFC 9112 §3.2.1); it goes into a request line.
 bool is_target(std::string_view text) {
     return text.starts_with('/') && std::all_of(text.begin(), text.end(), [](char c) {
-        return c > ' ' && c <= '~' && c != '#';
-    });
+               return c > ' ' && c <= '~' && c != '#';
+           });
 }
 
 bool is_alphanumeric(char c) {
@@ -75,8 +74,8 @@ std::string lower(std::string text) {
 bool is_path_text(std::string_view text) {
     constexpr std::string_view others = "-._~!$&'()*+,;=:@/?{}"; // braces are sent encoded
     const auto hex = [&](std::size_t i) {
-        return i < text.size() && std::string_view("0123456789abcdefABCDEF").find(text[i]) <
-                                      std::string_view::npos;
+        return i < text.size() &&
+               std::string_view("0123456789abcdefABCDEF").find(text[i]) < std::string_view::npos;
     };
     for (std::size_t i = 0; i < text.size(); ++i) {
         if (text[i] == '%' ? hex(i + 1) && hex(i + 2)
@@ -102,24 +101,25 @@ void check_path(checker& check, const upstream_config& config) {
     if (config.path.empty()) return;
     const auto pieces = parse_template(config.path);
     if (!pieces) return check.require(false, "path", pieces.error().message);
-    const bool good = std::all_of(pieces->begin(), pieces->end(), [](const template_piece& one) {
-        return is_path_text(one.text);
-    });
+    const bool good = std::all_of(pieces->begin(), pieces->end(),
+                                  [](const template_piece& one) { return is_path_text(one.text); });
     check.require(config.path.starts_with('/') && good && config.path.size() <= 4096, "path",
-                  quoted(masked_url(config.path)) + " is not a path: it begins with /, has no # and no space, "
-                                        "and other characters as %XX, in 4 KiB at the most");
+                  quoted(masked_url(config.path)) +
+                      " is not a path: it begins with /, has no # and no space, "
+                      "and other characters as %XX, in 4 KiB at the most");
     for (const http_url& url : config.endpoints) {
-        check.require(url.target == "/", "path", "takes the place of the path in " +
-                      shown(url) + ": give one of the two");
+        check.require(url.target == "/", "path",
+                      "takes the place of the path in " + shown(url) + ": give one of the two");
     }
 }
 
 void check_headers(checker& check, const std::vector<http_header>& headers) {
     constexpr std::array<std::string_view, 18> own{
-        "host",       "content-length",  "content-type", "user-agent", "x-request-id",
-        "forwarded",  "idempotency-key", "traceparent",  "connection", "x-forwarded-for",
-        "keep-alive", "transfer-encoding", "te",         "trailer",    "proxy-connection",
-        "upgrade",    "expect",          "http2-settings"};
+        "host",         "content-length",  "content-type",     "user-agent",
+        "x-request-id", "forwarded",       "idempotency-key",  "traceparent",
+        "connection",   "x-forwarded-for", "keep-alive",       "transfer-encoding",
+        "te",           "trailer",         "proxy-connection", "upgrade",
+        "expect",       "http2-settings"};
     std::set<std::string> seen;
     std::size_t size = 0;
     for (const auto& [name, value] : headers) {
@@ -129,13 +129,14 @@ void check_headers(checker& check, const std::vector<http_header>& headers) {
         check.require(is_token(name), "headers", shown + " is not the name of a header");
         check.require(std::find(own.begin(), own.end(), key) == own.end(), "headers",
                       shown + " is written by finpost itself" +
-                      (key == "content-type" ? ": see content_type" : ""));
+                          (key == "content-type" ? ": see content_type" : ""));
         check.require(seen.insert(key).second, "headers", shown + " is given twice");
         const auto pieces = parse_template(value);
         if (!pieces) check.require(false, "headers", shown + ": " + pieces.error().message);
         check.require(is_field_value(value) && value.front() != ' ' && value.back() != ' ',
-                      "headers", shown + ": the value must be printable ASCII, not empty, without "
-                                         "spaces around it");
+                      "headers",
+                      shown + ": the value must be printable ASCII, not empty, without "
+                              "spaces around it");
     }
     check.require(headers.size() <= 64 && size <= 8192, "headers",
                   "are more than 64, or more than 8 KiB in all");
@@ -161,8 +162,9 @@ void check_spilling(checker& check, const gateway_config& config) {
     const std::string dir = config.spill_dir.empty() ? default_spill_directory() : config.spill_dir;
     const auto made = spill_file::create(dir);
     if (made.has_error())
-        check.require(false, "spill_dir", "no file can be made in " + quoted(dir) + " (" +
-                      made.error().message() + "): name another directory, or set spill_above to off");
+        check.require(false, "spill_dir",
+                      "no file can be made in " + quoted(dir) + " (" + made.error().message() +
+                          "): name another directory, or set spill_above to off");
 }
 
 std::string sum_up(const std::vector<config_problem>& problems) {
@@ -189,9 +191,10 @@ std::vector<config_problem> validate(const gateway_config& config) {
     check.require(!config.listen.empty(), "listen", "at least one address is needed");
     for (std::size_t i = 0; i < config.listen.size(); ++i) {
         const socket_address& address = config.listen[i];
-        const bool twice = address.port() != 0 &&
-                           std::count(config.listen.begin(), config.listen.begin() +
-                                      static_cast<std::ptrdiff_t>(i), address) > 0;
+        const bool twice =
+            address.port() != 0 &&
+            std::count(config.listen.begin(),
+                       config.listen.begin() + static_cast<std::ptrdiff_t>(i), address) > 0;
         check.require(!twice, "listen", to_string(address) + " is given twice");
     }
     check.require(config.max_payload > 0 && config.max_payload <= largest, "max_payload",
@@ -200,8 +203,9 @@ std::vector<config_problem> validate(const gateway_config& config) {
     // A stream reads on a little before it begins, and then has its buffers.
     const std::uint64_t held = streams ? *config.stream_above + (1 << 20) : config.max_payload;
     check.require(config.max_buffered >= held && config.max_buffered <= largest, "max_buffered",
-                  "must be at least " + std::string(streams ? "stream_above and 1 MiB (" : "max_payload (") +
-                  format_size(held) + ") and at most 64 TiB");
+                  "must be at least " +
+                      std::string(streams ? "stream_above and 1 MiB (" : "max_payload (") +
+                      format_size(held) + ") and at most 64 TiB");
     check_spilling(check, config);
     check.require(config.max_connections > 0, "max_connections", "must be above zero");
     check.add(make_listener_tls(config.tls).problems);
@@ -228,7 +232,7 @@ std::vector<config_problem> validate(const upstream_config& config) {
                       shown(url) + ": endpoints of one upstream are all http:// or all https://");
         check.require(url.target == config.endpoints.front().target, "endpoints",
                       shown(url) + ": endpoints of one upstream have the same path, " +
-                      masked_url(config.endpoints.front().target));
+                          masked_url(config.endpoints.front().target));
         const auto same = std::count(config.endpoints.begin(), config.endpoints.end(), url);
         check.require(same == 1 || &url == &config.endpoints.front(), "endpoints",
                       shown(url) + " is given twice");

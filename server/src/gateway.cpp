@@ -1,13 +1,13 @@
 #include "finpost/gateway.hpp"
 
+#include "async/sequence.hpp"
 #include "listener.hpp"
+#include "net/tls_side.hpp"
 #include "policy/address_filter.hpp"
 #include "policy/buffer_budget.hpp"
 #include "policy/seldom.hpp"
 #include "policy/spilling.hpp"
-#include "async/sequence.hpp"
 #include "session/session_gate.hpp"
-#include "net/tls_side.hpp"
 
 #include "finpost/metrics.hpp"
 
@@ -71,14 +71,16 @@ private:
 };
 
 std::vector<listener_group> checked(std::vector<listener_group> groups) {
-    if (auto problems = problems_of(groups); !problems.empty()) throw config_error(std::move(problems));
+    if (auto problems = problems_of(groups); !problems.empty())
+        throw config_error(std::move(problems));
     return groups;
 }
 
 constexpr int most_tries = 100; // to drain, when there is no memory
 
 std::chrono::steady_clock::time_point end_of(duration grace) {
-    constexpr duration longest = std::chrono::hours(24 * 365); // a time point of centuries would wrap around
+    constexpr duration longest =
+        std::chrono::hours(24 * 365); // a time point of centuries would wrap around
     return std::chrono::steady_clock::now() + std::min(grace, longest);
 }
 
@@ -93,10 +95,12 @@ std::uint64_t buffered_limit(const std::vector<listener_group>& groups) {
 // Everything sessions and listeners need, alive as long as the last of them.
 class gateway::state : public std::enable_shared_from_this<state> {
 public:
-    state(session_executors executors_, std::vector<listener_group> groups, metrics& counters_, logger log_)
-        : executors(std::move(executors_)), executor(executors.all.at(0)), counters(counters_), log(std::move(log_)),
-          budget(buffered_limit(groups), counters_.buffered_bytes), files(counters_.spilled_bytes),
-          gate(std::make_shared<session_gate>(executor)), first(std::move(groups)) {}
+    state(session_executors executors_, std::vector<listener_group> groups, metrics& counters_,
+          logger log_)
+        : executors(std::move(executors_)), executor(executors.all.at(0)), counters(counters_),
+          log(std::move(log_)), budget(buffered_limit(groups), counters_.buffered_bytes),
+          files(counters_.spilled_bytes), gate(std::make_shared<session_gate>(executor)),
+          first(std::move(groups)) {}
 
     void apply(std::vector<listener_group> groups);
 
@@ -113,7 +117,8 @@ public:
     }
 
     asio::awaitable<void> drain(std::chrono::steady_clock::time_point until, watchdog& given_up);
-    asio::awaitable<void> drain_anyhow(std::chrono::steady_clock::time_point until, watchdog& given_up);
+    asio::awaitable<void> drain_anyhow(std::chrono::steady_clock::time_point until,
+                                       watchdog& given_up);
 
     struct drain_operation;
     const session_executors executors;
@@ -136,7 +141,7 @@ public:
         bool kept = false; // it listened before the change under way
     };
     std::mutex changing; // one change at a time: it reads files, and logs
-    std::mutex mutex; // of what follows, for a moment; nobody logs meanwhile
+    std::mutex mutex;    // of what follows, for a moment; nobody logs meanwhile
     std::vector<place> places;
     std::vector<socket_address> bound;
     bool closed = false;
@@ -146,12 +151,16 @@ public:
 struct gateway::state::rules {
     rules(std::shared_ptr<state> owner_, listener_group group, std::shared_ptr<admission> admits_)
         : owner(std::move(owner_)), config(std::move(group.config)),
-          answer(std::move(group.answer)), streams(std::move(group.streams)), admits(std::move(admits_)),
-          filter(config.allow, config.deny), shares(config.max_handshakes, 0, 0),
-          tls(read_certificates(config, owner->log)), spills(config, owner->files, owner->log),
-          context{config,  answer, streams, owner->counters, owner->log, owner->budget, *owner->gate,
-                  *admits, filter, tls,     shares,          has_preambles(), spills,
-                  owner->foreign_told} {}
+          answer(std::move(group.answer)), streams(std::move(group.streams)),
+          admits(std::move(admits_)), filter(config.allow, config.deny),
+          shares(config.max_handshakes, 0, 0), tls(read_certificates(config, owner->log)),
+          spills(config, owner->files, owner->log), context{config,       answer,
+                                                            streams,      owner->counters,
+                                                            owner->log,   owner->budget,
+                                                            *owner->gate, *admits,
+                                                            filter,       tls,
+                                                            shares,       has_preambles(),
+                                                            spills,       owner->foreign_told} {}
 
     bool has_preambles() const { return tls || !config.proxy_protocol_from.empty(); }
 
@@ -202,8 +211,8 @@ void gateway::state::apply(std::vector<listener_group> groups) {
             admits = std::make_shared<admission>(limits.max_connections, limits.max_per_source,
                                                  limits.accept_rate);
         }
-        const auto fresh = std::make_shared<rules>(shared_from_this(), std::move(group),
-                                                         std::move(admits));
+        const auto fresh =
+            std::make_shared<rules>(shared_from_this(), std::move(group), std::move(admits));
         const std::shared_ptr<const session_context> context(fresh, &fresh->context);
         for (std::size_t i = 0; i < wanted.size(); ++i) {
             const bool kept = doors[i] != nullptr;
@@ -224,8 +233,10 @@ void gateway::state::apply(std::vector<listener_group> groups) {
     for (const place& one : next) {
         const gateway_config& limits = one.of->config;
         one.of->admits->change(limits.max_connections, limits.max_per_source, limits.accept_rate);
-        if (one.kept) one.door->change({one.of, &one.of->context});
-        else one.door->start(); // ends at once when it was closed before
+        if (one.kept)
+            one.door->change({one.of, &one.of->context});
+        else
+            one.door->start(); // ends at once when it was closed before
     }
     for (std::size_t i = 0; i < before.size(); ++i)
         if (!taken[i]) before[i].door->close();
@@ -238,15 +249,15 @@ gateway::gateway(asio::any_io_executor executor, gateway_config config, handler 
 
 gateway::gateway(asio::any_io_executor executor, std::vector<listener_group> groups,
                  metrics& counters, logger log)
-    : state_(std::make_shared<state>(session_executors{{std::move(executor)}}, checked(std::move(groups)),
-                                     counters, std::move(log))) {}
+    : state_(std::make_shared<state>(session_executors{{std::move(executor)}},
+                                     checked(std::move(groups)), counters, std::move(log))) {}
 
 gateway::gateway(std::vector<asio::any_io_executor> executors, std::vector<listener_group> groups,
                  metrics& counters, logger log) {
     groups = checked(std::move(groups));
     if (executors.empty()) throw std::invalid_argument("a gateway needs at least one executor");
-    state_ = std::make_shared<state>(session_executors{std::move(executors), true}, std::move(groups),
-                                     counters, std::move(log));
+    state_ = std::make_shared<state>(session_executors{std::move(executors), true},
+                                     std::move(groups), counters, std::move(log));
 }
 
 gateway::~gateway() { stop(); }
@@ -295,7 +306,8 @@ std::optional<tls_context::time_point> gateway::tls_expires() const {
 }
 
 // Where `given_up` belongs to.
-asio::awaitable<void> gateway::state::drain(std::chrono::steady_clock::time_point until, watchdog& given_up) {
+asio::awaitable<void> gateway::state::drain(std::chrono::steady_clock::time_point until,
+                                            watchdog& given_up) {
     close_listeners();
     gate->drain();
     co_await gate->wait_empty(until, given_up);
@@ -308,7 +320,8 @@ asio::awaitable<void> gateway::state::drain(std::chrono::steady_clock::time_poin
 }
 
 // Want of memory does not end a drain: it begins again.
-asio::awaitable<void> gateway::state::drain_anyhow(std::chrono::steady_clock::time_point until, watchdog& given_up) {
+asio::awaitable<void> gateway::state::drain_anyhow(std::chrono::steady_clock::time_point until,
+                                                   watchdog& given_up) {
     for (int tries = 0;; ++tries) {
         try {
             co_await drain(until, given_up);
@@ -328,10 +341,13 @@ asio::awaitable<void> gateway::drain(duration grace) {
 // One `async_drain`, in a sequence of its own.
 struct gateway::state::drain_operation {
     explicit drain_operation(std::shared_ptr<state> one)
-        : owner(std::move(one)), strand(sequence_on(owner->executor, owner->executors.one_thread_each)) {}
+        : owner(std::move(one)),
+          strand(sequence_on(owner->executor, owner->executors.one_thread_each)) {}
 
-    // It tells its end itself: Asio needs memory for it. `drains` was made before, for its frame takes memory as well.
-    static asio::awaitable<void> run(std::shared_ptr<drain_operation> self, asio::awaitable<void> drains, drained done) {
+    // It tells its end itself: Asio needs memory for it. `drains` was made before, for its frame
+    // takes memory as well.
+    static asio::awaitable<void> run(std::shared_ptr<drain_operation> self,
+                                     asio::awaitable<void> drains, drained done) {
         error_code failed;
         try {
             co_await std::move(drains);
@@ -363,7 +379,8 @@ void gateway::begin_drain(const std::shared_ptr<state>& one, duration grace, dra
     });
     asio::awaitable<void> drains = one->drain_anyhow(end_of(grace), mine->given_up);
     one->close_listeners(); // at once; the rest begins on the strand
-    asio::co_spawn(mine->strand, state::drain_operation::run(mine, std::move(drains), std::move(done)),
+    asio::co_spawn(mine->strand,
+                   state::drain_operation::run(mine, std::move(drains), std::move(done)),
                    [](std::exception_ptr) {});
 }
 

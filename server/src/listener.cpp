@@ -1,11 +1,11 @@
 #include "listener.hpp"
 
+#include "async/sequence.hpp"
 #include "net/linger.hpp"
 #include "policy/address_filter.hpp"
 #include "policy/shortage.hpp"
 #include "policy/wait_queue.hpp"
 #include "session/reply.hpp"
-#include "async/sequence.hpp"
 
 #include "finpost/metrics.hpp"
 
@@ -67,12 +67,12 @@ void listen_on(tcp::acceptor& acceptor, const socket_address& address, bool shar
         if (shared) acceptor.set_option(reuse_port(true));
         // So that 0.0.0.0:5000 and [::]:5000 can stand side by side.
         if (address.is_v6()) acceptor.set_option(asio::ip::v6_only(true));
-        // A byte sent as urgent is a byte of the payload like any other (RFC 6093 §6). What is accepted
-        // inherits it.
+        // A byte sent as urgent is a byte of the payload like any other (RFC 6093 §6). What is
+        // accepted inherits it.
         const int on = 1;
         ::setsockopt(acceptor.native_handle(), SOL_SOCKET, SO_OOBINLINE, &on, sizeof on);
-        // Nor is the end of this process the end of a reply: it is a RST until somebody says that it is complete.
-        // That is inherited as well.
+        // Nor is the end of this process the end of a reply: it is a RST until somebody says that
+        // it is complete. That is inherited as well.
         reset_on_close(acceptor.native_handle(), true);
         acceptor.bind(endpoint);
         acceptor.listen(backlog);
@@ -82,8 +82,8 @@ void listen_on(tcp::acceptor& acceptor, const socket_address& address, bool shar
     }
 }
 
-// What a session leaves behind when it ends: nothing, or a bug to report. It outlives the session's last step and
-// the client's permit, and keeps the context for both.
+// What a session leaves behind when it ends: nothing, or a bug to report. It outlives the session's
+// last step and the client's permit, and keeps the context for both.
 struct report_end {
     std::shared_ptr<const session_context> context;
     void operator()(std::exception_ptr failed) const {
@@ -151,8 +151,8 @@ listener::listener(const session_executors& on, std::shared_ptr<const session_co
     }
     bind(address, shared);
     for (std::size_t i = 1; i < on.all.size(); ++i)
-        others_.push_back(std::make_shared<listener>(shares(), on.all[i], one_thread_, context_, address_,
-                                                     shortage_));
+        others_.push_back(std::make_shared<listener>(shares(), on.all[i], one_thread_, context_,
+                                                     address_, shortage_));
 }
 
 listener::listener(shares, asio::any_io_executor executor, bool one_thread,
@@ -218,8 +218,8 @@ bool listener::works() const noexcept {
     return !closing_ && !lost_;
 }
 
-// A permit is taken before a connection is accepted, but only once there is one to accept: a listener
-// that nobody talks to holds none back from the others.
+// A permit is taken before a connection is accepted, but only once there is one to accept: a
+// listener that nobody talks to holds none back from the others.
 void listener::go_on() noexcept {
     leave_queue();
     if (closing_) return end();
@@ -246,8 +246,8 @@ void listener::wait_for_client() noexcept {
     }
 }
 
-// Clients in their preamble have a share of their own: with all of it taken one connection is held back here,
-// and the rest is for those who are further.
+// Clients in their preamble have a share of their own: with all of it taken one connection is held
+// back here, and the rest is for those who are further.
 bool listener::take_permits() {
     if (!permit_) take_change();
     if (!permit_) permit_ = context_->admits.try_admit();
@@ -322,7 +322,8 @@ void listener::lost() noexcept {
     lost_ = true;
     try {
         const std::string address = to_string(address_);
-        context_->log(log_level::error, "listener lost", {{"address", address}, {"what", "no memory"}});
+        context_->log(log_level::error, "listener lost",
+                      {{"address", address}, {"what", "no memory"}});
     } catch (...) {
         // It is not ready any more, which tells.
     }
@@ -355,8 +356,10 @@ void listener::accept_some() {
         if (fd) {
             take_change();
             const socket_address from(peer, size);
-            if (!context_->filter.admits(from) && !is_proxy(from)) deny(std::move(fd), from);
-            else if (!start_session(arrival(std::move(fd), context_->counters), from)) return starve(ENOMEM);
+            if (!context_->filter.admits(from) && !is_proxy(from))
+                deny(std::move(fd), from);
+            else if (!start_session(arrival(std::move(fd), context_->counters), from))
+                return starve(ENOMEM);
         } else if (failed == EAGAIN) {
             return recover();
         } else if (failed == EMFILE || failed == ENFILE || failed == ENOBUFS || failed == ENOMEM) {
@@ -408,8 +411,9 @@ void listener::recover() {
     if (!was) return;
     const auto ms = std::chrono::duration_cast<std::chrono::milliseconds>(was->lasted).count();
     const std::string address = to_string(address_);
-    context_->log(log_level::info, "accepting again",
-                  {{"address", address}, {"short_ms", std::int64_t{ms}}, {"refused", was->refused}});
+    context_->log(
+        log_level::info, "accepting again",
+        {{"address", address}, {"short_ms", std::int64_t{ms}}, {"refused", was->refused}});
 }
 
 // Without a session, for which there is no descriptor to spare.
@@ -423,7 +427,8 @@ void listener::refuse_at_once(unique_fd fd) const {
         if (style == refusal_style::line) {
             const std::string line = refusal_line(reason::busy, request_id::generate());
             const ssize_t sent = ::send(fd.get(), line.data(), line.size(), MSG_NOSIGNAL);
-            if (sent != static_cast<ssize_t>(line.size())) return; // a part of it would be an answer
+            if (sent != static_cast<ssize_t>(line.size()))
+                return; // a part of it would be an answer
             drop_input(fd.get());
         }
         reset_on_close(fd.get(), false);
@@ -432,7 +437,8 @@ void listener::refuse_at_once(unique_fd fd) const {
     }
 }
 
-// No line for whom nobody wants to talk to, and no end that could be taken for an empty reply either.
+// No line for whom nobody wants to talk to, and no end that could be taken for an empty reply
+// either.
 void listener::deny(unique_fd fd, const socket_address& peer) const {
     context_->counters.accepted.add();
     context_->counters.refused_for(reason::denied).add();
@@ -452,8 +458,8 @@ bool listener::start_session(arrival came, const socket_address& peer) noexcept 
         const bool proxied = is_proxy(peer);
         if (!proxied && !context_->admits.admit_source(*permit_, peer)) refused = reason::busy;
         const socket_address local = wildcard_ ? bound_address(came.fd()) : address_;
-        accepted_client client(std::move(came), peer, local, std::move(*permit_),
-                               context_->gate, refused);
+        accepted_client client(std::move(came), peer, local, std::move(*permit_), context_->gate,
+                               refused);
         permit_.reset();
         if (context_->preambles) client.first = preamble_of(proxied);
         const asio::any_io_executor strand = sequence_on(executor_, one_thread_);

@@ -20,22 +20,24 @@ class shortage;
 /// Where sessions run.
 struct session_executors {
     std::vector<boost::asio::any_io_executor> all;
-    /// Each is run by one thread, which keeps the steps of a session apart by itself: no strands then.
+    /// Each is run by one thread, which keeps the steps of a session apart by itself: no strands
+    /// then.
     bool one_thread_each = false;
 };
 
-/// One address that clients connect to. It takes its permits before it accepts, so a flood waits in the
-/// kernel's backlog and costs nothing here.
+/// One address that clients connect to. It takes its permits before it accepts, so a flood waits in
+/// the kernel's backlog and costs nothing here.
 ///
-/// Its waits follow each other by callbacks and not in a coroutine: they have memory of their own, so that nothing
-/// can end them but `close`. One is under way at a time, so its steps need no strand, which takes memory.
+/// Its waits follow each other by callbacks and not in a coroutine: they have memory of their own,
+/// so that nothing can end them but `close`. One is under way at a time, so its steps need no
+/// strand, which takes memory.
 ///
 /// With several executors each has a socket of its own for the address, and the kernel spreads the
 /// clients (SO_REUSEPORT): a session stays with the event loop that accepted it.
 class listener : public std::enable_shared_from_this<listener> {
 public:
-    /// Binds and listens; throws boost::system::system_error that names the address, also when another
-    /// process shares its port in the same way.
+    /// Binds and listens; throws boost::system::system_error that names the address, also when
+    /// another process shares its port in the same way.
     listener(const session_executors& on, std::shared_ptr<const session_context> context,
              const socket_address& address);
 
@@ -51,8 +53,9 @@ public:
 
     const socket_address& address() const noexcept { return address_; }
 
-    /// Whether it accepts, or will when there are permits: false after `close`, and where it has ended for want of
-    /// memory that is not its own, which can happen on an executor that is no `io_context`'s. From any thread.
+    /// Whether it accepts, or will when there are permits: false after `close`, and where it has
+    /// ended for want of memory that is not its own, which can happen on an executor that is no
+    /// `io_context`'s. From any thread.
     bool works() const noexcept;
 
     /// For `make_shared`: one of several that share `address`.
@@ -92,22 +95,24 @@ private:
     boost::asio::ip::tcp::acceptor acceptor_;
     socket_address address_;
     bool wildcard_ = false;
-    std::vector<std::shared_ptr<listener>> others_; // that share the address, for the other executors
-    operation_memory client_memory_, turn_memory_, pause_memory_; // of what it waits for, one thing at a time
+    std::vector<std::shared_ptr<listener>>
+        others_; // that share the address, for the other executors
+    operation_memory client_memory_, turn_memory_,
+        pause_memory_; // of what it waits for, one thing at a time
     std::optional<session_gate::hold> may_bring_sessions_;
     const std::shared_ptr<waiter> pause_; // `close` wakes it
-    bool somebody_came_ = false; // and was not accepted yet
+    bool somebody_came_ = false;          // and was not accepted yet
     std::atomic<bool> closing_{false};
     std::atomic<bool> lost_{false};
     std::optional<admission::permit> permit_;
     std::optional<admission::permit> share_; // of those in their preamble, where there are any
     watchdog::clock::time_point pause_until_{};
     std::atomic<bool> changed_{false}; // `next_` is to take the place of `context_`
-    std::mutex mutex_; // of the next three
+    std::mutex mutex_;                 // of the next three
     std::shared_ptr<const session_context> next_;
-    std::shared_ptr<waiter> turn_; // its place in the queue for a permit ...
+    std::shared_ptr<waiter> turn_;                 // its place in the queue for a permit ...
     std::shared_ptr<const session_context> asked_; // ... of these
-    std::shared_ptr<shortage> shortage_; // one for all that share the address
+    std::shared_ptr<shortage> shortage_;           // one for all that share the address
     unique_fd spare_; // given up for a moment to refuse a client when descriptors are short
 };
 

@@ -26,8 +26,9 @@ metrics::sessions metrics::read_sessions() const noexcept {
     out.replied = replied.value();
     out.aborted = aborted.value();
     out.probes = probes.value();
-    out.refused = std::accumulate(refused.begin(), refused.end(), std::uint64_t{0},
-                                  [](std::uint64_t sum, const counter& c) { return sum + c.value(); });
+    out.refused =
+        std::accumulate(refused.begin(), refused.end(), std::uint64_t{0},
+                        [](std::uint64_t sum, const counter& c) { return sum + c.value(); });
     out.accepted = accepted.value();
     out.active = out.accepted - out.replied - out.aborted - out.probes - out.refused;
     return out;

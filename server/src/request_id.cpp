@@ -14,7 +14,8 @@ namespace {
 constexpr std::array<std::array<char, 2>, 256> hex_pairs = [] {
     constexpr char digits[] = "0123456789abcdef";
     std::array<std::array<char, 2>, 256> pairs{};
-    for (unsigned byte = 0; byte < 256; ++byte) pairs[byte] = {digits[byte >> 4], digits[byte & 0xf]};
+    for (unsigned byte = 0; byte < 256; ++byte)
+        pairs[byte] = {digits[byte >> 4], digits[byte & 0xf]};
     return pairs;
 }();
 
@@ -55,7 +56,8 @@ bool request_id::sampled(double share) const noexcept {
     const std::array<char, 32> trace = trace_id();
     std::uint64_t random = 0;
     std::from_chars(trace.end() - digits, trace.end(), random, 16);
-    return random >= all - static_cast<std::uint64_t>(std::min(share, 1.0) * static_cast<double>(all));
+    return random >=
+           all - static_cast<std::uint64_t>(std::min(share, 1.0) * static_cast<double>(all));
 }
 
 } // namespace finpost

@@ -5,8 +5,8 @@
 
 namespace finpost {
 
-/// A number that one thread at a time changes and anybody may read meanwhile. To its owner it costs what
-/// a plain number costs.
+/// A number that one thread at a time changes and anybody may read meanwhile. To its owner it costs
+/// what a plain number costs.
 class tally {
 public:
     void set(std::size_t value) noexcept { value_.store(value, std::memory_order_relaxed); }

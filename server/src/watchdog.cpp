@@ -27,8 +27,10 @@ void watchdog::remind(clock::time_point when, std::function<void()> call) {
     const bool earlier = when < remind_at_ && !stopped_;
     remind_at_ = stopped_ ? clock::time_point::max() : when;
     remind_ = std::move(call);
-    if (earlier) tell_alarm();
-    else when_.store(next(), std::memory_order_relaxed);
+    if (earlier)
+        tell_alarm();
+    else
+        when_.store(next(), std::memory_order_relaxed);
 }
 
 void watchdog::expire(clock::time_point now) {
@@ -37,9 +39,9 @@ void watchdog::expire(clock::time_point now) {
         if (const auto call = std::exchange(remind_, nullptr)) call(); // does not throw
     }
     if (!error_ && limit_.due(now)) return end(on_expiry_);
-    // Something moved between the alarm's look and this call, or there is another time to wait for. The
-    // alarm took the first for passed and does not look for it any more: without a word it would never
-    // come back.
+    // Something moved between the alarm's look and this call, or there is another time to wait for.
+    // The alarm took the first for passed and does not look for it any more: without a word it
+    // would never come back.
     tell_alarm();
 }
 
@@ -57,8 +59,8 @@ watchdog::span::rep watchdog::next() const noexcept {
 
 void watchdog::tell_alarm() {
     const auto when = next();
-    // Sequentially consistent with the alarm's look: it clears `next_look` before it reads `when_`, so
-    // either it sees this limit or this sees that it must be told.
+    // Sequentially consistent with the alarm's look: it clears `next_look` before it reads `when_`,
+    // so either it sees this limit or this sees that it must be told.
     when_.store(when, std::memory_order_seq_cst);
     if (alarm_ != nullptr && when < alarm_->next_look.load(std::memory_order_seq_cst))
         alarm_->look_earlier(clock::time_point(span(when)));

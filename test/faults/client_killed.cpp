@@ -15,7 +15,8 @@ using namespace finpost::test;
 
 namespace {
 
-// A gateway in this process, and `finpost send` that has sent a part of its payload when it is killed.
+// A gateway in this process, and `finpost send` that has sent a part of its payload when it is
+// killed.
 struct killed_client : tls_gateway {
     void expect_no_payload(std::vector<std::string> flags) {
         const temporary_folder folder;
@@ -23,8 +24,12 @@ struct killed_client : tls_gateway {
         BOOST_REQUIRE(::mkfifo(pipe.c_str(), 0600) == 0);
         // A FIFO that is open for writing as well: the input has no end.
         std::vector<std::string> command{
-            "sh", "-c", "pipe=$0; exec 3<>\"$pipe\"; head -c 50000 /dev/zero >&3; exec \"$@\" <&3", pipe,
-            FINPOST_PATH, "send"};
+            "sh",
+            "-c",
+            "pipe=$0; exec 3<>\"$pipe\"; head -c 50000 /dev/zero >&3; exec \"$@\" <&3",
+            pipe,
+            FINPOST_PATH,
+            "send"};
         command.insert(command.end(), flags.begin(), flags.end());
         command.push_back(to_string(address()));
         child_process client(std::move(command));

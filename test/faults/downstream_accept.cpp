@@ -107,7 +107,8 @@ BOOST_AUTO_TEST_CASE(D13_more_than_allowed_from_one_address_are_refused_at_once)
     BOOST_TEST(upstream.wait_for_requests(3));
     for (int i = 0; i < 50; ++i) expect_refusal(exchange("one too many"), reason::busy);
     expect_refusal(exchange(some_bytes(3'000'000)), reason::busy); // while it is still sending
-    auto other = std::async(std::launch::async, [&] { return test::exchange(address(1), "v6").bytes; });
+    auto other =
+        std::async(std::launch::async, [&] { return test::exchange(address(1), "v6").bytes; });
     BOOST_TEST(upstream.wait_for_requests(4)); // another address is nobody's neighbour
     upstream.open_gate();
     BOOST_TEST(other.get() == "v6");
@@ -116,16 +117,18 @@ BOOST_AUTO_TEST_CASE(D13_more_than_allowed_from_one_address_are_refused_at_once)
     BOOST_TEST(exchange("free again").bytes == "free again");
 }
 
-// UBSan asks the kernel for a pipe before it looks at an object's type, and takes an object for a wrong
-// one where there is no descriptor for that.
+// UBSan asks the kernel for a pipe before it looks at an object's type, and takes an object for a
+// wrong one where there is no descriptor for that.
 #ifndef __SANITIZE_ADDRESS__
-BOOST_AUTO_TEST_CASE(D14_without_descriptors_one_client_is_refused_a_moment_and_then_all_are_served) {
+BOOST_AUTO_TEST_CASE(
+    D14_without_descriptors_one_client_is_refused_a_moment_and_then_all_are_served) {
     start();
     BOOST_TEST(exchange("before").bytes == "before"); // the upstream's connection is there
     std::vector<raw_client> clients;
     auto held = hold_threads(); // so that all of them wait in the backlog
     for (int i = 0; i < 6; ++i) clients.push_back(connect());
-    for (std::size_t i = 0; i < 3; ++i) clients[i].send(some_bytes(5000)); // unread, it would be a reset
+    for (std::size_t i = 0; i < 3; ++i)
+        clients[i].send(some_bytes(5000)); // unread, it would be a reset
     descriptor_shortage shortage;
     held.reset();
     const auto began = std::chrono::steady_clock::now();
@@ -146,7 +149,8 @@ BOOST_AUTO_TEST_CASE(D14_without_descriptors_one_client_is_refused_a_moment_and_
     shortage.end();
     clients[5].send("after").half_close();
     const auto last = clients[5].read_to_end();
-    BOOST_TEST((std::chrono::steady_clock::now() - freed < 2s)); // the script beside this says 250 ms
+    BOOST_TEST(
+        (std::chrono::steady_clock::now() - freed < 2s)); // the script beside this says 250 ms
     BOOST_TEST((last.bytes == "after" || refusal_reason(last.bytes) == "busy"));
     expect_served();
     BOOST_REQUIRE(log.wait_for("accepting again"));
@@ -158,7 +162,8 @@ BOOST_AUTO_TEST_CASE(D14_without_descriptors_one_client_is_refused_a_moment_and_
 }
 #endif
 
-// There is no session then, and no end but the one that was asked for: a line that is not whole is none.
+// There is no session then, and no end but the one that was asked for: a line that is not whole is
+// none.
 BOOST_AUTO_TEST_CASE(D14_whoever_is_refused_without_a_descriptor_reads_what_was_asked_for) {
     const auto refused_in = [](refusal_style style, bool choked, int error = EMFILE) {
         downstream_fixture one;
@@ -232,14 +237,16 @@ BOOST_AUTO_TEST_CASE(D16_payloads_beyond_the_budget_wait_or_are_refused_and_neve
         while (!over) most = std::max(most.load(), counters.buffered_bytes.value());
     });
     const std::vector<std::string> payloads(20, some_bytes(1 << 20));
-    auto replies = std::async(std::launch::async, [&] { return exchange_all(address(), payloads, 20); });
+    auto replies =
+        std::async(std::launch::async, [&] { return exchange_all(address(), payloads, 20); });
     BOOST_TEST(log.wait_for("exchange", 15)); // those without room, when their time is over
     upstream.open_gate();
     std::size_t done = 0, busy = 0;
     for (const auto& got : replies.get()) {
         done += got.bytes == "done";
         busy += refusal_reason(got.bytes) == "busy";
-        if (got.bytes != "done" && refusal_reason(got.bytes) != "busy") BOOST_TEST_MESSAGE("told: " << got.bytes);
+        if (got.bytes != "done" && refusal_reason(got.bytes) != "busy")
+            BOOST_TEST_MESSAGE("told: " << got.bytes);
     }
     over = true;
     watcher.join();
@@ -258,7 +265,8 @@ BOOST_AUTO_TEST_CASE(D16_a_small_payload_whose_fin_comes_later_stands_in_no_line
     config.spill_above = 0; // off
     start();
     auto large = connect();
-    large.send(some_bytes(10'000)); // and may need all there is, but for what is kept for small ones
+    large.send(
+        some_bytes(10'000)); // and may need all there is, but for what is kept for small ones
     BOOST_TEST_REQUIRE(until([&] { return counters.buffered_bytes.value() >= 10'000; }));
     auto small = connect();
     small.send(some_bytes(1000));

@@ -25,8 +25,8 @@ inline std::chrono::microseconds processor_time() {
     return of(used.ru_utime) + of(used.ru_stime);
 }
 
-/// A gateway for clients with a fault, in front of an echo. Descriptors, buffered bytes and the sum of
-/// all outcomes are checked by the gateway fixture when the case ends.
+/// A gateway for clients with a fault, in front of an echo. Descriptors, buffered bytes and the sum
+/// of all outcomes are checked by the gateway fixture when the case ends.
 struct downstream_fixture : gateway_fixture {
     /// Another client is served meanwhile.
     void expect_served() {
@@ -45,11 +45,12 @@ struct downstream_fixture : gateway_fixture {
         const auto has = [&](const auto& line) { return line.at("reason") == reason; };
         log_recorder::record found;
         BOOST_REQUIRE_MESSAGE(until([&] {
-            const auto lines = log.of("exchange");
-            const auto at = std::find_if(lines.begin(), lines.end(), has);
-            if (at != lines.end()) found = *at;
-            return at != lines.end();
-        }), "no access line says " << reason);
+                                  const auto lines = log.of("exchange");
+                                  const auto at = std::find_if(lines.begin(), lines.end(), has);
+                                  if (at != lines.end()) found = *at;
+                                  return at != lines.end();
+                              }),
+                              "no access line says " << reason);
         return found;
     }
 

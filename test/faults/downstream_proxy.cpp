@@ -32,7 +32,9 @@ struct fixture : tls_gateway {
         trust("127.0.0.0/8");
     }
     void trust(const char* from) { config.proxy_protocol_from = {parse_network(from).value()}; }
-    std::string forwarded(std::size_t n = 0) { return upstream.requests().at(n).field("Forwarded"); }
+    std::string forwarded(std::size_t n = 0) {
+        return upstream.requests().at(n).field("Forwarded");
+    }
 };
 
 constexpr const char* real = "for=\"192.0.2.44:50312\";by=\"198.51.100.1:443\";proto=tcp";
@@ -52,7 +54,9 @@ BOOST_AUTO_TEST_CASE(D20_the_address_in_the_header_is_the_clients_from_then_on) 
         BOOST_TEST(access_line(n).at("peer") == "192.0.2.44:50312");
         BOOST_TEST(access_line(n).number("bytes_in") == 5);
     }
-    BOOST_TEST(exchange(header(proxy_version::v2, "[2001:db8::7]:1", "[2001:db8::1]:2") + "v6").bytes == "v6");
+    BOOST_TEST(
+        exchange(header(proxy_version::v2, "[2001:db8::7]:1", "[2001:db8::1]:2") + "v6").bytes ==
+        "v6");
     BOOST_TEST(forwarded(2) == "for=\"[2001:db8::7]:1\";by=\"[2001:db8::1]:2\";proto=tcp");
 }
 
@@ -66,7 +70,8 @@ BOOST_AUTO_TEST_CASE(D20_from_anybody_else_a_header_is_payload) {
 
 BOOST_AUTO_TEST_CASE(D20_a_listed_peer_without_a_header_is_refused) {
     start();
-    for (const std::string& text : {std::string("hello"), std::string("PROXY"), std::string("\r\n\r\n")})
+    for (const std::string& text :
+         {std::string("hello"), std::string("PROXY"), std::string("\r\n\r\n")})
         expect_refusal(exchange(text), reason::proxy_protocol);
     BOOST_TEST(upstream.count() == 0u);
     BOOST_TEST(log.of("handshake failed").at(0).at("what") == "it does not begin with one");
@@ -146,15 +151,18 @@ BOOST_AUTO_TEST_CASE(D21_an_unknown_client_has_the_proxys_address) {
     start();
     BOOST_TEST(exchange("PROXY UNKNOWN\r\nhello").bytes == "hello");
     BOOST_TEST(forwarded().starts_with("for=\"127.0.0.1:"));
-    BOOST_TEST(exchange(signature + std::string("\x21\x00\x00\x03xyz", 7) + "hello").bytes == "hello");
+    BOOST_TEST(exchange(signature + std::string("\x21\x00\x00\x03xyz", 7) + "hello").bytes ==
+               "hello");
 }
 
 BOOST_AUTO_TEST_CASE(D21_a_bad_header_is_refused_before_a_byte_behind_it_is_looked_at) {
     start();
     const std::string v4(12, '\1');
     const auto block = [](const std::string& content) {
-        return signature + "\x21\x11" + std::string({static_cast<char>(content.size() >> 8),
-                                                     static_cast<char>(content.size() & 0xff)}) + content;
+        return signature + "\x21\x11" +
+               std::string({static_cast<char>(content.size() >> 8),
+                            static_cast<char>(content.size() & 0xff)}) +
+               content;
     };
     for (const std::string& bad :
          {signature + "\x21\x11\xff\xff" + std::string(70'000, 'x'), block(v4.substr(1)),
@@ -188,7 +196,8 @@ BOOST_AUTO_TEST_CASE(D21_over_tls_the_header_comes_first_and_a_bad_one_is_reset)
 
 BOOST_AUTO_TEST_CASE(D22_nothing_of_a_header_reaches_the_service_but_addresses) {
     start();
-    expect_refusal(exchange("PROXY TCP4 1.2.3.4\r\nX-Evil: 1 1.2.3.4 1 2\r\nhello"), reason::proxy_protocol);
+    expect_refusal(exchange("PROXY TCP4 1.2.3.4\r\nX-Evil: 1 1.2.3.4 1 2\r\nhello"),
+                   reason::proxy_protocol);
     BOOST_TEST(exchange("PROXY TCP6 2001:DB8::0:7 ::FFFF:1.2.3.4 1 2\r\nhello").bytes == "hello");
     BOOST_TEST(forwarded() == "for=\"[2001:db8::7]:1\";by=\"1.2.3.4:2\";proto=tcp");
 }

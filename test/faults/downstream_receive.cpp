@@ -109,7 +109,9 @@ BOOST_AUTO_TEST_CASE(D9_a_refusal_whose_gateway_goes_before_it_is_written_ends_i
     config.listen = {parse_socket_address("127.0.0.1:0").value()};
     config.max_payload = 10'000;
     config.linger = 60s;
-    auto answer = [](request) -> boost::asio::awaitable<reply> { co_return reply(payload("never")); };
+    auto answer = [](request) -> boost::asio::awaitable<reply> {
+        co_return reply(payload("never"));
+    };
     auto door = std::make_unique<gateway>(io->get_executor(), config, answer, counters);
     door->start();
     raw_client client(door->endpoints().front());
@@ -117,7 +119,8 @@ BOOST_AUTO_TEST_CASE(D9_a_refusal_whose_gateway_goes_before_it_is_written_ends_i
     BOOST_TEST(until([&] {
         io->poll_one(); // it tries without a pause what cannot be written
         const auto all = door->session_views(1);
-        return all.size() == 1 && all.front().stage == session_stage::refuse && all.front().bytes_out > 0;
+        return all.size() == 1 && all.front().stage == session_stage::refuse &&
+               all.front().bytes_out > 0;
     }));
     door.reset();
     io.reset();
@@ -270,11 +273,27 @@ BOOST_AUTO_TEST_CASE(D12_what_is_not_strict_base64_is_refused_and_never_echoed) 
     using namespace std::string_literals;
     config.decode = codec::base64;
     start();
-    const std::vector<std::string> wrong{
-        "aGVs*G8=",   "aGVs-_8=",      "aG=sbG8=",   "aGVsbG8",        "aGVsb",
-        "aGVsbG9=",   "aGVsbH==",      "aGVs\nbG8=", "aGVsbG8= ",      " aGVsbG8=",
-        "aGVs bG8=",  "aGVs\0bG8="s,   "\xef\xbb\xbf" "aGVsbG8=", "aGVsbG8=aGVs", "aGVsbG8=\n\n",
-        "aGVsbG8=\r", "aGVsbG8=\n\r", "====",       "A",              "aGVsbG8==="};
+    const std::vector<std::string> wrong{"aGVs*G8=",
+                                         "aGVs-_8=",
+                                         "aG=sbG8=",
+                                         "aGVsbG8",
+                                         "aGVsb",
+                                         "aGVsbG9=",
+                                         "aGVsbH==",
+                                         "aGVs\nbG8=",
+                                         "aGVsbG8= ",
+                                         " aGVsbG8=",
+                                         "aGVs bG8=",
+                                         "aGVs\0bG8="s,
+                                         "\xef\xbb\xbf"
+                                         "aGVsbG8=",
+                                         "aGVsbG8=aGVs",
+                                         "aGVsbG8=\n\n",
+                                         "aGVsbG8=\r",
+                                         "aGVsbG8=\n\r",
+                                         "====",
+                                         "A",
+                                         "aGVsbG8==="};
     for (const std::string& text : wrong) {
         BOOST_TEST_CONTEXT(text) { expect_refusal(exchange(text), reason::bad_encoding); }
     }
@@ -292,15 +311,18 @@ BOOST_AUTO_TEST_CASE(D17_every_segmentation_is_the_same_payload) {
     start();
     const std::string payload = "a payload of some length";
     const int on = 1;
-    // Every way to cut it in two, the FIN in a segment of its own or with the data; then byte by byte.
+    // Every way to cut it in two, the FIN in a segment of its own or with the data; then byte by
+    // byte.
     for (std::size_t cut = 0; cut <= payload.size(); ++cut) {
         for (const bool glued : {false, true}) {
             raw_client client = connect();
             ::setsockopt(client.fd(), IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
             if (cut > 0) client.send(payload.substr(0, cut));
             const std::string rest = payload.substr(cut);
-            if (glued && !rest.empty()) client.send_with_fin(rest);
-            else (rest.empty() ? client : client.send(rest)).half_close();
+            if (glued && !rest.empty())
+                client.send_with_fin(rest);
+            else
+                (rest.empty() ? client : client.send(rest)).half_close();
             const auto got = client.read_to_end();
             BOOST_TEST(got.bytes == payload);
             BOOST_TEST((got.how == raw_client::ending::fin));
@@ -316,7 +338,8 @@ BOOST_AUTO_TEST_CASE(D17_every_segmentation_is_the_same_payload) {
 }
 
 BOOST_AUTO_TEST_CASE(D18_an_urgent_byte_is_a_byte_of_the_payload) {
-    config.on_client_reset = client_reset_policy::cancel; // which would cut it, if it took it for one
+    config.on_client_reset =
+        client_reset_policy::cancel; // which would cut it, if it took it for one
     upstream.by_default(scripted_upstream::held(scripted_upstream::echo()));
     start();
     std::vector<raw_client> clients;
@@ -369,9 +392,11 @@ BOOST_AUTO_TEST_CASE(D18_a_source_port_may_come_again_at_once) {
     BOOST_TEST(upstream.complete() == 50u);
 }
 
-// Who is refused is left first: the end of that connection stays with the port for a minute (TIME_WAIT).
+// Who is refused is left first: the end of that connection stays with the port for a minute
+// (TIME_WAIT).
 BOOST_AUTO_TEST_CASE(D18_a_port_whose_ends_linger_is_listened_on_again_at_once) {
-    config.listen = {parse_socket_address("127.18.0.1:0").value()}; // where nobody takes the port meanwhile
+    config.listen = {
+        parse_socket_address("127.18.0.1:0").value()}; // where nobody takes the port meanwhile
     config.max_payload = 10;
     start();
     const socket_address port = address();

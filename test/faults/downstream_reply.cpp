@@ -69,7 +69,8 @@ BOOST_AUTO_TEST_CASE(D5_an_empty_reply_is_not_logged_as_written_to_a_client_that
         client.reset();
         upstream.open_gate(); // too soon for the watch, from the second on
         const auto line = access_line(n);
-        BOOST_TEST(line.at("outcome") == (line.at("client_gone") == "true" ? "aborted" : "replied"));
+        BOOST_TEST(line.at("outcome") ==
+                   (line.at("client_gone") == "true" ? "aborted" : "replied"));
         if (n == 1) BOOST_TEST(line.at("client_gone") == "true");
     }
     upstream.by_default(scripted_upstream::raw(response(200, "")));
@@ -128,7 +129,8 @@ BOOST_AUTO_TEST_CASE(D5_or_cancelled_where_that_is_wanted) {
 
 BOOST_AUTO_TEST_CASE(D6_a_client_that_closed_is_noticed_at_the_second_write_at_the_latest) {
     service.max_reply = large;
-    upstream.by_default(scripted_upstream::held(scripted_upstream::raw(response(200, some_bytes(large)))));
+    upstream.by_default(
+        scripted_upstream::held(scripted_upstream::raw(response(200, some_bytes(large)))));
     upstream.on(2, scripted_upstream::echo());
     start();
     raw_client client = connect();
@@ -206,7 +208,7 @@ BOOST_AUTO_TEST_CASE(D8_a_reply_read_byte_by_byte_is_reset_when_it_is_slower_tha
     BOOST_TEST(line.at("outcome") == "aborted");
     BOOST_TEST(line.at("reason") == "too_slow");
     BOOST_TEST(line.at("client_gone") == "false");
-    BOOST_TEST(line.number("reply_ms") >= 4990); // nobody is judged before 5 s
+    BOOST_TEST(line.number("reply_ms") >= 4990);  // nobody is judged before 5 s
     BOOST_TEST(line.number("reply_ms") < 20'000); // long before --reply-total
     BOOST_TEST(counters.aborted.value() == 1u);
     BOOST_TEST(refused(reason::too_slow) == 0u); // its bytes are no refusal

@@ -66,9 +66,9 @@ BOOST_AUTO_TEST_CASE(D23_what_is_logged_of_a_peer_is_its_address_and_numbers) {
     for (const char* const event : {"accepted", "exchange", "bad encoding", "probe"}) {
         for (const auto& line : log.of(event))
             for (const auto& [name, value] : line.fields)
-                BOOST_TEST(std::all_of(value.begin(), value.end(), [](char c) {
-                    return c >= ' ' && c <= '~' && c != '{';
-                }), event << ' ' << name << ' ' << value);
+                BOOST_TEST(std::all_of(value.begin(), value.end(),
+                                       [](char c) { return c >= ' ' && c <= '~' && c != '{'; }),
+                           event << ' ' << name << ' ' << value);
     }
 }
 
@@ -90,13 +90,14 @@ BOOST_AUTO_TEST_CASE(D23_what_is_logged_of_a_service_is_its_address_and_numbers)
     for (; at < answers.size(); ++at) exchange("x");
     BOOST_TEST(log.wait_for("exchange", answers.size()));
     BOOST_TEST(log.count("upstream response refused") >= 2u);
-    for (const char* const event : {"exchange", "upstream response refused", "upstream bytes behind response",
-                                    "upstream endpoint avoided"}) {
+    for (const char* const event :
+         {"exchange", "upstream response refused", "upstream bytes behind response",
+          "upstream endpoint avoided"}) {
         for (const auto& line : log.of(event))
             for (const auto& [name, value] : line.fields)
-                BOOST_TEST(std::all_of(value.begin(), value.end(), [](char c) {
-                    return c >= ' ' && c <= '~' && c != '{';
-                }), event << ' ' << name << ' ' << value);
+                BOOST_TEST(std::all_of(value.begin(), value.end(),
+                                       [](char c) { return c >= ' ' && c <= '~' && c != '{'; }),
+                           event << ' ' << name << ' ' << value);
     }
 }
 
@@ -109,8 +110,7 @@ BOOST_AUTO_TEST_CASE(D25_the_worst_payload_costs_no_more_than_twice_the_best) {
     start();
     constexpr std::size_t size = 4 << 20;
     std::string odd(size, '/');
-    for (std::size_t i = 0; i < odd.size(); ++i)
-        odd[i] = "AZaz09+/"[(i * 7 + i / 13) % 8];
+    for (std::size_t i = 0; i < odd.size(); ++i) odd[i] = "AZaz09+/"[(i * 7 + i / 13) % 8];
     std::string bad_at_the_end(size, 'A');
     bad_at_the_end.back() = '*';
     const auto cost = [&](const std::string& payload) {

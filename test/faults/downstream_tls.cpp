@@ -3,10 +3,11 @@
 
 #include <boost/test/unit_test.hpp>
 
+#include <malloc.h>
+
 #include <string>
 #include <vector>
 
-#include <malloc.h>
 #include <unistd.h>
 
 using namespace finpost;
@@ -24,7 +25,9 @@ struct fixture : tls_gateway {
         return log.of("handshake failed").at(n - 1).at("what");
     }
     // A fatal alert as it stands on the wire before anything is encrypted.
-    static std::string alert(char what, char minor = 3) { return std::string("\x15\x03") + minor + std::string("\0\2\2", 3) + what; }
+    static std::string alert(char what, char minor = 3) {
+        return std::string("\x15\x03") + minor + std::string("\0\2\2", 3) + what;
+    }
     // Another client gets its answer.
     void expect_served() { BOOST_TEST(secure_exchange("fine").bytes == "fine"); }
 };
@@ -79,7 +82,8 @@ BOOST_AUTO_TEST_CASE(D19_a_client_hello_in_pieces_is_waited_for_and_then_taken) 
     if (!ready()) return;
     start();
     const std::string hello = client_hello(client());
-    for (const std::size_t at : {std::size_t{1}, std::size_t{4}, std::size_t{5}, std::size_t{6}, hello.size() - 1}) {
+    for (const std::size_t at :
+         {std::size_t{1}, std::size_t{4}, std::size_t{5}, std::size_t{6}, hello.size() - 1}) {
         raw_client one = connect();
         one.send(hello.substr(0, at));
         BOOST_TEST(until([this] { return sessions() == 1u; }));
@@ -120,16 +124,19 @@ BOOST_AUTO_TEST_CASE(D19_an_alert_is_read_before_the_reset) {
     if (!ready()) return;
     config.linger = 100ms;
     start();
-    const std::string hello = std::string("\x16\x03\x01\x00\x2d\x01\x00\x00\x29\x03\x02", 11) + std::string(32, 'r') +
-                              std::string("\x00\x00\x02\xc0\x14\x01\x00", 7); // TLS 1.1 and no later
+    const std::string hello =
+        std::string("\x16\x03\x01\x00\x2d\x01\x00\x00\x29\x03\x02", 11) + std::string(32, 'r') +
+        std::string("\x00\x00\x02\xc0\x14\x01\x00", 7); // TLS 1.1 and no later
     for (int i = 0; i < 20; ++i) {
         for (const bool ends : {false, true}) {
             raw_client one = connect();
             one.send(hello);
             if (ends) one.half_close();
             BOOST_TEST(one.read_at_least(7) == alert(70, 2));
-            if (ends) one.reset();
-            else BOOST_TEST((one.read_to_end().how == raw_client::ending::reset));
+            if (ends)
+                one.reset();
+            else
+                BOOST_TEST((one.read_to_end().how == raw_client::ending::reset));
         }
     }
     BOOST_TEST(failed() == "unsupported protocol");
@@ -174,7 +181,7 @@ BOOST_AUTO_TEST_CASE(D19_stalled_handshakes_have_their_share_and_no_more) {
     for (raw_client& one : stalled) one.send("\x16\x03\x01");
     BOOST_TEST(until([this] { return sessions() == 4u; }));
     BOOST_TEST(!log.wait_for("accepted", 5, 200ms)); // the fifth waits in the backlog
-    expect_served(); // behind them all
+    expect_served();                                 // behind them all
     for (raw_client& one : stalled) one.close();
 }
 
@@ -194,8 +201,9 @@ BOOST_AUTO_TEST_CASE(D19_who_has_shaken_hands_holds_nothing_of_that_share) {
 BOOST_AUTO_TEST_CASE(D19_plain_text_on_the_tls_port_is_no_payload) {
     if (!ready()) return;
     start();
-    for (const std::string& text : {std::string("hello"), std::string("GET / HTTP/1.1\r\nHost: x\r\n\r\n"),
-                                    some_bytes(100'000)}) {
+    for (const std::string& text :
+         {std::string("hello"), std::string("GET / HTTP/1.1\r\nHost: x\r\n\r\n"),
+          some_bytes(100'000)}) {
         expect_refusal(exchange(text), reason::tls_handshake);
     }
     raw_client open = connect(); // one that does not half-close
@@ -260,11 +268,14 @@ BOOST_AUTO_TEST_CASE(D19_a_record_that_was_cut_or_changed_is_never_forwarded) {
         BOOST_TEST(!client.handshake());
         client.send("a whole record");
         // The head of one of 100 bytes, and half of it or 100 bytes that nobody encrypted.
-        client.raw().send(std::string("\x17\x03\x03\x00\x64", 5) + std::string(changed ? 100 : 50, 'x'));
+        client.raw().send(std::string("\x17\x03\x03\x00\x64", 5) +
+                          std::string(changed ? 100 : 50, 'x'));
         if (!changed) client.raw().half_close(); // otherwise the gateway may be gone already
         const auto got = client.read_to_end();
-        if (changed) BOOST_TEST(got.bytes == "");
-        else BOOST_TEST(refusal_reason(got.bytes) == "tls_truncated");
+        if (changed)
+            BOOST_TEST(got.bytes == "");
+        else
+            BOOST_TEST(refusal_reason(got.bytes) == "tls_truncated");
     }
     expect_served();
     BOOST_TEST(upstream.count() == 1u);
@@ -317,8 +328,8 @@ BOOST_AUTO_TEST_CASE(D19_renegotiation_is_refused) {
     if (!ready()) return;
     start();
     // "R" at the start of a line asks s_client to renegotiate.
-    child_process one({"openssl", "s_client", "-connect", to_string(address()), "-tls1_2", "-CAfile",
-                       made->path("ca.pem"), "-servername", "server.test"},
+    child_process one({"openssl", "s_client", "-connect", to_string(address()), "-tls1_2",
+                       "-CAfile", made->path("ca.pem"), "-servername", "server.test"},
                       {}, "R\n");
     BOOST_TEST(one.wait().has_value());
     BOOST_TEST((one.output() + one.error()).find("RENEGOTIATING") != std::string::npos);
@@ -329,7 +340,8 @@ BOOST_AUTO_TEST_CASE(D19_renegotiation_is_refused) {
 
 BOOST_AUTO_TEST_CASE(D22_no_byte_of_a_certificate_begins_a_line_of_its_own) {
     if (!ready()) return;
-    made->make("evil", {.name = "evil\\, 1", .alternatives = "DER:30:0F:82:0D:61:0D:0A:58:2D:45:76:69:6C:3A:20:31:0A"});
+    made->make("evil", {.name = "evil\\, 1",
+                        .alternatives = "DER:30:0F:82:0D:61:0D:0A:58:2D:45:76:69:6C:3A:20:31:0A"});
     ask(tls_client_auth::required);
     service.headers = {{"X-Client", "{tls.peer_name}"}};
     start();

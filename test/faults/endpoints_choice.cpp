@@ -85,8 +85,10 @@ BOOST_AUTO_TEST_CASE(an_answer_in_between_shows_that_it_lives) {
     std::atomic<int> n{0};
     other.by_default([&n](conversation& talk) {
         talk.read_body();
-        if (++n % 4 != 0) talk.send("nonsense\r\n\r\n");
-        else talk.send(response(500, "alive"));
+        if (++n % 4 != 0)
+            talk.send("nonsense\r\n\r\n");
+        else
+            talk.send(response(500, "alive"));
     });
     start();
     for (int i = 0; i < 40; ++i) static_cast<void>(exchange("x"));

@@ -70,7 +70,7 @@ BOOST_AUTO_TEST_CASE(silence_is_unwell) {
     BOOST_REQUIRE(log.wait_for("upstream endpoint avoided"));
     BOOST_TEST(log.of("upstream endpoint avoided").front().at("reason") == "upstream_timeout");
     BOOST_TEST(upstream.connections() == 1u); // at the first check
-    expect_served(); // all are avoided, so it is asked all the same
+    expect_served();                          // all are avoided, so it is asked all the same
 }
 
 BOOST_AUTO_TEST_CASE(a_black_hole_and_a_refusal_are_unwell) {
@@ -106,7 +106,8 @@ BOOST_AUTO_TEST_CASE(closing_ends_a_check_under_way) {
     BOOST_TEST((std::chrono::steady_clock::now() - began < 10s));
 }
 
-BOOST_AUTO_TEST_CASE(without_a_path_an_endpoint_is_looked_at_once_and_not_bothered_while_it_is_well) {
+BOOST_AUTO_TEST_CASE(
+    without_a_path_an_endpoint_is_looked_at_once_and_not_bothered_while_it_is_well) {
     service.health_path.clear();
     start();
     BOOST_REQUIRE(upstream.wait_for_looks(1)); // nobody has sent anything

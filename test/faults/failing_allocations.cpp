@@ -1,14 +1,14 @@
-// No memory, at every moment that asks for some: the n-th allocation on the gateway's thread fails, for each n that a
-// scenario gets to, and then several in a row. Whatever happens, nobody may take the outcome for something else:
-// a client sees its whole reply, a refusal or a reset; every connection has one end that is counted; nothing is held
-// when all have gone; and the next client is served.
+// No memory, at every moment that asks for some: the n-th allocation on the gateway's thread fails,
+// for each n that a scenario gets to, and then several in a row. Whatever happens, nobody may take
+// the outcome for something else: a client sees its whole reply, a refusal or a reset; every
+// connection has one end that is counted; nothing is held when all have gone; and the next client
+// is served.
 //
 // A slice of the moments is tried by itself; with TEST_EVERY_ALLOCATION=1 all of them are.
+#include "async/alarm_clock.hpp"
 #include "support/certificates.hpp"
 #include "support/gateway_fixture.hpp"
 #include "support/tls_client.hpp"
-
-#include "async/alarm_clock.hpp"
 
 #include "finpost/base64.hpp"
 #include "finpost/proxy_header.hpp"
@@ -17,6 +17,8 @@
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/post.hpp>
 #include <boost/test/unit_test.hpp>
+
+#include <malloc.h>
 
 #include <atomic>
 #include <cstdlib>
@@ -33,8 +35,6 @@
 #include <thread>
 #include <utility>
 #include <vector>
-
-#include <malloc.h>
 
 namespace asio = boost::asio;
 using namespace finpost;
@@ -101,12 +101,17 @@ public:
         thread_ = std::thread([this] { run(); });
         const std::vector<asio::any_io_executor> all{io_.get_executor()};
         const logger told = log.as_logger(log_level::info);
-        if (by_several) forwarder_.emplace(all.front(), service, counters, told);
-        else forwarder_.emplace(all, service, counters, told);
+        if (by_several)
+            forwarder_.emplace(all.front(), service, counters, told);
+        else
+            forwarder_.emplace(all, service, counters, told);
         forwarder_->start();
-        std::vector groups{listener_group{config, forwarder_->as_handler(), forwarder_->as_streaming_handler()}};
-        if (by_several) door_.emplace(all.front(), std::move(groups), counters, told);
-        else door_.emplace(all, std::move(groups), counters, told);
+        std::vector groups{
+            listener_group{config, forwarder_->as_handler(), forwarder_->as_streaming_handler()}};
+        if (by_several)
+            door_.emplace(all.front(), std::move(groups), counters, told);
+        else
+            door_.emplace(all, std::move(groups), counters, told);
         door_->start();
         address = door_->endpoints().front();
     }
@@ -173,9 +178,10 @@ public:
     }
     std::string numbers() {
         const metrics::sessions seen = counters.read_sessions();
-        return "sessions " + std::to_string(door_->sessions()) + ", accepted " + std::to_string(seen.accepted) +
-               ", replied " + std::to_string(seen.replied) + ", refused " + std::to_string(seen.refused) +
-               ", aborted " + std::to_string(seen.aborted) + ", probes " + std::to_string(seen.probes) +
+        return "sessions " + std::to_string(door_->sessions()) + ", accepted " +
+               std::to_string(seen.accepted) + ", replied " + std::to_string(seen.replied) +
+               ", refused " + std::to_string(seen.refused) + ", aborted " +
+               std::to_string(seen.aborted) + ", probes " + std::to_string(seen.probes) +
                ", buffered " + std::to_string(counters.buffered_bytes.value()) + ", spilled " +
                std::to_string(counters.spilled_bytes.value()) + ", upstream busy " +
                std::to_string(counters.upstream_busy.value());
@@ -227,7 +233,7 @@ outcome plain_client(const socket_address& to, std::string_view payload) {
 struct scenario {
     std::function<void(running_gateway&)> prepare;
     std::function<std::vector<outcome>(running_gateway&)> play;
-    std::string reply;                 // what is right
+    std::string reply;                             // what is right
     std::function<outcome(running_gateway&)> next; // an ordinary client, and its reply
     std::string next_reply = "hello";
     bool ends = false; // the gateway stops: there is no next one
@@ -240,18 +246,22 @@ bool acceptable(const outcome& got, const std::string& reply) {
 }
 
 std::string word_for(const outcome& got) {
-    const char* const how = got.how == ending::fin ? "FIN" : got.how == ending::reset ? "reset" : "timeout";
+    const char* const how = got.how == ending::fin     ? "FIN"
+                            : got.how == ending::reset ? "reset"
+                                                       : "timeout";
     return std::string(how) + " after " + std::to_string(got.bytes.size()) + " bytes";
 }
 
 // Plays it once. Whether all was as it must be, and how many allocations there were.
-std::pair<bool, std::size_t> play_once(const scenario& what, running_gateway& gate, std::size_t at, std::size_t every) {
+std::pair<bool, std::size_t> play_once(const scenario& what, running_gateway& gate, std::size_t at,
+                                       std::size_t every) {
     gate.arm(at, every);
     const std::vector<outcome> all = what.play(gate);
     const bool settled = running_gateway::eventually([&] { return gate.balanced(); });
     const std::size_t count = gate.disarm();
     bool good = settled;
-    BOOST_TEST_INFO_SCOPE("allocation " << at << ", every " << every << " of " << count << ": " << gate.numbers());
+    BOOST_TEST_INFO_SCOPE("allocation " << at << ", every " << every << " of " << count << ": "
+                                        << gate.numbers());
     BOOST_TEST(settled);
     for (const outcome& got : all) {
         BOOST_TEST_INFO("a client saw a " << word_for(got));
@@ -288,7 +298,7 @@ void fail_each(const scenario& what, std::size_t stride) {
     std::size_t wrong = 0, n = 1;
     for (;; n += stride) {
         const auto [good, count] = play_once(what, *gate, n, 0);
-        if (count < n) break; // none has failed
+        if (count < n) break;              // none has failed
         if (!good && ++wrong == 5) return; // it is known by now
         if (what.ends) gate = made(what);
     }
@@ -411,7 +421,7 @@ BOOST_AUTO_TEST_CASE(streams_that_are_answered_before_their_end) {
             }
         } catch (const std::system_error&) {
             gate.upstream.open_gate(); // for the others
-            all.emplace_back(); // reset while it was sending
+            all.emplace_back();        // reset while it was sending
         }
         return all;
     };
@@ -425,7 +435,9 @@ BOOST_AUTO_TEST_CASE(base64_in_both_directions) {
     std::string text(base64::encoded_size(plain.size()), '\0');
     base64::encode(std::as_bytes(std::span(plain)), text.data());
     scenario one;
-    one.prepare = [](running_gateway& gate) { gate.config.decode = gate.config.encode = codec::base64; };
+    one.prepare = [](running_gateway& gate) {
+        gate.config.decode = gate.config.encode = codec::base64;
+    };
     one.play = one_client(text);
     one.reply = text;
     one.next = [](running_gateway& gate) { return plain_client(gate.address, "aGVsbG8="); };
@@ -468,8 +480,9 @@ BOOST_AUTO_TEST_CASE(a_listener_with_tls) {
 }
 
 BOOST_AUTO_TEST_CASE(a_client_behind_a_proxy) {
-    const std::string header = proxy_header(proxy_version::v2, parse_socket_address("192.0.2.44:50312").value(),
-                                            parse_socket_address("198.51.100.1:443").value());
+    const std::string header =
+        proxy_header(proxy_version::v2, parse_socket_address("192.0.2.44:50312").value(),
+                     parse_socket_address("198.51.100.1:443").value());
     scenario one;
     one.prepare = [](running_gateway& gate) {
         gate.config.proxy_protocol_from = {parse_network("127.0.0.0/8").value()};
@@ -477,7 +490,9 @@ BOOST_AUTO_TEST_CASE(a_client_behind_a_proxy) {
     };
     one.play = one_client(header + "a payload");
     one.reply = "a payload";
-    one.next = [header](running_gateway& gate) { return plain_client(gate.address, header + "hello"); };
+    one.next = [header](running_gateway& gate) {
+        return plain_client(gate.address, header + "hello");
+    };
     fail_each(one, 2);
 }
 
@@ -497,7 +512,8 @@ BOOST_AUTO_TEST_CASE(several_that_wait_for_a_permit_and_for_a_connection) {
                 sent.push_back(each.send_some("a payload", 8s) == std::size_t{9});
                 each.half_close();
             }
-            for (std::size_t i = 0; i < clients.size(); ++i) all.push_back(read_outcome(clients[i], sent[i]));
+            for (std::size_t i = 0; i < clients.size(); ++i)
+                all.push_back(read_outcome(clients[i], sent[i]));
         } catch (const std::system_error&) {
             // One of them was reset at once.
         }
@@ -533,7 +549,8 @@ BOOST_AUTO_TEST_CASE(a_listener_that_several_threads_may_run) {
     for (const std::size_t every : {1u, 2u, 3u, 5u, 7u}) {
         gate.arm(0, every);
         gate.forget_memory();
-        for (int i = 0; i < 5; ++i) BOOST_TEST((plain_client(gate.address, "a payload").how == ending::reset));
+        for (int i = 0; i < 5; ++i)
+            BOOST_TEST((plain_client(gate.address, "a payload").how == ending::reset));
         gate.disarm();
         BOOST_TEST(gate.accepting());
     }
@@ -571,7 +588,8 @@ BOOST_AUTO_TEST_CASE(a_drain) {
             gate.drain();
         }
         const bool drained = running_gateway::eventually([&] { return gate.drained(); });
-        BOOST_TEST_INFO("allocation " << fails_at << ", every " << fails_every << ": " << gate.numbers());
+        BOOST_TEST_INFO("allocation " << fails_at << ", every " << fails_every << ": "
+                                      << gate.numbers());
         BOOST_TEST(drained);
         return all;
     };

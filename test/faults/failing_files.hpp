@@ -4,8 +4,8 @@
 
 namespace finpost::test {
 
-/// From now on, once so many have succeeded, this process's `pwrite` fails with `error`, as on a disk that is full or
-/// broken. 0: everything is as before.
+/// From now on, once so many have succeeded, this process's `pwrite` fails with `error`, as on a
+/// disk that is full or broken. 0: everything is as before.
 void fail_writes(int error, std::size_t after = 0);
 
 /// The same for `sendfile`: a file that can be written and not be read again.

@@ -21,7 +21,8 @@ std::atomic<std::int64_t> jump_seconds{0};
 
 std::int64_t wall_clock() {
     return std::chrono::duration_cast<std::chrono::seconds>(
-               std::chrono::system_clock::now().time_since_epoch()).count();
+               std::chrono::system_clock::now().time_since_epoch())
+        .count();
 }
 
 // The wall clock of this process is elsewhere while this lives.

@@ -1,4 +1,5 @@
-// Rows D14, D23, D24, S11 and S13 to S16 at the program itself: descriptors, signals, the log's sink, files, memory.
+// Rows D14, D23, D24, S11 and S13 to S16 at the program itself: descriptors, signals, the log's
+// sink, files, memory.
 #include "support/daemon.hpp"
 #include "support/gateway_fixture.hpp"
 #include "support/temporary_folder.hpp"
@@ -237,7 +238,8 @@ BOOST_AUTO_TEST_CASE(S15_where_no_file_can_be_made_it_does_not_start) {
     const temporary_folder folder;
     // /proc takes no file from anybody, root included.
     for (const std::string& dir : {(folder.path() / "missing").string(), std::string("/proc")}) {
-        bare_gateway gateway({"--demo", "--listen", "127.0.0.1:0", "--admin", "off", "--spill-dir", dir});
+        bare_gateway gateway(
+            {"--demo", "--listen", "127.0.0.1:0", "--admin", "off", "--spill-dir", dir});
         BOOST_TEST(gateway.ended() == 2);
         BOOST_TEST(has(gateway.log(), "no file can be made in \"" + dir + "\""), gateway.log());
     }
@@ -251,8 +253,9 @@ BOOST_AUTO_TEST_CASE(S16_without_more_memory_each_client_is_told_and_the_process
         talk.read_body();
         talk.send(response(200, "done"));
     });
-    bare_gateway gateway({"--upstream", "http://" + to_string(upstream.address()), "--listen", "127.0.0.1:0", "--admin",
-                          "127.0.0.1:0", "--log-format", "json", "--threads", "1", "--spill-above", "off"});
+    bare_gateway gateway({"--upstream", "http://" + to_string(upstream.address()), "--listen",
+                          "127.0.0.1:0", "--admin", "127.0.0.1:0", "--log-format", "json",
+                          "--threads", "1", "--spill-above", "off"});
     gateway.wait_ready();
     const pid_t pid = gateway.process().pid();
     std::ifstream statm("/proc/" + std::to_string(pid) + "/statm");
@@ -264,10 +267,12 @@ BOOST_AUTO_TEST_CASE(S16_without_more_memory_each_client_is_told_and_the_process
     const socket_address listens = gateway.listens();
     std::vector<std::future<raw_client::received>> all;
     for (int i = 0; i < 12; ++i)
-        all.push_back(std::async(std::launch::async, [&] { return exchange_all(listens, payload, 1).front(); }));
+        all.push_back(std::async(std::launch::async,
+                                 [&] { return exchange_all(listens, payload, 1).front(); }));
     // The first has been told; there may not be the memory to ask the admin port.
     BOOST_TEST(until([&] {
-        return std::any_of(all.begin(), all.end(), [](auto& one) { return one.wait_for(0s) == std::future_status::ready; });
+        return std::any_of(all.begin(), all.end(),
+                           [](auto& one) { return one.wait_for(0s) == std::future_status::ready; });
     }));
     limit(pid, RLIMIT_AS, RLIM_INFINITY);
     upstream.open_gate();
@@ -277,8 +282,9 @@ BOOST_AUTO_TEST_CASE(S16_without_more_memory_each_client_is_told_and_the_process
         if (got.bytes == "done" && got.how == raw_client::ending::fin) continue;
         ++failed;
         // A refusal, or a reset, which those may meet that are still sending.
-        BOOST_TEST((refusal_reason(got.bytes) == "internal" || got.how == raw_client::ending::reset ||
-                    got.bytes.starts_with("send: ")), got.bytes);
+        BOOST_TEST((refusal_reason(got.bytes) == "internal" ||
+                    got.how == raw_client::ending::reset || got.bytes.starts_with("send: ")),
+                   got.bytes);
     }
     BOOST_TEST(gateway.sample("finpost_refusals_total{reason=\"internal\"}") == failed);
     BOOST_TEST(test::exchange(listens, payload.front()).bytes == "done");

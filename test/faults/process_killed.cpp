@@ -1,5 +1,6 @@
-// Rows S1 and S16 for what is in flight: a process that is killed, or runs out of memory, has no last word. The kernel
-// has it, and must not say FIN for what is not complete. S5 and S9: what it leaves in its directory, and what others do.
+// Rows S1 and S16 for what is in flight: a process that is killed, or runs out of memory, has no
+// last word. The kernel has it, and must not say FIN for what is not complete. S5 and S9: what it
+// leaves in its directory, and what others do.
 #include "support/daemon.hpp"
 #include "support/gateway_fixture.hpp"
 #include "support/temporary_folder.hpp"
@@ -28,8 +29,9 @@ constexpr std::size_t large = 12'000'000;
 struct fixture {
     fixture() : gateway(flags()) { gateway.wait_ready(); }
     strings flags() const {
-        return {"--upstream", url(), "--listen", "127.0.0.1:0", "--admin", "127.0.0.1:0", "--log-format", "json",
-                "--threads", "2", "--spill-dir", folder.path().string()};
+        return {"--upstream", url(),         "--listen",     "127.0.0.1:0",
+                "--admin",    "127.0.0.1:0", "--log-format", "json",
+                "--threads",  "2",           "--spill-dir",  folder.path().string()};
     }
     std::string url() const { return "http://" + to_string(upstream.address()) + "/upload"; }
     raw_client ask(std::string_view payload) {
@@ -86,8 +88,10 @@ BOOST_AUTO_TEST_CASE(S1_a_reply_that_is_complete_in_the_kernel_stays_complete) {
     const std::string reply = some_bytes(100'000);
     upstream.by_default(scripted_upstream::raw(response(200, reply)));
     raw_client client = ask("x");
-    BOOST_REQUIRE(until([this] { return gateway.sample("finpost_exchanges_total{outcome=\"replied\"}") == 1 &&
-                                        gateway.sample("finpost_sessions_active") == 0; }));
+    BOOST_REQUIRE(until([this] {
+        return gateway.sample("finpost_exchanges_total{outcome=\"replied\"}") == 1 &&
+               gateway.sample("finpost_sessions_active") == 0;
+    }));
     kill();
     const auto got = client.read_to_end();
     BOOST_TEST((got.bytes == reply));
@@ -139,7 +143,8 @@ BOOST_AUTO_TEST_CASE(S9_two_processes_use_one_directory_and_do_not_meet) {
 }
 
 BOOST_AUTO_TEST_CASE(S5_a_strangers_file_in_the_directory_is_left_alone) {
-    const auto name = folder.path() / "finpost-AAAAAA"; // as its own would be called, where they need a name
+    const auto name =
+        folder.path() / "finpost-AAAAAA"; // as its own would be called, where they need a name
     const std::string strange = some_bytes(5'000);
     std::ofstream(name) << strange;
     const std::string payload = some_bytes(large);

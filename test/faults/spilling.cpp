@@ -1,4 +1,5 @@
-// Rows D16, S3, S4 and S15: more bytes than there is memory, and a disk that is full, broken or slow.
+// Rows D16, S3, S4 and S15: more bytes than there is memory, and a disk that is full, broken or
+// slow.
 #include "faults/failing_files.hpp"
 #include "support/gateway_fixture.hpp"
 #include "support/temporary_folder.hpp"
@@ -158,7 +159,8 @@ BOOST_AUTO_TEST_CASE(S3_a_payload_that_cannot_be_read_again_never_becomes_comple
     BOOST_TEST(upstream.wait_for_open_connections(1)); // that one's, which is kept
     BOOST_TEST(upstream.complete() == 1u);
     // A reset may take even the head with it.
-    for (const auto& seen : upstream.requests()) BOOST_TEST((seen.complete || (seen.cut && seen.by_reset)));
+    for (const auto& seen : upstream.requests())
+        BOOST_TEST((seen.complete || (seen.cut && seen.by_reset)));
 }
 
 BOOST_AUTO_TEST_CASE(S3_a_reply_that_cannot_be_read_again_is_refused_or_reset) {
@@ -178,7 +180,8 @@ BOOST_AUTO_TEST_CASE(S3_a_reply_that_cannot_be_read_again_is_refused_or_reset) {
     BOOST_TEST((exchange("x").bytes == large));
 }
 
-// Files are written through the page cache, on the thread of their exchange; nothing waits for the disk itself.
+// Files are written through the page cache, on the thread of their exchange; nothing waits for the
+// disk itself.
 BOOST_AUTO_TEST_CASE(S15_a_disk_that_hangs_holds_up_one_thread_and_loses_nothing) {
     loops = 4;
     start();

@@ -1,4 +1,5 @@
-// Faults half-way through a payload or a reply that is streamed: nobody may take a part for the whole.
+// Faults half-way through a payload or a reply that is streamed: nobody may take a part for the
+// whole.
 #include "support/streaming_fixture.hpp"
 
 #include <functional>
@@ -25,7 +26,8 @@ struct fixture : streaming_fixture {
     }
 
     // The same when a part of the reply is out.
-    void expect_exchange_reset(std::string_view why, const std::function<void(raw_client&)>& fault) {
+    void expect_exchange_reset(std::string_view why,
+                               const std::function<void(raw_client&)>& fault) {
         upstream.on(1, echo_chunks);
         start();
         raw_client client = begin();
@@ -98,7 +100,8 @@ BOOST_AUTO_TEST_CASE(D4_a_reset_when_a_part_of_the_reply_is_out) {
     expect_served();
 }
 
-// Whether the end is there already is looked at before the stream begins: the look must not swallow the reset.
+// Whether the end is there already is looked at before the stream begins: the look must not swallow
+// the reset.
 BOOST_AUTO_TEST_CASE(D4_a_reset_right_behind_a_payload_never_completes_it) {
     start();
     std::size_t n = 0;
@@ -145,17 +148,15 @@ BOOST_AUTO_TEST_CASE(D7_a_client_that_sends_all_before_it_reads_is_reset) {
 
 BOOST_AUTO_TEST_CASE(D10_a_payload_that_becomes_too_large_never_becomes_complete) {
     config.max_payload = 100'000;
-    expect_upload_refused(reason::too_large, [](raw_client& client) {
-        client.send_some(some_bytes(200'000), 5s);
-    });
+    expect_upload_refused(reason::too_large,
+                          [](raw_client& client) { client.send_some(some_bytes(200'000), 5s); });
     BOOST_TEST(access_line().number("bytes_in") == 100'001);
 }
 
 BOOST_AUTO_TEST_CASE(D10_a_payload_that_becomes_too_large_when_a_part_of_the_reply_is_out) {
     config.max_payload = 100'000;
-    expect_exchange_reset("too_large", [](raw_client& client) {
-        client.send_some(some_bytes(200'000), 1s);
-    });
+    expect_exchange_reset("too_large",
+                          [](raw_client& client) { client.send_some(some_bytes(200'000), 1s); });
 }
 
 BOOST_AUTO_TEST_CASE(D12_base64_that_goes_wrong_half_way_never_becomes_complete) {
@@ -185,7 +186,8 @@ BOOST_AUTO_TEST_CASE(U1_another_endpoint_is_tried_while_not_a_byte_is_sent) {
     const refusing_port nobody;
     service.endpoints = {url_of(nobody.address()), upstream.url()};
     start();
-    for (int i = 0; i < 4; ++i) BOOST_TEST((exchange(some_bytes(5'000)).bytes == some_bytes(5'000)));
+    for (int i = 0; i < 4; ++i)
+        BOOST_TEST((exchange(some_bytes(5'000)).bytes == some_bytes(5'000)));
     BOOST_TEST(upstream.count() == 4u);
 }
 
@@ -233,9 +235,10 @@ BOOST_AUTO_TEST_CASE(U3_the_upstream_is_not_judged_while_the_client_pauses) {
 
 BOOST_AUTO_TEST_CASE(U5_an_upstream_that_is_cut_half_way_through_its_reply_ends_in_a_reset) {
     for (const bool reset : {false, true}) {
-        for (const std::string& head : {std::string("HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nhalf"),
-                                       chunked_head + std::string("5\r\nhalf"),
-                                       chunked_head + std::string("4\r\nhalf\r\n")}) {
+        for (const std::string& head :
+             {std::string("HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nhalf"),
+              chunked_head + std::string("5\r\nhalf"),
+              chunked_head + std::string("4\r\nhalf\r\n")}) {
             fixture each;
             const auto got = each.answer([&](conversation& talk) {
                 talk.send(head);
@@ -257,7 +260,8 @@ BOOST_AUTO_TEST_CASE(U5_an_upstream_that_is_cut_before_its_reply_ends_in_a_refus
     expect_served();
 }
 
-// Without a length the close is the end of a body. It is none while the request is still on its way.
+// Without a length the close is the end of a body. It is none while the request is still on its
+// way.
 BOOST_AUTO_TEST_CASE(U6_a_close_before_the_request_is_out_ends_no_body) {
     for (const bool reset : {false, true}) {
         fixture each;
@@ -319,7 +323,8 @@ BOOST_AUTO_TEST_CASE(U11_chunks_that_go_wrong_half_way_end_in_a_reset) {
 
 BOOST_AUTO_TEST_CASE(U10_a_reply_that_says_it_is_too_large_is_refused) {
     service.max_reply = 1'000;
-    const auto got = answer([](conversation& talk) { talk.send(response(200, some_bytes(1'001))); });
+    const auto got =
+        answer([](conversation& talk) { talk.send(response(200, some_bytes(1'001))); });
     expect_refusal(got, reason::reply_too_large);
 }
 

@@ -50,11 +50,8 @@ BOOST_FIXTURE_TEST_SUITE(upstream_answers, answers_fixture)
 
 BOOST_AUTO_TEST_CASE(U5_a_response_that_is_cut_is_never_relayed) {
     const std::vector<std::string> cuts{
-        ok + "Content-Length: 10\r\n\r\nhalf",
-        chunked + "5\r\nhal",
-        chunked + "4\r\nhalf\r\n",
-        chunked + "4\r\nhalf\r\n0\r\n",
-        ok + "Content-Le",
+        ok + "Content-Length: 10\r\n\r\nhalf", chunked + "5\r\nhal", chunked + "4\r\nhalf\r\n",
+        chunked + "4\r\nhalf\r\n0\r\n",        ok + "Content-Le",
     };
     std::atomic<std::size_t> at{0};
     std::atomic<bool> by_reset{false};
@@ -119,7 +116,8 @@ BOOST_AUTO_TEST_CASE(U7_a_service_that_is_no_http_is_known_by_its_first_bytes) {
         {
             "SSH-2.0-OpenSSH_9.2p1\r\n"s,
             "220 mail.example ESMTP ready\r\n"s,
-            "J\0\0\0\x0a" "8.0.36\0"s,
+            "J\0\0\0\x0a"
+            "8.0.36\0"s,
             "\x15\x03\x01\0\x02\x02\x46"s,
             "\0\0\x12\x04\0\0\0\0\0"s,
             "hello there\n"s,
@@ -128,7 +126,8 @@ BOOST_AUTO_TEST_CASE(U7_a_service_that_is_no_http_is_known_by_its_first_bytes) {
             chunked + "5\r\nhello\r\nzz",
         },
         reason::upstream_invalid);
-    for (const auto& line : log.of("exchange")) BOOST_TEST(line.number("upstream_ms") < 5'000); // of 30 s
+    for (const auto& line : log.of("exchange"))
+        BOOST_TEST(line.number("upstream_ms") < 5'000); // of 30 s
 }
 
 BOOST_AUTO_TEST_CASE(U7_http_0_9_is_no_response_whose_end_is_missing) {
@@ -137,11 +136,13 @@ BOOST_AUTO_TEST_CASE(U7_http_0_9_is_no_response_whose_end_is_missing) {
     expect_fault_refused(reason::upstream_invalid);
 }
 
-// Scripts behind small servers end their lines like this (RFC 9112 §2.2); the connection is not used again.
+// Scripts behind small servers end their lines like this (RFC 9112 §2.2); the connection is not
+// used again.
 BOOST_AUTO_TEST_CASE(U7_a_bare_line_feed_in_a_head_is_taken) {
     const std::vector<std::string> answers{
         "HTTP/1.1 200 OK\r\nContent-type: text/plain\n\n5\n",
-        "HTTP/1.0 200 Script output follows\r\nServer: SimpleHTTP/0.6\r\nContent-Type: text/plain\n\n5\n",
+        "HTTP/1.0 200 Script output follows\r\nServer: SimpleHTTP/0.6\r\nContent-Type: "
+        "text/plain\n\n5\n",
         "HTTP/1.1 200 OK\nContent-Length: 2\n\n5\n",
         "HTTP/1.1 200 OK\r\nContent-Length: 2\n\r\n5\n",
     };
@@ -186,8 +187,7 @@ BOOST_AUTO_TEST_CASE(U8_two_ideas_of_the_length_are_refused) {
 BOOST_AUTO_TEST_CASE(U9_a_head_has_a_limit) {
     std::string many;
     for (int i = 0; i < 5000; ++i) many += "X-" + std::to_string(i) + ": value\r\n";
-    expect_all_refused({ok + "X: " + std::string(70'000, 'x') + "\r\n\r\n",
-                        ok + many + "\r\n",
+    expect_all_refused({ok + "X: " + std::string(70'000, 'x') + "\r\n\r\n", ok + many + "\r\n",
                         ok + std::string(20'000, 'x')},
                        reason::upstream_invalid);
 }
@@ -197,8 +197,7 @@ BOOST_AUTO_TEST_CASE(U10_a_body_has_a_limit) {
     expect_all_refused({ok + "Content-Length: 1001\r\n\r\n",
                         ok + "Content-Length: 99999999999\r\n\r\n",
                         chunked + "3e9\r\n" + std::string(1001, 'x') + "\r\n0\r\n\r\n",
-                        chunked + "ffffffff\r\n",
-                        ok + "\r\n" + std::string(1001, 'x')},
+                        chunked + "ffffffff\r\n", ok + "\r\n" + std::string(1001, 'x')},
                        reason::reply_too_large);
 }
 
@@ -367,9 +366,7 @@ BOOST_AUTO_TEST_CASE(U16_redirects_are_not_followed) {
 
 BOOST_AUTO_TEST_CASE(U21_an_error_status_is_refused_or_relayed_and_never_asked_again) {
     std::atomic<int> status{0};
-    fault([&](conversation& talk) {
-        talk.send(response(status, "later", "Retry-After: 1\r\n"));
-    });
+    fault([&](conversation& talk) { talk.send(response(status, "later", "Retry-After: 1\r\n")); });
     start();
     for (const int one : {429, 500, 502, 503, 504}) {
         status = one;
@@ -391,7 +388,8 @@ BOOST_AUTO_TEST_CASE(U21_an_error_status_is_relayed_where_that_is_wanted) {
     expect_sent_once();
 }
 
-// ASP.NET Core, Tornado and Java's HttpServer answer errors without a body: that is no empty success.
+// ASP.NET Core, Tornado and Java's HttpServer answer errors without a body: that is no empty
+// success.
 BOOST_AUTO_TEST_CASE(U21_an_error_status_without_a_body_is_refused_even_where_they_are_relayed) {
     service.on_status = status_policy::relay;
     std::atomic<std::size_t> at{0};
@@ -426,7 +424,8 @@ BOOST_AUTO_TEST_CASE(a_coding_that_was_not_asked_for_is_not_handed_to_a_device) 
     start();
     expect_fault_refused(reason::upstream_invalid);
     BOOST_TEST(upstream.requests().front().field("Accept-Encoding") == "identity");
-    BOOST_TEST(log.of("upstream response refused").at(0).at("what") == "a Content-Encoding that was not asked for");
+    BOOST_TEST(log.of("upstream response refused").at(0).at("what") ==
+               "a Content-Encoding that was not asked for");
 }
 
 BOOST_AUTO_TEST_CASE(a_coding_that_a_header_of_the_users_asks_for_is_handed_on) {
@@ -445,13 +444,14 @@ BOOST_AUTO_TEST_CASE(U22_an_early_refusal_is_read_though_the_request_cannot_be_s
         one.upstream.on(1, [by_reset](conversation& talk) {
             talk.send(response(413, "too much for me", "Connection: close\r\n"));
             if (by_reset) talk.reset(); // the answer may be lost on the way
-            talk.finish(); // reads on until the gateway closes
+            talk.finish();              // reads on until the gateway closes
         });
         one.start();
         const auto got = one.exchange(some_bytes(8'000'000));
         if (by_reset && got.bytes != "too much for me")
             one.expect_refusal(got, reason::upstream_incomplete);
-        else BOOST_TEST(got.bytes == "too much for me");
+        else
+            BOOST_TEST(got.bytes == "too much for me");
         BOOST_TEST(one.exchange("fine").bytes == "fine");
         BOOST_TEST(one.upstream.count() == 2u);
         BOOST_TEST(one.counters.upstream_retries.value() == 0u);
@@ -463,7 +463,8 @@ BOOST_AUTO_TEST_CASE(U22_an_early_refusal_is_read_though_the_request_cannot_be_s
 BOOST_AUTO_TEST_CASE(U22_an_early_refusal_without_a_length_is_not_whole_when_the_request_was_cut) {
     service.on_status = status_policy::relay;
     const auto begin = [](conversation& talk) {
-        talk.send("HTTP/1.1 413 Content Too Large\r\nConnection: close\r\n\r\n" + std::string(480, 'x'));
+        talk.send("HTTP/1.1 413 Content Too Large\r\nConnection: close\r\n\r\n" +
+                  std::string(480, 'x'));
     };
     upstream.on(1, [begin](conversation& talk) {
         begin(talk);
@@ -476,7 +477,8 @@ BOOST_AUTO_TEST_CASE(U22_an_early_refusal_without_a_length_is_not_whole_when_the
     });
     start();
     expect_refusal(exchange(some_bytes(12'000'000)), reason::upstream_incomplete);
-    auto second = std::async(std::launch::async, [this] { return exchange(some_bytes(12'000'000)); });
+    auto second =
+        std::async(std::launch::async, [this] { return exchange(some_bytes(12'000'000)); });
     BOOST_TEST(upstream.wait_for_heads(2));
     upstream.open_gate();
     expect_refusal(second.get(), reason::upstream_incomplete);

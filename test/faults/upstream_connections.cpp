@@ -114,7 +114,8 @@ BOOST_AUTO_TEST_CASE(U17_a_kept_connection_that_closes_as_the_request_goes_out_c
         BOOST_TEST(exchange("fault").bytes == "fault");
         const auto seen = upstream.requests();
         BOOST_REQUIRE(seen.size() == before + 2);
-        BOOST_TEST(seen[before].field("Idempotency-Key") == seen[before + 1].field("Idempotency-Key"));
+        BOOST_TEST(seen[before].field("Idempotency-Key") ==
+                   seen[before + 1].field("Idempotency-Key"));
         BOOST_TEST(seen[before].field("Idempotency-Key") != "");
         BOOST_TEST(seen[before].connection != seen[before + 1].connection);
         BOOST_TEST(counters.upstream_retries.value() == retries + 1);

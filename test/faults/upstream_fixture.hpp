@@ -11,8 +11,8 @@
 namespace finpost::test {
 
 /// A gateway whose upstream has one fault and is fine otherwise: what asks with the payload "fault"
-/// meets the fault, everybody else is echoed. Descriptors, connections and the sum of all outcomes are
-/// checked by the gateway fixture when the case ends.
+/// meets the fault, everybody else is echoed. Descriptors, connections and the sum of all outcomes
+/// are checked by the gateway fixture when the case ends.
 struct upstream_fixture : gateway_fixture {
     upstream_fixture() { upstream.by_default(scripted_upstream::echo()); }
 
@@ -20,8 +20,10 @@ struct upstream_fixture : gateway_fixture {
     void fault(scripted_upstream::script what) {
         upstream.by_default([what = std::move(what)](scripted_upstream::conversation& talk) {
             talk.read_body();
-            if (talk.request().body == "fault") what(talk);
-            else scripted_upstream::echo()(talk);
+            if (talk.request().body == "fault")
+                what(talk);
+            else
+                scripted_upstream::echo()(talk);
         });
     }
     void fault(std::string raw_bytes) { fault(scripted_upstream::raw(std::move(raw_bytes))); }
@@ -42,8 +44,8 @@ struct upstream_fixture : gateway_fixture {
         BOOST_TEST((got.how == raw_client::ending::fin));
     }
 
-    /// The fault is refused with `why`, the request was sent once, and its connection carries nothing
-    /// more.
+    /// The fault is refused with `why`, the request was sent once, and its connection carries
+    /// nothing more.
     void expect_fault_refused(reason why) {
         expect_refusal(meet_fault(), why);
         expect_sent_once();

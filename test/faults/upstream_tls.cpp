@@ -116,9 +116,10 @@ BOOST_AUTO_TEST_CASE(U19_a_service_that_cannot_prove_who_it_is_gets_nothing) {
     other.alternatives = "DNS:other.test";
     with_nul.alternatives = "DER:30:14:82:12:73:65:72:76:65:72:2e:74:65:73:74:00:2e:65:76:69:6c:2e";
     std::size_t n = 0;
-    for (const bad& one : {bad{expired, "certificate has expired"}, bad{unborn, "certificate is not yet valid"},
-                           bad{self, "self-signed certificate"}, bad{other, "hostname mismatch"},
-                           bad{with_nul, "hostname mismatch"}}) {
+    for (const bad& one :
+         {bad{expired, "certificate has expired"}, bad{unborn, "certificate is not yet valid"},
+          bad{self, "self-signed certificate"}, bad{other, "hostname mismatch"},
+          bad{with_nul, "hostname mismatch"}}) {
         made->make("bad", one.how);
         fixture each;
         each.made = made;
@@ -189,7 +190,8 @@ BOOST_AUTO_TEST_CASE(U19_a_stalled_handshake_ends_within_the_connect_limit) {
 
 BOOST_AUTO_TEST_CASE(U19_a_service_without_tls_gets_no_plain_text_instead) {
     if (!ready()) return;
-    service.endpoints = {parse_http_url("https://" + to_string(upstream.address()) + "/upload").value()};
+    service.endpoints = {
+        parse_http_url("https://" + to_string(upstream.address()) + "/upload").value()};
     service.tls.ca = made->path("ca.pem");
     service.connect = 500ms;
     begin();
@@ -267,7 +269,8 @@ BOOST_AUTO_TEST_CASE(U19_a_health_check_goes_over_tls) {
 BOOST_AUTO_TEST_CASE(U20_the_end_of_a_connection_is_said_and_no_answer_to_it_is_waited_for) {
     if (!ready()) return;
     serve();
-    upstream.by_default(scripted_upstream::raw("HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 2\r\n\r\nok"));
+    upstream.by_default(scripted_upstream::raw(
+        "HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 2\r\n\r\nok"));
     begin();
     const auto began = std::chrono::steady_clock::now();
     for (int i = 0; i < 5; ++i) BOOST_TEST(exchange("hello").bytes == "ok");
@@ -278,8 +281,9 @@ BOOST_AUTO_TEST_CASE(U20_the_end_of_a_connection_is_said_and_no_answer_to_it_is_
 BOOST_AUTO_TEST_CASE(U5_a_response_cut_in_its_middle_is_never_relayed) {
     if (!ready()) return;
     for (const manner how : {manner::proper, manner::cut}) {
-        for (const std::string part : {"HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nhalf", "HTTP/1.1 200",
-                                       "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n4\r\nhalf\r\n"}) {
+        for (const std::string part :
+             {"HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nhalf", "HTTP/1.1 200",
+              "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n4\r\nhalf\r\n"}) {
             fixture each;
             each.made = made;
             each.serve("server", how);

@@ -1,7 +1,7 @@
 // The admin port: what it shows, what it refuses, and who cannot keep it from answering.
 #include "admin/admin_port.hpp"
-#include "admin/health_check.hpp"
 
+#include "admin/health_check.hpp"
 #include "support/daemon.hpp"
 #include "support/gateway_fixture.hpp"
 
@@ -31,11 +31,15 @@ struct admin_fixture : gateway_fixture {
         const auto any = address_of("127.0.0.1:0");
         port.reset(new finpost::admin_port(any, view(), log.as_logger(threshold)));
     }
-    static socket_address address_of(const char* text) { return parse_socket_address(text).value(); }
+    static socket_address address_of(const char* text) {
+        return parse_socket_address(text).value();
+    }
     admin_view view() const {
-        return {[] { return std::string(); }, [this] { return numbers; },
+        return {[] { return std::string(); },
+                [this] { return numbers; },
                 [this](std::size_t most) { return door().session_views(most); },
-                [this] { return sessions(); }, {}};
+                [this] { return sessions(); },
+                {}};
     }
     std::string get(const std::string& target, const std::string& method = "GET") const {
         return http_get(port->address(), target, method);
@@ -107,7 +111,8 @@ BOOST_AUTO_TEST_CASE(a_session_is_seen_in_each_of_its_stages) {
 BOOST_AUTO_TEST_CASE(a_request_in_chunks_that_comes_byte_by_byte_ends_nothing) {
     start();
     open_admin();
-    const std::string head = "POST /healthz HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\n";
+    const std::string head =
+        "POST /healthz HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\n";
     const auto status_of_body = [&](const std::string& body) {
         raw_client client(port->address());
         client.send(head);
@@ -116,7 +121,8 @@ BOOST_AUTO_TEST_CASE(a_request_in_chunks_that_comes_byte_by_byte_ends_nothing) {
         const std::string all = client.read_to_end().bytes;
         return all.substr(0, all.find("\r\n"));
     };
-    BOOST_TEST(status_of(head + "0\r\n\r\nGET /healthz HTTP/1.1\r\nHost: x\r\nHost: y\r\n\r\n").find("405") != std::string::npos);
+    BOOST_TEST(status_of(head + "0\r\n\r\nGET /healthz HTTP/1.1\r\nHost: x\r\nHost: y\r\n\r\n")
+                   .find("405") != std::string::npos);
     for (int i = 0; i < 5; ++i) {
         BOOST_TEST(status_of_body("0\r\n\r\n") == "HTTP/1.1 405 Method Not Allowed");
         BOOST_TEST(status_of_body("0\r\na: b\r\n\r\n") == "HTTP/1.1 405 Method Not Allowed");
@@ -175,9 +181,8 @@ BOOST_AUTO_TEST_CASE(sessions_come_and_go_while_they_are_listed) {
     open_admin();
     std::vector<std::string> payloads;
     for (unsigned i = 0; i < 400; ++i) payloads.push_back(some_bytes(1 + 97 * i, i));
-    auto served = std::async(std::launch::async, [&] {
-        return exchange_all(address(), payloads, 8);
-    });
+    auto served =
+        std::async(std::launch::async, [&] { return exchange_all(address(), payloads, 8); });
     while (served.wait_for(0s) != std::future_status::ready)
         BOOST_TEST_REQUIRE(has(get("/sessions"), "\"sessions\":["));
     const auto got = served.get();
@@ -204,8 +209,8 @@ BOOST_AUTO_TEST_CASE(it_answers_while_the_listener_is_full_and_every_thread_is_b
 BOOST_AUTO_TEST_CASE(slow_clients_do_not_keep_a_health_check_out) {
     start();
     open_admin();
-    // Far more than there are places: most wait in the backlog before the health check. A second for each
-    // sixteen of them would make it wait for fifteen.
+    // Far more than there are places: most wait in the backlog before the health check. A second
+    // for each sixteen of them would make it wait for fifteen.
     for (const char* what : {"GET /healthz HT", "nonsense\r\n\r\n",
                              "GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n"}) {
         std::vector<raw_client> slow;
@@ -230,7 +235,8 @@ BOOST_AUTO_TEST_CASE(clients_that_do_not_read_their_answers_do_not_keep_a_health
     }
     const auto begin = std::chrono::steady_clock::now();
     BOOST_TEST(check_health(port->address(), 20s) == "");
-    BOOST_TEST((std::chrono::steady_clock::now() - begin < 11s)); // a second for each sixteen would be more
+    BOOST_TEST((std::chrono::steady_clock::now() - begin <
+                11s)); // a second for each sixteen would be more
 }
 
 BOOST_AUTO_TEST_CASE(a_whole_url_is_as_good_as_a_path) {
@@ -241,7 +247,8 @@ BOOST_AUTO_TEST_CASE(a_whole_url_is_as_good_as_a_path) {
     BOOST_TEST(body_of(get("HTTP://localhost/metrics?now")) == "numbers\n");
 }
 
-// A page in a browser on this machine can reach the port by a name of its own that it has let point here.
+// A page in a browser on this machine can reach the port by a name of its own that it has let point
+// here.
 BOOST_AUTO_TEST_CASE(on_loopback_a_name_of_somebody_else_is_refused) {
     start();
     open_admin();
@@ -250,7 +257,8 @@ BOOST_AUTO_TEST_CASE(on_loopback_a_name_of_somebody_else_is_refused) {
     const std::string misdirected = "HTTP/1.1 421 Misdirected Request";
     BOOST_TEST(status_of(get + "evil.example:9180" + end) == misdirected);
     BOOST_TEST(status_of(get + end) == misdirected);
-    BOOST_TEST(status_of("GET http://evil.example/config HTTP/1.1\r\nHost: localhost" + end) == misdirected);
+    BOOST_TEST(status_of("GET http://evil.example/config HTTP/1.1\r\nHost: localhost" + end) ==
+               misdirected);
     BOOST_TEST(status_of(get + to_string(port->address()) + end) != misdirected);
     BOOST_TEST(status_of(get + "[::1]:1" + end) != misdirected);
     BOOST_TEST(status_of("GET /healthz HTTP/1.0" + end) == "HTTP/1.1 200 OK");
@@ -259,7 +267,8 @@ BOOST_AUTO_TEST_CASE(on_loopback_a_name_of_somebody_else_is_refused) {
 BOOST_AUTO_TEST_CASE(on_an_address_of_the_network_any_name_is_answered) {
     start();
     finpost::admin_port everywhere(address_of("0.0.0.0:0"), view(), log.as_logger(threshold));
-    const auto at = address_of(("127.0.0.1:" + std::to_string(everywhere.address().port())).c_str());
+    const auto at =
+        address_of(("127.0.0.1:" + std::to_string(everywhere.address().port())).c_str());
     raw_client client(at);
     client.send("GET /healthz HTTP/1.1\r\nHost: gateway.example\r\nConnection: close\r\n\r\n");
     BOOST_TEST(client.read_to_end().bytes.starts_with("HTTP/1.1 200 "));
@@ -277,10 +286,11 @@ BOOST_AUTO_TEST_CASE(what_is_no_request_is_told_so) {
     BOOST_TEST(status_of("GET /" + std::string(9'000, 'x')) == "HTTP/1.1 414 URI Too Long");
     BOOST_TEST(status_of(get + "\r\nX: " + std::string(9'000, 'x') + end) ==
                "HTTP/1.1 431 Request Header Fields Too Large");
-    BOOST_TEST(status_of("POST /healthz HTTP/1.1\r\nHost: localhost\r\nContent-Length: 100000" + end) ==
-               "HTTP/1.1 413 Payload Too Large");
+    BOOST_TEST(status_of("POST /healthz HTTP/1.1\r\nHost: localhost\r\nContent-Length: 100000" +
+                         end) == "HTTP/1.1 413 Payload Too Large");
     BOOST_TEST(status_of("POST /healthz HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n"
-                         "Content-Length: 2" + end + "hi") == "HTTP/1.1 405 Method Not Allowed");
+                         "Content-Length: 2" +
+                         end + "hi") == "HTTP/1.1 405 Method Not Allowed");
     BOOST_TEST(status_of("GET /healthz HTTP/1.0" + end) == "HTTP/1.1 200 OK");
 }
 

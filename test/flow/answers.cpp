@@ -122,8 +122,7 @@ BOOST_AUTO_TEST_CASE(an_upstream_by_name) {
     service.endpoints = {parse_http_url("http://localhost:" + port + "/").value()};
     start();
     BOOST_TEST(exchange("hello").bytes == "hello");
-    BOOST_TEST(upstream.requests().at(0).field("Host") ==
-               "localhost:" + port);
+    BOOST_TEST(upstream.requests().at(0).field("Host") == "localhost:" + port);
     BOOST_TEST(exchange("again").bytes == "again");
 }
 

@@ -77,18 +77,22 @@ BOOST_FIXTURE_TEST_SUITE(async_drain, fixture)
 BOOST_AUTO_TEST_CASE(any_completion_token_will_do) {
     raw_client client = in_flight();
     std::promise<error_code> called, deferred, awaited;
-    auto by_callback = called.get_future(), later = deferred.get_future(), spawned = awaited.get_future();
+    auto by_callback = called.get_future(), later = deferred.get_future(),
+         spawned = awaited.get_future();
     door().async_drain(10s, [&](error_code ec) { called.set_value(ec); });
     auto future = door().async_drain(10s, asio::use_future);
     door().async_drain(10s, asio::deferred)([&](error_code ec) { deferred.set_value(ec); });
     asio::co_spawn(executor(), by_coroutine(door()), [&](std::exception_ptr failed, error_code ec) {
-        if (failed) awaited.set_exception(failed);
-        else awaited.set_value(ec);
+        if (failed)
+            awaited.set_exception(failed);
+        else
+            awaited.set_value(ec);
     });
     BOOST_TEST((by_callback.wait_for(100ms) == std::future_status::timeout));
     upstream.open_gate();
     BOOST_TEST(client.read_to_end().bytes == "hello");
-    BOOST_TEST_REQUIRE((arrives(by_callback) && arrives(future) && arrives(later) && arrives(spawned)));
+    BOOST_TEST_REQUIRE(
+        (arrives(by_callback) && arrives(future) && arrives(later) && arrives(spawned)));
     BOOST_TEST(!by_callback.get());
     BOOST_CHECK_NO_THROW(future.get());
     BOOST_TEST(!later.get());

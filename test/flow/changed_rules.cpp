@@ -118,7 +118,8 @@ BOOST_AUTO_TEST_CASE(who_connects_after_a_change_is_served_by_it_and_who_came_be
     auto next = answering("new", {address("127.0.0.1:0")});
     next.config.max_payload = 3;
     gateway->change({next});
-    BOOST_TEST((gateway->endpoints().front() == where)); // the same socket, though any port was asked
+    BOOST_TEST(
+        (gateway->endpoints().front() == where)); // the same socket, though any port was asked
     BOOST_TEST(exchange(where, "x").bytes == "new");
     BOOST_TEST(refusal_reason(exchange(where, "four").bytes) == "too_large");
     before.send("fore").half_close();
@@ -158,8 +159,8 @@ BOOST_AUTO_TEST_CASE(a_change_that_cannot_be_made_whole_is_not_made_at_all) {
         gateway->change({answering("new", {free[1], taken.address()})});
         BOOST_ERROR("the address was taken");
     } catch (const boost::system::system_error& failed) {
-        BOOST_TEST((std::string(failed.what()).find(to_string(taken.address())) !=
-                    std::string::npos));
+        BOOST_TEST(
+            (std::string(failed.what()).find(to_string(taken.address())) != std::string::npos));
     }
     BOOST_CHECK_THROW(gateway->change({answering("x", {free[0]}), answering("y", {free[0]})}),
                       config_error);
@@ -221,8 +222,10 @@ BOOST_AUTO_TEST_CASE(under_load_no_exchange_notices_a_change) {
     for (int i = 0; i < 300; ++i) {
         const std::size_t before = served;
         const std::string expected = i % 2 == 0 ? "b" : "a"; // on the first address, from now on
-        if (i % 2 == 0) gateway->change({answering("a", {free[1]}), answering("b", {free[0]})});
-        else gateway->change({answering("a", {free[0], free[1]})});
+        if (i % 2 == 0)
+            gateway->change({answering("a", {free[1]}), answering("b", {free[0]})});
+        else
+            gateway->change({answering("a", {free[0], free[1]})});
         const auto end = std::chrono::steady_clock::now() + 5s; // let them in between
         while (i % 10 == 0 && served == before && std::chrono::steady_clock::now() < end)
             std::this_thread::yield();
@@ -245,13 +248,14 @@ BOOST_AUTO_TEST_CASE(whoever_logs_what_a_change_says_may_ask_the_gateway) {
     metrics counters;
     gateway* door = nullptr;
     int told = 0;
-    const logger log(log_level::warning, [&](log_level, std::string_view event, std::span<const log_field>) {
-        if (event != "certificate" || door == nullptr) return;
-        ++told;
-        BOOST_TEST(door->accepting());
-        BOOST_TEST(door->endpoints().size() == 1u);
-        BOOST_TEST(door->tls_expires().has_value());
-    });
+    const logger log(log_level::warning,
+                     [&](log_level, std::string_view event, std::span<const log_field>) {
+                         if (event != "certificate" || door == nullptr) return;
+                         ++told;
+                         BOOST_TEST(door->accepting());
+                         BOOST_TEST(door->endpoints().size() == 1u);
+                         BOOST_TEST(door->tls_expires().has_value());
+                     });
     gateway serving(io.get_executor(), {group}, counters, log);
     serving.start();
     door = &serving;

@@ -1,8 +1,8 @@
 // The client library against peers that behave and peers that do not.
-#include "finpost/client.hpp"
-
 #include "support/gateway_fixture.hpp"
 #include "support/tcp_peer.hpp"
+
+#include "finpost/client.hpp"
 
 #include <boost/asio/bind_cancellation_slot.hpp>
 #include <boost/asio/bind_executor.hpp>
@@ -45,7 +45,9 @@ outcome run(const host_port& target, std::string payload, client_options options
     asio::io_context io;
     std::optional<outcome> got;
     async_exchange(io.get_executor(), target, std::move(payload), options,
-                   [&](error_code ec, exchange_result result) { got = {ec, std::move(result)}; });
+                   [&](error_code ec, exchange_result result) {
+                       got = {ec, std::move(result)};
+                   });
     io.run();
     BOOST_REQUIRE(got);
     return std::move(*got);
@@ -57,7 +59,8 @@ asio::awaitable<void> by_coroutine(host_port target, exchange_result& into) {
     const std::string payload = "awaited";
     const client_options options;
     asio::any_io_executor executor = co_await asio::this_coro::executor;
-    exchange_result got = co_await async_exchange(executor, target, payload, options, asio::use_awaitable);
+    exchange_result got =
+        co_await async_exchange(executor, target, payload, options, asio::use_awaitable);
     into = std::move(got);
 }
 
@@ -105,9 +108,8 @@ BOOST_AUTO_TEST_CASE(any_completion_token_will_do) {
     tcp_peer one(echo), two(echo), three(echo);
     auto future = async_exchange(io.get_executor(), one.address(), "future", {}, asio::use_future);
     exchange_result awaited;
-    asio::co_spawn(io, by_coroutine(two.address(), awaited), [](std::exception_ptr failed) {
-        BOOST_TEST(!failed);
-    });
+    asio::co_spawn(io, by_coroutine(two.address(), awaited),
+                   [](std::exception_ptr failed) { BOOST_TEST(!failed); });
     std::string deferred;
     async_exchange(io.get_executor(), three.address(), "deferred", {}, asio::deferred)(
         [&](error_code, exchange_result result) { deferred = result.reply; });
@@ -135,14 +137,18 @@ BOOST_AUTO_TEST_CASE(an_early_refusal_is_seen_while_the_payload_is_still_being_s
             one.read_at_least(1);
             one.send("finpost: too_large " + std::string(id) + "\n");
             one.half_close();
-            if (then_reset) one.reset();
-            else one.stay_silent();
+            if (then_reset)
+                one.reset();
+            else
+                one.stay_silent();
         });
         const outcome got = run(peer.address(), std::string(64 << 20, 'x'));
         BOOST_TEST((got.result.stage == exchange_stage::send));
         // A reset may overtake the line on its way into our buffer; then it is a reset.
-        if (!then_reset || got.result.refused) BOOST_TEST((got.error == reason::too_large));
-        else BOOST_TEST((got.error == asio::error::connection_reset));
+        if (!then_reset || got.result.refused)
+            BOOST_TEST((got.error == reason::too_large));
+        else
+            BOOST_TEST((got.error == asio::error::connection_reset));
         BOOST_TEST(got.result.sent < (64u << 20));
     }
 }
@@ -182,7 +188,8 @@ BOOST_AUTO_TEST_CASE(a_payload_whose_first_byte_does_not_come_ends_with_the_limi
     asio::io_context io; // first: the source keeps what belongs to it
     class silent final : public byte_source {
     public:
-        void read(std::span<std::byte>, std::function<void(error_code, std::size_t)> done) override {
+        void read(std::span<std::byte>,
+                  std::function<void(error_code, std::size_t)> done) override {
             done_ = std::move(done);
         }
         std::function<void(error_code, std::size_t)> done_;
@@ -286,10 +293,11 @@ BOOST_AUTO_TEST_CASE(it_can_be_cancelled_at_every_stage) {
             asio::post(io, [&] { stop.emit(asio::cancellation_type::terminal); });
         };
         tcp_peer silent([](peer_connection& one) { one.stay_silent(); });
-        async_exchange(io.get_executor(), silent.address(), std::string(size, 'x'), options,
-                       asio::bind_cancellation_slot(stop.slot(), [&](error_code ec, exchange_result r) {
-                           got = {ec, std::move(r)};
-                       }));
+        async_exchange(
+            io.get_executor(), silent.address(), std::string(size, 'x'), options,
+            asio::bind_cancellation_slot(stop.slot(), [&](error_code ec, exchange_result r) {
+                got = {ec, std::move(r)};
+            }));
         io.run();
         BOOST_REQUIRE(got);
         BOOST_TEST((got->error == asio::error::operation_aborted));
@@ -299,10 +307,11 @@ BOOST_AUTO_TEST_CASE(it_can_be_cancelled_at_every_stage) {
         asio::io_context io;
         asio::cancellation_signal stop;
         std::optional<outcome> got;
-        async_exchange(io.get_executor(), {host, peer.address().port}, "x", {},
-                       asio::bind_cancellation_slot(stop.slot(), [&](error_code ec, exchange_result r) {
-                           got = {ec, std::move(r)};
-                       }));
+        async_exchange(
+            io.get_executor(), {host, peer.address().port}, "x", {},
+            asio::bind_cancellation_slot(stop.slot(), [&](error_code ec, exchange_result r) {
+                got = {ec, std::move(r)};
+            }));
         if (host == "localhost") io.poll_one();
         stop.emit(asio::cancellation_type::total);
         io.run();
@@ -332,14 +341,16 @@ BOOST_AUTO_TEST_CASE(it_can_be_cancelled_while_it_connects_and_while_the_reply_c
         options.progress = [&](std::uint64_t, std::uint64_t received) {
             if (received > 0) asio::post(io, cancel);
         };
-        async_exchange(io.get_executor(), target, "hello", options,
-                       asio::bind_cancellation_slot(stop.slot(), [&](error_code ec, exchange_result r) {
-                           got = {ec, std::move(r)};
-                       }));
+        async_exchange(
+            io.get_executor(), target, "hello", options,
+            asio::bind_cancellation_slot(stop.slot(), [&](error_code ec, exchange_result r) {
+                got = {ec, std::move(r)};
+            }));
         io.run();
         BOOST_REQUIRE(got);
         BOOST_TEST((got->error == asio::error::operation_aborted));
-        BOOST_TEST((got->result.stage == (connecting ? exchange_stage::connect : exchange_stage::receive)));
+        BOOST_TEST((got->result.stage ==
+                    (connecting ? exchange_stage::connect : exchange_stage::receive)));
     }
 }
 
@@ -364,8 +375,10 @@ BOOST_AUTO_TEST_CASE(cancellations_and_ends_meet_on_many_threads) {
     constexpr int exchanges = 300;
     std::atomic<int> whole{0}, cancelled{0}, others{0};
     const auto ended = [&](error_code ec, const exchange_result& got) {
-        if (ec == asio::error::operation_aborted) ++cancelled;
-        else ++(!ec && got.reply == "hello" ? whole : others);
+        if (ec == asio::error::operation_aborted)
+            ++cancelled;
+        else
+            ++(!ec && got.reply == "hello" ? whole : others);
         if (whole + cancelled + others == exchanges) door.async_drain(10s, [](error_code) {});
     };
     for (int i = 0; i < exchanges; ++i) {
@@ -376,7 +389,8 @@ BOOST_AUTO_TEST_CASE(cancellations_and_ends_meet_on_many_threads) {
                            asio::bind_cancellation_slot(one->stop.slot(),
                                                         asio::bind_executor(one->strand, done)));
             one->later.expires_after(std::chrono::microseconds(i * 100));
-            one->later.async_wait([one](error_code) { one->stop.emit(asio::cancellation_type::terminal); });
+            one->later.async_wait(
+                [one](error_code) { one->stop.emit(asio::cancellation_type::terminal); });
         });
     }
     std::vector<std::thread> threads;
@@ -391,7 +405,8 @@ BOOST_AUTO_TEST_CASE(an_exchange_that_is_given_up_with_its_context_leaves_nothin
     {
         tcp_peer peer([](peer_connection& one) { one.stay_silent(); });
         asio::io_context io;
-        async_exchange(io.get_executor(), peer.address(), "x", {}, [](error_code, exchange_result) {});
+        async_exchange(io.get_executor(), peer.address(), "x", {},
+                       [](error_code, exchange_result) {});
         for (int i = 0; i < 8; ++i) io.poll();
     }
     BOOST_TEST(open_descriptors() == before);

@@ -77,7 +77,8 @@ BOOST_AUTO_TEST_CASE(it_is_not_told_to_whom_it_is_of_no_interest_any_more) {
     BOOST_TEST(resets == 0);
 }
 
-// An event that waits to be handled when its socket is closed comes to the next one that is registered.
+// An event that waits to be handled when its socket is closed comes to the next one that is
+// registered.
 BOOST_AUTO_TEST_CASE(the_reset_of_another_client_is_none) {
     connected gone(io), here(io);
     int others = 0;

@@ -1,10 +1,10 @@
 // The client library over TLS, against Python's ssl module and against peers that do not behave.
-#include "finpost/client.hpp"
-
 #include "support/certificates.hpp"
 #include "support/gateway_fixture.hpp"
 #include "support/python_peer.hpp"
 #include "support/tcp_peer.hpp"
+
+#include "finpost/client.hpp"
 
 #include <boost/asio/bind_cancellation_slot.hpp>
 #include <boost/asio/cancellation_signal.hpp>
@@ -32,7 +32,9 @@ outcome run(const host_port& target, std::string payload, const client_options& 
     asio::io_context io;
     std::optional<outcome> got;
     async_exchange(io.get_executor(), target, std::move(payload), options,
-                   [&](error_code ec, exchange_result result) { got = {ec, std::move(result)}; });
+                   [&](error_code ec, exchange_result result) {
+                       got = {ec, std::move(result)};
+                   });
     io.run();
     BOOST_REQUIRE(got);
     return std::move(*got);
@@ -49,7 +51,8 @@ struct fixture {
         trust.server_name = "server.test";
         options.tls = make_client_tls(trust).context;
     }
-    python_tls_peer::behaviour like(const std::string& mode, const std::string& version = "1.3") const {
+    python_tls_peer::behaviour like(const std::string& mode,
+                                    const std::string& version = "1.3") const {
         python_tls_peer::behaviour out;
         out.cert = made->path("server.pem");
         out.key = made->path("server.key");
@@ -146,10 +149,11 @@ BOOST_AUTO_TEST_CASE(it_can_be_cancelled_at_every_stage) {
         client_options mine = options;
         const auto emit = [&] { stop.emit(asio::cancellation_type::terminal); };
         mine.progress = [&](std::uint64_t, std::uint64_t) { asio::post(io, emit); };
-        async_exchange(io.get_executor(), target, std::string(size, 'x'), mine,
-                       asio::bind_cancellation_slot(stop.slot(), [&](error_code ec, exchange_result r) {
-                           got = {ec, std::move(r)};
-                       }));
+        async_exchange(
+            io.get_executor(), target, std::string(size, 'x'), mine,
+            asio::bind_cancellation_slot(stop.slot(), [&](error_code ec, exchange_result r) {
+                got = {ec, std::move(r)};
+            }));
         when(io, emit);
         io.run();
         BOOST_REQUIRE(got);
@@ -188,7 +192,8 @@ BOOST_AUTO_TEST_CASE(an_exchange_that_is_given_up_with_its_context_leaves_nothin
             one.stay_silent();
         });
         asio::io_context io;
-        async_exchange(io.get_executor(), peer.address(), "x", options, [](error_code, exchange_result) {});
+        async_exchange(io.get_executor(), peer.address(), "x", options,
+                       [](error_code, exchange_result) {});
         while (hello.wait_for(0s) != std::future_status::ready) io.run_one_for(100ms);
     }
     BOOST_TEST(open_descriptors() == before);

@@ -67,8 +67,8 @@ public:
 
 private:
     static strings with_usual(const some_file& file, strings more) {
-        const strings usual{"--config", file.path(), "--admin", "127.0.0.1:0", "--log-format",
-                            "json"};
+        const strings usual{"--config",    file.path(),    "--admin",
+                            "127.0.0.1:0", "--log-format", "json"};
         more.insert(more.begin(), usual.begin(), usual.end());
         return more;
     }
@@ -98,9 +98,10 @@ BOOST_AUTO_TEST_CASE(each_listener_has_rules_and_an_upstream_of_its_own) {
     one.by_default(saying("one"));
     const some_file file(listener("one", "max_payload = 5\n") +
                          listener("two", "decode = \"base64\"\n") + table_of("one", one) +
-                         table_of("two", two, "method = \"PUT\"\n"
-                                              "path = \"/from/{peer.ip}?n={payload.bytes}\"\n"
-                                              "[upstreams.two.headers]\nX-Id = \"<{request.id}>\"\n"));
+                         table_of("two", two,
+                                  "method = \"PUT\"\n"
+                                  "path = \"/from/{peer.ip}?n={payload.bytes}\"\n"
+                                  "[upstreams.two.headers]\nX-Id = \"<{request.id}>\"\n"));
     configured_gateway gateway(file);
     BOOST_TEST(exchange(gateway.listens(0), "hello").bytes == "one");
     BOOST_TEST(refusal_reason(exchange(gateway.listens(0), "hello!").bytes) == "too_large");
@@ -126,23 +127,27 @@ BOOST_AUTO_TEST_CASE(a_flag_wins_over_a_variable_and_a_variable_over_the_file) {
     const some_file file("demo = true\nmax_payload = 1\nmax_reply = 1\nreply_total = \"1s\"\n");
     bare_gateway checked({"--check", "--max-payload", "3"},
                          {"FINPOST_CONFIG=" + file.path(), "FINPOST_MAX_PAYLOAD=2",
-                          "FINPOST_MAX_REPLY=2", "FINPOST_LISTEN=127.0.0.1:0", "FINPOST_ADMIN=off"});
+                          "FINPOST_MAX_REPLY=2", "FINPOST_LISTEN=127.0.0.1:0",
+                          "FINPOST_ADMIN=off"});
     BOOST_TEST(checked.ended() == 0);
     const std::string shown = checked.process().output();
-    for (const char* line : {"\nmax_payload = \"3\"\n", "\nmax_reply = \"2\"\n",
-                             "\nreply_total = \"1s\"\n", "\nlisten = [\"127.0.0.1:0\"]\n",
-                             "\nadmin = \"off\"\n", "\nmax_connections = 10000\n"})
+    for (const char* line :
+         {"\nmax_payload = \"3\"\n", "\nmax_reply = \"2\"\n", "\nreply_total = \"1s\"\n",
+          "\nlisten = [\"127.0.0.1:0\"]\n", "\nadmin = \"off\"\n", "\nmax_connections = 10000\n"})
         BOOST_TEST(has(shown, line), line << shown);
 }
 
 // A container cannot unset what its image has set.
 BOOST_AUTO_TEST_CASE(an_empty_variable_leaves_it_to_a_file_that_says_it) {
-    const some_file file("demo = true\nlisten = \"127.0.0.1:0\"\nadmin = \"off\"\nallow = \"192.0.2.0/24\"\n");
+    const some_file file(
+        "demo = true\nlisten = \"127.0.0.1:0\"\nadmin = \"off\"\nallow = \"192.0.2.0/24\"\n");
     const std::string config = "FINPOST_CONFIG=" + file.path();
-    bare_gateway checked({"--check"}, {config, "FINPOST_LISTEN=", "FINPOST_ADMIN=", "FINPOST_ALLOW="});
+    bare_gateway checked({"--check"},
+                         {config, "FINPOST_LISTEN=", "FINPOST_ADMIN=", "FINPOST_ALLOW="});
     BOOST_TEST(checked.ended() == 0);
     const std::string shown = checked.process().output();
-    for (const char* line : {"\nlisten = [\"127.0.0.1:0\"]\n", "\nadmin = \"off\"\n", "\nallow = [\"192.0.2.0/24\"]\n"})
+    for (const char* line : {"\nlisten = [\"127.0.0.1:0\"]\n", "\nadmin = \"off\"\n",
+                             "\nallow = [\"192.0.2.0/24\"]\n"})
         BOOST_TEST(has(shown, line), line << shown);
     // Else it is what an empty flag is.
     bare_gateway refused({"--check"}, {config, "FINPOST_DENY="});
@@ -153,7 +158,8 @@ BOOST_AUTO_TEST_CASE(an_empty_variable_leaves_it_to_a_file_that_says_it) {
 BOOST_AUTO_TEST_CASE(a_check_says_what_the_machine_cannot_do) {
     const refusing_port taken;
     const some_file file("upstream = \"http://127.0.0.1:1\"\nupstream_total = \"56s\"\n"
-                         "listen = [\"192.0.2.1:5000\", \"" + to_string(taken.address()) +
+                         "listen = [\"192.0.2.1:5000\", \"" +
+                         to_string(taken.address()) +
                          "\"]\nlog_file = \"/nowhere/log\"\nadmin = \"off\"\n");
     child_process checked({"sh", "-c", "ulimit -n 300 && exec \"$0\" \"$@\"", FINPOSTD_PATH,
                            "--check", "--config", file.path()});
@@ -170,8 +176,10 @@ BOOST_AUTO_TEST_CASE(a_check_finds_what_the_start_would_and_leaves_nothing_behin
     const temporary_folder folder;
     const std::string port = to_string(refusing_port().address());
     const std::string taken = "listen = [\"" + port + "\"]\nadmin = \"" + port + "\"\n";
-    const std::string all = "listen = [\"" + port + "\", \"0.0.0.0" + port.substr(port.rfind(':')) + "\"]\nadmin = \"off\"\n";
-    const std::string directory = "listen = [\"127.0.0.1:0\"]\nadmin = \"off\"\nlog_file = \"" + folder.path().string() + "\"\n";
+    const std::string all = "listen = [\"" + port + "\", \"0.0.0.0" + port.substr(port.rfind(':')) +
+                            "\"]\nadmin = \"off\"\n";
+    const std::string directory = "listen = [\"127.0.0.1:0\"]\nadmin = \"off\"\nlog_file = \"" +
+                                  folder.path().string() + "\"\n";
     for (const std::string& text : {taken, all, directory}) {
         const some_file file("demo = true\n" + text);
         bare_gateway checked({"--check", "--config", file.path()});
@@ -181,14 +189,16 @@ BOOST_AUTO_TEST_CASE(a_check_finds_what_the_start_would_and_leaves_nothing_behin
         BOOST_TEST(started.ended() != 0);
     }
     const std::string log = (folder.path() / "log").string();
-    bare_gateway good({"--check", "--demo", "--listen", "127.0.0.1:0", "--admin", "off", "--log-file", log});
+    bare_gateway good(
+        {"--check", "--demo", "--listen", "127.0.0.1:0", "--admin", "off", "--log-file", log});
     BOOST_TEST(good.ended() == 0);
     BOOST_TEST(std::filesystem::is_empty(folder.path()));
     BOOST_TEST(good.log().ends_with("finpostd: the configuration is good\n"), good.log());
 }
 
 BOOST_AUTO_TEST_CASE(a_check_that_connects_says_which_endpoint_cannot_be_reached) {
-    demo_gateway service({"--on-refusal", "line"}); // its admin port is an HTTP service with a health path
+    demo_gateway service(
+        {"--on-refusal", "line"}); // its admin port is an HTTP service with a health path
     const std::string there = "http://" + to_string(service.admin());
     const std::string gone = "http://" + to_string(refusing_port().address());
     const strings usual{"--check", "--connect", "--listen", "127.0.0.1:0", "--admin", "off"};
@@ -198,7 +208,8 @@ BOOST_AUTO_TEST_CASE(a_check_that_connects_says_which_endpoint_cannot_be_reached
     };
     bare_gateway good(check({"--upstream", there, "--health-path", "/healthz"}));
     BOOST_TEST(good.ended() == 0);
-    BOOST_TEST(has(good.log(), "upstream: " + there + "/: can be reached and is well\n"), good.log());
+    BOOST_TEST(has(good.log(), "upstream: " + there + "/: can be reached and is well\n"),
+               good.log());
     bare_gateway ill(check({"--upstream", there, "--health-path", "/nowhere"}));
     BOOST_TEST(ill.ended() == 2);
     BOOST_TEST(has(ill.log(), "GET /nowhere: it answers with status 404"), ill.log());
@@ -206,7 +217,8 @@ BOOST_AUTO_TEST_CASE(a_check_that_connects_says_which_endpoint_cannot_be_reached
     BOOST_TEST(dead.ended() == 2);
     BOOST_TEST(has(dead.log(), "upstream: " + gone + "/: Connection refused\n"), dead.log());
     BOOST_TEST(dead.log().ends_with("\nfinpostd: 1 problem\n"), dead.log());
-    bare_gateway plain(check({"--upstream", "https://" + to_string(service.admin()), "--upstream-insecure"}));
+    bare_gateway plain(
+        check({"--upstream", "https://" + to_string(service.admin()), "--upstream-insecure"}));
     BOOST_TEST(plain.ended() == 2);
     BOOST_TEST(has(plain.log(), "/: no TLS: "), plain.log());
 }
@@ -218,7 +230,8 @@ BOOST_AUTO_TEST_CASE(a_deep_file_ends_neither_a_check_nor_a_running_gateway) {
     bare_gateway checked({"--check", "--config", bad.path()});
     BOOST_TEST(checked.ended() == 2);
     BOOST_TEST(has(checked.log(), ":2: [too deep]: "), checked.log());
-    const some_file file("demo = true\nlisten = \"127.0.0.1:0\"\nadmin = \"127.0.0.1:0\"\nlog_format = \"json\"\n");
+    const some_file file(
+        "demo = true\nlisten = \"127.0.0.1:0\"\nadmin = \"127.0.0.1:0\"\nlog_format = \"json\"\n");
     configured_gateway running(file);
     file.write(deep + "]\n");
     BOOST_TEST(!running.reload());
@@ -226,10 +239,11 @@ BOOST_AUTO_TEST_CASE(a_deep_file_ends_neither_a_check_nor_a_running_gateway) {
 }
 
 BOOST_AUTO_TEST_CASE(what_is_ready_shows_no_secret) {
-    bare_gateway gateway({"--upstream", "http://127.0.0.1:1/hook?token=SECRET", "--listen", "127.0.0.1:0", "--admin",
-                          "127.0.0.1:0", "--log-format", "json"});
+    bare_gateway gateway({"--upstream", "http://127.0.0.1:1/hook?token=SECRET", "--listen",
+                          "127.0.0.1:0", "--admin", "127.0.0.1:0", "--log-format", "json"});
     gateway.wait_ready();
-    BOOST_TEST(logged(gateway.log(), "ready", "upstream") == "http://127.0.0.1:1/hook?token=********");
+    BOOST_TEST(logged(gateway.log(), "ready", "upstream") ==
+               "http://127.0.0.1:1/hook?token=********");
     BOOST_TEST(!has(gateway.get("/config"), "SECRET"));
 }
 
@@ -238,8 +252,9 @@ BOOST_AUTO_TEST_CASE(what_a_check_prints_is_a_file) {
     const some_file file("demo = true\nlisten = \"" + free + "\"\nadmin = \"off\"\n");
     bare_gateway checked({"--check", "--config", file.path()});
     BOOST_TEST(checked.ended() == 0);
-    BOOST_TEST(checked.log() == "finpostd: listen: " + free + " can be bound\n"
-                                "finpostd: the configuration is good\n");
+    BOOST_TEST(checked.log() == "finpostd: listen: " + free +
+                                    " can be bound\n"
+                                    "finpostd: the configuration is good\n");
     // What it prints is a file.
     const some_file shown(checked.process().output());
     bare_gateway again({"--check", "--config", shown.path()});
@@ -316,11 +331,11 @@ BOOST_AUTO_TEST_CASE(what_needs_a_restart_is_named_and_stays) {
 
 BOOST_AUTO_TEST_CASE(through_a_thousand_reloads_half_of_them_broken_no_exchange_fails) {
     scripted_upstream one, two;
-    const strings good{
-        listener("a", "access_log = \"off\"\n") + listener("a", "access_log = \"off\"\n") +
-            table_of("a", one),
-        listener("a", "access_log = \"off\"\nmax_payload = 100\n") +
-            listener("b", "access_log = \"off\"\n") + table_of("a", one) + table_of("b", two)};
+    const strings good{listener("a", "access_log = \"off\"\n") +
+                           listener("a", "access_log = \"off\"\n") + table_of("a", one),
+                       listener("a", "access_log = \"off\"\nmax_payload = 100\n") +
+                           listener("b", "access_log = \"off\"\n") + table_of("a", one) +
+                           table_of("b", two)};
     const some_file file(good[0]);
     configured_gateway gateway(file, {"--threads", "2"});
     std::atomic<bool> over{false};

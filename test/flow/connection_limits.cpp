@@ -31,13 +31,15 @@ BOOST_AUTO_TEST_CASE(clients_are_accepted_no_faster_than_allowed) {
     BOOST_TEST((std::chrono::steady_clock::now() - began >= 900ms));
 }
 
-// The look that finds nobody behind a client is not counted: two that come one after the other are there at once.
+// The look that finds nobody behind a client is not counted: two that come one after the other are
+// there at once.
 BOOST_AUTO_TEST_CASE(whoever_does_not_come_is_not_counted_against_the_rate) {
     config.accept_rate = 2;
     start();
     const auto began = std::chrono::steady_clock::now();
     for (int i = 0; i < 2; ++i) BOOST_TEST(exchange("hello").bytes == "hello");
-    BOOST_TEST((std::chrono::steady_clock::now() - began < 450ms)); // else the second waits for half a second
+    BOOST_TEST((std::chrono::steady_clock::now() - began <
+                450ms)); // else the second waits for half a second
 }
 
 BOOST_AUTO_TEST_CASE(reading_pauses_while_the_buffers_are_full) {
@@ -85,7 +87,8 @@ BOOST_AUTO_TEST_CASE(replies_that_fill_the_buffers_together_all_come) {
     });
     start();
     const std::vector<std::string> payloads(12, "a question");
-    auto replies = std::async(std::launch::async, [&] { return exchange_all(address(), payloads, 12); });
+    auto replies =
+        std::async(std::launch::async, [&] { return exchange_all(address(), payloads, 12); });
     BOOST_TEST(upstream.wait_for_requests(12));
     upstream.open_gate();
     for (const auto& got : replies.get()) BOOST_TEST((got.bytes == body));

@@ -52,8 +52,8 @@ BOOST_AUTO_TEST_CASE(both_ways) {
 BOOST_AUTO_TEST_CASE(what_is_not_base64_is_refused_and_not_forwarded) {
     config.decode = codec::base64;
     start();
-    for (const std::string_view bad : {"hello", "aGVsbG8", "aGVs\nbG8=", "aGVsbG9=", "-_-_", "====",
-                                       "aGVsbG8=x", "aGVsbG8=\n\n"}) {
+    for (const std::string_view bad : {"hello", "aGVsbG8", "aGVs\nbG8=", "aGVsbG9=", "-_-_",
+                                       "====", "aGVsbG8=x", "aGVsbG8=\n\n"}) {
         BOOST_TEST_CONTEXT(bad) { expect_refusal(exchange(bad), reason::bad_encoding); }
     }
     BOOST_TEST(upstream.connections() == 0u);

@@ -89,7 +89,8 @@ BOOST_AUTO_TEST_CASE(each_loop_keeps_connections_of_its_own) {
 
 BOOST_AUTO_TEST_CASE(the_limits_count_for_all_together) {
     config.max_connections = 3;
-    start([](request asked) -> asio::awaitable<reply> { co_return reply(std::move(asked.body())); });
+    start(
+        [](request asked) -> asio::awaitable<reply> { co_return reply(std::move(asked.body())); });
     std::vector<raw_client> idle;
     for (int i = 0; i < 3; ++i) {
         idle.push_back(connect());
@@ -117,9 +118,8 @@ BOOST_AUTO_TEST_CASE(another_gateway_is_told_that_the_address_is_in_use) {
 
 BOOST_AUTO_TEST_CASE(changed_rules_reach_every_loop) {
     start();
-    listener_group other{config, [](request) -> asio::awaitable<reply> {
-                             co_return reply(payload("changed"));
-                         }};
+    listener_group other{
+        config, [](request) -> asio::awaitable<reply> { co_return reply(payload("changed")); }};
     door().change({other});
     for (int i = 0; i < 40; ++i) BOOST_TEST(exchange("hello").bytes == "changed");
 }

@@ -36,7 +36,8 @@ public:
         BOOST_REQUIRE_MESSAGE(process_.wait_for_output(words), process_.output());
         const std::string all = process_.output();
         const std::size_t begin = all.find(words) + words.size();
-        return parse_socket_address(all.substr(begin, all.find_first_of("/\n", begin) - begin)).value();
+        return parse_socket_address(all.substr(begin, all.find_first_of("/\n", begin) - begin))
+            .value();
     }
     std::string ask(std::string_view payload) { return exchange(at(), payload).bytes; }
     // The exit code after one signal, or -1.
@@ -46,7 +47,8 @@ public:
     }
 
 private:
-    static std::vector<std::string> command(const std::string& name, std::vector<std::string> arguments) {
+    static std::vector<std::string> command(const std::string& name,
+                                            std::vector<std::string> arguments) {
         arguments.insert(arguments.begin(), SERVER_EXAMPLES "/" + name);
         return arguments;
     }
@@ -186,7 +188,8 @@ BOOST_AUTO_TEST_CASE(a_refusal_and_a_failure_are_no_reply) {
         peer.read_to_end();
         peer.send("finpost: busy 017f22e2-79b0-7cc3-98c4-dc0c0c07398f\n");
     });
-    child_process refused({client_example("call_a_gateway"), to_string(refusing.address()), "hello"});
+    child_process refused(
+        {client_example("call_a_gateway"), to_string(refusing.address()), "hello"});
     BOOST_TEST(refused.wait().value_or(-1) == 5);
     BOOST_TEST(refused.output() == "");
     BOOST_TEST(refused.error().starts_with("refused: busy, see 017f22e2-"), refused.error());
@@ -202,7 +205,8 @@ BOOST_AUTO_TEST_CASE(a_file_is_sent_and_its_reply_kept) {
     std::ofstream(folder.path() / "payload", std::ios::binary) << payload;
     const std::vector<std::string> files{folder.path() / "payload", folder.path() / "reply"};
     tcp_peer peer(echo);
-    child_process client({client_example("send_a_file"), to_string(peer.address()), files[0], files[1]});
+    child_process client(
+        {client_example("send_a_file"), to_string(peer.address()), files[0], files[1]});
     BOOST_TEST(client.wait().value_or(-1) == 0);
     BOOST_TEST(client.error() == "3000000 bytes came back\n");
     BOOST_TEST((content_of(folder.path() / "reply") == payload));

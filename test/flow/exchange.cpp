@@ -131,9 +131,8 @@ BOOST_AUTO_TEST_CASE(two_hundred_clients_at_once_get_each_its_own_answer) {
     start();
     std::vector<std::string> payloads;
     for (unsigned i = 0; i < clients; ++i) payloads.push_back(some_bytes(1 + 37 * i, i));
-    auto replies = std::async(std::launch::async, [&] {
-        return exchange_all(address(), payloads, clients);
-    });
+    auto replies =
+        std::async(std::launch::async, [&] { return exchange_all(address(), payloads, clients); });
     BOOST_TEST(upstream.wait_for_requests(clients)); // all are in flight together
     BOOST_TEST(sessions() == clients);
     upstream.open_gate();
@@ -161,8 +160,8 @@ BOOST_AUTO_TEST_CASE(several_listeners_ipv4_and_ipv6) {
         client.send("hello").half_close();
         BOOST_TEST(client.read_to_end().bytes == "hello");
         const auto seen = upstream.requests().at(i);
-        BOOST_TEST(seen.field("Forwarded") == "for=\"" + from + "\";by=\"" + to_string(address(i)) +
-                                                  "\";proto=tcp");
+        BOOST_TEST(seen.field("Forwarded") ==
+                   "for=\"" + from + "\";by=\"" + to_string(address(i)) + "\";proto=tcp");
     }
     BOOST_TEST(address(0).port() != address(2).port());
     BOOST_TEST(address(1).is_v6());

@@ -58,7 +58,8 @@ BOOST_AUTO_TEST_CASE(every_exchange_is_an_own_payload_and_is_counted) {
 
 BOOST_AUTO_TEST_CASE(large_payloads_are_verified_to_the_last_byte) {
     start();
-    const finished run = load({to_string(address()), "-n", "4", "-c", "2", "--size", "5MiB", "--json"});
+    const finished run =
+        load({to_string(address()), "-n", "4", "-c", "2", "--size", "5MiB", "--json"});
     BOOST_TEST(run.code == 0);
     BOOST_TEST(run.number("exchanges") == 4);
 }
@@ -67,7 +68,8 @@ BOOST_AUTO_TEST_CASE(a_load_that_is_killed_leaves_no_half_payload) {
     const inherited_listener port;
     const timeval limit{20, 0};
     ::setsockopt(port.fd(), SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof limit);
-    child_process child({FINPOST_PATH, "load", port.address(), "-n", "1", "-c", "1", "--size", "50MiB"});
+    child_process child(
+        {FINPOST_PATH, "load", port.address(), "-n", "1", "-c", "1", "--size", "50MiB"});
     // The first connection only sees whether anybody is there.
     const peer_connection look(::accept4(port.fd(), nullptr, nullptr, SOCK_CLOEXEC));
     peer_connection one(::accept4(port.fd(), nullptr, nullptr, SOCK_CLOEXEC));
@@ -150,7 +152,8 @@ BOOST_AUTO_TEST_CASE(an_open_loop_does_not_hide_a_stall) {
         talk.send(response(200, talk.request().body));
     });
     start();
-    const finished run = load({to_string(address()), "-c", "1", "--rate", "100", "-n", "20", "--json"});
+    const finished run =
+        load({to_string(address()), "-c", "1", "--rate", "100", "-n", "20", "--json"});
     BOOST_TEST(run.code == 0);
     BOOST_TEST(run.number("exchanges") == 20);
     // The last of them was due at 190 ms, and none was answered before 500 ms.
@@ -159,7 +162,8 @@ BOOST_AUTO_TEST_CASE(an_open_loop_does_not_hide_a_stall) {
 
 BOOST_AUTO_TEST_CASE(slow_clients_are_held_to_the_end_and_answered) {
     start();
-    const finished run = load({to_string(address()), "--slow", "5", "-n", "20", "-c", "2", "--json"});
+    const finished run =
+        load({to_string(address()), "--slow", "5", "-n", "20", "-c", "2", "--json"});
     BOOST_TEST(run.code == 0);
     BOOST_TEST(run.says("slow clients in place: 5"));
     for (const char* what : {"opened", "stayed", "answered"}) BOOST_TEST(run.number(what) == 5);
@@ -197,7 +201,8 @@ BOOST_AUTO_TEST_CASE(every_bad_option_is_named) {
     const finished run = load({"127.0.0.1:5000", "--size", "big", "--rate", "fast", "--what"});
     BOOST_TEST(run.code == 2);
     BOOST_TEST(run.output == "");
-    for (const char* part : {"--size: ", "--rate: ", "--what"}) BOOST_TEST(run.says(part), run.error);
+    for (const char* part : {"--size: ", "--rate: ", "--what"})
+        BOOST_TEST(run.says(part), run.error);
     BOOST_TEST(load({}).code == 2);
 }
 

@@ -45,14 +45,16 @@ BOOST_AUTO_TEST_CASE(a_gateway_is_well_and_makes_no_request_of_it) {
 
 BOOST_AUTO_TEST_CASE(with_a_payload_the_answer_is_the_proof) {
     start();
-    expect(probe({"--payload", "ping", to_string(address())}), 0, "the half-close survives: an answer");
+    expect(probe({"--payload", "ping", to_string(address())}), 0,
+           "the half-close survives: an answer");
     BOOST_TEST(upstream.requests().at(0).body == "ping");
 }
 
 BOOST_AUTO_TEST_CASE(a_refusal_after_the_half_close_is_as_good_an_answer) {
     config.decode = codec::base64;
     start();
-    expect(probe({"--payload", "!", to_string(address())}), 0, "a refusal came back after it (bad_encoding)");
+    expect(probe({"--payload", "!", to_string(address())}), 0,
+           "a refusal came back after it (bad_encoding)");
 }
 
 BOOST_AUTO_TEST_CASE(a_refusal_because_the_half_close_did_not_come_is_exit_code_5) {
@@ -66,7 +68,8 @@ BOOST_AUTO_TEST_CASE(a_refusal_because_the_half_close_did_not_come_is_exit_code_
 
 BOOST_AUTO_TEST_CASE(silence_is_exit_code_4) {
     tcp_peer peer([](peer_connection& one) { one.stay_silent(); });
-    expect(probe({"--timeout", "600ms", to_string(peer.address())}), 4, "the half-close does not arrive");
+    expect(probe({"--timeout", "600ms", to_string(peer.address())}), 4,
+           "the half-close does not arrive");
 }
 
 BOOST_AUTO_TEST_CASE(a_path_that_closes_both_directions_at_once_is_exit_code_6) {
@@ -104,8 +107,8 @@ BOOST_AUTO_TEST_CASE(over_tls_the_half_close_is_a_close_notify) {
     empty.cert = made.path("server.pem");
     empty.key = made.path("server.key");
     python_tls_peer peer(empty);
-    const std::vector<std::string> tls{"--tls", "--ca", made.path("ca.pem"), "--server-name", "server.test",
-                                       peer.text()};
+    const std::vector<std::string> tls{"--tls",         "--ca",        made.path("ca.pem"),
+                                       "--server-name", "server.test", peer.text()};
     const finished got = probe(tls);
     expect(got, 0, "the half-close arrives");
     BOOST_TEST(got.output.find("tls: protocol=TLSv1.3") != std::string::npos, got.output);

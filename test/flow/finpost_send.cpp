@@ -35,7 +35,9 @@ finished send(std::vector<std::string> arguments, std::string input = {}) {
     return {*code, child.output(), child.error()};
 }
 
-bool holds(const std::string& text, const std::string& part) { return text.find(part) != text.npos; }
+bool holds(const std::string& text, const std::string& part) {
+    return text.find(part) != text.npos;
+}
 
 struct temporary_file {
     explicit temporary_file(const std::string& content) {
@@ -60,7 +62,9 @@ std::string base64_of(const std::string& bytes) {
     return out;
 }
 
-std::string text(const host_port& address) { return address.host + ':' + std::to_string(address.port); }
+std::string text(const host_port& address) {
+    return address.host + ':' + std::to_string(address.port);
+}
 
 } // namespace
 
@@ -87,7 +91,8 @@ BOOST_AUTO_TEST_CASE(base64_both_ways) {
     start();
     for (const std::size_t size : {1u, 2u, 3u, 49'151u, 49'152u, 49'153u, 1'000'000u}) {
         const std::string payload = some_bytes(size);
-        const finished got = send({"--encode", "base64", "--decode", "base64", to_string(address())}, payload);
+        const finished got =
+            send({"--encode", "base64", "--decode", "base64", to_string(address())}, payload);
         BOOST_TEST(got.code == 0);
         BOOST_TEST((got.output == payload));
         const finished raw = send({to_string(address()), "-"}, base64_of(payload) + "\n");
@@ -112,8 +117,9 @@ BOOST_AUTO_TEST_CASE(verbose_tells_the_connection_and_each_stage) {
     const finished got = send({"-v", to_string(address())}, "hello");
     BOOST_TEST(got.code == 0);
     BOOST_TEST(got.output == "hello");
-    for (const char* part : {"family=AF_INET ", "type=SOCK_STREAM", "local=127.0.0.1:", "resolve", "connect",
-                             "send", "5 bytes, then the FIN", "wait", "receive", "total"})
+    for (const char* part :
+         {"family=AF_INET ", "type=SOCK_STREAM", "local=127.0.0.1:", "resolve", "connect", "send",
+          "5 bytes, then the FIN", "wait", "receive", "total"})
         BOOST_TEST(holds(got.error, part), part);
     BOOST_TEST(holds(got.error, "remote=" + to_string(address())));
 }
@@ -129,7 +135,8 @@ BOOST_AUTO_TEST_CASE(verbose_tells_a_reply_that_began_before_the_end_of_the_payl
     BOOST_REQUIRE(::pipe(input.data()) == 0);
     ::fcntl(input[1], F_SETFD, FD_CLOEXEC);
     BOOST_REQUIRE(::write(input[1], "abc", 3) == 3);
-    child_process child({"sh", "-c", "exec \"$0\" send -v \"$1\" </dev/fd/" + std::to_string(input[0]),
+    child_process child({"sh", "-c",
+                         "exec \"$0\" send -v \"$1\" </dev/fd/" + std::to_string(input[0]),
                          FINPOST_PATH, text(peer.address())});
     BOOST_TEST(child.wait_for_output("x"));
     ::close(input[0]);
@@ -150,8 +157,8 @@ BOOST_AUTO_TEST_CASE(verbose_tells_how_much_of_a_payload_was_sent_before_it_was_
     BOOST_TEST(holds(got.error, " bytes, without the FIN"), got.error);
 }
 
-// The kernel has taken all of it, and the other side has read none: that is "sent", and no more. Nothing
-// moves from then on, and the line is up to date all the same.
+// The kernel has taken all of it, and the other side has read none: that is "sent", and no more.
+// Nothing moves from then on, and the line is up to date all the same.
 BOOST_AUTO_TEST_CASE(the_progress_bar_tells_what_was_sent_while_nothing_is_received) {
     if (!have("script")) return; // for a terminal
     std::promise<void> read_on;
@@ -161,11 +168,12 @@ BOOST_AUTO_TEST_CASE(the_progress_bar_tells_what_was_sent_while_nothing_is_recei
         one.send("thanks");
     });
     const temporary_file file(std::string(50'000, 'x'));
-    child_process child({"script", "-qec",
-                         std::string(FINPOST_PATH) + " send " + text(peer.address()) + ' ' + file.name,
-                         "/dev/null"});
-    const bool shown = child.wait_for_output(
-        "sent 48.8 KiB of 48.8 KiB [" + std::string(30, '#') + "] received 0 B");
+    child_process child(
+        {"script", "-qec",
+         std::string(FINPOST_PATH) + " send " + text(peer.address()) + ' ' + file.name,
+         "/dev/null"});
+    const bool shown = child.wait_for_output("sent 48.8 KiB of 48.8 KiB [" + std::string(30, '#') +
+                                             "] received 0 B");
     read_on.set_value();
     BOOST_TEST(shown);
     BOOST_TEST((child.wait() == 0));
@@ -182,8 +190,9 @@ BOOST_AUTO_TEST_CASE(a_reply_that_is_not_base64_is_exit_code_6_and_told_with_its
     };
     const finished wrong = answered("Zm9v!");
     BOOST_TEST(wrong.code == 6);
-    BOOST_TEST(wrong.error == "finpost: the reply is not Base64: not a character of the Base64 alphabet "
-                              "at byte 4\n");
+    BOOST_TEST(wrong.error ==
+               "finpost: the reply is not Base64: not a character of the Base64 alphabet "
+               "at byte 4\n");
     const finished half = answered("Zm9vY");
     BOOST_TEST(half.code == 6);
     BOOST_TEST(holds(half.error, "the text ends within a group of four at byte 5"), half.error);
@@ -243,8 +252,8 @@ BOOST_AUTO_TEST_CASE(an_early_refusal_is_seen_while_standard_input_is_still_open
     std::array<int, 2> open{};
     BOOST_REQUIRE(::pipe(open.data()) == 0);
     BOOST_REQUIRE(::write(open[1], "abc", 3) == 3);
-    const std::string shell = std::string(FINPOST_PATH) + " send " + to_string(address()) + " </dev/fd/" +
-                              std::to_string(open[0]);
+    const std::string shell = std::string(FINPOST_PATH) + " send " + to_string(address()) +
+                              " </dev/fd/" + std::to_string(open[0]);
     child_process child({"sh", "-c", shell});
     const auto code = child.wait(30s);
     ::close(open[0]);
@@ -290,8 +299,8 @@ BOOST_AUTO_TEST_CASE(what_fails_on_this_side_is_not_told_as_the_peers_doing) {
         BOOST_TEST(error.starts_with("finpost: standard output: "), error);
     }
     // A reader that goes after the first bytes.
-    child_process piped({"sh", "-c", "\"$0\" send \"$1\" \"$2\" | head -c 10 >/dev/null", FINPOST_PATH,
-                         to_string(address()), file.name});
+    child_process piped({"sh", "-c", "\"$0\" send \"$1\" \"$2\" | head -c 10 >/dev/null",
+                         FINPOST_PATH, to_string(address()), file.name});
     BOOST_TEST(piped.wait(60s).has_value());
     BOOST_TEST(piped.error().starts_with("finpost: standard output: "), piped.error());
 }
@@ -307,8 +316,10 @@ BOOST_AUTO_TEST_CASE(nothing_to_send_is_said_before_anything_is_connected) {
     start();
     const temporary_file empty("");
     for (const std::vector<std::string>& flags :
-         {std::vector<std::string>{to_string(address()), empty.name}, {to_string(address())},
-          {to_string(address()), "--encode", "base64"}, {to_string(address()), empty.name, "--encode", "base64"},
+         {std::vector<std::string>{to_string(address()), empty.name},
+          {to_string(address())},
+          {to_string(address()), "--encode", "base64"},
+          {to_string(address()), empty.name, "--encode", "base64"},
           {"127.0.0.1:1"}}) {
         const finished none = send(flags);
         BOOST_TEST(none.code == 2);

@@ -50,8 +50,9 @@ BOOST_AUTO_TEST_CASE(the_addresses_that_are_given_stand_before_the_payload) {
     const socket_address from = parse_socket_address("192.0.2.44:56324").value();
     const socket_address to = parse_socket_address("[2001:db8::1]:443").value();
     for (const auto version : {proxy_version::v1, proxy_version::v2}) {
-        const std::string got = sent({"--proxy-protocol", std::string(to_string(version)), "--proxy-source",
-                                      to_string(from), "--proxy-destination", to_string(to)});
+        const std::string got =
+            sent({"--proxy-protocol", std::string(to_string(version)), "--proxy-source",
+                  to_string(from), "--proxy-destination", to_string(to)});
         BOOST_TEST((got == proxy_header(version, from, to) + "hello"));
     }
 }
@@ -93,10 +94,11 @@ BOOST_AUTO_TEST_CASE(haproxy_takes_the_address_from_it) {
         const temporary_folder folder;
         const std::string config = (folder.path() / "haproxy.cfg").string();
         const inherited_listener listener;
-        std::ofstream(config) << "defaults\n  mode tcp\n  timeout connect 20s\n  timeout client 20s\n"
-                                 "  timeout server 20s\nfrontend f\n  bind fd@"
-                              << listener.fd() << " accept-proxy\n  default_backend b\nbackend b\n  server s "
-                              << to_string(behind.address()) << " send-proxy\n";
+        std::ofstream(config)
+            << "defaults\n  mode tcp\n  timeout connect 20s\n  timeout client 20s\n"
+               "  timeout server 20s\nfrontend f\n  bind fd@"
+            << listener.fd() << " accept-proxy\n  default_backend b\nbackend b\n  server s "
+            << to_string(behind.address()) << " send-proxy\n";
         const child_process haproxy({"haproxy", "-db", "-f", config});
         std::string output, error;
         const int code = send({"--proxy-protocol", version, "--proxy-source", "192.0.2.44:56324",

@@ -1,4 +1,5 @@
-// `finpost send --tls`, as a shell script uses it, against OpenSSL's own server, Python's and nginx.
+// `finpost send --tls`, as a shell script uses it, against OpenSSL's own server, Python's and
+// nginx.
 #include "support/certificates.hpp"
 #include "support/child_process.hpp"
 #include "support/gateway_fixture.hpp"
@@ -25,16 +26,21 @@ struct finished {
     std::string output, error;
 };
 
-bool holds(const std::string& text, const std::string& part) { return text.find(part) != text.npos; }
+bool holds(const std::string& text, const std::string& part) {
+    return text.find(part) != text.npos;
+}
 
-// `openssl s_server` on a free port, which it says itself. It sends each line back from right to left (which
-// is also what keeps it from ending with its standard input).
+// `openssl s_server` on a free port, which it says itself. It sends each line back from right to
+// left (which is also what keeps it from ending with its standard input).
 class s_server {
 public:
     s_server(const certificates& made, const std::string& cert, std::vector<std::string> more)
         : process_([&] {
-              std::vector<std::string> all{"openssl", "s_server", "-accept", "127.0.0.1:0", "-cert",
-                                           made.path(cert + ".pem"), "-key", made.path(cert + ".key"), "-rev"};
+              std::vector<std::string> all{"openssl", "s_server",
+                                           "-accept", "127.0.0.1:0",
+                                           "-cert",   made.path(cert + ".pem"),
+                                           "-key",    made.path(cert + ".key"),
+                                           "-rev"};
               all.insert(all.end(), more.begin(), more.end());
               return all;
           }()) {
@@ -58,7 +64,8 @@ struct fixture : gateway_fixture {
     }
 
     finished send(std::vector<std::string> arguments, std::string input = "hello\n") {
-        arguments.insert(arguments.begin(), {FINPOST_PATH, "send", "--tls", "--ca", made->path("ca.pem")});
+        arguments.insert(arguments.begin(),
+                         {FINPOST_PATH, "send", "--tls", "--ca", made->path("ca.pem")});
         child_process child(std::move(arguments), {}, std::move(input));
         const auto code = child.wait(60s);
         BOOST_REQUIRE(code);
@@ -97,7 +104,8 @@ BOOST_AUTO_TEST_CASE(openssl_answers_in_both_versions_and_verbose_tells_what_was
         const std::string protocol = version == "1_2" ? "TLSv1.2" : "TLSv1.3";
         for (const std::string& part :
              {"tls: protocol=" + protocol, std::string("cipher="), std::string("peer=server.test"),
-              std::string("verified=ok"), std::string("\ntls "), std::string("then the close_notify")})
+              std::string("verified=ok"), std::string("\ntls "),
+              std::string("then the close_notify")})
             BOOST_TEST(holds(got.error, part), part + " is not in " + got.error);
     }
 }
@@ -134,19 +142,21 @@ BOOST_AUTO_TEST_CASE(a_server_that_cannot_prove_who_it_is_is_exit_code_3_and_say
     self.self_signed = true;
     other.alternatives = "DNS:other.test";
     with_nul.name = "server.test.evil.test";
-    with_nul.alternatives = "DER:30:12:82:10:73:65:72:76:65:72:2e:74:65:73:74:00:2e:78:79:7a"; // server.test\0.xyz
-    for (const bad& one : {bad{"expired", expired, "certificate has expired"},
-                           bad{"unborn", unborn, "certificate is not yet valid"},
-                           bad{"self", self, "self-signed certificate"},
-                           bad{"other", other, "hostname mismatch"},
-                           bad{"nul", with_nul, "hostname mismatch"}}) {
+    with_nul.alternatives =
+        "DER:30:12:82:10:73:65:72:76:65:72:2e:74:65:73:74:00:2e:78:79:7a"; // server.test\0.xyz
+    for (const bad& one :
+         {bad{"expired", expired, "certificate has expired"},
+          bad{"unborn", unborn, "certificate is not yet valid"},
+          bad{"self", self, "self-signed certificate"}, bad{"other", other, "hostname mismatch"},
+          bad{"nul", with_nul, "hostname mismatch"}}) {
         made->make(one.file, one.how);
         const s_server peer(*made, one.file, {});
         const finished got = send({"-v", "--server-name", "server.test", peer.text()});
         BOOST_TEST(got.code == 3, one.file);
         BOOST_TEST(got.output == "");
-        BOOST_TEST(holds(got.error, std::string("(handshake): the TLS handshake failed: ") + one.words),
-                   got.error);
+        BOOST_TEST(
+            holds(got.error, std::string("(handshake): the TLS handshake failed: ") + one.words),
+            got.error);
         BOOST_TEST(holds(got.error, std::string("verified=\"") + one.words), got.error);
     }
 }
@@ -175,8 +185,9 @@ BOOST_AUTO_TEST_CASE(an_address_is_proved_by_an_address) {
 BOOST_AUTO_TEST_CASE(the_name_asked_for_reaches_the_server) {
     if (!made) return;
     made->make("second", {.name = "second.test", .alternatives = "DNS:second.test"});
-    const s_server peer(*made, "server", {"-servername", "second.test", "-cert2",
-                                          made->path("second.pem"), "-key2", made->path("second.key")});
+    const s_server peer(*made, "server",
+                        {"-servername", "second.test", "-cert2", made->path("second.pem"), "-key2",
+                         made->path("second.key")});
     for (const std::string name : {"server.test", "second.test"}) {
         const finished got = send({"-v", "--server-name", name, peer.text()});
         BOOST_TEST(got.code == 0, got.error);
@@ -184,7 +195,8 @@ BOOST_AUTO_TEST_CASE(the_name_asked_for_reaches_the_server) {
     }
 }
 
-BOOST_AUTO_TEST_CASE(a_client_certificate_is_shown_where_it_is_demanded_and_its_absence_is_exit_code_3) {
+BOOST_AUTO_TEST_CASE(
+    a_client_certificate_is_shown_where_it_is_demanded_and_its_absence_is_exit_code_3) {
     if (!made || !have("python3")) return;
     made->make("device", {.name = "device", .alternatives = ""});
     certificates others;
@@ -194,16 +206,19 @@ BOOST_AUTO_TEST_CASE(a_client_certificate_is_shown_where_it_is_demanded_and_its_
         asking.client_ca = made->path("ca.pem");
         asking.version = version;
         python_tls_peer peer(asking);
-        const finished got = send({"--server-name", "server.test", "--cert", made->path("device.pem"),
-                                   "--key", made->path("device.key"), peer.text()});
+        const finished got =
+            send({"--server-name", "server.test", "--cert", made->path("device.pem"), "--key",
+                  made->path("device.key"), peer.text()});
         BOOST_TEST(got.code == 0, got.error);
         BOOST_TEST(got.output == "hello\n");
-        const s_server strict(*made, "server", {"-Verify", "1", "-CAfile", made->path("ca.pem"),
-                                                "-verify_return_error"});
+        const s_server strict(
+            *made, "server",
+            {"-Verify", "1", "-CAfile", made->path("ca.pem"), "-verify_return_error"});
         const finished none = send({"--server-name", "server.test", strict.text()});
         expect_no_connection(none, "the other side refused: ");
-        const finished wrong = send({"--server-name", "server.test", "--cert", others.path("stranger.pem"),
-                                     "--key", others.path("stranger.key"), strict.text()});
+        const finished wrong =
+            send({"--server-name", "server.test", "--cert", others.path("stranger.pem"), "--key",
+                  others.path("stranger.key"), strict.text()});
         expect_no_connection(wrong, "the other side refused: unknown ca");
     }
 }
@@ -216,7 +231,8 @@ BOOST_AUTO_TEST_CASE(plain_text_and_silence_are_no_tls) {
                          "the other side does not speak TLS");
     BOOST_TEST(upstream.requests().empty());
     tcp_peer silent([](peer_connection& one) { one.stay_silent(); });
-    expect_no_connection(send({"--connect-timeout", "300ms", to_string(silent.address())}), "(handshake)");
+    expect_no_connection(send({"--connect-timeout", "300ms", to_string(silent.address())}),
+                         "(handshake)");
     tcp_peer closes([](peer_connection& one) { one.read_at_least(1); });
     BOOST_TEST(send({to_string(closes.address())}).code == 3);
 }
@@ -235,14 +251,16 @@ BOOST_AUTO_TEST_CASE(who_forgets_tls_at_a_gateway_that_wants_it_is_refused_with_
 BOOST_AUTO_TEST_CASE(files_that_do_not_fit_are_usage_errors_each_named_by_its_option) {
     if (!made) return;
     made->make("other");
-    const finished mismatch = send({"--cert", made->path("server.pem"), "--key", made->path("other.key"),
-                                    "127.0.0.1:1"});
+    const finished mismatch =
+        send({"--cert", made->path("server.pem"), "--key", made->path("other.key"), "127.0.0.1:1"});
     BOOST_TEST(mismatch.code == 2);
     BOOST_TEST(holds(mismatch.error, "finpost: --key: "), mismatch.error);
     BOOST_TEST(holds(mismatch.error, "is not the key of the certificate"), mismatch.error);
-    const finished missing = send({"--cert", "/no/such/cert", "--key", "/no/such/key", "127.0.0.1:1"});
+    const finished missing =
+        send({"--cert", "/no/such/cert", "--key", "/no/such/key", "127.0.0.1:1"});
     BOOST_TEST(missing.code == 2);
-    for (const char* part : {"--key: \"/no/such/key\": No such file", "--cert: \"/no/such/cert\": No such"})
+    for (const char* part :
+         {"--key: \"/no/such/key\": No such file", "--cert: \"/no/such/cert\": No such"})
         BOOST_TEST(holds(missing.error, part), missing.error);
 }
 
@@ -251,10 +269,11 @@ BOOST_AUTO_TEST_CASE(behind_haproxy_that_ends_tls_a_plain_gateway_answers) {
     start();
     const inherited_listener front;
     made->write("both.pem", made->read("server.pem") + made->read("server.key"));
-    made->write("haproxy.cfg", "defaults\n  mode tcp\n  timeout connect 20s\n  timeout client 20s\n"
-                               "  timeout server 20s\nfrontend f\n  bind fd@" +
-                                   std::to_string(front.fd()) + " ssl crt " + made->path("both.pem") +
-                                   "\n  default_backend b\nbackend b\n  server s " + to_string(address()) + "\n");
+    made->write("haproxy.cfg",
+                "defaults\n  mode tcp\n  timeout connect 20s\n  timeout client 20s\n"
+                "  timeout server 20s\nfrontend f\n  bind fd@" +
+                    std::to_string(front.fd()) + " ssl crt " + made->path("both.pem") +
+                    "\n  default_backend b\nbackend b\n  server s " + to_string(address()) + "\n");
     const child_process haproxy({"haproxy", "-db", "-f", made->path("haproxy.cfg")});
     const std::string payload = some_bytes(300'000);
     const finished got = send({"--server-name", "server.test", front.address()}, payload);
@@ -263,13 +282,15 @@ BOOST_AUTO_TEST_CASE(behind_haproxy_that_ends_tls_a_plain_gateway_answers) {
 }
 
 BOOST_AUTO_TEST_CASE(behind_nginx_that_ends_tls_no_reply_counts_as_whole) {
-    // Told of the client's close_notify, nginx never sends its own: the reply comes, and then just the FIN,
-    // which may as well be the end of a reply that was cut.
+    // Told of the client's close_notify, nginx never sends its own: the reply comes, and then just
+    // the FIN, which may as well be the end of a reply that was cut.
     const std::string module = "/usr/lib/nginx/modules/ngx_stream_module.so";
     if (!made || !have("nginx")) return;
     if (::access(module.c_str(), R_OK) != 0) {
-        if (std::getenv("CI") != nullptr) BOOST_ERROR(module + " is not installed");
-        else std::cout << "SKIPPED: " << module << " is not installed" << std::endl;
+        if (std::getenv("CI") != nullptr)
+            BOOST_ERROR(module + " is not installed");
+        else
+            std::cout << "SKIPPED: " << module << " is not installed" << std::endl;
         return;
     }
     start();
@@ -278,11 +299,13 @@ BOOST_AUTO_TEST_CASE(behind_nginx_that_ends_tls_no_reply_counts_as_whole) {
     // Another program may take the port between the choice and nginx's bind: then once more.
     for (int i = 0; i < 5 && !nginx; ++i) {
         { front = refusing_port().address(); }
-        made->write("nginx.conf", "load_module " + module + ";\ndaemon off; master_process off; pid nginx.pid;\n"
-                                  "error_log stderr notice;\nevents {}\nstream { server { listen " +
-                                      to_string(front) + " ssl; ssl_certificate " + made->path("server.pem") +
-                                      "; ssl_certificate_key " + made->path("server.key") + "; proxy_pass " +
-                                      to_string(address()) + "; proxy_half_close on; } }\n");
+        made->write("nginx.conf",
+                    "load_module " + module +
+                        ";\ndaemon off; master_process off; pid nginx.pid;\n"
+                        "error_log stderr notice;\nevents {}\nstream { server { listen " +
+                        to_string(front) + " ssl; ssl_certificate " + made->path("server.pem") +
+                        "; ssl_certificate_key " + made->path("server.key") + "; proxy_pass " +
+                        to_string(address()) + "; proxy_half_close on; } }\n");
         nginx.emplace(std::vector<std::string>{"nginx", "-c", made->path("nginx.conf"), "-p",
                                                made->folder().path().string(), "-e", "stderr"});
         // Written when the sockets are open.

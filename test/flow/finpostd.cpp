@@ -88,7 +88,8 @@ BOOST_AUTO_TEST_CASE(more_admin_clients_than_allowed_wait_and_none_is_lost) {
     std::vector<raw_client> clients;
     for (int i = 0; i < 40; ++i) {
         clients.emplace_back(admin);
-        clients.back().send("GET /healthz HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n");
+        clients.back().send(
+            "GET /healthz HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n");
     }
     for (raw_client& one : clients)
         BOOST_TEST(one.read_to_end().bytes.starts_with("HTTP/1.1 200 "));
@@ -199,14 +200,15 @@ BOOST_AUTO_TEST_CASE(a_hangup_without_a_file_is_a_reload_of_what_was_given) {
     gateway.process().signal(SIGHUP);
     BOOST_REQUIRE(gateway.process().wait_for_error("\"event\":\"reloaded\""));
     BOOST_TEST(exchange(gateway.listens(), "hello").bytes == "aGVsbG8=");
-    BOOST_TEST(exchange(gateway.listens(), std::string(101, 'x')).bytes.starts_with("finpost: too_large "));
+    BOOST_TEST(exchange(gateway.listens(), std::string(101, 'x'))
+                   .bytes.starts_with("finpost: too_large "));
     BOOST_TEST(gateway.sample("finpost_reloads_total{result=\"ok\"}") == 1);
     BOOST_TEST(gateway.get("/readyz").starts_with("HTTP/1.1 200 "));
 }
 
 BOOST_AUTO_TEST_CASE(wrong_options_are_all_told_and_nothing_is_started) {
-    bare_gateway gateway({"--max-payload", "huge", "--receive-idle", "-3s", "--what", "--decode",
-                          "x"});
+    bare_gateway gateway(
+        {"--max-payload", "huge", "--receive-idle", "-3s", "--what", "--decode", "x"});
     BOOST_TEST(gateway.ended() == 2);
     for (const char* part : {"--max-payload: \"huge\"", "--receive-idle: \"-3s\"", "\"--what\"",
                              "--decode: \"x\"", "--upstream: no URL"})
@@ -278,8 +280,8 @@ BOOST_AUTO_TEST_CASE(an_upstream_may_be_a_name) {
 BOOST_AUTO_TEST_CASE(without_its_upstream_it_is_not_ready_and_says_why_and_for_how_long) {
     const refusing_port nobody;
     const std::string at = to_string(nobody.address());
-    bare_gateway gateway({"--upstream", "http://" + at + "/", "--listen", "127.0.0.1:0",
-                          "--admin", "127.0.0.1:0", "--log-format", "json"});
+    bare_gateway gateway({"--upstream", "http://" + at + "/", "--listen", "127.0.0.1:0", "--admin",
+                          "127.0.0.1:0", "--log-format", "json"});
     gateway.wait_ready();
     // Nobody has sent anything: it finds out by itself, and never was ready.
     BOOST_REQUIRE(gateway.process().wait_for_error("\"upstream endpoint avoided\""));
@@ -328,8 +330,8 @@ BOOST_AUTO_TEST_CASE(a_log_file_takes_the_log_and_leaves_standard_error_alone) {
     std::string folder = "/tmp/finpost-daemon-XXXXXX";
     BOOST_REQUIRE(::mkdtemp(folder.data()) != nullptr);
     const std::string file = folder + "/log";
-    bare_gateway gateway({"--demo", "--listen", "127.0.0.1:0", "--admin", "off", "--log-file",
-                          file});
+    bare_gateway gateway(
+        {"--demo", "--listen", "127.0.0.1:0", "--admin", "off", "--log-file", file});
     const auto content = [&file] {
         std::ifstream in(file);
         return std::string(std::istreambuf_iterator<char>(in), {});
@@ -377,8 +379,8 @@ BOOST_AUTO_TEST_CASE(a_renamed_log_file_is_opened_again_on_a_signal) {
 
 BOOST_AUTO_TEST_CASE(few_descriptors_mean_a_warning_and_fewer_connections) {
     child_process gateway({"sh", "-c", "ulimit -n 300 && exec \"$0\" \"$@\"", FINPOSTD_PATH,
-                           "--demo", "--listen", "127.0.0.1:0", "--admin", "off",
-                           "--log-format", "json"});
+                           "--demo", "--listen", "127.0.0.1:0", "--admin", "off", "--log-format",
+                           "json"});
     BOOST_REQUIRE(gateway.wait_for_error("\"pid\":"));
     const std::string log = gateway.error();
     BOOST_TEST(has(log, "\"event\":\"descriptors short\",\"descriptors\":300,"), log);
@@ -398,9 +400,10 @@ BOOST_AUTO_TEST_CASE(few_descriptors_mean_a_warning_and_fewer_connections) {
 BOOST_AUTO_TEST_CASE(few_descriptors_are_enough_for_the_files_of_those_who_are_let_in) {
     scripted_upstream service;
     service.by_default(scripted_upstream::held(scripted_upstream::echo()));
-    child_process gateway({"sh", "-c", "ulimit -n 300 && exec \"$0\" \"$@\"", FINPOSTD_PATH, "--upstream",
-                           "http://" + to_string(service.address()) + "/", "--listen", "127.0.0.1:0", "--admin",
-                           "off", "--log-format", "json", "--spill-above", "1KiB"});
+    child_process gateway({"sh", "-c", "ulimit -n 300 && exec \"$0\" \"$@\"", FINPOSTD_PATH,
+                           "--upstream", "http://" + to_string(service.address()) + "/", "--listen",
+                           "127.0.0.1:0", "--admin", "off", "--log-format", "json", "--spill-above",
+                           "1KiB"});
     BOOST_REQUIRE(gateway.wait_for_error("\"pid\":"));
     BOOST_TEST(has(gateway.error(), "\"max_connections\":78,\"pid\":"), gateway.error());
     const std::string listen = logged(gateway.error(), "ready", "listen");
@@ -420,8 +423,8 @@ BOOST_AUTO_TEST_CASE(a_log_file_that_is_a_pipe_nobody_reads_does_not_hold_up_the
     const temporary_folder folder;
     const std::string file = (folder.path() / "log").string();
     BOOST_REQUIRE(::mkfifo(file.c_str(), 0600) == 0);
-    child_process gateway({FINPOSTD_PATH, "--demo", "--listen", "127.0.0.1:0", "--admin", "off",
-                           "--log-file", file});
+    child_process gateway(
+        {FINPOSTD_PATH, "--demo", "--listen", "127.0.0.1:0", "--admin", "off", "--log-file", file});
     // What is in the pipe waits for a reader; this one comes late.
     const int reader = ::open(file.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK);
     BOOST_REQUIRE(reader >= 0);

@@ -56,9 +56,10 @@ BOOST_AUTO_TEST_CASE(without_tls_there_is_no_such_metric) {
 
 BOOST_AUTO_TEST_CASE(a_reload_takes_new_certificates_or_names_what_is_wrong) {
     if (!ready()) return;
-    made->write("gateway.toml", "listen = '127.0.0.1:0'\nadmin = '127.0.0.1:0'\nlog_format = 'json'\ndemo = true\n"
-                                "tls_cert = '" + made->path("server.pem") + "'\ntls_key = '" +
-                                    made->path("server.key") + "'\n");
+    made->write("gateway.toml",
+                "listen = '127.0.0.1:0'\nadmin = '127.0.0.1:0'\nlog_format = 'json'\ndemo = true\n"
+                "tls_cert = '" +
+                    made->path("server.pem") + "'\ntls_key = '" + made->path("server.key") + "'\n");
     bare_gateway one({"--config", made->path("gateway.toml")});
     one.wait_ready();
     const double before = expiry(one);
@@ -80,7 +81,8 @@ BOOST_AUTO_TEST_CASE(a_reload_takes_new_certificates_or_names_what_is_wrong) {
 }
 
 // As in a container that is configured by variables.
-BOOST_AUTO_TEST_CASE(without_a_file_a_hangup_takes_new_certificates_authorities_and_a_new_log_file) {
+BOOST_AUTO_TEST_CASE(
+    without_a_file_a_hangup_takes_new_certificates_authorities_and_a_new_log_file) {
     if (!ready()) return;
     made->write("clients.pem", made->read("ca.pem"));
     const std::string log = made->path("log");
@@ -139,16 +141,17 @@ BOOST_AUTO_TEST_CASE(a_check_names_every_file_that_is_wrong_and_shows_those_that
                good.process().output());
     BOOST_TEST(has(good.log() + good.process().output(), "server.pem is valid for "), good.log());
     bare_gateway bad({"--check", "--upstream", "https://127.0.0.1:1/", "--tls-cert", "/nowhere.pem",
-                      "--tls-client-auth", "required", "--upstream-ca", made->path("server.key"), "--admin",
-                      "off"});
+                      "--tls-client-auth", "required", "--upstream-ca", made->path("server.key"),
+                      "--admin", "off"});
     BOOST_TEST(bad.ended() == 2);
-    for (const char* const part : {"--tls-cert: ", "--tls-client-ca: is missing", "--upstream-ca: "})
+    for (const char* const part :
+         {"--tls-cert: ", "--tls-client-ca: is missing", "--upstream-ca: "})
         BOOST_TEST(has(bad.log(), part), bad.log());
 }
 
 BOOST_AUTO_TEST_CASE(an_upstream_that_nobody_verifies_is_said_at_the_start) {
-    bare_gateway one({"--upstream", "https://127.0.0.1:1/", "--upstream-insecure", "--listen", "127.0.0.1:0",
-                      "--admin", "off", "--log-format", "json"});
+    bare_gateway one({"--upstream", "https://127.0.0.1:1/", "--upstream-insecure", "--listen",
+                      "127.0.0.1:0", "--admin", "off", "--log-format", "json"});
     one.wait_ready();
     BOOST_TEST(has(one.log(), "\"event\":\"upstream not verified\""), one.log());
 }

@@ -36,7 +36,8 @@ BOOST_FIXTURE_TEST_SUITE(foreign_payloads, foreign_gateway)
 
 BOOST_AUTO_TEST_CASE(by_default_they_are_payloads_and_a_warning_says_so_once) {
     start();
-    for (const std::string& text : {get, post, hello, get}) BOOST_TEST(exchange(text).bytes == text);
+    for (const std::string& text : {get, post, hello, get})
+        BOOST_TEST(exchange(text).bytes == text);
     BOOST_TEST(upstream.count() == 4u);
     BOOST_REQUIRE(log.wait_for("foreign payload", 1));
     BOOST_TEST(log.of("foreign payload").at(0).at("what") ==
@@ -112,7 +113,8 @@ BOOST_AUTO_TEST_CASE(all_of_them_can_be_refused) {
 BOOST_AUTO_TEST_CASE(what_only_begins_like_one_is_a_payload) {
     config.foreign = foreign_policy::probe;
     start();
-    for (const std::string& text : {"GET"s, "GET STARTED"s, "GET / HTTP"s, "POST"s, "\x16\x16payload"s, "\x16"s})
+    for (const std::string& text :
+         {"GET"s, "GET STARTED"s, "GET / HTTP"s, "POST"s, "\x16\x16payload"s, "\x16"s})
         BOOST_TEST(exchange(text).bytes == text);
 }
 
@@ -150,7 +152,8 @@ BOOST_AUTO_TEST_CASE(before_base64_they_are_what_they_are) {
     config.decode = codec::base64;
     start();
     expect_ok(exchange(get).bytes);
-    BOOST_TEST(exchange("R0VUIC8gSFRUUC8xLjENCg0K").bytes == "GET / HTTP/1.1\r\n\r\n"); // somebody meant that
+    BOOST_TEST(exchange("R0VUIC8gSFRUUC8xLjENCg0K").bytes ==
+               "GET / HTTP/1.1\r\n\r\n"); // somebody meant that
 }
 
 BOOST_AUTO_TEST_CASE(a_stream_is_not_begun_with_one) {

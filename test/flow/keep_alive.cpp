@@ -73,12 +73,13 @@ BOOST_AUTO_TEST_CASE(a_request_is_sent_again_once_at_the_most) {
 
 // A service that had waited for a request long enough, just as one went out (RFC 9110 §15.5.9).
 BOOST_AUTO_TEST_CASE(a_408_on_a_kept_connection_has_the_request_sent_again_with_the_same_key) {
-    const std::string late = "HTTP/1.1 408 Request Timeout\r\nConnection: close\r\nContent-Length: 4\r\n\r\n";
+    const std::string late =
+        "HTTP/1.1 408 Request Timeout\r\nConnection: close\r\nContent-Length: 4\r\n\r\n";
     upstream.on(2, scripted_upstream::raw_then_fin(late + "late"));
     upstream.on(4, [&](scripted_upstream::conversation& talk) {
         talk.read_body();
         for (const char one : late) talk.send({&one, 1}); // the payload is not given away meanwhile
-        talk.finish(); // its body is nobody's
+        talk.finish();                                    // its body is nobody's
     });
     start();
     const std::string large = some_bytes(300'000);
@@ -97,7 +98,8 @@ BOOST_AUTO_TEST_CASE(a_408_on_a_kept_connection_has_the_request_sent_again_with_
 }
 
 BOOST_AUTO_TEST_CASE(a_408_is_an_answer_on_a_new_connection_and_to_a_second_attempt) {
-    const std::string late = "HTTP/1.1 408 Request Timeout\r\nConnection: close\r\nContent-Length: 0\r\n\r\n";
+    const std::string late =
+        "HTTP/1.1 408 Request Timeout\r\nConnection: close\r\nContent-Length: 0\r\n\r\n";
     upstream.on(1, scripted_upstream::raw_then_fin(late));
     upstream.on(3, scripted_upstream::raw_then_fin(late)); // on the connection of the second
     upstream.on(4, scripted_upstream::raw_then_fin(late));

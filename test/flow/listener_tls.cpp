@@ -1,4 +1,5 @@
-// TLS on the listeners, with a client that does what it is told and with OpenSSL's, Python's and curl's.
+// TLS on the listeners, with a client that does what it is told and with OpenSSL's, Python's and
+// curl's.
 #include "support/child_process.hpp"
 #include "support/tls_gateway.hpp"
 
@@ -155,17 +156,18 @@ BOOST_AUTO_TEST_CASE(a_client_without_a_good_certificate_is_kept_out_where_one_i
         std::string file, words;
     };
     std::size_t n = 0;
-    for (const bad& one : {bad{"", "the client showed no certificate"},
-                           bad{"revoked", "certificate revoked"},
-                           bad{"expired", "certificate has expired"},
-                           bad{"self", "self-signed certificate"}}) {
+    for (const bad& one :
+         {bad{"", "the client showed no certificate"}, bad{"revoked", "certificate revoked"},
+          bad{"expired", "certificate has expired"}, bad{"self", "self-signed certificate"}}) {
         tls_client client(address(), this->client(one.file));
         error_code failed = client.handshake();
-        if (!failed) failed = [&] { // TLS 1.3: the alert comes behind its own handshake
-            const auto got = client.read_to_end();
-            BOOST_TEST(got.bytes == "");
-            return got.how == ending::close_notify ? error_code() : error_code(reason::tls_handshake);
-        }();
+        if (!failed)
+            failed = [&] { // TLS 1.3: the alert comes behind its own handshake
+                const auto got = client.read_to_end();
+                BOOST_TEST(got.bytes == "");
+                return got.how == ending::close_notify ? error_code()
+                                                       : error_code(reason::tls_handshake);
+            }();
         BOOST_TEST(failed.failed(), one.words);
         BOOST_REQUIRE(log.wait_for("handshake failed", ++n));
         BOOST_TEST(log.of("handshake failed").at(n - 1).at("what") == one.words);
@@ -197,8 +199,8 @@ BOOST_AUTO_TEST_CASE(sessions_are_resumed_in_both_versions) {
         const std::string file = made->path("session" + version);
         const auto connect = [&](const std::string& way) {
             child_process one({"openssl", "s_client", "-connect", to_string(address()), "-CAfile",
-                               made->path("ca.pem"), "-servername", "server.test", version, way, file,
-                               "-ign_eof"},
+                               made->path("ca.pem"), "-servername", "server.test", version, way,
+                               file, "-ign_eof"},
                               {}, "");
             one.wait();
             return one.output();

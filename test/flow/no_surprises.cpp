@@ -1,11 +1,11 @@
-// What a host may rely on when it has finpost inside: nothing happens to its process, and whatever it does with a
-// gateway, in whatever order, is defined.
+// What a host may rely on when it has finpost inside: nothing happens to its process, and whatever
+// it does with a gateway, in whatever order, is defined.
+#include "support/gateway_fixture.hpp"
+
 #include "finpost/client.hpp"
 #include "finpost/gateway.hpp"
 #include "finpost/http_upstream.hpp"
 #include "finpost/metrics.hpp"
-
-#include "support/gateway_fixture.hpp"
 
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/steady_timer.hpp>
@@ -87,7 +87,8 @@ std::array<void (*)(int), 65> dispositions() {
     std::array<void (*)(int), 65> all{};
     for (int number = 1; number < 65; ++number) {
         struct sigaction now {};
-        if (::sigaction(number, nullptr, &now) == 0) all[static_cast<std::size_t>(number)] = now.sa_handler;
+        if (::sigaction(number, nullptr, &now) == 0)
+            all[static_cast<std::size_t>(number)] = now.sa_handler;
     }
     return all;
 }
@@ -132,8 +133,8 @@ private:
     std::array<int, 3> kept_{-1, -1, -1};
 };
 
-// What can happen to clients, good and bad. One resets while its reply is being written, which in a program without
-// care raises SIGPIPE.
+// What can happen to clients, good and bad. One resets while its reply is being written, which in a
+// program without care raises SIGPIPE.
 void live_through_a_lot(single_threaded& host, scripted_upstream& service) {
     upstream_config behind;
     behind.endpoints = {service.url()};
@@ -177,12 +178,13 @@ BOOST_AUTO_TEST_CASE(no_signal_handler_no_thread_no_output) {
     captured_output output;
     std::size_t threads = 0, threads_inside = 0;
     {
-        gateway door(host.io.get_executor(), on_any_port(),
-                     [&](request asked) {
-                         threads_inside = threads_of_this_process();
-                         return obey(std::move(asked));
-                     },
-                     host.counters);
+        gateway door(
+            host.io.get_executor(), on_any_port(),
+            [&](request asked) {
+                threads_inside = threads_of_this_process();
+                return obey(std::move(asked));
+            },
+            host.counters);
         threads = threads_of_this_process();
         door.start();
         BOOST_TEST(host.call(door, "hello").reply == "hello");

@@ -114,12 +114,14 @@ BOOST_AUTO_TEST_CASE(its_reply_and_its_refusal_reach_the_client) {
 
 BOOST_AUTO_TEST_CASE(an_exception_is_a_refusal_for_its_own_client_only) {
     start(obey);
-    const std::vector<std::string> payloads{"one", "throw", "two", "throw late", "three",
-                                            "throw a number", "four"};
+    const std::vector<std::string> payloads{"one",   "throw",          "two", "throw late",
+                                            "three", "throw a number", "four"};
     const auto got = exchange_all(address(), payloads, payloads.size());
     for (std::size_t i = 0; i < payloads.size(); ++i) {
-        if (payloads[i].starts_with("throw")) expect_refusal(got[i], reason::internal);
-        else BOOST_TEST(got[i].bytes == payloads[i]);
+        if (payloads[i].starts_with("throw"))
+            expect_refusal(got[i], reason::internal);
+        else
+            BOOST_TEST(got[i].bytes == payloads[i]);
     }
     BOOST_TEST(refused(reason::internal) == 3u);
     BOOST_TEST(log.count("handler failed") == 3u);
@@ -188,7 +190,8 @@ BOOST_FIXTURE_TEST_CASE(one_that_streams_and_throws, streamed_to_a_handler) {
     BOOST_TEST(log.count("handler failed") == 1u);
 }
 
-BOOST_FIXTURE_TEST_CASE(one_that_streams_and_fails_when_its_reply_has_begun, streamed_to_a_handler) {
+BOOST_FIXTURE_TEST_CASE(one_that_streams_and_fails_when_its_reply_has_begun,
+                        streamed_to_a_handler) {
     begin(count_bytes);
     raw_client client = sending(5'000, 'W');
     const auto got = client.read_to_end();
@@ -197,7 +200,8 @@ BOOST_FIXTURE_TEST_CASE(one_that_streams_and_fails_when_its_reply_has_begun, str
     BOOST_TEST(access_line().at("reason") == "busy");
 }
 
-BOOST_FIXTURE_TEST_CASE(a_reply_is_what_was_written_and_then_what_is_returned, streamed_to_a_handler) {
+BOOST_FIXTURE_TEST_CASE(a_reply_is_what_was_written_and_then_what_is_returned,
+                        streamed_to_a_handler) {
     begin(count_bytes);
     raw_client client = sending(2'000, 'W');
     BOOST_TEST((client.read_at_least(2'000) == std::string(2'000, 'W')));
@@ -216,7 +220,8 @@ BOOST_FIXTURE_TEST_CASE(a_limit_of_its_own_ends_its_wait, streamed_to_a_handler)
     expect_refusal(sending(5'000, 'x').read_to_end(), reason::upstream_timeout);
 }
 
-BOOST_FIXTURE_TEST_CASE(one_that_takes_whole_payloads_is_never_given_a_stream, streamed_to_a_handler) {
+BOOST_FIXTURE_TEST_CASE(one_that_takes_whole_payloads_is_never_given_a_stream,
+                        streamed_to_a_handler) {
     BOOST_CHECK_EXCEPTION(begin({}), config_error, [](const config_error& error) {
         return error.problems().size() == 1 && error.problems()[0].field == "stream_above";
     });

@@ -27,8 +27,10 @@ public:
             process_.emplace(std::vector<std::string>{"nginx", "-c", config().string(), "-p",
                                                       folder_.path().string(), "-e", "stderr"});
             // Written when the sockets are open.
-            if (process_->wait_for_error("event method")) address_ = free;
-            else process_.reset();
+            if (process_->wait_for_error("event method"))
+                address_ = free;
+            else
+                process_.reset();
         }
         if (!process_) throw std::runtime_error("nginx does not start");
     }
@@ -44,10 +46,14 @@ private:
                "events {}\nhttp {\n  access_log off;\n";
         for (const char* const kind : {"client_body", "proxy", "fastcgi", "uwsgi", "scgi"})
             out << "  " << kind << "_temp_path " << kind << ";\n";
-        out << "  server {\n    listen " << to_string(at) << ";\n    client_max_body_size 20m;\n"
-               "    location /upload { proxy_pass http://" << to_string(behind) << "; }\n"
+        out << "  server {\n    listen " << to_string(at)
+            << ";\n    client_max_body_size 20m;\n"
+               "    location /upload { proxy_pass http://"
+            << to_string(behind)
+            << "; }\n"
                "    location /small { client_max_body_size 1k; proxy_pass http://"
-            << to_string(behind) << "; }\n"
+            << to_string(behind)
+            << "; }\n"
                "    location /fixed { return 200 "
                "\"$request_method $content_length $server_protocol\"; }\n"
                "  }\n}\n";

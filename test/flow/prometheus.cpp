@@ -27,8 +27,7 @@ void make_numbers(demo_gateway& gateway) {
 /// A Prometheus server that scrapes one address several times a second.
 class prometheus_server {
 public:
-    explicit prometheus_server(const socket_address& target)
-        : process_(with_config(target)) {
+    explicit prometheus_server(const socket_address& target) : process_(with_config(target)) {
         BOOST_REQUIRE_MESSAGE(process_.wait_for_error("Server is ready"), process_.error());
         // Said by a thread of its own, and followed by another line: so it is whole by then.
         BOOST_REQUIRE_MESSAGE(process_.wait_for_error("TLS is disabled"), process_.error());
@@ -94,7 +93,8 @@ BOOST_AUTO_TEST_CASE(a_prometheus_server_scrapes_what_was_counted) {
     shows("finpost_exchange_seconds_count", "4");
     shows("up", "1");
     // Accepted = replied + refused + aborted + probes + in flight, as a dashboard would put it.
-    shows("finpost_sessions_total-on()sum(finpost_exchanges_total)-on()finpost_sessions_active", "0");
+    shows("finpost_sessions_total-on()sum(finpost_exchanges_total)-on()finpost_sessions_active",
+          "0");
 }
 
 BOOST_AUTO_TEST_SUITE_END()

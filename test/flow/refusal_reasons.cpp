@@ -1,6 +1,5 @@
 // One word for each reason, wherever it is told: to the client, in the log, in the metrics.
 #include "admin/metrics_text.hpp"
-
 #include "support/gateway_fixture.hpp"
 
 #include <boost/test/unit_test.hpp>

@@ -1,5 +1,5 @@
-// A failure never looks like an empty success, whatever a client's bytes travel in: it reads a line, or the connection
-// is reset. No byte and a FIN is for `on_refusal` = `close` alone.
+// A failure never looks like an empty success, whatever a client's bytes travel in: it reads a
+// line, or the connection is reset. No byte and a FIN is for `on_refusal` = `close` alone.
 #include "support/tls_gateway.hpp"
 
 #include "finpost/proxy_header.hpp"
@@ -19,7 +19,9 @@ namespace {
 enum class transport { plain, tls, proxied, proxied_tls };
 
 bool has_tls(transport way) { return way == transport::tls || way == transport::proxied_tls; }
-bool has_header(transport way) { return way == transport::proxied || way == transport::proxied_tls; }
+bool has_header(transport way) {
+    return way == transport::proxied || way == transport::proxied_tls;
+}
 
 boost::asio::awaitable<reply> refuse_as_told(request asked) {
     reason why{};
@@ -28,7 +30,9 @@ boost::asio::awaitable<reply> refuse_as_told(request asked) {
 }
 
 struct failing : tls_gateway {
-    failing() { config.receive_idle = config.tls_handshake = config.proxy_protocol = config.linger = 200ms; }
+    failing() {
+        config.receive_idle = config.tls_handshake = config.proxy_protocol = config.linger = 200ms;
+    }
 
     void set_up(transport way, refusal_style style) {
         if (!has_tls(way)) config.tls = {};
@@ -56,14 +60,16 @@ struct failing : tls_gateway {
                     BOOST_REQUIRE(!one.handshake());
                     one.send(to_string(why)).finish();
                     const auto got = one.read_to_end();
-                    BOOST_TEST(refusal_reason(got.bytes) == (style == refusal_style::line ? to_string(why) : ""));
+                    BOOST_TEST(refusal_reason(got.bytes) ==
+                               (style == refusal_style::line ? to_string(why) : ""));
                     const auto due = style == refusal_style::line ? tls_client::ending::close_notify
                                                                   : tls_client::ending::reset;
                     BOOST_TEST((got.how == due));
                 } else {
                     raw.send(to_string(why)).half_close();
                     const auto got = raw.read_to_end();
-                    BOOST_TEST(refusal_reason(got.bytes) == (style == refusal_style::line ? to_string(why) : ""));
+                    BOOST_TEST(refusal_reason(got.bytes) ==
+                               (style == refusal_style::line ? to_string(why) : ""));
                     const auto due = style == refusal_style::line ? raw_client::ending::fin
                                                                   : raw_client::ending::reset;
                     BOOST_TEST((got.how == due));
@@ -76,23 +82,35 @@ struct failing : tls_gateway {
     void every_beginning(transport way, refusal_style style) {
         if (has_tls(way) && !ready()) return;
         set_up(way, style);
-        const std::vector<std::string> beginnings{
-            "h", "hello", "GET / HTTP/1.1\r\n\r\n", "PROXY TCP4 1.2.3.4", "\r\n\r\n\0"s, "\x16", "\x16\x03\x01",
-            "\x16\x03\x01\x02\x00\x01"s, "\x16\x03\x01\x00\x05hello"s, "\x16\x03\x01\xff\xffhello"s,
-            "\x15\x03\x03\x00\x02\x02\x28"s, "\x80\x2e\x01\x03\x03"s, some_bytes(100'000)};
+        const std::vector<std::string> beginnings{"h",
+                                                  "hello",
+                                                  "GET / HTTP/1.1\r\n\r\n",
+                                                  "PROXY TCP4 1.2.3.4",
+                                                  "\r\n\r\n\0"s,
+                                                  "\x16",
+                                                  "\x16\x03\x01",
+                                                  "\x16\x03\x01\x02\x00\x01"s,
+                                                  "\x16\x03\x01\x00\x05hello"s,
+                                                  "\x16\x03\x01\xff\xffhello"s,
+                                                  "\x15\x03\x03\x00\x02\x02\x28"s,
+                                                  "\x80\x2e\x01\x03\x03"s,
+                                                  some_bytes(100'000)};
         for (const bool behind_header : {false, true}) {
             if (behind_header && !has_header(way)) continue;
             for (const bool ends : {false, true}) {
                 for (const std::string& text : beginnings) {
-                    if (!has_tls(way) && ends && (behind_header || !has_header(way))) continue; // a payload
-                    BOOST_TEST_CONTEXT(text.substr(0, 20) << (ends ? ", FIN" : "") << ' ' << behind_header) {
+                    if (!has_tls(way) && ends && (behind_header || !has_header(way)))
+                        continue; // a payload
+                    BOOST_TEST_CONTEXT(text.substr(0, 20)
+                                       << (ends ? ", FIN" : "") << ' ' << behind_header) {
                         raw_client one = behind_header ? introduced(way) : connect();
                         one.send(text);
                         if (ends) one.half_close();
                         const auto got = one.read_to_end();
                         BOOST_TEST((got.how != raw_client::ending::timeout));
                         BOOST_TEST((!got.bytes.empty() || got.how == raw_client::ending::reset));
-                        if (style == refusal_style::reset) BOOST_TEST((got.how == raw_client::ending::reset));
+                        if (style == refusal_style::reset)
+                            BOOST_TEST((got.how == raw_client::ending::reset));
                     }
                 }
             }
@@ -112,21 +130,49 @@ struct failing : tls_gateway {
 
 BOOST_FIXTURE_TEST_SUITE(refusal_transports, failing)
 
-BOOST_AUTO_TEST_CASE(plain_every_reason_is_a_line) { every_reason(transport::plain, refusal_style::line); }
-BOOST_AUTO_TEST_CASE(plain_every_reason_is_a_reset) { every_reason(transport::plain, refusal_style::reset); }
-BOOST_AUTO_TEST_CASE(tls_every_reason_is_a_line) { every_reason(transport::tls, refusal_style::line); }
-BOOST_AUTO_TEST_CASE(tls_every_reason_is_a_reset) { every_reason(transport::tls, refusal_style::reset); }
-BOOST_AUTO_TEST_CASE(proxied_every_reason_is_a_line) { every_reason(transport::proxied, refusal_style::line); }
-BOOST_AUTO_TEST_CASE(proxied_every_reason_is_a_reset) { every_reason(transport::proxied, refusal_style::reset); }
-BOOST_AUTO_TEST_CASE(proxied_tls_every_reason_is_a_line) { every_reason(transport::proxied_tls, refusal_style::line); }
-BOOST_AUTO_TEST_CASE(proxied_tls_every_reason_is_a_reset) { every_reason(transport::proxied_tls, refusal_style::reset); }
+BOOST_AUTO_TEST_CASE(plain_every_reason_is_a_line) {
+    every_reason(transport::plain, refusal_style::line);
+}
+BOOST_AUTO_TEST_CASE(plain_every_reason_is_a_reset) {
+    every_reason(transport::plain, refusal_style::reset);
+}
+BOOST_AUTO_TEST_CASE(tls_every_reason_is_a_line) {
+    every_reason(transport::tls, refusal_style::line);
+}
+BOOST_AUTO_TEST_CASE(tls_every_reason_is_a_reset) {
+    every_reason(transport::tls, refusal_style::reset);
+}
+BOOST_AUTO_TEST_CASE(proxied_every_reason_is_a_line) {
+    every_reason(transport::proxied, refusal_style::line);
+}
+BOOST_AUTO_TEST_CASE(proxied_every_reason_is_a_reset) {
+    every_reason(transport::proxied, refusal_style::reset);
+}
+BOOST_AUTO_TEST_CASE(proxied_tls_every_reason_is_a_line) {
+    every_reason(transport::proxied_tls, refusal_style::line);
+}
+BOOST_AUTO_TEST_CASE(proxied_tls_every_reason_is_a_reset) {
+    every_reason(transport::proxied_tls, refusal_style::reset);
+}
 
-BOOST_AUTO_TEST_CASE(plain_no_beginning_is_an_empty_reply) { every_beginning(transport::plain, refusal_style::line); }
-BOOST_AUTO_TEST_CASE(plain_no_beginning_ends_with_a_fin) { every_beginning(transport::plain, refusal_style::reset); }
-BOOST_AUTO_TEST_CASE(tls_no_beginning_is_an_empty_reply) { every_beginning(transport::tls, refusal_style::line); }
-BOOST_AUTO_TEST_CASE(tls_no_beginning_ends_with_a_fin) { every_beginning(transport::tls, refusal_style::reset); }
-BOOST_AUTO_TEST_CASE(proxied_no_beginning_is_an_empty_reply) { every_beginning(transport::proxied, refusal_style::line); }
-BOOST_AUTO_TEST_CASE(proxied_no_beginning_ends_with_a_fin) { every_beginning(transport::proxied, refusal_style::reset); }
+BOOST_AUTO_TEST_CASE(plain_no_beginning_is_an_empty_reply) {
+    every_beginning(transport::plain, refusal_style::line);
+}
+BOOST_AUTO_TEST_CASE(plain_no_beginning_ends_with_a_fin) {
+    every_beginning(transport::plain, refusal_style::reset);
+}
+BOOST_AUTO_TEST_CASE(tls_no_beginning_is_an_empty_reply) {
+    every_beginning(transport::tls, refusal_style::line);
+}
+BOOST_AUTO_TEST_CASE(tls_no_beginning_ends_with_a_fin) {
+    every_beginning(transport::tls, refusal_style::reset);
+}
+BOOST_AUTO_TEST_CASE(proxied_no_beginning_is_an_empty_reply) {
+    every_beginning(transport::proxied, refusal_style::line);
+}
+BOOST_AUTO_TEST_CASE(proxied_no_beginning_ends_with_a_fin) {
+    every_beginning(transport::proxied, refusal_style::reset);
+}
 BOOST_AUTO_TEST_CASE(proxied_tls_no_beginning_is_an_empty_reply) {
     every_beginning(transport::proxied_tls, refusal_style::line);
 }

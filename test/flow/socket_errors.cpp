@@ -1,8 +1,7 @@
-// What a broken socket says, asked again: an error that one call has taken from the kernel is not forgotten, and
-// the 0 that the kernel says from then on is no FIN.
+// What a broken socket says, asked again: an error that one call has taken from the kernel is not
+// forgotten, and the 0 that the kernel says from then on is no FIN.
 #include "net/client_socket.hpp"
 #include "net/upstream_stream.hpp"
-
 #include "support/temporary_folder.hpp"
 
 #include "finpost/payload.hpp"

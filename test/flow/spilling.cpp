@@ -35,7 +35,8 @@ struct fixture : tls_gateway {
         config.spill_dir = folder.path().string();
     }
     bool until_spilled(std::size_t n) {
-        return until([this, n] { return counters.spilled_bytes.value() == static_cast<std::int64_t>(n); });
+        return until(
+            [this, n] { return counters.spilled_bytes.value() == static_cast<std::int64_t>(n); });
     }
     bool nothing_in_memory() {
         return until([this] { return counters.buffered_bytes.value() == 0; });
@@ -107,8 +108,9 @@ BOOST_AUTO_TEST_CASE(nothing_is_forwarded_before_the_end_nor_after_a_reset) {
 
 BOOST_AUTO_TEST_CASE(sizes_and_segments_of_any_kind) {
     start();
-    for (const std::size_t size : std::initializer_list<std::size_t>{
-             above - 1, above, above + 1, 2 * above, (256 << 10) + 1, (1 << 20) - 1, (1 << 20) + 1, 5'000'001}) {
+    for (const std::size_t size :
+         std::initializer_list<std::size_t>{above - 1, above, above + 1, 2 * above, (256 << 10) + 1,
+                                            (1 << 20) - 1, (1 << 20) + 1, 5'000'001}) {
         const std::string data = some_bytes(size, static_cast<unsigned>(size));
         BOOST_TEST((exchange(data).bytes == data), size);
     }
@@ -155,8 +157,9 @@ BOOST_AUTO_TEST_CASE(a_request_is_sent_again_from_its_first_byte) {
 BOOST_AUTO_TEST_CASE(replies_of_every_framing) {
     start();
     const std::string data = some_bytes(2'000'001);
-    for (const auto& script : {scripted_upstream::echo(), scripted_upstream::chunked_echo(100'000),
-                               scripted_upstream::chunked_echo(9'999), scripted_upstream::close_delimited_echo()}) {
+    for (const auto& script :
+         {scripted_upstream::echo(), scripted_upstream::chunked_echo(100'000),
+          scripted_upstream::chunked_echo(9'999), scripted_upstream::close_delimited_echo()}) {
         upstream.by_default(script);
         const std::string got = exchange(data).bytes;
         BOOST_TEST((got == data), got.substr(0, 80));
@@ -208,8 +211,8 @@ BOOST_AUTO_TEST_CASE(a_reply_that_finds_no_memory_goes_to_a_file) {
 BOOST_AUTO_TEST_CASE(base64_both_ways) {
     config.decode = config.encode = codec::base64;
     start();
-    for (const std::size_t size : std::initializer_list<std::size_t>{above / 4 * 3 + 1, above + 1, 200'000,
-                                                                     1'000'001, 3'000'002}) {
+    for (const std::size_t size : std::initializer_list<std::size_t>{
+             above / 4 * 3 + 1, above + 1, 200'000, 1'000'001, 3'000'002}) {
         const std::string data = some_bytes(size);
         BOOST_TEST((exchange(encoded(data) + "\r\n").bytes == encoded(data)), size);
         BOOST_TEST((upstream.requests().back().body == data));
@@ -233,7 +236,8 @@ BOOST_AUTO_TEST_CASE(bad_base64_is_refused_wherever_it_stands) {
         bad[at] = '-';
         expect_refusal(exchange(bad), reason::bad_encoding);
     }
-    expect_refusal(exchange(std::string_view(good).substr(0, good.size() - 1)), reason::bad_encoding);
+    expect_refusal(exchange(std::string_view(good).substr(0, good.size() - 1)),
+                   reason::bad_encoding);
     BOOST_TEST(upstream.connections() == 0u);
     BOOST_TEST(log.count("bad encoding") == 4u);
     BOOST_TEST(log.of("bad encoding").at(1).at("offset") == std::to_string(above + 1));

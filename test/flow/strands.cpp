@@ -117,10 +117,14 @@ BOOST_AUTO_TEST_CASE(resets_and_timeouts_and_exchanges_side_by_side) {
     const auto misbehave = [to = address()] {
         for (int i = 0; i < 60; ++i) {
             raw_client client(to);
-            if (i % 4 == 0) client.send("cut").reset();
-            else if (i % 4 == 1) client.send("reset after the end").half_close().reset();
-            else if (i % 4 == 2) client.reset();
-            else if (i % 20 == 3) client.send("no end").read_to_end();
+            if (i % 4 == 0)
+                client.send("cut").reset();
+            else if (i % 4 == 1)
+                client.send("reset after the end").half_close().reset();
+            else if (i % 4 == 2)
+                client.reset();
+            else if (i % 20 == 3)
+                client.send("no end").read_to_end();
         }
     };
     std::thread one(misbehave), two(misbehave);
@@ -156,7 +160,8 @@ BOOST_AUTO_TEST_CASE(a_stop_in_the_middle_of_everything) {
 BOOST_AUTO_TEST_CASE(it_can_be_started_and_stopped_again_and_again) {
     threads = 4;
     start();
-    // Sessions of a gateway that is gone still count: what the fixture drains at the end is another one.
+    // Sessions of a gateway that is gone still count: what the fixture drains at the end is another
+    // one.
     static metrics others;
     for (int i = 0; i < 20; ++i) {
         gateway_config other = config;

@@ -141,7 +141,8 @@ BOOST_AUTO_TEST_CASE(replies_of_every_kind_are_passed_on) {
         BOOST_TEST((got.bytes == payload));
         BOOST_TEST((got.how == ending::fin));
     }
-    upstream.by_default(scripted_upstream::raw("HTTP/1.1 103 Early Hints\r\n\r\nHTTP/1.1 204 No Content\r\n\r\n"));
+    upstream.by_default(
+        scripted_upstream::raw("HTTP/1.1 103 Early Hints\r\n\r\nHTTP/1.1 204 No Content\r\n\r\n"));
     BOOST_TEST(exchange(payload).bytes == "");
     BOOST_TEST(access_line(4).at("status") == "204");
     BOOST_TEST(counters.replied.value() == 4u);
@@ -193,7 +194,8 @@ BOOST_AUTO_TEST_CASE(what_has_begun_waits_for_no_memory) {
         BOOST_TEST_REQUIRE(upstream.wait_for_heads(i));
     }
     for (raw_client& each : clients) each.half_close();
-    for (raw_client& each : clients) BOOST_TEST((each.read_to_end().bytes == encoded(some_bytes(5'000))));
+    for (raw_client& each : clients)
+        BOOST_TEST((each.read_to_end().bytes == encoded(some_bytes(5'000))));
 }
 
 BOOST_AUTO_TEST_CASE(nothing_left_after_decoding_is_refused) {
@@ -254,9 +256,11 @@ BOOST_AUTO_TEST_CASE(a_service_may_answer_whole_and_then_read_on) {
 BOOST_AUTO_TEST_CASE(a_service_that_speaks_http_1_0_gets_whole_payloads_in_place_of_streams) {
     upstream.by_default([](conversation& talk) {
         talk.read_body();
-        const std::size_t stored = talk.request().count("Content-Length") == 0 ? 0 : talk.request().body.size();
+        const std::size_t stored =
+            talk.request().count("Content-Length") == 0 ? 0 : talk.request().body.size();
         const std::string line = "stored " + std::to_string(stored) + " bytes";
-        talk.send("HTTP/1.0 200 OK\r\nContent-Length: " + std::to_string(line.size()) + "\r\n\r\n" + line);
+        talk.send("HTTP/1.0 200 OK\r\nContent-Length: " + std::to_string(line.size()) + "\r\n\r\n" +
+                  line);
         talk.finish();
     });
     config.spill_above = 100'000; // beyond it the payload waits in a file
@@ -279,7 +283,8 @@ BOOST_AUTO_TEST_CASE(a_service_that_speaks_http_1_0_gets_whole_payloads_in_place
     BOOST_TEST(upstream.requests().back().count("Transfer-Encoding") == 1u);
 }
 
-// Of two endpoints one speaks HTTP/1.0. Whichever is chosen when, the windows go when they are not needed.
+// Of two endpoints one speaks HTTP/1.0. Whichever is chosen when, the windows go when they are not
+// needed.
 BOOST_AUTO_TEST_CASE(a_payload_that_is_held_back_after_all_holds_no_windows) {
     std::atomic<int> whole{0}, with_windows{0};
     const auto answer = [&](std::string line) {
@@ -305,7 +310,8 @@ BOOST_AUTO_TEST_CASE(a_payload_that_is_held_back_after_all_holds_no_windows) {
 }
 
 BOOST_AUTO_TEST_CASE(a_payload_that_is_held_back_for_http_1_0_has_every_limit) {
-    upstream.by_default(scripted_upstream::raw_then_fin("HTTP/1.0 200 OK\r\nContent-Length: 2\r\n\r\nok"));
+    upstream.by_default(
+        scripted_upstream::raw_then_fin("HTTP/1.0 200 OK\r\nContent-Length: 2\r\n\r\nok"));
     config.max_payload = 100'000;
     config.decode = codec::base64;
     start();
@@ -371,7 +377,8 @@ BOOST_AUTO_TEST_CASE(a_stop_cuts_a_stream) {
     start();
     raw_client client = begin();
     stop_gateway();
-    expect_refusal(client.read_to_end(), reason::upstream_incomplete); // the service has a part of it
+    expect_refusal(client.read_to_end(),
+                   reason::upstream_incomplete); // the service has a part of it
     expect_cut_at_the_upstream();
     BOOST_TEST(counters.cut.value() == 1u);
 }
@@ -445,7 +452,8 @@ BOOST_AUTO_TEST_CASE(a_context_that_goes_takes_its_streams_with_it) {
 BOOST_FIXTURE_TEST_CASE(tls_on_both_sides, secure_fixture) {
     if (!begin()) return;
     for (const std::size_t size : {2'000u, 40'000u, 3'000'000u}) {
-        upstream.by_default(size == 40'000u ? scripted_upstream::chunked_echo() : scripted_upstream::echo());
+        upstream.by_default(size == 40'000u ? scripted_upstream::chunked_echo()
+                                            : scripted_upstream::echo());
         const auto got = secure_exchange(some_bytes(size));
         BOOST_TEST((got.bytes == some_bytes(size)));
         BOOST_TEST((got.how == tls_client::ending::close_notify));
@@ -491,7 +499,8 @@ BOOST_AUTO_TEST_CASE(the_end_of_a_streamed_payload_is_trimmed_and_no_other_run) 
     config.trim = trimming::space;
     upstream.by_default(echo_chunks);
     start();
-    const std::string gaps = some_bytes(100'000) + std::string(300'000, ' ') + "\r\nx " + some_bytes(5'000, 2) + "y";
+    const std::string gaps =
+        some_bytes(100'000) + std::string(300'000, ' ') + "\r\nx " + some_bytes(5'000, 2) + "y";
     BOOST_TEST((exchange_both_ways(gaps + std::string(200'000, ' ') + "\n").bytes == gaps));
     BOOST_TEST((exchange_both_ways(gaps).bytes == gaps));
 }

@@ -1,6 +1,5 @@
-#include "support/scripted_upstream.hpp"
-
 #include "support/raw_client.hpp"
+#include "support/scripted_upstream.hpp"
 
 #include <boost/test/unit_test.hpp>
 
@@ -139,10 +138,9 @@ BOOST_AUTO_TEST_CASE(ports_that_refuse_and_ports_that_say_nothing) {
     });
     const silent_port silent;
     BOOST_TEST(silent.address().port() != 0);
-    BOOST_CHECK_EXCEPTION(raw_client(silent.address(), 300ms), std::system_error,
-                          [](const auto& failed) {
-                              return failed.code() == std::errc::operation_in_progress;
-                          });
+    BOOST_CHECK_EXCEPTION(
+        raw_client(silent.address(), 300ms), std::system_error,
+        [](const auto& failed) { return failed.code() == std::errc::operation_in_progress; });
 }
 
 BOOST_AUTO_TEST_SUITE_END()

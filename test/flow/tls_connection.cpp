@@ -23,7 +23,9 @@ using role = tls_connection::role;
 namespace {
 
 struct pair_of_sockets {
-    pair_of_sockets() { BOOST_REQUIRE(::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fd.data()) == 0); }
+    pair_of_sockets() {
+        BOOST_REQUIRE(::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fd.data()) == 0);
+    }
     ~pair_of_sockets() {
         ::close(fd[0]);
         if (fd[1] >= 0) ::close(fd[1]);
@@ -75,7 +77,8 @@ struct fixture {
     // The name of a client with this certificate, as the server sees it.
     std::string name_seen(const certificates::wanted& one) {
         made->make("client", one);
-        const tls_context client = client_with("client", ""), asking = server_with(tls_client_auth::optional);
+        const tls_context client = client_with("client", ""),
+                          asking = server_with(tls_client_auth::optional);
         pair_of_sockets pair;
         tls_connection left(client, role::client, pair.fd[0], "server.test");
         tls_connection right(asking, role::server, pair.fd[1]);
@@ -163,7 +166,8 @@ BOOST_AUTO_TEST_CASE(plain_text_is_told_as_such) {
     if (!made) return;
     for (const auto as : {role::client, role::server}) {
         pair_of_sockets pair;
-        finpost::tls_connection one(as == role::client ? trusting : server, as, pair.fd[0], "server.test");
+        finpost::tls_connection one(as == role::client ? trusting : server, as, pair.fd[0],
+                                    "server.test");
         one.handshake();
         const std::string text = "finpost: busy 017f22e2-79b0-7cc3-98c4-dc0c0c07398f\n";
         BOOST_REQUIRE(::send(pair.fd[1], text.data(), text.size(), 0) > 0);
@@ -193,8 +197,10 @@ BOOST_AUTO_TEST_CASE(writing_to_a_peer_that_is_gone_is_an_error_and_no_signal) {
 BOOST_AUTO_TEST_CASE(a_client_that_knows_nobody_is_not_made) {
     if (!made) return;
     for (const std::string& nobody : {std::string(), std::string("a\0b", 3), std::string(300, 'x')})
-        BOOST_CHECK_THROW(finpost::tls_connection(trusting, role::client, 0, nobody), std::invalid_argument);
-    BOOST_CHECK_THROW(finpost::tls_connection(tls_context(), role::server, 0), std::invalid_argument);
+        BOOST_CHECK_THROW(finpost::tls_connection(trusting, role::client, 0, nobody),
+                          std::invalid_argument);
+    BOOST_CHECK_THROW(finpost::tls_connection(tls_context(), role::server, 0),
+                      std::invalid_argument);
 }
 
 BOOST_AUTO_TEST_CASE(the_peer_is_named_by_its_first_dns_name_or_its_common_name) {
@@ -242,7 +248,8 @@ BOOST_AUTO_TEST_CASE(a_certificate_that_is_revoked_by_the_list_is_refused) {
         theirs.key = made->path(name + ".key");
         tls_options ours;
         ours.ca = made->path("ca-with-list.pem");
-        const tls_context left = make_client_tls(ours).context, right = make_server_tls(theirs).context;
+        const tls_context left = make_client_tls(ours).context,
+                          right = make_server_tls(theirs).context;
         pair_of_sockets pair;
         finpost::tls_connection client(left, role::client, pair.fd[0], "server.test");
         finpost::tls_connection gateway(right, role::server, pair.fd[1]);

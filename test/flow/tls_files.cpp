@@ -1,8 +1,8 @@
 // What is wrong with certificates and keys is said before anybody connects.
-#include "finpost/tls_context.hpp"
-
 #include "support/certificates.hpp"
 #include "support/child_process.hpp"
+
+#include "finpost/tls_context.hpp"
 
 #include <boost/test/unit_test.hpp>
 
@@ -16,7 +16,9 @@ using option = tls_problem::option;
 
 namespace {
 
-bool holds(const std::string& text, const std::string& part) { return text.find(part) != text.npos; }
+bool holds(const std::string& text, const std::string& part) {
+    return text.find(part) != text.npos;
+}
 
 // One problem, of this option, with these words in it.
 void expect(const tls_made& made, option where, const std::string& words) {
@@ -54,8 +56,8 @@ BOOST_AUTO_TEST_CASE(good_files_make_a_context) {
     BOOST_TEST(client.warnings.empty());
     BOOST_TEST(!!client.context);
     BOOST_REQUIRE(client.context.expires());
-    BOOST_TEST((*client.context.expires() == tls_context::time_point(std::chrono::sys_days(
-                                                 std::chrono::year(2045) / 1 / 1))));
+    BOOST_TEST((*client.context.expires() ==
+                tls_context::time_point(std::chrono::sys_days(std::chrono::year(2045) / 1 / 1))));
     BOOST_TEST(!!make_client_tls({}).context); // the system's certificates
     BOOST_TEST(!make_client_tls({}).context.expires());
     tls_options server = with("ca.pem", "server.pem", "server.key");
@@ -77,14 +79,19 @@ BOOST_AUTO_TEST_CASE(each_file_is_named_with_what_is_wrong) {
     expect(make_client_tls(with("none.pem", "", "")), option::ca,
            path("none.pem") + "No such file or directory");
     expect(make_client_tls(with(".", "", "")), option::ca, "Is a directory");
-    expect(make_client_tls(with("empty.pem", "", "")), option::ca, path("empty.pem") + "is no PEM file");
+    expect(make_client_tls(with("empty.pem", "", "")), option::ca,
+           path("empty.pem") + "is no PEM file");
     expect(make_client_tls(with("text.pem", "", "")), option::ca, "holds no certificate");
     expect(make_client_tls(with("cut.pem", "", "")), option::ca, "malformed");
     expect(make_client_tls(with("huge.pem", "", "")), option::ca, "larger than");
-    expect(make_client_tls(with("", "text.pem", "server.key")), option::cert, "holds no certificate");
-    expect(make_client_tls(with("", "cut.pem", "server.key")), option::cert, "number 1 in it is malformed");
-    expect(make_client_tls(with("", "server.pem", "server.pem")), option::key, "holds no private key");
-    expect(make_client_tls(with("", "server.pem", "none")), option::key, path("none") + "No such file");
+    expect(make_client_tls(with("", "text.pem", "server.key")), option::cert,
+           "holds no certificate");
+    expect(make_client_tls(with("", "cut.pem", "server.key")), option::cert,
+           "number 1 in it is malformed");
+    expect(make_client_tls(with("", "server.pem", "server.pem")), option::key,
+           "holds no private key");
+    expect(make_client_tls(with("", "server.pem", "none")), option::key,
+           path("none") + "No such file");
     expect(make_client_tls(with("", "", "server.key")), option::cert, "is missing");
     expect(make_server_tls({}), option::cert, "is missing");
 }
@@ -163,11 +170,13 @@ BOOST_AUTO_TEST_CASE(a_chain_in_the_wrong_order_is_told_as_that) {
     expect(make_server_tls(with("", "upside_down.pem", "server.key")), option::cert,
            "is in the wrong order: the certificate of the key is number 2 in it");
     made->make("other");
-    made->write("mixed.pem", made->read("server.pem") + made->read("other.pem") + made->read("ca.pem"));
+    made->write("mixed.pem",
+                made->read("server.pem") + made->read("other.pem") + made->read("ca.pem"));
     const tls_made mixed = make_server_tls(with("", "mixed.pem", "server.key"));
     BOOST_TEST(!!mixed.context);
     BOOST_REQUIRE(mixed.warnings.size() == 1u);
-    BOOST_TEST(holds(mixed.warnings[0].message, "number 2 is not the issuer of number 1"), mixed.warnings[0].message);
+    BOOST_TEST(holds(mixed.warnings[0].message, "number 2 is not the issuer of number 1"),
+               mixed.warnings[0].message);
     made->write("good.pem", made->read("server.pem") + made->read("ca.pem"));
     BOOST_TEST(make_server_tls(with("", "good.pem", "server.key")).warnings.empty());
 }

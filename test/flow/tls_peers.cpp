@@ -1,4 +1,5 @@
-// TLS and PROXY headers with software nobody here wrote as the neighbour, on either side of the gateway.
+// TLS and PROXY headers with software nobody here wrote as the neighbour, on either side of the
+// gateway.
 #include "support/child_process.hpp"
 #include "support/tls_gateway.hpp"
 
@@ -16,12 +17,13 @@ using namespace std::chrono_literals;
 
 namespace {
 
-// A server in one process, on a free port of loopback, ended with the test. `config` is told the address.
+// A server in one process, on a free port of loopback, ended with the test. `config` is told the
+// address.
 class neighbour {
 public:
     template <class Config>
-    neighbour(const std::vector<std::string>& argv, const std::string& file, const std::string& sign,
-              const Config& config) {
+    neighbour(const std::vector<std::string>& argv, const std::string& file,
+              const std::string& sign, const Config& config) {
         // Another program may take the port between the choice and the bind: then once more.
         for (int i = 0; i < 5 && !process_; ++i) {
             { address_ = refusing_port().address(); }
@@ -56,18 +58,22 @@ struct fixture : tls_gateway {
     neighbour haproxy(const std::string& server) const {
         const std::string file = made->path("haproxy.cfg");
         return neighbour({"haproxy", "-db", "-f", file}, file, "", [&](const std::string& at) {
-            return "defaults\n  mode tcp\n  timeout connect 10s\n  timeout client 20s\n  timeout server 20s\n"
-                   "listen all\n  bind " + at + "\n  server gateway " + to_string(address()) + ' ' +
-                   server + '\n';
+            return "defaults\n  mode tcp\n  timeout connect 10s\n  timeout client 20s\n  timeout "
+                   "server 20s\n"
+                   "listen all\n  bind " +
+                   at + "\n  server gateway " + to_string(address()) + ' ' + server + '\n';
         });
     }
     neighbour nginx(const std::string& block, const std::string& first = {}) const {
         const std::string file = made->path("nginx.conf");
-        const std::vector<std::string> argv{"nginx", "-c", file, "-p", made->folder().path().string(),
-                                            "-e",    "stderr"};
+        const std::vector<std::string> argv{
+            "nginx", "-c", file, "-p", made->folder().path().string(), "-e", "stderr"};
         return neighbour(argv, file, "event method", [&](const std::string& at) {
-            std::string text = first + "daemon off; master_process off; pid nginx.pid; error_log stderr notice;\n"
-                               "events {}\n" + block;
+            std::string text =
+                first +
+                "daemon off; master_process off; pid nginx.pid; error_log stderr notice;\n"
+                "events {}\n" +
+                block;
             for (std::size_t i = text.find("ADDRESS"); i != text.npos; i = text.find("ADDRESS"))
                 text.replace(i, 7, at);
             return text;
@@ -83,7 +89,8 @@ struct fixture : tls_gateway {
             BOOST_TEST((client.read_to_end().bytes == payload));
             BOOST_REQUIRE(upstream.count() == n + 1);
             const std::string seen = upstream.requests().at(n++).field("Forwarded");
-            BOOST_TEST(seen == "for=\"" + me + "\";by=\"" + to_string(proxy.address()) + "\";proto=tcp");
+            BOOST_TEST(seen ==
+                       "for=\"" + me + "\";by=\"" + to_string(proxy.address()) + "\";proto=tcp");
         }
     }
     void trust_proxies() { config.proxy_protocol_from = {parse_network("127.0.0.1").value()}; }
@@ -98,8 +105,8 @@ BOOST_AUTO_TEST_CASE(haproxy_says_whom_it_speaks_for) {
     config.tls = {};
     trust_proxies();
     start();
-    for (const std::string how : {"send-proxy", "send-proxy-v2",
-                                  "send-proxy-v2 proxy-v2-options crc32c,unique-id"}) {
+    for (const std::string how :
+         {"send-proxy", "send-proxy-v2", "send-proxy-v2 proxy-v2-options crc32c,unique-id"}) {
         const neighbour proxy = haproxy(how + " check check-send-proxy inter 200ms");
         expect_real_clients_behind(proxy);
     }
@@ -111,7 +118,8 @@ BOOST_AUTO_TEST_CASE(haproxy_encrypts_for_plain_clients) {
     trust_proxies();
     start();
     const neighbour proxy = haproxy("send-proxy-v2 ssl verify required verifyhost server.test sni "
-                                    "str(server.test) ca-file " + made->path("ca.pem"));
+                                    "str(server.test) ca-file " +
+                                    made->path("ca.pem"));
     expect_real_clients_behind(proxy);
 }
 
@@ -127,7 +135,7 @@ BOOST_AUTO_TEST_CASE(nginx_says_whom_it_speaks_for) {
     }
     const neighbour proxy = nginx("stream { server { listen ADDRESS; proxy_half_close on; "
                                   "proxy_protocol on; proxy_pass " +
-                                  to_string(address()) + "; } }\n",
+                                      to_string(address()) + "; } }\n",
                                   "load_module " + module + ";\n");
     expect_real_clients_behind(proxy);
 }
@@ -139,8 +147,8 @@ BOOST_AUTO_TEST_CASE(nginx_is_the_service_and_must_prove_itself) {
     for (const char* const kind : {"client_body", "proxy", "fastcgi", "uwsgi", "scgi"})
         block += std::string(kind) + "_temp_path " + kind + ";\n";
     block += "server { listen ADDRESS ssl; ssl_certificate " + made->path("server.pem") +
-             "; ssl_certificate_key " + made->path("server.key") + "; location / { proxy_pass http://" +
-             to_string(upstream.address()) + "; } } }\n";
+             "; ssl_certificate_key " + made->path("server.key") +
+             "; location / { proxy_pass http://" + to_string(upstream.address()) + "; } } }\n";
     const neighbour web = nginx(block);
     service.endpoints = {parse_http_url("https://" + to_string(web.address()) + "/upload").value()};
     service.tls.ca = made->path("ca.pem");

@@ -19,7 +19,8 @@ using namespace std::chrono_literals;
 
 namespace {
 
-// Answers one request, takes a second one on the same connection, and is gone then: nobody listens any more.
+// Answers one request, takes a second one on the same connection, and is gone then: nobody listens
+// any more.
 class dying_service {
 public:
     dying_service() {
@@ -40,7 +41,8 @@ private:
     void serve() const {
         int fd = ::accept4(listener_, nullptr, nullptr, SOCK_CLOEXEC);
         char byte = 0;
-        while (fd >= 0 && ::recv(fd, &byte, 1, MSG_PEEK) <= 0) { // it was only looked whether somebody is there
+        while (fd >= 0 && ::recv(fd, &byte, 1, MSG_PEEK) <=
+                              0) { // it was only looked whether somebody is there
             ::close(fd);
             fd = ::accept4(listener_, nullptr, nullptr, SOCK_CLOEXEC);
         }
@@ -81,7 +83,8 @@ BOOST_AUTO_TEST_CASE(a_service_that_took_the_request_and_died_is_not_called_unre
     expect_refusal(exchange("three"), reason::upstream_unreachable); // of this one nothing was sent
 }
 
-// Nor `busy`, which says that nothing was sent: the service has done its work, and the reply finds no room.
+// Nor `busy`, which says that nothing was sent: the service has done its work, and the reply finds
+// no room.
 BOOST_AUTO_TEST_CASE(a_reply_that_finds_no_room_is_not_called_busy) {
     config.max_payload = config.max_buffered = 1 << 20;
     config.spill_above = 0;
@@ -90,7 +93,8 @@ BOOST_AUTO_TEST_CASE(a_reply_that_finds_no_room_is_not_called_busy) {
     start();
     expect_refusal(exchange("x"), reason::upstream_incomplete);
     BOOST_TEST(refused(reason::busy) == 0u);
-    BOOST_TEST(log.of("upstream response refused").at(0).at("what") == "no room in max_buffered for the response");
+    BOOST_TEST(log.of("upstream response refused").at(0).at("what") ==
+               "no room in max_buffered for the response");
     BOOST_TEST(exchange("fine").bytes == "fine");
 }
 

@@ -1,10 +1,11 @@
-// A request to the admin port, from the first byte to the answer. Its server reads heads with Beast, in a coroutine; here
-// the same parser is given the bytes by hand, and what is decided about them is the server's.
-
-#include "fuzz.hpp"
+// A request to the admin port, from the first byte to the answer. Its server reads heads with
+// Beast, in a coroutine; here the same parser is given the bytes by hand, and what is decided about
+// them is the server's.
 
 #include "admin/admin.hpp"
+
 #include "admin/http_messages.hpp"
+#include "fuzz.hpp"
 
 #include "finpost/ascii.hpp"
 #include "finpost/request_id.hpp"
@@ -36,8 +37,8 @@ struct answered {
     http_query query;
     std::string bytes;
     friend bool operator==(const answered& a, const answered& b) {
-        // Beast looks at once at what has come first, and then not again before there is an empty line, or too much
-        // without one. What is wrong in several ways is refused for one of them.
+        // Beast looks at once at what has come first, and then not again before there is an empty
+        // line, or too much without one. What is wrong in several ways is refused for one of them.
         const auto refused = [](unsigned one) { return one == 400 || one == 414 || one == 431; };
         if (refused(a.status) && refused(b.status)) return a.keep_alive == b.keep_alive;
         return a.status == b.status && a.keep_alive == b.keep_alive && a.bytes == b.bytes &&
@@ -51,7 +52,8 @@ const admin_view& view() {
         [](std::size_t most) {
             must(most == sessions_shown, "no more are asked for than are shown");
             const request_id id(std::chrono::milliseconds(1), 2, 3);
-            return std::vector<session_view>{{id, {}, {}, session_stage::receive, std::chrono::seconds(1), 4, 5}};
+            return std::vector<session_view>{
+                {id, {}, {}, session_stage::receive, std::chrono::seconds(1), 4, 5}};
         },
         [] { return std::size_t{1}; }, [] { return std::string("threads = 1\n"); }};
     return made;
@@ -59,8 +61,9 @@ const admin_view& view() {
 
 // Parses what has come, then the next piece, then the end, until `done`.
 template <class Done>
-boost::system::error_code parse(std::string_view& left, splits& where, boost::beast::flat_buffer& buffer,
-                                request_parser& parser, Done done) {
+boost::system::error_code parse(std::string_view& left, splits& where,
+                                boost::beast::flat_buffer& buffer, request_parser& parser,
+                                Done done) {
     boost::system::error_code failed;
     while (!done()) {
         failed = http::error::need_more;
@@ -74,15 +77,17 @@ boost::system::error_code parse(std::string_view& left, splits& where, boost::be
             return failed;
         }
         const std::size_t n = where.next(left.size());
-        buffer.commit(boost::asio::buffer_copy(buffer.prepare(n), boost::asio::buffer(left.data(), n)));
+        buffer.commit(
+            boost::asio::buffer_copy(buffer.prepare(n), boost::asio::buffer(left.data(), n)));
         left.remove_prefix(n);
     }
     return {};
 }
 
 // The status of a request that is none, 0 of one that is; nothing where the connection has ended.
-std::optional<unsigned> read(std::string_view& left, splits& where, boost::beast::flat_buffer& buffer,
-                             request_parser& parser, bool local_names_only) {
+std::optional<unsigned> read(std::string_view& left, splits& where,
+                             boost::beast::flat_buffer& buffer, request_parser& parser,
+                             bool local_names_only) {
     auto failed = parse(left, where, buffer, parser, [&parser] { return parser.is_header_done(); });
     if (!failed && parser.chunked()) {
         chunked_body body(most_body);
@@ -92,7 +97,8 @@ std::optional<unsigned> read(std::string_view& left, splits& where, boost::beast
             if (body.reading() != chunked_body::state::more) break;
             if (left.empty()) return std::nullopt;
             const std::size_t n = where.next(left.size());
-            buffer.commit(boost::asio::buffer_copy(buffer.prepare(n), boost::asio::buffer(left.data(), n)));
+            buffer.commit(
+                boost::asio::buffer_copy(buffer.prepare(n), boost::asio::buffer(left.data(), n)));
             left.remove_prefix(n);
         }
         if (body.reading() == chunked_body::state::failed) return body.status();
@@ -108,8 +114,10 @@ std::optional<unsigned> read(std::string_view& left, splits& where, boost::beast
 
 std::string written(const http::response<http::string_body>& out, bool head_only) {
     std::ostringstream text;
-    if (head_only) text << out.base();
-    else text << out;
+    if (head_only)
+        text << out.base();
+    else
+        text << out;
     return text.str();
 }
 
@@ -150,22 +158,28 @@ void check_answer(const answered& one) {
     parser.skip(one.head_only);
     parser.put(boost::asio::buffer(one.bytes), failed);
     must(!failed && parser.is_done(), "an answer is HTTP");
-    must(parser.get().result_int() == one.status && parser.keep_alive() == one.keep_alive, "and says what was decided");
-    const bool known = one.status == 200 || one.status == 404 || one.status == 405 || one.status == 400 ||
-                       one.status == 413 || one.status == 414 || one.status == 421 || one.status == 431;
+    must(parser.get().result_int() == one.status && parser.keep_alive() == one.keep_alive,
+         "and says what was decided");
+    const bool known = one.status == 200 || one.status == 404 || one.status == 405 ||
+                       one.status == 400 || one.status == 413 || one.status == 414 ||
+                       one.status == 421 || one.status == 431;
     must(known, "a status is one of few");
-    if (one.status == 405) must(parser.get()[http::field::allow] == "GET, HEAD", "405 says what is allowed");
+    if (one.status == 405)
+        must(parser.get()[http::field::allow] == "GET, HEAD", "405 says what is allowed");
     if (one.head_only) return;
     must(!parser.get().body().empty(), "an answer has a body");
     if (one.status == 200 && parser.get()[http::field::content_type] == "application/json")
         must(boost::json::parse(parser.get().body()).is_object(), "sessions are JSON");
-    if (one.status == 200) must(one.query.method == "GET" || one.query.method == "HEAD", "only GET and HEAD are answered");
+    if (one.status == 200)
+        must(one.query.method == "GET" || one.query.method == "HEAD",
+             "only GET and HEAD are answered");
 }
 
 void check_names(std::string_view text) {
     const target_parts parts = parts_of(text);
     if (parts.absolute) {
-        must(text.starts_with(parts.scheme + "://" + parts.authority), "a URL is taken apart from its beginning");
+        must(text.starts_with(parts.scheme + "://" + parts.authority),
+             "a URL is taken apart from its beginning");
         must(parts.path.starts_with('/'), "and a path is what is left");
     } else {
         must(parts.path == text && parts.authority.empty(), "else it is a path as it is");
@@ -173,7 +187,8 @@ void check_names(std::string_view text) {
     if (!is_local_name(text)) return;
     std::string host(text);
     if (!host.ends_with(']') && host.find(':') != host.npos) {
-        must(host.find_first_not_of("0123456789", host.rfind(':') + 1) == host.npos, "behind a host there is a port");
+        must(host.find_first_not_of("0123456789", host.rfind(':') + 1) == host.npos,
+             "behind a host there is a port");
         host.resize(host.rfind(':'));
     }
     std::string lower = host;

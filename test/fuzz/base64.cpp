@@ -1,11 +1,12 @@
-// Base64 in all its rules, in pieces and at once, against a reference that is as simple as it can be.
-
-#include "fuzz.hpp"
-
-#include "base64_groups.hpp"
-#include "session/payload_text.hpp"
+// Base64 in all its rules, in pieces and at once, against a reference that is as simple as it can
+// be.
 
 #include "finpost/base64.hpp"
+
+#include "base64_groups.hpp"
+#include "fuzz.hpp"
+#include "session/payload_text.hpp"
+
 #include "finpost/config.hpp"
 
 #include <optional>
@@ -38,9 +39,12 @@ std::string reference_encoding(std::string_view bytes) {
 }
 
 std::optional<std::string> reference_decoding(std::string text, const base64::rules& by) {
-    if (by.whitespace) std::erase_if(text, [](char c) { return c == ' ' || c == '\t' || c == '\r' || c == '\n'; });
-    else if (text.ends_with("\r\n")) text.resize(text.size() - 2);
-    else if (text.ends_with('\n')) text.pop_back();
+    if (by.whitespace)
+        std::erase_if(text, [](char c) { return c == ' ' || c == '\t' || c == '\r' || c == '\n'; });
+    else if (text.ends_with("\r\n"))
+        text.resize(text.size() - 2);
+    else if (text.ends_with('\n'))
+        text.pop_back();
     const bool may_lack_padding = by.letters == base64::alphabet::url;
     std::size_t padding = 0;
     while (padding < 2 && text.ends_with('=')) text.pop_back(), ++padding;
@@ -66,8 +70,10 @@ std::string_view chars_of(const std::vector<std::byte>& bytes, std::size_t n) {
     return {reinterpret_cast<const char*>(bytes.data()), n};
 }
 
-bool same(const std::optional<base64::decode_error>& a, const std::optional<base64::decode_error>& b) {
-    return a.has_value() == b.has_value() && (!a || (a->offset == b->offset && a->cause == b->cause));
+bool same(const std::optional<base64::decode_error>& a,
+          const std::optional<base64::decode_error>& b) {
+    return a.has_value() == b.has_value() &&
+           (!a || (a->offset == b->offset && a->cause == b->cause));
 }
 
 struct decoded {
@@ -96,11 +102,14 @@ void check_decoding(std::string_view text, const base64::rules& by, const splits
     std::vector<std::byte> out(strict ? base64::decoded_size(text.size()) : text.size());
     const auto whole = base64::decode(bytes_of(text), out.data(), by);
     must(!whole.error == expected.has_value(), "what is good Base64 is decoded, and nothing else");
-    if (expected) must(chars_of(out, whole.size) == *expected, "the bytes are those of the reference");
+    if (expected)
+        must(chars_of(out, whole.size) == *expected, "the bytes are those of the reference");
     exact_copy room(text);
     const auto in_place = base64::decode(room.bytes(), room.bytes().data(), by);
     must(same(in_place.error, whole.error), "decoding in place finds the same error");
-    if (expected) must(room.text().substr(0, in_place.size) == *expected, "decoding in place gives the same bytes");
+    if (expected)
+        must(room.text().substr(0, in_place.size) == *expected,
+             "decoding in place gives the same bytes");
     const decoded pieces = in_pieces(text, by, where);
     must(same(pieces.error, whole.error), "pieces have the error of the whole");
     if (expected) must(pieces.bytes == *expected, "pieces give the bytes of the whole");
@@ -119,7 +128,8 @@ void check_trimmed(std::string_view text, const gateway_config& config, const sp
     const std::string_view cut = config.trim == trimming::nul     ? std::string_view("\0", 1)
                                  : config.trim == trimming::space ? std::string_view(" \t\r\n")
                                                                   : std::string_view();
-    while (!passed_over && !left.empty() && cut.find(left.back()) != cut.npos) left.remove_suffix(1);
+    while (!passed_over && !left.empty() && cut.find(left.back()) != cut.npos)
+        left.remove_suffix(1);
     if (!passed_over) {
         payload whole(text);
         must(!trim_end(whole, config.trim) && whole.text() == left, "the end is trimmed");
@@ -136,7 +146,8 @@ void check_trimmed(std::string_view text, const gateway_config& config, const sp
         if (!failed) bytes += room.text().substr(0, *read);
     });
     if (!failed) failed = static_cast<bool>(one.finish());
-    must(failed != expected.has_value(), "trimmed, what is good Base64 is decoded, and nothing else");
+    must(failed != expected.has_value(),
+         "trimmed, what is good Base64 is decoded, and nothing else");
     must(failed == one.fault().has_value(), "a fault is told");
     if (expected) return must(bytes == *expected, "trimmed, the bytes are those of the reference");
     std::vector<std::byte> room(left.size());
@@ -149,7 +160,8 @@ void check_encoding(std::string_view bytes, const splits& where) {
     must(base64::encoded_size(bytes.size()) == expected.size(), "the size is known beforehand");
     std::vector<char> whole(expected.size());
     must(base64::encode(bytes_of(bytes), whole.data()) == whole.size(), "as much is written");
-    must(std::string_view(whole.data(), whole.size()) == expected, "the text is that of the reference");
+    must(std::string_view(whole.data(), whole.size()) == expected,
+         "the text is that of the reference");
     std::string pieces;
     base64::encoder one;
     each_piece(bytes, where, [&](std::string_view piece) {

@@ -1,10 +1,10 @@
-// A configuration file: whatever it says, everything that is wrong is told in plain lines, and a configuration that is
-// taken is shown as a file that says the same.
-
-#include "fuzz.hpp"
+// A configuration file: whatever it says, everything that is wrong is told in plain lines, and a
+// configuration that is taken is shown as a file that says the same.
 
 #include "config/config_file.hpp"
+
 #include "config/options.hpp"
+#include "fuzz.hpp"
 
 #include <string>
 #include <vector>
@@ -26,9 +26,11 @@ told read(std::string_view text) {
         must(one.starts_with("file.toml:"), "a problem of the file names its line");
     // What is in memory need not be tried on this machine's disk.
     given_values given;
-    if ((text.find("spill") == text.npos)) given.emplace("--spill-above", given_value{{"off"}, "--spill-above", {}});
+    if ((text.find("spill") == text.npos))
+        given.emplace("--spill-above", given_value{{"off"}, "--spill-above", {}});
     out.config = configure(given, file, out.problems);
-    for (const std::string& one : out.problems) must(is_printable(one), "a problem is one line of plain text");
+    for (const std::string& one : out.problems)
+        must(is_printable(one), "a problem is one line of plain text");
     return out;
 }
 
@@ -38,24 +40,30 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     const exact_copy copy({reinterpret_cast<const char*>(data), size});
     const told first = read(copy.text());
     if (!first.problems.empty()) return 0;
-    must(!first.config.listeners.empty() && !first.config.upstreams.empty(), "there is something to run");
+    must(!first.config.listeners.empty() && !first.config.upstreams.empty(),
+         "there is something to run");
     // What is shown has lost its secrets, but not its form.
     const std::string shown = effective_config(first.config);
     const told second = read(shown);
-    if (!second.problems.empty()) std::fprintf(stderr, "%s\n%s\n", shown.c_str(), second.problems[0].c_str());
+    if (!second.problems.empty())
+        std::fprintf(stderr, "%s\n%s\n", shown.c_str(), second.problems[0].c_str());
     must(second.problems.empty(), "what is shown can be read");
     must(effective_config(second.config) == shown, "and is shown the same");
     if (shown.find("********") != shown.npos) return 0;
     const daemon_config &a = first.config, &b = second.config;
-    must(a.listeners.size() == b.listeners.size() && a.upstreams.size() == b.upstreams.size(), "as many tables");
+    must(a.listeners.size() == b.listeners.size() && a.upstreams.size() == b.upstreams.size(),
+         "as many tables");
     for (std::size_t i = 0; i < a.listeners.size(); ++i)
-        must(a.listeners[i].gateway == b.listeners[i].gateway && a.listeners[i].upstream == b.listeners[i].upstream,
+        must(a.listeners[i].gateway == b.listeners[i].gateway &&
+                 a.listeners[i].upstream == b.listeners[i].upstream,
              "each listener is what it was");
     for (std::size_t i = 0; i < a.upstreams.size(); ++i)
-        must(a.upstreams[i].config == b.upstreams[i].config && a.upstreams[i].name == b.upstreams[i].name,
+        must(a.upstreams[i].config == b.upstreams[i].config &&
+                 a.upstreams[i].name == b.upstreams[i].name,
              "each upstream is what it was");
     must(a.demo == b.demo && a.threads == b.threads && a.admin == b.admin && a.drain == b.drain &&
-             a.drain_delay == b.drain_delay && a.log.level == b.log.level && a.log.file == b.log.file,
+             a.drain_delay == b.drain_delay && a.log.level == b.log.level &&
+             a.log.file == b.log.file,
          "and so is the rest");
     return 0;
 }

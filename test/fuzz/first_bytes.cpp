@@ -1,7 +1,7 @@
-// What a client's first bytes are: a payload, an HTTP request, a TLS ClientHello; and where TLS is due, whether it is.
+// What a client's first bytes are: a payload, an HTTP request, a TLS ClientHello; and where TLS is
+// due, whether it is.
 
 #include "fuzz.hpp"
-
 #include "policy/first_record.hpp"
 #include "policy/foreign.hpp"
 
@@ -18,26 +18,34 @@ unsigned at(std::string_view text, std::size_t i) { return static_cast<unsigned 
 
 // A request line with its line end, at the beginning of the text; its method, or nothing.
 std::string_view request_of(std::string_view text, bool ended) {
-    static constexpr std::string_view methods[] = {"GET",   "HEAD",  "POST",    "PUT", "DELETE",  "OPTIONS",
-                                                   "PATCH", "TRACE", "CONNECT", "PRI", "PROPFIND"};
+    static constexpr std::string_view methods[] = {"GET",     "HEAD",    "POST",    "PUT",
+                                                   "DELETE",  "OPTIONS", "PATCH",   "TRACE",
+                                                   "CONNECT", "PRI",     "PROPFIND"};
     const std::size_t end = text.find('\n');
     if (end == text.npos && !ended) return {};
     std::string_view line = text.substr(0, end);
     if (line.ends_with('\r')) line.remove_suffix(1);
     const std::size_t first = line.find(' '), last = line.rfind(' ');
-    if (first == line.npos || last == first || line.find(' ', first + 1) != last || last == first + 1) return {};
-    const std::string_view target = line.substr(first + 1, last - first - 1), version = line.substr(last + 1);
+    if (first == line.npos || last == first || line.find(' ', first + 1) != last ||
+        last == first + 1)
+        return {};
+    const std::string_view target = line.substr(first + 1, last - first - 1),
+                           version = line.substr(last + 1);
     const auto visible = [](char c) { return static_cast<unsigned char>(c) > ' ' && c != 127; };
     const auto digit = [&](std::size_t i) { return version[i] >= '0' && version[i] <= '9'; };
     if (!std::all_of(target.begin(), target.end(), visible) || last > (8 << 10)) return {};
-    if (version.size() != 8 || !version.starts_with("HTTP/") || !digit(5) || version[6] != '.' || !digit(7)) return {};
+    if (version.size() != 8 || !version.starts_with("HTTP/") || !digit(5) || version[6] != '.' ||
+        !digit(7))
+        return {};
     for (const std::string_view one : methods)
         if (one == line.substr(0, first)) return one;
     return {};
 }
 
 bool is_hello(std::string_view text) {
-    if (text.size() < 11 || at(text, 0) != 0x16 || at(text, 1) != 3 || at(text, 2) > 4 || at(text, 5) != 1) return false;
+    if (text.size() < 11 || at(text, 0) != 0x16 || at(text, 1) != 3 || at(text, 2) > 4 ||
+        at(text, 5) != 1)
+        return false;
     const unsigned record = at(text, 3) << 8 | at(text, 4);
     const unsigned message = at(text, 6) << 16 | at(text, 7) << 8 | at(text, 8);
     return record > 0 && record <= message + 4 && at(text, 9) == 3 && at(text, 10) <= 4;
@@ -56,11 +64,15 @@ foreign_bytes fed(std::string_view text, const splits& where) {
 
 void check_foreign(std::string_view text, const splits& where) {
     foreign_bytes whole = fed(text, {}), pieces = fed(text, where);
-    must(whole.is() == pieces.is() && whole.is_whole() == pieces.is_whole() && whole.is_head() == pieces.is_head(),
+    must(whole.is() == pieces.is() && whole.is_whole() == pieces.is_whole() &&
+             whole.is_head() == pieces.is_head(),
          "pieces are told as the whole is");
     const std::string_view begun = request_of(text, false);
     const bool looks = begun == "GET" || begun == "HEAD";
-    const kind expected = looks ? kind::look : !begun.empty() ? kind::request : is_hello(text) ? kind::hello : kind::payload;
+    const kind expected = looks            ? kind::look
+                          : !begun.empty() ? kind::request
+                          : is_hello(text) ? kind::hello
+                                           : kind::payload;
     must(whole.is() == expected || (whole.is() == kind::undecided && expected == kind::payload),
          "a request is one, a hello is one, and nothing else is");
     must(whole.is_foreign() == (expected != kind::payload), "foreign is what is no payload");
@@ -73,19 +85,28 @@ void check_foreign(std::string_view text, const splits& where) {
     }
     whole.finish();
     pieces.finish();
-    must(whole.is() == pieces.is() && whole.is_whole() && pieces.is_whole(), "an end decides everything");
-    if (expected != kind::payload) return must(whole.is() == expected, "and changes nothing that is decided");
-    const std::string_view cut = text.find('\n') == text.npos ? request_of(text, true) : std::string_view();
-    must(whole.is() == (cut.empty() ? kind::payload : cut == "GET" || cut == "HEAD" ? kind::look : kind::request),
+    must(whole.is() == pieces.is() && whole.is_whole() && pieces.is_whole(),
+         "an end decides everything");
+    if (expected != kind::payload)
+        return must(whole.is() == expected, "and changes nothing that is decided");
+    const std::string_view cut =
+        text.find('\n') == text.npos ? request_of(text, true) : std::string_view();
+    must(whole.is() == (cut.empty()                     ? kind::payload
+                        : cut == "GET" || cut == "HEAD" ? kind::look
+                                                        : kind::request),
          "a request may lack its line end");
 }
 
 void check_record(std::string_view text) {
     const first_record whole(bytes_of(text));
-    const auto fits = [text](std::size_t i, auto good) { return text.size() <= i || good(at(text, i)); };
+    const auto fits = [text](std::size_t i, auto good) {
+        return text.size() <= i || good(at(text, i));
+    };
     const bool record = fits(0, [](unsigned c) { return c >= 20 && c <= 24; }) &&
-                        fits(1, [](unsigned c) { return c == 3; }) && fits(2, [](unsigned c) { return c <= 4; });
-    const bool old = fits(0, [](unsigned c) { return c >= 128; }) && fits(2, [](unsigned c) { return c == 1; }) &&
+                        fits(1, [](unsigned c) { return c == 3; }) &&
+                        fits(2, [](unsigned c) { return c <= 4; });
+    const bool old = fits(0, [](unsigned c) { return c >= 128; }) &&
+                     fits(2, [](unsigned c) { return c == 1; }) &&
                      fits(3, [](unsigned c) { return c == 3; });
     using is = first_record::kind;
     const is expected = !record && !old ? is::other : text.size() < 5 ? is::more : is::record;

@@ -16,16 +16,17 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
 
 namespace finpost::fuzz {
 
-/// What has to be true whatever the input. Ends the process with the words otherwise, which is a finding.
+/// What has to be true whatever the input. Ends the process with the words otherwise, which is a
+/// finding.
 inline void must(bool holds, std::string_view what) {
     if (holds) return;
     std::fprintf(stderr, "DOES NOT HOLD: %.*s\n", static_cast<int>(what.size()), what.data());
     std::abort();
 }
 
-/// The bytes that were drawn: a text, and behind it those that decide what is done with it. They stand at the end,
-/// so that a file of a corpus shows its text. The text is memory of its own, in which a sanitizer sees each byte
-/// that is read beyond it.
+/// The bytes that were drawn: a text, and behind it those that decide what is done with it. They
+/// stand at the end, so that a file of a corpus shows its text. The text is memory of its own, in
+/// which a sanitizer sees each byte that is read beyond it.
 class input {
 public:
     input(const std::uint8_t* data, std::size_t size) : data_(data), size_(size) {}
@@ -98,7 +99,8 @@ inline bool is_printable(std::string_view text) {
 /// A copy that is memory of its own, in which a sanitizer sees each byte that is read beyond it.
 class exact_copy {
 public:
-    explicit exact_copy(std::string_view of) : memory_(std::make_unique<char[]>(of.size())), size_(of.size()) {
+    explicit exact_copy(std::string_view of)
+        : memory_(std::make_unique<char[]>(of.size())), size_(of.size()) {
         std::copy(of.begin(), of.end(), memory_.get());
     }
     std::string_view text() const { return {memory_.get(), size_}; }

@@ -1,5 +1,5 @@
-// In place of TLS where fuzzers are built: a configuration that was drawn must not have this machine's files read as
-// certificates, nor every input pay for the system's.
+// In place of TLS where fuzzers are built: a configuration that was drawn must not have this
+// machine's files read as certificates, nor every input pay for the system's.
 
 #include "net/tls_layer.hpp"
 #include "net/tls_side.hpp"

@@ -1,10 +1,9 @@
 // The PROXY header, both versions: what proxies send, and what anybody could send in their place.
 
-#include "fuzz.hpp"
-
-#include "policy/proxy_protocol.hpp"
-
 #include "finpost/proxy_header.hpp"
+
+#include "fuzz.hpp"
+#include "policy/proxy_protocol.hpp"
 
 #include <optional>
 #include <string>
@@ -31,7 +30,8 @@ read_header read(std::string_view text, splits where) {
         const std::size_t n = where.next(text.size() - out.taken);
         const exact_copy piece(text.substr(out.taken, n));
         const std::size_t taken = out.parser.feed(bytes_of(piece.text()));
-        must(taken == n || out.parser.reading() != state::more, "while there is more to come, all is taken");
+        must(taken == n || out.parser.reading() != state::more,
+             "while there is more to come, all is taken");
         must(taken <= n, "no more is taken than there is");
         out.taken += taken;
     }
@@ -47,7 +47,8 @@ unsigned at(std::string_view text, std::size_t i) { return static_cast<unsigned 
 
 // A number as a decimal has one form.
 std::optional<unsigned> number(std::string_view word, unsigned most) {
-    if (word.empty() || word.size() > 5 || word.find_first_not_of("0123456789") != word.npos) return std::nullopt;
+    if (word.empty() || word.size() > 5 || word.find_first_not_of("0123456789") != word.npos)
+        return std::nullopt;
     if (word.size() > 1 && word[0] == '0') return std::nullopt;
     const unsigned value = static_cast<unsigned>(std::stoul(std::string(word)));
     return value <= most ? std::optional(value) : std::nullopt;
@@ -64,7 +65,8 @@ bool is_v4(std::string_view word) {
 
 bool is_v6(std::string_view word) {
     in6_addr read{};
-    return word.find('\0') == word.npos && ::inet_pton(AF_INET6, std::string(word).c_str(), &read) == 1;
+    return word.find('\0') == word.npos &&
+           ::inet_pton(AF_INET6, std::string(word).c_str(), &read) == 1;
 }
 
 // Section 2.1, once more: whether a whole line with its CRLF is one.
@@ -92,7 +94,8 @@ std::uint32_t crc32c(std::string_view text) {
     std::uint32_t sum = 0xffffffff;
     for (const char c : text)
         for (unsigned bit = 0; bit < 8; ++bit)
-            sum = sum >> 1 ^ (((sum ^ static_cast<unsigned char>(c) >> bit) & 1) != 0 ? 0x82f63b78 : 0);
+            sum = sum >> 1 ^
+                  (((sum ^ static_cast<unsigned char>(c) >> bit) & 1) != 0 ? 0x82f63b78 : 0);
     return ~sum;
 }
 
@@ -115,7 +118,8 @@ bool is_binary(std::string_view text) {
             if (n != 4) return false;
             std::string zeroed(text);
             std::uint32_t said = 0;
-            for (std::size_t k = i + 3; k < i + 7; ++k) said = said << 8 | at(text, k), zeroed[k] = '\0';
+            for (std::size_t k = i + 3; k < i + 7; ++k)
+                said = said << 8 | at(text, k), zeroed[k] = '\0';
             if (said != crc32c(zeroed)) return false;
         }
         i += 3 + n;
@@ -128,13 +132,15 @@ void check_complete(const proxy_parser& parser, std::string_view header) {
         must(is_line(header), "a line that is taken is one");
     } else {
         must(is_binary(header), "a binary header that is taken is one");
-        must((parser.whose() == subject::proxy) == (header[12] == 0x20), "LOCAL is the proxy itself");
+        must((parser.whose() == subject::proxy) == (header[12] == 0x20),
+             "LOCAL is the proxy itself");
     }
     if (parser.whose() != subject::client) return;
     for (const proxy_version version : {proxy_version::v1, proxy_version::v2}) {
         const std::string again = proxy_header(version, parser.source(), parser.destination());
         const read_header second = read(again + "x", {});
-        must(second.taken == again.size() && is_same(second.parser, parser), "written again, it says the same");
+        must(second.taken == again.size() && is_same(second.parser, parser),
+             "written again, it says the same");
     }
 }
 
@@ -152,7 +158,8 @@ socket_address drawn_address(input& from, bool v6) {
         sockaddr_in6 out{};
         out.sin6_family = AF_INET6;
         out.sin6_port = static_cast<in_port_t>(from.two_bytes());
-        for (unsigned char& byte : out.sin6_addr.s6_addr) byte = static_cast<unsigned char>(from.byte());
+        for (unsigned char& byte : out.sin6_addr.s6_addr)
+            byte = static_cast<unsigned char>(from.byte());
         return {reinterpret_cast<const sockaddr*>(&out), sizeof out};
     }
     sockaddr_in out{};
@@ -168,9 +175,11 @@ void check_written(input& from, unsigned flags) {
     const auto version = (flags & 8) != 0 ? proxy_version::v1 : proxy_version::v2;
     const std::string header = proxy_header(version, source, destination);
     const read_header back = read(header + "payload", splits(from));
-    must(back.parser.reading() == state::complete && back.taken == header.size(), "what is written is read");
+    must(back.parser.reading() == state::complete && back.taken == header.size(),
+         "what is written is read");
     must(back.parser.whose() == subject::client && back.parser.source() == source &&
-             back.parser.destination() == destination, "and says the same");
+             back.parser.destination() == destination,
+         "and says the same");
 }
 
 } // namespace
@@ -182,13 +191,19 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     const splits where(from);
     const std::string_view text = from.text();
     const read_header whole = read(text, {}), pieces = read(text, where);
-    must(is_same(whole.parser, pieces.parser) && whole.taken == pieces.taken, "pieces are read as the whole is");
+    must(is_same(whole.parser, pieces.parser) && whole.taken == pieces.taken,
+         "pieces are read as the whole is");
     const std::string_view taken = text.substr(0, whole.taken);
     switch (whole.parser.reading()) {
-    case state::more: must(taken.size() <= proxy_parser::largest, "nobody is waited for without end"); break;
-    case state::complete: check_complete(whole.parser, taken); break;
+    case state::more:
+        must(taken.size() <= proxy_parser::largest, "nobody is waited for without end");
+        break;
+    case state::complete:
+        check_complete(whole.parser, taken);
+        break;
     case state::bad:
-        must(is_printable(whole.parser.fault()) && !whole.parser.fault().empty(), "a fault is in words");
+        must(is_printable(whole.parser.fault()) && !whole.parser.fault().empty(),
+             "a fault is in words");
         check_bad(taken);
         break;
     }

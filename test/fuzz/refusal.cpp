@@ -12,24 +12,32 @@ using namespace finpost::fuzz;
 
 namespace {
 
-bool is_hex(std::string_view text) { return text.find_first_not_of("0123456789abcdef") == text.npos; }
+bool is_hex(std::string_view text) {
+    return text.find_first_not_of("0123456789abcdef") == text.npos;
+}
 
 void check_id(const request_id& id, std::uint64_t time, double share) {
     const std::string_view text = id.text();
     std::string plain(text);
     std::erase(plain, '-');
     must(text.size() == 36 && plain.size() == 32 && is_hex(plain), "an identifier has 32 digits");
-    must(text[8] == '-' && text[13] == '-' && text[18] == '-' && text[23] == '-', "and four dashes");
-    must(text[14] == '7' && std::string_view("89ab").find(text[19]) != std::string_view::npos, "it is of version 7");
-    must(std::stoull(plain.substr(0, 12), nullptr, 16) == (time & 0xffff'ffff'ffff), "it begins with the time");
+    must(text[8] == '-' && text[13] == '-' && text[18] == '-' && text[23] == '-',
+         "and four dashes");
+    must(text[14] == '7' && std::string_view("89ab").find(text[19]) != std::string_view::npos,
+         "it is of version 7");
+    must(std::stoull(plain.substr(0, 12), nullptr, 16) == (time & 0xffff'ffff'ffff),
+         "it begins with the time");
     const auto trace = id.trace_id();
     must(std::string_view(trace.data(), trace.size()) == plain, "a trace has the same digits");
     must(id.sampled(1) && !id.sampled(0), "all are all, and none is none");
-    if (id.sampled(share)) must(id.sampled(share + (1 - share) / 2), "who is in a share is in a larger one");
+    if (id.sampled(share))
+        must(id.sampled(share + (1 - share) / 2), "who is in a share is in a larger one");
     for (const reason why : all_reasons) {
-        const std::string line = "finpost: " + std::string(to_string(why)) + ' ' + std::string(text) + '\n';
+        const std::string line =
+            "finpost: " + std::string(to_string(why)) + ' ' + std::string(text) + '\n';
         const auto read = parse_refusal(line);
-        must(read && read->why == why && read->request_id == text, "a refusal is read as it was written");
+        must(read && read->why == why && read->request_id == text,
+             "a refusal is read as it was written");
     }
 }
 
@@ -45,7 +53,9 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     const std::string_view text = from.text();
     const auto read = parse_refusal(text);
     if (read) {
-        must(text == "finpost: " + std::string(to_string(read->why)) + ' ' + read->request_id + '\n', "a refusal is one line");
+        must(text ==
+                 "finpost: " + std::string(to_string(read->why)) + ' ' + read->request_id + '\n',
+             "a refusal is one line");
         must(read->request_id.size() == 36, "with an identifier");
     }
     reason why{};

@@ -1,4 +1,5 @@
-// Gives every file of a corpus to its harness: what g++ builds have of the fuzzers, and what measures coverage.
+// Gives every file of a corpus to its harness: what g++ builds have of the fuzzers, and what
+// measures coverage.
 //
 //   test_fuzz NAME FOLDER...
 
@@ -10,7 +11,8 @@
 #include <string_view>
 
 // CMake names them: FINPOST_HARNESS(admin) FINPOST_HARNESS(base64) ...
-#define FINPOST_HARNESS(name) extern "C" int fuzz_##name(const std::uint8_t* data, std::size_t size);
+#define FINPOST_HARNESS(name) \
+    extern "C" int fuzz_##name(const std::uint8_t* data, std::size_t size);
 FINPOST_HARNESSES
 #undef FINPOST_HARNESS
 

@@ -17,7 +17,8 @@ inline std::size_t replay(int (*harness)(const std::uint8_t* data, std::size_t s
     for (const auto& each : std::filesystem::directory_iterator(folder)) {
         std::ifstream file(each.path(), std::ios::binary);
         const std::string bytes{std::istreambuf_iterator<char>(file), {}};
-        // Behind each other in the output: the last name is that of the file which ended the process.
+        // Behind each other in the output: the last name is that of the file which ended the
+        // process.
         std::fprintf(stderr, "%s\n", each.path().filename().c_str());
         harness(reinterpret_cast<const std::uint8_t*>(bytes.data()), bytes.size());
         ++n;

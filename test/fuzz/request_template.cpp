@@ -1,9 +1,9 @@
-// Templates of a path and of header fields: what they are taken apart into, and the request's head that comes of them
-// whatever a client's certificate says.
-
-#include "fuzz.hpp"
+// Templates of a path and of header fields: what they are taken apart into, and the request's head
+// that comes of them whatever a client's certificate says.
 
 #include "upstream/request_template.hpp"
+
+#include "fuzz.hpp"
 #include "upstream/request_head.hpp"
 
 #include "finpost/config.hpp"
@@ -20,10 +20,11 @@ using namespace finpost::fuzz;
 
 namespace {
 
-constexpr std::array<std::string_view, 7> names{"",           "peer.ip",    "peer.port",     "local.port",
-                                                "request.id", "payload.bytes", "tls.peer_name"};
+constexpr std::array<std::string_view, 7> names{
+    "", "peer.ip", "peer.port", "local.port", "request.id", "payload.bytes", "tls.peer_name"};
 
-// A template as its text and its names, one after the other; a name is behind a NUL, and ends with one.
+// A template as its text and its names, one after the other; a name is behind a NUL, and ends with
+// one.
 std::optional<std::string> reference(std::string_view text) {
     std::string out;
     while (!text.empty()) {
@@ -52,7 +53,9 @@ void check_template(std::string_view text) {
     const bool has_nul = text.find('\0') != text.npos;
     const auto expected = reference(text);
     must(read.has_value() == expected.has_value(), "a template is taken when it is one");
-    if (!read) return must(is_printable(read.error().message), "what is wrong is told in one line of plain text");
+    if (!read)
+        return must(is_printable(read.error().message),
+                    "what is wrong is told in one line of plain text");
     std::string told, written;
     for (const template_piece& one : *read) {
         told += one.text;
@@ -75,11 +78,15 @@ std::string expanded(std::string_view text, const values& known, Encode encode, 
     std::string out;
     for (const template_piece& one : parse_template(text).value()) {
         for (const char c : one.text) {
-            if (in_path && c == '{') out += "%7B";
-            else if (in_path && c == '}') out += "%7D";
-            else out += c;
+            if (in_path && c == '{')
+                out += "%7B";
+            else if (in_path && c == '}')
+                out += "%7D";
+            else
+                out += c;
         }
-        if (one.value != request_value::none) out += encode(known.at(names[static_cast<std::size_t>(one.value)]));
+        if (one.value != request_value::none)
+            out += encode(known.at(names[static_cast<std::size_t>(one.value)]));
     }
     return out;
 }
@@ -88,10 +95,12 @@ std::string encoded(const std::string& value) {
     if (value == "." || value == "..") return {};
     std::string out;
     for (const char c : value) {
-        const bool plain = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
+        const bool plain = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
+                           (c >= '0' && c <= '9') ||
                            (c != '\0' && std::strchr("-._~:@", c) != nullptr);
         char hex[4];
-        std::snprintf(hex, sizeof hex, "%%%02X", static_cast<unsigned>(static_cast<unsigned char>(c)));
+        std::snprintf(hex, sizeof hex, "%%%02X",
+                      static_cast<unsigned>(static_cast<unsigned char>(c)));
         out += plain ? std::string(1, c) : hex;
     }
     return out;
@@ -102,7 +111,8 @@ std::string visible(std::string value) {
     return value;
 }
 
-void check_head(std::string_view path, std::string_view value, std::string_view peer_name, unsigned flags) {
+void check_head(std::string_view path, std::string_view value, std::string_view peer_name,
+                unsigned flags) {
     static const http_url url = parse_http_url("http://service.test:8080/").value();
     upstream_config config;
     config.endpoints = {url};
@@ -117,10 +127,12 @@ void check_head(std::string_view path, std::string_view value, std::string_view 
 
     watchdog dog;
     const bool streamed = (flags & 1) != 0;
-    const auto peer = parse_socket_address((flags & 2) != 0 ? "[2001:db8::1]:40000" : "192.0.2.7:40000").value();
+    const auto peer =
+        parse_socket_address((flags & 2) != 0 ? "[2001:db8::1]:40000" : "192.0.2.7:40000").value();
     const auto local = parse_socket_address("192.0.2.1:5000").value();
     const request_id id(std::chrono::milliseconds(1'700'000'000'000), flags, ~std::uint64_t{flags});
-    const request asked(payload("hello"), peer, local, id, dog, false, std::string(peer_name), streamed);
+    const request asked(payload("hello"), peer, local, id, dog, false, std::string(peer_name),
+                        streamed);
     const head_opening opening(url, config);
     const std::string head = request_head(opening, asked, 7);
 
@@ -142,7 +154,8 @@ void check_head(std::string_view path, std::string_view value, std::string_view 
     must(lines.size() > 2 && lines.back().empty(), "an empty line is the end");
     lines.pop_back();
     must(lines[0] == "POST " + target + " HTTP/1.1", "the request line is what the template says");
-    must(target.starts_with('/') && target.find(' ') == target.npos && target.find('#') == target.npos,
+    must(target.starts_with('/') && target.find(' ') == target.npos &&
+             target.find('#') == target.npos,
          "a target has no space and no fragment");
     std::map<std::string, int> fields;
     for (std::size_t i = 1; i < lines.size(); ++i) {
@@ -150,15 +163,20 @@ void check_head(std::string_view path, std::string_view value, std::string_view 
         must(colon != 0 && colon != std::string::npos, "a field has a name");
         ++fields[lines[i].substr(0, colon)];
         if (lines[i].starts_with("X-Own: "))
-            must(lines[i].substr(7) == expanded(value, known, visible, false), "a field is what the template says");
+            must(lines[i].substr(7) == expanded(value, known, visible, false),
+                 "a field is what the template says");
     }
-    const char* const all[] = {"Host", "User-Agent", "Content-Type", "Accept-Encoding", "X-Own",
-                               streamed ? "Transfer-Encoding" : "Content-Length", "X-Request-Id", "Idempotency-Key",
-                               "traceparent", "Forwarded", "X-Forwarded-For"};
+    const char* const all[] = {"Host",           "User-Agent",
+                               "Content-Type",   "Accept-Encoding",
+                               "X-Own",          streamed ? "Transfer-Encoding" : "Content-Length",
+                               "X-Request-Id",   "Idempotency-Key",
+                               "traceparent",    "Forwarded",
+                               "X-Forwarded-For"};
     must(fields.size() == std::size(all), "no field is added");
     for (const char* const name : all) must(fields[name] == 1, "each field is there once");
     const std::string check = health_head(url, target);
-    must(check.starts_with("GET " + target + " HTTP/1.1\r\n") && check.find("\r\n\r\n") == check.size() - 4,
+    must(check.starts_with("GET " + target + " HTTP/1.1\r\n") &&
+             check.find("\r\n\r\n") == check.size() - 4,
          "a health check is one request");
 }
 
@@ -174,6 +192,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     const std::string_view rest = text.substr(std::min(one + 1, text.size()));
     const std::size_t two = std::min(rest.find('\n'), rest.size());
     check_template(text.substr(0, one));
-    check_head(text.substr(0, one), rest.substr(0, two), rest.substr(std::min(two + 1, rest.size())), flags);
+    check_head(text.substr(0, one), rest.substr(0, two),
+               rest.substr(std::min(two + 1, rest.size())), flags);
     return 0;
 }

@@ -1,8 +1,8 @@
-// A service's response: head, length, chunks and trailers, split anywhere, kept or passed on, in memory or in a file.
-// It is judged again by a reader of the whole text that shares nothing with the product.
+// A service's response: head, length, chunks and trailers, split anywhere, kept or passed on, in
+// memory or in a file. It is judged again by a reader of the whole text that shares nothing with
+// the product.
 
 #include "fuzz.hpp"
-
 #include "policy/buffer_budget.hpp"
 #include "policy/spilling.hpp"
 #include "upstream/content_codings.hpp"
@@ -23,13 +23,15 @@ namespace {
 using state = response_guard::state;
 
 struct how {
-    bool passed_on = false, follows_another = false, relays_all = false, spills = false, counted = false;
+    bool passed_on = false, follows_another = false, relays_all = false, spills = false,
+         counted = false;
     bool closed = false, cut = false; // the connection, behind the text
     unsigned asked = 0;               // of `codings`
     std::uint64_t max_body = 0;
 };
 
-constexpr std::array<std::string_view, 4> codings{"*", "identity", "gzip, br;q=0", "x-Compress;q=0.5, deflate"};
+constexpr std::array<std::string_view, 4> codings{"*", "identity", "gzip, br;q=0",
+                                                  "x-Compress;q=0.5, deflate"};
 
 struct verdict {
     state is = state::more;
@@ -57,22 +59,26 @@ driven drive(std::string_view text, const how& by, splits where) {
     static gauge disk_used;
     static buffer_budget disk(1 << 30, disk_used);
     static const spilling spills(files, disk, {});
-    static const std::array<content_codings, 4> asked{content_codings(codings[0]), content_codings(codings[1]),
-                                                      content_codings(codings[2]), content_codings(codings[3])};
+    static const std::array<content_codings, 4> asked{
+        content_codings(codings[0]), content_codings(codings[1]), content_codings(codings[2]),
+        content_codings(codings[3])};
     gauge used;
     driven out;
     {
         buffer_budget memory(1 << 20, used);
         response_guard guard(by.max_body, by.counted ? &memory : nullptr,
-                             by.passed_on ? response_guard::body::passed_on : response_guard::body::kept,
+                             by.passed_on ? response_guard::body::passed_on
+                                          : response_guard::body::kept,
                              by.spills ? &spills : nullptr);
         if (by.asked > 0 || by.relays_all) guard.asked_for(asked[by.asked], by.relays_all);
         if (by.follows_another) guard.follows_another();
         std::size_t at = 0;
         while (out.is == state::more && at < text.size()) {
             payload& into = guard.buffer();
-            if (by.passed_on) must(into.reserve(1 << 10), "a window fits");
-            else if (!guard.started() || guard.spills()) into.release_room();
+            if (by.passed_on)
+                must(into.reserve(1 << 10), "a window fits");
+            else if (!guard.started() || guard.spills())
+                into.release_room();
             if (into.room().empty()) must(guard.wanted() > 0 && guard.make_room(), "there is room");
             const std::size_t n = std::min(where.next(text.size() - at), into.room().size());
             std::memcpy(into.room().data(), text.data() + at, n);
@@ -86,8 +92,10 @@ driven drive(std::string_view text, const how& by, splits where) {
             }
         }
         must(guard.taken() == at, "every byte is counted");
-        if (out.is == state::more && by.closed) out.is = guard.closed();
-        else if (out.is == state::more && by.cut) out.is = guard.cut();
+        if (out.is == state::more && by.closed)
+            out.is = guard.closed();
+        else if (out.is == state::more && by.cut)
+            out.is = guard.cut();
         out.status = guard.status();
         out.http_1_0 = guard.http_1_0();
         if (out.is == state::failed) {
@@ -109,14 +117,15 @@ driven drive(std::string_view text, const how& by, splits where) {
     return out;
 }
 
-// The reader of the whole text. Each function returns false when the text is no response, with the reason, or
-// ends too early.
+// The reader of the whole text. Each function returns false when the text is no response, with the
+// reason, or ends too early.
 class reader {
 public:
     reader(std::string_view text, const how& by) : text_(text), by_(by) {}
 
     verdict judge() {
-        if (!read() && out_.is == state::more && (by_.closed || by_.cut)) fail(reason::upstream_incomplete);
+        if (!read() && out_.is == state::more && (by_.closed || by_.cut))
+            fail(reason::upstream_incomplete);
         return out_;
     }
 
@@ -138,14 +147,16 @@ private:
     }
     static std::string_view trim(std::string_view text) {
         const std::size_t first = text.find_first_not_of(" \t");
-        return first == text.npos ? "" : text.substr(first, text.find_last_not_of(" \t") - first + 1);
+        return first == text.npos ? ""
+                                  : text.substr(first, text.find_last_not_of(" \t") - first + 1);
     }
     static std::vector<std::string> list(std::string_view text) {
         std::vector<std::string> out;
         std::size_t begin = 0;
         for (std::size_t i = 0; i <= text.size(); ++i) {
             if (i < text.size() && text[i] != ',') continue;
-            if (const auto one = trim(text.substr(begin, i - begin)); !one.empty()) out.push_back(lower(one));
+            if (const auto one = trim(text.substr(begin, i - begin)); !one.empty())
+                out.push_back(lower(one));
             begin = i + 1;
         }
         return out;
@@ -158,7 +169,8 @@ private:
 
     bool read() {
         if (by_.follows_another)
-            while (at_ < text_.size() && at_ < 8 && (text_[at_] == '\r' || text_[at_] == '\n')) ++at_;
+            while (at_ < text_.size() && at_ < 8 && (text_[at_] == '\r' || text_[at_] == '\n'))
+                ++at_;
         tidy_ = at_ == 0;
         for (;;) {
             if (!head()) return false;
@@ -210,8 +222,10 @@ private:
                 return good && text_.size() - begin <= most ? false : invalid();
             }
             std::string_view line = text_.substr(at_, end - at_);
-            if (line.ends_with('\r')) line.remove_suffix(1);
-            else tidy_ = false;
+            if (line.ends_with('\r'))
+                line.remove_suffix(1);
+            else
+                tidy_ = false;
             if (first ? !status_line(line) : !line.empty() && !field(line)) return invalid();
             at_ = end + 1;
             if (!line.empty()) continue;
@@ -244,8 +258,10 @@ private:
         const std::size_t colon = line.find(':');
         if (colon == line.npos || colon == 0 || has_controls(line.substr(colon))) return false;
         for (const char c : line.substr(0, colon)) {
-            const bool letter = (lower({&c, 1})[0] >= 'a' && lower({&c, 1})[0] <= 'z') || (c >= '0' && c <= '9');
-            if (!letter && std::string_view("!#$%&'*+-.^_`|~").find(c) == std::string_view::npos) return false;
+            const bool letter =
+                (lower({&c, 1})[0] >= 'a' && lower({&c, 1})[0] <= 'z') || (c >= '0' && c <= '9');
+            if (!letter && std::string_view("!#$%&'*+-.^_`|~").find(c) == std::string_view::npos)
+                return false;
         }
         return true;
     }
@@ -255,13 +271,17 @@ private:
         const std::string name = lower(line.substr(0, line.find(':')));
         const std::string_view value = trim(line.substr(line.find(':') + 1));
         if (name == "content-length") {
-            if (value.empty() || value.find_first_not_of("0123456789") != value.npos || length_) return false;
+            if (value.empty() || value.find_first_not_of("0123456789") != value.npos || length_)
+                return false;
             std::uint64_t size = 0;
             for (const char c : value)
-                if (__builtin_mul_overflow(size, 10, &size) || __builtin_add_overflow(size, c - '0', &size)) return false;
+                if (__builtin_mul_overflow(size, 10, &size) ||
+                    __builtin_add_overflow(size, c - '0', &size))
+                    return false;
             length_ = size;
         } else if (name == "transfer-encoding") {
-            if (++codings_ > 1 || old_ || list(value) != std::vector<std::string>{"chunked"}) return false;
+            if (++codings_ > 1 || old_ || list(value) != std::vector<std::string>{"chunked"})
+                return false;
             chunked_ = true;
         } else if (name == "connection") {
             for (const std::string& one : list(value)) {
@@ -277,7 +297,8 @@ private:
     bool was_asked(const std::string& coding) const {
         if (coding == "identity" || by_.asked == 0) return true;
         if (by_.asked == 2) return coding == "gzip" || coding == "x-gzip";
-        return by_.asked == 3 && (coding == "compress" || coding == "x-compress" || coding == "deflate");
+        return by_.asked == 3 &&
+               (coding == "compress" || coding == "x-compress" || coding == "deflate");
     }
 
     bool chunks() {
@@ -299,7 +320,8 @@ private:
                 size = size * 16 + static_cast<std::uint64_t>(c <= '9' ? c - '0' : c - 'a' + 10);
             }
             line.remove_prefix(digits);
-            if (has_controls(line) || (!trim(line).empty() && trim(line)[0] != ';')) return invalid();
+            if (has_controls(line) || (!trim(line).empty() && trim(line)[0] != ';'))
+                return invalid();
             at_ += end + 1;
             if (size == 0) return trailers();
             if (size > by_.max_body - out_.body.size()) return fail(reason::reply_too_large);
@@ -330,7 +352,8 @@ private:
     const std::string_view text_;
     const how by_;
     std::size_t at_ = 0, head_size_ = 0, interim_ = 0;
-    bool tidy_ = true, close_ = false, stay_ = false, chunked_ = false, foreign_ = false, old_ = false;
+    bool tidy_ = true, close_ = false, stay_ = false, chunked_ = false, foreign_ = false,
+         old_ = false;
     int status_ = 0;
     unsigned codings_ = 0;
     std::optional<std::uint64_t> length_;
@@ -338,7 +361,8 @@ private:
 };
 
 // A part of the text many times over, for the limits that are far beyond an input's size.
-std::string stretched(std::string_view text, std::size_t begin, std::size_t size, std::size_t times) {
+std::string stretched(std::string_view text, std::size_t begin, std::size_t size,
+                      std::size_t times) {
     begin = std::min(begin, text.size());
     const std::string_view part = text.substr(begin, size);
     std::string out(text.substr(0, begin));
@@ -355,7 +379,8 @@ void compare(const verdict& a, const verdict& b, const how& by, std::string_view
     same(a.status == b.status && a.http_1_0 == b.http_1_0, "the same status line");
     if (a.is == state::failed) same(a.why == b.why, "the same reason");
     if (a.is == state::complete) same(a.size == b.size, "the same end");
-    if (a.is == state::complete || (by.passed_on && a.is == state::more)) same(a.body == b.body, "the same body");
+    if (a.is == state::complete || (by.passed_on && a.is == state::more))
+        same(a.body == b.body, "the same body");
 }
 
 } // namespace
@@ -395,7 +420,8 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     for (const driven& one : {whole, pieces}) {
         if (one.is != state::complete) continue;
         // Bytes behind a response are no answer to a request of ours.
-        must(one.reusable == (judged.reusable && one.taken == one.size), "it is known whether the connection is of use");
+        must(one.reusable == (judged.reusable && one.taken == one.size),
+             "it is known whether the connection is of use");
     }
     return 0;
 }

@@ -1,12 +1,12 @@
 // Sizes, times, and the value of any setting as people write them.
 
-#include "fuzz.hpp"
+#include "finpost/units.hpp"
 
 #include "config/option_table.hpp"
+#include "fuzz.hpp"
 
 #include "finpost/quoted.hpp"
 #include "finpost/suggestion.hpp"
-#include "finpost/units.hpp"
 
 #include <limits>
 #include <optional>
@@ -22,23 +22,27 @@ namespace {
 __extension__ using wide = unsigned __int128;
 
 void must_be_told(std::string_view message) {
-    must(is_printable(message) && !message.empty(), "what is wrong is told in one line of plain text");
+    must(is_printable(message) && !message.empty(),
+         "what is wrong is told in one line of plain text");
 }
 
 // A number with a unit, in arithmetic that does not overflow.
-std::optional<wide> reference(std::string_view text, const std::vector<std::pair<std::string_view, wide>>& units) {
+std::optional<wide> reference(std::string_view text,
+                              const std::vector<std::pair<std::string_view, wide>>& units) {
     const std::size_t digits = std::min(text.find_first_not_of("0123456789"), text.size());
     if (digits == 0) return std::nullopt;
     constexpr wide far = std::numeric_limits<std::uint64_t>::max();
     wide value = 0;
-    for (const char c : text.substr(0, digits)) value = std::min<wide>(value * 10 + static_cast<unsigned>(c - '0'), far + 1);
+    for (const char c : text.substr(0, digits))
+        value = std::min<wide>(value * 10 + static_cast<unsigned>(c - '0'), far + 1);
     for (const auto& [name, factor] : units)
         if (text.substr(digits) == name) return value * factor;
     return std::nullopt;
 }
 
 void check_size(std::string_view text) {
-    const auto expected = reference(text, {{"", 1}, {"KiB", 1u << 10}, {"MiB", 1u << 20}, {"GiB", 1u << 30}});
+    const auto expected =
+        reference(text, {{"", 1}, {"KiB", 1u << 10}, {"MiB", 1u << 20}, {"GiB", 1u << 30}});
     const bool fits = expected && *expected <= std::numeric_limits<std::uint64_t>::max();
     const auto read = parse_size(text);
     must(read.has_value() == fits, "a size is taken when it is one");
@@ -46,13 +50,15 @@ void check_size(std::string_view text) {
     must(*read == *expected, "a size is what it says");
     const std::string written = format_size(*read);
     const auto again = parse_size(written);
-    must(again && *again == *read && format_size(*again) == written, "a size that is written is read again");
+    must(again && *again == *read && format_size(*again) == written,
+         "a size that is written is read again");
     if (text.size() > 1 && text[0] == '0') return;
     must(written.size() <= text.size(), "and is written as short as can be");
 }
 
 void check_duration(std::string_view text) {
-    const auto expected = reference(text, {{"ms", 1}, {"s", 1'000}, {"m", 60'000}, {"h", 3'600'000}});
+    const auto expected =
+        reference(text, {{"ms", 1}, {"s", 1'000}, {"m", 60'000}, {"h", 3'600'000}});
     const bool fits = expected && *expected <= wide{365} * 24 * 3'600'000;
     const auto read = parse_duration(text);
     must(read.has_value() == fits, "a time is taken when it is one");
@@ -60,7 +66,8 @@ void check_duration(std::string_view text) {
     must(static_cast<wide>(read->count()) == *expected, "a time is what it says");
     const std::string written = format_duration(*read);
     const auto again = parse_duration(written);
-    must(again && *again == *read && format_duration(*again) == written, "a time that is written is read again");
+    must(again && *again == *read && format_duration(*again) == written,
+         "a time that is written is read again");
 }
 
 void check_numbers(std::uint64_t n) {
@@ -89,11 +96,13 @@ void check_words(std::string_view text) {
     if (is_printable(text)) must(printable(text) == text, "and stays as it is");
     const std::string shown = quoted(text);
     must(is_printable(shown) && shown.size() <= 4 * 60 + 5, "what is quoted is short");
-    static const std::vector<std::string> known{"true", "false", "on", "off", "listeners", "upstreams"};
+    static const std::vector<std::string> known{"true", "false",     "on",
+                                                "off",  "listeners", "upstreams"};
     const std::string hint = suggestion(text, known);
     must(is_printable(hint), "a suggestion is one of ours");
     for (const std::string& word : known)
-        if (text == word) must(hint == ": did you mean " + word + '?', "the nearest word is the word itself");
+        if (text == word)
+            must(hint == ": did you mean " + word + '?', "the nearest word is the word itself");
 }
 
 } // namespace

@@ -66,7 +66,8 @@ bool is_target(tokens before) {
     if (before.front() == "return" || before.front() == "co_return") return false;
     return std::all_of(before.begin(), before.end(), [](const token& one) {
         return is_name(one) || one == "::" || one == "<" || one == ">" || one == "," ||
-               one == "&" || one == "&&" || one == "*" || one == "[" || one == "]" || one == "." || one == "->";
+               one == "&" || one == "&&" || one == "*" || one == "[" || one == "]" || one == "." ||
+               one == "->";
     });
 }
 
@@ -86,8 +87,10 @@ std::string fault_of_operand(tokens operand) {
         if (one == "(" || one == "[") ++depth;
         if (one == ")" || one == "]") --depth;
         if (depth > 0 || closes(one)) continue;
-        if (one == "<" && is_name(operand[i - 1])) ++angles;
-        else if (one == ">") angles -= angles > 0 ? 1 : 0;
+        if (one == "<" && is_name(operand[i - 1]))
+            ++angles;
+        else if (one == ">")
+            angles -= angles > 0 ? 1 : 0;
         else if (!(is_name(one) || one == "::" || one == "." || one == "->" || angles > 0))
             return "something is computed with what co_await gives: name it first";
     }
@@ -100,8 +103,7 @@ std::string fault_of_statement(tokens statement) {
     const auto at = static_cast<std::size_t>(found - statement.begin());
     const tokens before = statement.first(at);
     if (std::find(before.begin(), before.end(), "?") != before.end()) return "?: beside co_await";
-    if (!is_target(before))
-        return "not of the form [auto x =] co_await name(named, arguments);";
+    if (!is_target(before)) return "not of the form [auto x =] co_await name(named, arguments);";
     return fault_of_operand(statement.subspan(at + 1));
 }
 

@@ -22,8 +22,8 @@ void blank(std::string& text, std::size_t from, std::size_t to) {
         if (text[i] != '\n') text[i] = ' ';
 }
 
-// What begins somewhere: a comment, a literal or a preprocessor line. Its end (where it begins, when
-// there is none) and the part to blank; a literal keeps its quotes.
+// What begins somewhere: a comment, a literal or a preprocessor line. Its end (where it begins,
+// when there is none) and the part to blank; a literal keeps its quotes.
 struct stretch {
     std::size_t end;
     std::size_t blank_from, blank_to;
@@ -46,8 +46,10 @@ bool begins_line(std::string_view text, std::size_t at) {
 std::size_t end_of_literal(std::string_view text, std::size_t at) {
     const char quote = text[at];
     for (std::size_t i = at + 1; i < text.size() && text[i] != '\n'; ++i) {
-        if (text[i] == '\\') ++i;
-        else if (text[i] == quote) return i + 1;
+        if (text[i] == '\\')
+            ++i;
+        else if (text[i] == quote)
+            return i + 1;
     }
     return end_of_line(text, at, false);
 }
@@ -96,9 +98,8 @@ std::string only_code(std::string_view source) {
 }
 
 std::vector<token> tokens_of(std::string_view code) {
-    constexpr std::array<std::string_view, 15> long_ones{"<=>", "::", "->", "&&", "||",
-                                                         "==",  "!=", "<=", ">=", "+=",
-                                                         "-=",  "*=", "/=", "++", "--"};
+    constexpr std::array<std::string_view, 15> long_ones{
+        "<=>", "::", "->", "&&", "||", "==", "!=", "<=", ">=", "+=", "-=", "*=", "/=", "++", "--"};
     std::vector<token> all;
     std::size_t line = 1;
     for (std::size_t at = 0; at < code.size();) {

@@ -6,18 +6,28 @@ using namespace finpost::test;
 
 namespace {
 
-const std::set<std::string> some_files{
-    "common/include/finpost/error.hpp",        "common/include/finpost/payload.hpp",
-    "common/src/quoted.hpp",                   "server/include/finpost/config.hpp",
-    "server/include/finpost/gateway.hpp",      "server/include/finpost/handler.hpp",
-    "server/include/finpost/http_upstream.hpp", "server/include/finpost/metrics.hpp",
-    "server/include/finpost/watchdog.hpp",     "server/src/net/client_socket.hpp",
-    "server/src/listener.hpp",                 "server/src/session/session.hpp",
-    "server/src/session/receive.hpp",                  "server/src/session/reply.hpp",
-    "server/src/policy/admission.hpp",         "server/src/policy/wait_queue.hpp",
-    "server/src/upstream/http_forwarder.hpp",  "server/src/upstream/resolver.hpp",
-    "server/app/config/options.hpp",                  "client/include/finpost/client.hpp",
-    "client/app/send.hpp",                     "test/support/raw_client.hpp"};
+const std::set<std::string> some_files{"common/include/finpost/error.hpp",
+                                       "common/include/finpost/payload.hpp",
+                                       "common/src/quoted.hpp",
+                                       "server/include/finpost/config.hpp",
+                                       "server/include/finpost/gateway.hpp",
+                                       "server/include/finpost/handler.hpp",
+                                       "server/include/finpost/http_upstream.hpp",
+                                       "server/include/finpost/metrics.hpp",
+                                       "server/include/finpost/watchdog.hpp",
+                                       "server/src/net/client_socket.hpp",
+                                       "server/src/listener.hpp",
+                                       "server/src/session/session.hpp",
+                                       "server/src/session/receive.hpp",
+                                       "server/src/session/reply.hpp",
+                                       "server/src/policy/admission.hpp",
+                                       "server/src/policy/wait_queue.hpp",
+                                       "server/src/upstream/http_forwarder.hpp",
+                                       "server/src/upstream/resolver.hpp",
+                                       "server/app/config/options.hpp",
+                                       "client/include/finpost/client.hpp",
+                                       "client/app/send.hpp",
+                                       "test/support/raw_client.hpp"};
 
 std::string faults(std::string_view path, const std::string& included) {
     std::string all;

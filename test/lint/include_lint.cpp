@@ -20,44 +20,58 @@ struct room {
 // - `base` is what the server's rooms share: configuration, counters, limits of an exchange.
 const std::vector<room>& rooms() {
     static const std::vector<room> table{
-        {"server app", {"server/app/"},
-         {"gateway", "listener", "session", "upstream", "net", "handler", "policy", "async", "base", "common"}},
+        {"server app",
+         {"server/app/"},
+         {"gateway", "listener", "session", "upstream", "net", "handler", "policy", "async", "base",
+          "common"}},
         {"client app", {"client/app/"}, {"client", "common"}},
-        {"examples", {"server/examples/", "client/examples/"},
+        {"examples",
+         {"server/examples/", "client/examples/"},
          {"gateway", "upstream", "handler", "base", "client", "common"}},
         {"client", {"client/src/", "client/include/"}, {"common"}},
-        {"gateway", {"server/include/finpost/gateway.hpp", "server/src/gateway."},
+        {"gateway",
+         {"server/include/finpost/gateway.hpp", "server/src/gateway."},
          {"listener", "session", "net", "handler", "policy", "async", "base", "common"}},
-        {"listener", {"server/src/listener."},
+        {"listener",
+         {"server/src/listener."},
          {"session", "reply", "net", "handler", "policy", "async", "base", "common"}},
-        {"session", {"server/src/session/session.", "server/src/session/session_gate."},
+        {"session",
+         {"server/src/session/session.", "server/src/session/session_gate."},
          {"preamble", "receive", "reply", "stream", "client socket", "encoding", "net", "handler",
           "policy", "async", "base", "common"}},
-        {"preamble", {"server/src/session/preamble."},
+        {"preamble",
+         {"server/src/session/preamble."},
          {"client socket", "policy", "async", "base", "common"}},
-        {"receive", {"server/src/session/receive.", "server/src/session/receive_to_file."},
+        {"receive",
+         {"server/src/session/receive.", "server/src/session/receive_to_file."},
          {"client socket", "encoding", "net", "policy", "async", "base", "common"}},
-        {"reply", {"server/src/session/reply.", "server/src/session/reply_in_pieces."},
+        {"reply",
+         {"server/src/session/reply.", "server/src/session/reply_in_pieces."},
          {"client socket", "net", "policy", "async", "base", "common"}},
-        {"stream", {"server/src/session/client_stream."},
+        {"stream",
+         {"server/src/session/client_stream."},
          {"client socket", "encoding", "handler", "policy", "async", "base", "common"}},
         {"encoding", {"server/src/session/payload_text."}, {"net", "base", "common"}},
-        {"upstream", {"server/src/upstream/", "server/include/finpost/http_upstream.hpp"},
+        {"upstream",
+         {"server/src/upstream/", "server/include/finpost/http_upstream.hpp"},
          {"upstream socket", "net", "handler", "policy", "async", "base", "common"}},
         {"client socket", {"server/src/net/client_socket."}, {"net", "async", "base", "common"}},
-        {"upstream socket", {"server/src/net/upstream_stream."}, {"net", "async", "base", "common"}},
+        {"upstream socket",
+         {"server/src/net/upstream_stream."},
+         {"net", "async", "base", "common"}},
         {"net", {"server/src/net/"}, {"async", "base", "common"}},
-        {"handler", {"server/include/finpost/handler.hpp", "server/include/finpost/exchange_stream.hpp"},
+        {"handler",
+         {"server/include/finpost/handler.hpp", "server/include/finpost/exchange_stream.hpp"},
          {"base", "common"}},
         {"policy", {"server/src/policy/"}, {"async", "base", "common"}},
         {"async", {"server/src/async/"}, {"base", "common"}},
         {"validation", {"server/src/config."}, {"upstream", "net", "base", "common"}},
-        {"base", {"server/include/finpost/config.hpp",
-                  "server/include/finpost/metrics.hpp", "server/src/metrics.",
-                  "server/include/finpost/watchdog.hpp", "server/src/watchdog.",
-                  "server/include/finpost/request_id.hpp", "server/src/request_id.",
-                  "server/include/finpost/session_view.hpp", "server/src/session_view.",
-                  "server/src/random.", "server/src/tally."},
+        {"base",
+         {"server/include/finpost/config.hpp", "server/include/finpost/metrics.hpp",
+          "server/src/metrics.", "server/include/finpost/watchdog.hpp", "server/src/watchdog.",
+          "server/include/finpost/request_id.hpp", "server/src/request_id.",
+          "server/include/finpost/session_view.hpp", "server/src/session_view.",
+          "server/src/random.", "server/src/tally."},
          {"common"}},
         {"common", {"common/include/", "common/src/"}, {}},
         {"test", {"test/"}, {"*"}},
@@ -76,11 +90,10 @@ const room* find_room(std::string_view path) {
 std::optional<std::string> file_named(std::string_view name, std::string_view path,
                                       const std::set<std::string>& files) {
     constexpr std::array<std::string_view, 9> searched{
-        "common/include/", "server/include/", "client/include/", "server/src/",
-        "client/src/",     "test/",           "server/app/",     "client/app/",
-        "common/src/"};
-    std::vector<std::string> candidates{
-        std::string(path.substr(0, path.rfind('/') + 1)) + std::string(name)};
+        "common/include/", "server/include/", "client/include/", "server/src/", "client/src/",
+        "test/",           "server/app/",     "client/app/",     "common/src/"};
+    std::vector<std::string> candidates{std::string(path.substr(0, path.rfind('/') + 1)) +
+                                        std::string(name)};
     for (const std::string_view folder : searched)
         candidates.push_back(std::string(folder) + std::string(name));
     for (const std::string& each : candidates)
@@ -105,7 +118,8 @@ std::string fault_of_library(std::string_view path, const room& here, std::strin
     if (name.starts_with("<boost/log/")) return "Boost.Log outside of an app";
     if (name.starts_with("<CLI/")) return "CLI11 outside of an app";
     if (name.starts_with("<prometheus/")) return "prometheus-cpp outside of an app";
-    // sendfile cannot be told not to raise SIGPIPE: one thread holds it back for the length of a call.
+    // sendfile cannot be told not to raise SIGPIPE: one thread holds it back for the length of a
+    // call.
     const bool no_sigpipe = path == "server/src/net/spill_io.cpp" && name == "<signal.h>";
     if (one_of(name, {"<csignal>", "<signal.h>", "<boost/asio/signal_set.hpp>"}) && !no_sigpipe)
         return "signals outside of an app";

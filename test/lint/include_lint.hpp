@@ -6,8 +6,8 @@
 
 namespace finpost::test {
 
-/// The room a file of the project is in, by its path from the root ("server/src/session/session.cpp" is in
-/// "session"); empty when the table knows none.
+/// The room a file of the project is in, by its path from the root
+/// ("server/src/session/session.cpp" is in "session"); empty when the table knows none.
 std::string room_of(std::string_view path);
 
 /// Finds every `#include` that goes against the arrows

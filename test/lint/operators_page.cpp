@@ -130,7 +130,8 @@ BOOST_AUTO_TEST_CASE(an_event_is_seen_with_its_level_and_its_keys) {
                   "const std::array<log_field, 1> fields{{\n    {\"late\", y},\n}};\n"
                   "log(log_level::debug, \"two words\", fields);\n"
                   "if (log.enabled(log_level::debug)) g({\"no\", key});\n"
-                  "log(log_level::error, \"stopped\", {{ \"d\", z}});\n", seen);
+                  "log(log_level::error, \"stopped\", {{ \"d\", z}});\n",
+                  seen);
     BOOST_TEST(seen.size() == 2u);
     BOOST_TEST((seen["stopped"] == event_use{{"error", "info"}, {"a", "b_c", "d"}}));
     BOOST_TEST((seen["two words"] == event_use{{"debug"}, {"late"}}));

@@ -10,9 +10,9 @@ namespace finpost::test {
 
 certificates::certificates() {
     write("openssl.cnf", "[req]\ndistinguished_name = subject\n[subject]\n"
-                         "[ca]\ndefault_ca = ours\n[ours]\ndir = .\ndatabase = " + path("index.txt") +
-                             "\nserial = " + path("serial") + "\nnew_certs_dir = " +
-                             folder_.path().string() +
+                         "[ca]\ndefault_ca = ours\n[ours]\ndir = .\ndatabase = " +
+                             path("index.txt") + "\nserial = " + path("serial") +
+                             "\nnew_certs_dir = " + folder_.path().string() +
                              "\ndefault_md = sha256\npolicy = any\ndefault_crl_days = 3650\n"
                              "unique_subject = no\n[any]\ncommonName = supplied\n");
     write("index.txt", "");
@@ -27,17 +27,31 @@ void certificates::make(const std::string& file, const wanted& one) {
     openssl({"req", "-new", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-noenc",
              "-keyout", path(file + ".key"), "-out", path(file + ".csr"), "-subj",
              "/CN=" + one.name});
-    std::string extensions = one.authority ? "basicConstraints = critical,CA:TRUE\nkeyUsage = critical,keyCertSign,cRLSign\n"
-                                           : "basicConstraints = CA:FALSE\n";
+    std::string extensions =
+        one.authority
+            ? "basicConstraints = critical,CA:TRUE\nkeyUsage = critical,keyCertSign,cRLSign\n"
+            : "basicConstraints = CA:FALSE\n";
     if (!one.alternatives.empty()) extensions += "subjectAltName = " + one.alternatives + "\n";
     write(file + ".ext", extensions);
-    std::vector<std::string> arguments{"ca",         "-batch",    "-notext",
-                                       "-in",        path(file + ".csr"), "-out",
-                                       path(file + ".pem"), "-extfile", path(file + ".ext"),
-                                       "-startdate", one.from,    "-enddate",
-                                       one.until,    "-keyfile"};
-    if (one.self_signed) arguments.insert(arguments.end(), {path(file + ".key"), "-selfsign"});
-    else arguments.insert(arguments.end(), {path(one.signer + ".key"), "-cert", path(one.signer + ".pem")});
+    std::vector<std::string> arguments{"ca",
+                                       "-batch",
+                                       "-notext",
+                                       "-in",
+                                       path(file + ".csr"),
+                                       "-out",
+                                       path(file + ".pem"),
+                                       "-extfile",
+                                       path(file + ".ext"),
+                                       "-startdate",
+                                       one.from,
+                                       "-enddate",
+                                       one.until,
+                                       "-keyfile"};
+    if (one.self_signed)
+        arguments.insert(arguments.end(), {path(file + ".key"), "-selfsign"});
+    else
+        arguments.insert(arguments.end(),
+                         {path(one.signer + ".key"), "-cert", path(one.signer + ".pem")});
     openssl(std::move(arguments));
 }
 
@@ -70,7 +84,8 @@ std::string certificates::read(const std::string& file) const {
 void certificates::openssl(std::vector<std::string> arguments) const {
     arguments.insert(arguments.begin(), "openssl");
     child_process command(arguments, {"OPENSSL_CONF=" + path("openssl.cnf")});
-    if (command.wait() != 0) throw std::runtime_error("openssl " + arguments[1] + ": " + command.error());
+    if (command.wait() != 0)
+        throw std::runtime_error("openssl " + arguments[1] + ": " + command.error());
 }
 
 } // namespace finpost::test

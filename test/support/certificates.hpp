@@ -7,9 +7,9 @@
 
 namespace finpost::test {
 
-/// A certificate authority of the test's own, and what it signs, in a folder that goes with it. Made with
-/// the command openssl, so that nothing of what is tested has a part in it. Throws std::runtime_error with
-/// openssl's words.
+/// A certificate authority of the test's own, and what it signs, in a folder that goes with it.
+/// Made with the command openssl, so that nothing of what is tested has a part in it. Throws
+/// std::runtime_error with openssl's words.
 class certificates {
 public:
     /// "ca.pem", and "ca.key".
@@ -20,8 +20,8 @@ public:
         std::string alternatives = "DNS:server.test"; ///< empty: none; or "DER:..."
         std::string from = "20200101000000Z", until = "20450101000000Z";
         bool self_signed = false;
-        bool authority = false;      ///< it may sign others
-        std::string signer = "ca";   ///< whose files sign it
+        bool authority = false;    ///< it may sign others
+        std::string signer = "ca"; ///< whose files sign it
     };
     /// Makes `file`.pem and `file`.key, signed by the signer unless it is to sign itself.
     void make(const std::string& file, const wanted& one);

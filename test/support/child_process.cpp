@@ -49,8 +49,10 @@ void feed(int fd, std::string text) {
     std::size_t sent = 0;
     while (sent < text.size()) {
         const ssize_t n = ::write(fd, text.data() + sent, text.size() - sent);
-        if (n > 0) sent += static_cast<std::size_t>(n);
-        else if (errno != EINTR) break; // it reads no more: EPIPE
+        if (n > 0)
+            sent += static_cast<std::size_t>(n);
+        else if (errno != EINTR)
+            break; // it reads no more: EPIPE
     }
     ::close(fd);
 }
@@ -69,9 +71,10 @@ child_process::child_process(std::vector<std::string> argv, std::vector<std::str
         for (const std::string& mine : environment) given = given || mine.starts_with(name);
         if (!given) environment.emplace_back(text);
     }
-    std::string program = argv.front().find('/') == std::string::npos ? find_program(argv.front())
-                                                                      : argv.front();
-    // Everything that allocates stands before the fork: other threads may hold the allocator's locks.
+    std::string program =
+        argv.front().find('/') == std::string::npos ? find_program(argv.front()) : argv.front();
+    // Everything that allocates stands before the fork: other threads may hold the allocator's
+    // locks.
     const auto arguments = pointers(argv);
     const auto variables = pointers(environment);
     pid_ = ::fork();
@@ -97,7 +100,8 @@ child_process::~child_process() {
     if (!exit_) {
         signal(SIGKILL);
         int status = 0;
-        while (::waitpid(pid_, &status, 0) < 0 && errno == EINTR) {}
+        while (::waitpid(pid_, &status, 0) < 0 && errno == EINTR) {
+        }
     }
     for (std::thread& one : threads_) one.join();
 }
@@ -108,7 +112,8 @@ void child_process::signal(int number) const noexcept {
 
 std::optional<int> child_process::wait(milliseconds limit) {
     if (exit_) return exit_;
-    // A descriptor of the process can be waited for with a limit, without a race and without sleeping.
+    // A descriptor of the process can be waited for with a limit, without a race and without
+    // sleeping.
     const int fd = static_cast<int>(::syscall(SYS_pidfd_open, pid_, 0));
     if (fd < 0) fail("pidfd_open");
     pollfd one{fd, POLLIN, 0};
@@ -116,7 +121,8 @@ std::optional<int> child_process::wait(milliseconds limit) {
     ::close(fd);
     if (n <= 0) return std::nullopt;
     int status = 0;
-    while (::waitpid(pid_, &status, 0) < 0 && errno == EINTR) {}
+    while (::waitpid(pid_, &status, 0) < 0 && errno == EINTR) {
+    }
     exit_ = WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status);
     std::unique_lock lock(mutex_);
     changed_.wait_for(lock, limit, [this] { return out_.ended && err_.ended; });
@@ -154,8 +160,10 @@ void child_process::collect(int fd, stream& into) {
         const ssize_t n = ::read(fd, room.data(), room.size());
         if (n < 0 && errno == EINTR) continue;
         const std::lock_guard lock(mutex_);
-        if (n > 0) into.text.append(room.data(), static_cast<std::size_t>(n));
-        else into.ended = true;
+        if (n > 0)
+            into.text.append(room.data(), static_cast<std::size_t>(n));
+        else
+            into.ended = true;
         changed_.notify_all();
         if (n <= 0) break;
     }
@@ -176,8 +184,10 @@ std::string find_program(const std::string& name) {
 
 bool have(const std::string& program) {
     if (!find_program(program).empty()) return true;
-    if (std::getenv("CI") != nullptr) BOOST_ERROR(program + " is not installed");
-    else std::cout << "SKIPPED: " << program << " is not installed" << std::endl;
+    if (std::getenv("CI") != nullptr)
+        BOOST_ERROR(program + " is not installed");
+    else
+        std::cout << "SKIPPED: " << program << " is not installed" << std::endl;
     return false;
 }
 

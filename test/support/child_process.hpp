@@ -20,7 +20,8 @@ public:
     using milliseconds = std::chrono::milliseconds;
 
     /// Starts `argv` (found through PATH). `environment` ("NAME=value") is added to the test's own;
-    /// `input` is what it reads on standard input, then EOF. Throws std::system_error when it cannot.
+    /// `input` is what it reads on standard input, then EOF. Throws std::system_error when it
+    /// cannot.
     explicit child_process(std::vector<std::string> argv, std::vector<std::string> environment = {},
                            std::string input = {});
     ~child_process();
@@ -33,7 +34,8 @@ public:
     /// Waits for its end; the exit code, or 128 + signal, or nothing when it is still running.
     std::optional<int> wait(milliseconds limit = milliseconds(20'000));
 
-    /// Waits until standard output or standard error holds `text`, or its end; false when it never does.
+    /// Waits until standard output or standard error holds `text`, or its end; false when it never
+    /// does.
     bool wait_for_output(std::string_view text, milliseconds limit = milliseconds(20'000));
     bool wait_for_error(std::string_view text, milliseconds limit = milliseconds(20'000));
 
@@ -60,8 +62,8 @@ private:
 /// Where a program is on PATH; empty when it is not installed.
 std::string find_program(const std::string& name);
 
-/// Whether a program is there to test with; says SKIPPED when it is not. In continuous integration (CI in
-/// the environment) it must be.
+/// Whether a program is there to test with; says SKIPPED when it is not. In continuous integration
+/// (CI in the environment) it must be.
 bool have(const std::string& program);
 
 } // namespace finpost::test

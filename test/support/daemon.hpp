@@ -42,7 +42,8 @@ inline socket_address address(const std::string& text) {
 inline std::string http_get(const socket_address& admin, const std::string& target,
                             const std::string& method = "GET") {
     raw_client client(admin);
-    client.send(method + ' ' + target + " HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n");
+    client.send(method + ' ' + target +
+                " HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n");
     return client.read_to_end().bytes;
 }
 

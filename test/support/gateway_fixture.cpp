@@ -89,7 +89,8 @@ void gateway_fixture::start() {
     if (service.endpoints.empty()) service.endpoints = {upstream.url()};
     add_loops();
     if (loops > 0)
-        engine_->forwarder.emplace(engine_->executors(), service, counters, log.as_logger(threshold));
+        engine_->forwarder.emplace(engine_->executors(), service, counters,
+                                   log.as_logger(threshold));
     else
         engine_->forwarder.emplace(executor(), service, counters, log.as_logger(threshold));
     engine_->forwarder->start();
@@ -102,7 +103,8 @@ void gateway_fixture::start(handler answer, streaming_handler streams) {
     std::vector groups{listener_group{config, std::move(answer), std::move(streams)}};
     if (loops > 0) {
         threads = loops;
-        engine_->door.emplace(engine_->executors(), std::move(groups), counters, log.as_logger(threshold));
+        engine_->door.emplace(engine_->executors(), std::move(groups), counters,
+                              log.as_logger(threshold));
     } else {
         engine_->door.emplace(executor(), std::move(groups), counters, log.as_logger(threshold));
     }
@@ -130,8 +132,10 @@ std::future<void> gateway_fixture::drain(duration grace) {
     auto done = std::make_shared<std::promise<void>>();
     std::future<void> out = done->get_future();
     asio::co_spawn(executor(), engine_->door->drain(grace), [done](std::exception_ptr failed) {
-        if (failed) done->set_exception(failed);
-        else done->set_value();
+        if (failed)
+            done->set_exception(failed);
+        else
+            done->set_value();
     });
     return out;
 }
@@ -139,7 +143,9 @@ std::future<void> gateway_fixture::drain(duration grace) {
 bool gateway_fixture::accepting() const { return engine_->door->accepting(); }
 void gateway_fixture::stop_gateway() { engine_->door->stop(); }
 std::size_t gateway_fixture::sessions() const { return engine_->door->sessions(); }
-asio::any_io_executor gateway_fixture::executor() const { return engine_->contexts.front().get_executor(); }
+asio::any_io_executor gateway_fixture::executor() const {
+    return engine_->contexts.front().get_executor();
+}
 gateway& gateway_fixture::door() const { return *engine_->door; }
 http_upstream& gateway_fixture::forwarder() const { return *engine_->forwarder; }
 

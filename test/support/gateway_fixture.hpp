@@ -31,8 +31,8 @@ public:
     ~gateway_fixture();
     void teardown();
 
-    gateway_config config;    ///< without `listen`: 127.0.0.1, any port
-    upstream_config service;  ///< without `endpoints`: the scripted upstream; kept for a minute
+    gateway_config config;   ///< without `listen`: 127.0.0.1, any port
+    upstream_config service; ///< without `endpoints`: the scripted upstream; kept for a minute
     std::size_t threads = 2; ///< that run one event loop
     std::size_t loops = 0;   ///< above 0: so many event loops instead, each with one thread
     log_level threshold = log_level::debug;

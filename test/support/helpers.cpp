@@ -20,8 +20,10 @@ namespace finpost::test {
 bool localhost_is_known() {
     addrinfo* found = nullptr;
     const bool known = ::getaddrinfo("localhost", nullptr, nullptr, &found) == 0;
-    if (known) ::freeaddrinfo(found);
-    else std::cout << "SKIPPED: this machine does not know the name localhost" << std::endl;
+    if (known)
+        ::freeaddrinfo(found);
+    else
+        std::cout << "SKIPPED: this machine does not know the name localhost" << std::endl;
     return known;
 }
 

@@ -11,13 +11,14 @@
 
 namespace finpost::test {
 
-/// Listens on a free port of loopback, for a program that is started with the descriptor: nobody can take the
-/// port before it, and who connects before it is ready waits in the backlog.
+/// Listens on a free port of loopback, for a program that is started with the descriptor: nobody
+/// can take the port before it, and who connects before it is ready waits in the backlog.
 class inherited_listener {
 public:
     inherited_listener() : fd_(::socket(AF_INET, SOCK_STREAM, 0)) {
         const socket_address any = parse_socket_address("127.0.0.1:0").value();
-        if (::bind(fd_, any.data(), static_cast<socklen_t>(any.size())) != 0 || ::listen(fd_, 8) != 0)
+        if (::bind(fd_, any.data(), static_cast<socklen_t>(any.size())) != 0 ||
+            ::listen(fd_, 8) != 0)
             throw std::system_error(errno, std::generic_category(), "inherited_listener");
     }
     ~inherited_listener() { ::close(fd_); }

@@ -11,9 +11,12 @@ std::string as_text(const log_field& field) {
     return std::visit(
         [](const auto& value) -> std::string {
             using type = std::decay_t<decltype(value)>;
-            if constexpr (std::is_same_v<type, std::string_view>) return std::string(value);
-            else if constexpr (std::is_same_v<type, bool>) return value ? "true" : "false";
-            else return std::to_string(value);
+            if constexpr (std::is_same_v<type, std::string_view>)
+                return std::string(value);
+            else if constexpr (std::is_same_v<type, bool>)
+                return value ? "true" : "false";
+            else
+                return std::to_string(value);
         },
         field.value);
 }
@@ -29,14 +32,12 @@ const std::string& log_recorder::record::at(const std::string& name) const {
 double log_recorder::record::number(const std::string& name) const { return std::stod(at(name)); }
 
 logger log_recorder::as_logger(log_level threshold) {
-    return logger(threshold, [this](log_level level, std::string_view event,
-                                    std::span<const log_field> fields) {
-        add(level, event, fields);
-    });
+    return logger(threshold,
+                  [this](log_level level, std::string_view event,
+                         std::span<const log_field> fields) { add(level, event, fields); });
 }
 
-void log_recorder::add(log_level level, std::string_view event,
-                       std::span<const log_field> fields) {
+void log_recorder::add(log_level level, std::string_view event, std::span<const log_field> fields) {
     record one{level, std::string(event), {}};
     for (const log_field& field : fields) one.fields.emplace(field.name, as_text(field));
     const std::lock_guard lock(mutex_);

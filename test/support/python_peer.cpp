@@ -69,8 +69,8 @@ while True:
 } // namespace
 
 python_tls_peer::python_tls_peer(const behaviour& what)
-    : process_({"python3", "-c", script, what.cert, what.key, what.client_ca, what.version, what.mode,
-                what.expects_proxy_line ? "proxy" : ""}) {
+    : process_({"python3", "-c", script, what.cert, what.key, what.client_ca, what.version,
+                what.mode, what.expects_proxy_line ? "proxy" : ""}) {
     if (!process_.wait_for_output(" ready"))
         throw std::runtime_error("python3 does not serve: " + process_.error());
     port_ = static_cast<std::uint16_t>(std::stoi(process_.output().substr(5)));

@@ -63,9 +63,12 @@ raw_client& raw_client::send(std::string_view data) {
     const auto until = clock::now() + limit_;
     while (!data.empty()) {
         const ssize_t n = ::send(fd_, data.data(), data.size(), MSG_NOSIGNAL);
-        if (n >= 0) data.remove_prefix(static_cast<std::size_t>(n));
-        else if (errno != EAGAIN && errno != EINTR) fail("send");
-        else if (!ready(fd_, POLLOUT, until)) throw std::runtime_error("send: time is up");
+        if (n >= 0)
+            data.remove_prefix(static_cast<std::size_t>(n));
+        else if (errno != EAGAIN && errno != EINTR)
+            fail("send");
+        else if (!ready(fd_, POLLOUT, until))
+            throw std::runtime_error("send: time is up");
     }
     return *this;
 }
@@ -75,8 +78,10 @@ std::size_t raw_client::send_some(std::string_view data, milliseconds limit) noe
     std::size_t sent = 0;
     while (sent < data.size()) {
         const ssize_t n = ::send(fd_, data.data() + sent, data.size() - sent, MSG_NOSIGNAL);
-        if (n >= 0) sent += static_cast<std::size_t>(n);
-        else if ((errno != EAGAIN && errno != EINTR) || !ready(fd_, POLLOUT, until)) break;
+        if (n >= 0)
+            sent += static_cast<std::size_t>(n);
+        else if ((errno != EAGAIN && errno != EINTR) || !ready(fd_, POLLOUT, until))
+            break;
     }
     return sent;
 }
@@ -133,9 +138,12 @@ std::string raw_client::read_at_least(std::size_t n) {
     std::array<char, 4 << 10> room;
     while (out.size() < n) {
         const ssize_t got = ::recv(fd_, room.data(), room.size(), 0);
-        if (got > 0) out.append(room.data(), static_cast<std::size_t>(got));
-        else if (got == 0 || (errno != EAGAIN && errno != EINTR)) break;
-        else if (!ready(fd_, POLLIN, until)) break;
+        if (got > 0)
+            out.append(room.data(), static_cast<std::size_t>(got));
+        else if (got == 0 || (errno != EAGAIN && errno != EINTR))
+            break;
+        else if (!ready(fd_, POLLIN, until))
+            break;
     }
     return out;
 }

@@ -9,8 +9,8 @@
 namespace finpost::test {
 
 /// A TCP client of system calls only, as a device would be: nothing of finpost or Asio in it.
-/// Blocking, every call bounded by `limit`; a call that cannot do its work throws std::system_error or,
-/// when the time is up, std::runtime_error.
+/// Blocking, every call bounded by `limit`; a call that cannot do its work throws std::system_error
+/// or, when the time is up, std::runtime_error.
 class raw_client {
 public:
     using milliseconds = std::chrono::milliseconds;

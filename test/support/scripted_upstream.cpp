@@ -29,7 +29,8 @@ void close_with_reset(int fd) {
 void scripted_upstream::conversation::read_body() {
     if (request_.complete) return;
     if (request_.field("transfer-encoding") == "chunked") {
-        while (!read_chunk().empty()) {}
+        while (!read_chunk().empty()) {
+        }
         return;
     }
     std::size_t length = 0;
@@ -87,8 +88,10 @@ bool scripted_upstream::conversation::read_more() {
 void scripted_upstream::conversation::send(std::string_view bytes) {
     while (!bytes.empty()) {
         const ssize_t n = ::send(fd_, bytes.data(), bytes.size(), MSG_NOSIGNAL);
-        if (n >= 0) bytes.remove_prefix(static_cast<std::size_t>(n));
-        else if (errno != EINTR) cut_while_sending();
+        if (n >= 0)
+            bytes.remove_prefix(static_cast<std::size_t>(n));
+        else if (errno != EINTR)
+            cut_while_sending();
     }
 }
 
@@ -249,7 +252,7 @@ void scripted_upstream::accept_all() {
             if (fd >= 0) ::close(fd);
             return;
         }
-        if (fd < 0) continue; // about the one connection that failed
+        if (fd < 0) continue;  // about the one connection that failed
         const int at_once = 1; // what a script sends is not held back for what it sent before
         ::setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &at_once, sizeof at_once);
         const std::size_t number = ++accepted_;

@@ -44,7 +44,8 @@ public:
     public:
         /// The head, and after `read_body` the body.
         const seen& request() const noexcept { return request_; }
-        /// Reads the body by its Content-Length, or its chunks. Scripts that answer early don't call it.
+        /// Reads the body by its Content-Length, or its chunks. Scripts that answer early don't
+        /// call it.
         void read_body();
         /// Reads the next chunk of a body that comes in chunks; empty: that was the last.
         std::string read_chunk();
@@ -97,8 +98,9 @@ public:
     /// Heads that have come; and of these the requests that came whole.
     std::size_t count() const;
     std::size_t complete() const;
-    /// Connections on which a byte has come so far, and how many are open of all. A gateway connects once
-    /// when it starts, and says nothing, to see whether somebody is there: that is a look.
+    /// Connections on which a byte has come so far, and how many are open of all. A gateway
+    /// connects once when it starts, and says nothing, to see whether somebody is there: that is a
+    /// look.
     std::size_t connections() const;
     std::size_t looks() const;
     std::size_t open_connections() const;
@@ -109,8 +111,9 @@ public:
     bool wait_for_open_connections(std::size_t n, milliseconds limit = milliseconds(20'000)) const;
     bool wait_for_looks(std::size_t n, milliseconds limit = milliseconds(20'000)) const;
 
-    /// Waits until `n` connections wait for their next request, after one at least, then closes those that do (FIN), as
-    /// a service that has kept them long enough does. When it returns true, they are closed.
+    /// Waits until `n` connections wait for their next request, after one at least, then closes
+    /// those that do (FIN), as a service that has kept them long enough does. When it returns true,
+    /// they are closed.
     bool close_idle(std::size_t n = 1);
     /// Ends everything: no connection is accepted any more, all are closed.
     void stop();
@@ -133,8 +136,8 @@ private:
     struct connection {
         std::size_t number;
         int fd;
-        bool idle = false; // waits for the first byte of another request
-        bool used = false; // a byte has come
+        bool idle = false;      // waits for the first byte of another request
+        bool used = false;      // a byte has come
         std::size_t serial = 0; // among those that were used
     };
     void accept_all();

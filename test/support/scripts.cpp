@@ -75,8 +75,8 @@ std::size_t scripted_upstream::seen::count(std::string_view name) const {
 }
 
 std::string response(int status, std::string_view body, std::string_view more_fields) {
-    std::string out = "HTTP/1.1 " + std::to_string(status) + " As Scripted\r\nContent-Length: " +
-                      std::to_string(body.size()) + "\r\n";
+    std::string out = "HTTP/1.1 " + std::to_string(status) +
+                      " As Scripted\r\nContent-Length: " + std::to_string(body.size()) + "\r\n";
     out += more_fields;
     out += "\r\n";
     out += body;
@@ -164,8 +164,8 @@ silent_port::silent_port() : fd_(bound_socket(address_)) {
     // fill it.
     for (int i = 0; i < 4; ++i) {
         fillers_.push_back(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
-        static_cast<void>(::connect(fillers_.back(), address_.data(),
-                                    static_cast<socklen_t>(address_.size())));
+        static_cast<void>(
+            ::connect(fillers_.back(), address_.data(), static_cast<socklen_t>(address_.size())));
     }
 }
 

@@ -21,10 +21,12 @@ struct streaming_fixture : gateway_fixture {
     static std::string chunk(std::string_view data) {
         constexpr std::string_view digits = "0123456789abcdef";
         std::string size;
-        for (std::size_t left = data.size(); left > 0; left /= 16) size.insert(0, 1, digits[left % 16]);
+        for (std::size_t left = data.size(); left > 0; left /= 16)
+            size.insert(0, 1, digits[left % 16]);
         return size + "\r\n" + std::string(data) + "\r\n";
     }
-    static constexpr const char* chunked_head = "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n";
+    static constexpr const char* chunked_head =
+        "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n";
 
     /// Sends each chunk back when it has come.
     static void echo_chunks(conversation& talk) {

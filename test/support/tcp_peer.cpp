@@ -63,12 +63,14 @@ void peer_connection::reset() {
 
 void peer_connection::stay_silent() { released_.wait(); }
 
-tcp_peer::tcp_peer(std::function<void(peer_connection&)> script, const char* host, bool who_speaks) {
+tcp_peer::tcp_peer(std::function<void(peer_connection&)> script, const char* host,
+                   bool who_speaks) {
     const bool v6 = std::string_view(host).find(':') != std::string_view::npos;
     const std::string text = v6 ? '[' + std::string(host) + "]:0" : std::string(host) + ":0";
     const socket_address wanted = parse_socket_address(text).value();
     listener_ = ::socket(v6 ? AF_INET6 : AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    if (listener_ < 0 || ::bind(listener_, wanted.data(), static_cast<socklen_t>(wanted.size())) != 0 ||
+    if (listener_ < 0 ||
+        ::bind(listener_, wanted.data(), static_cast<socklen_t>(wanted.size())) != 0 ||
         ::listen(listener_, 8) != 0)
         throw std::system_error(errno, std::generic_category(), "tcp_peer");
     sockaddr_storage storage{};

@@ -36,9 +36,9 @@ private:
     std::future<void> released_;
 };
 
-/// A TCP server on a free port of loopback that serves one client by a script, on a thread of its own. The
-/// connection is closed when the script returns. With `who_speaks` a client that ends without a byte does not
-/// count, as a gateway that looks whether somebody is there.
+/// A TCP server on a free port of loopback that serves one client by a script, on a thread of its
+/// own. The connection is closed when the script returns. With `who_speaks` a client that ends
+/// without a byte does not count, as a gateway that looks whether somebody is there.
 class tcp_peer {
 public:
     explicit tcp_peer(std::function<void(peer_connection&)> script, const char* host = "127.0.0.1",

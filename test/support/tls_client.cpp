@@ -17,7 +17,9 @@ namespace {
 
 constexpr std::chrono::seconds patience{20};
 
-std::span<const std::byte> bytes_of(std::string_view text) { return std::as_bytes(std::span(text)); }
+std::span<const std::byte> bytes_of(std::string_view text) {
+    return std::as_bytes(std::span(text));
+}
 
 } // namespace
 
@@ -35,9 +37,10 @@ transfer tls_client::whole(const Step& step) {
     for (;;) {
         const transfer now = step();
         if (now.wait_for == readiness::none) return now;
-        pollfd one{raw_.fd(), static_cast<short>(now.wait_for == readiness::readable ? POLLIN : POLLOUT), 0};
-        const auto left = std::chrono::ceil<std::chrono::milliseconds>(
-            end - std::chrono::steady_clock::now());
+        pollfd one{raw_.fd(),
+                   static_cast<short>(now.wait_for == readiness::readable ? POLLIN : POLLOUT), 0};
+        const auto left =
+            std::chrono::ceil<std::chrono::milliseconds>(end - std::chrono::steady_clock::now());
         if (left.count() <= 0 || ::poll(&one, 1, static_cast<int>(left.count())) == 0)
             throw std::runtime_error("TLS: time is up");
     }
@@ -69,10 +72,14 @@ tls_client::received tls_client::read_to_end() {
         for (;;) {
             const transfer got = whole([&] { return connection_.read_some(room); });
             out.bytes.append(reinterpret_cast<const char*>(room.data()), got.size);
-            if (got.ended) out.how = ending::close_notify;
-            else if (got.error == reason::tls_truncated) out.how = ending::truncated;
-            else if (got.error.category() == boost::system::system_category()) out.how = ending::reset;
-            else out.how = ending::failed;
+            if (got.ended)
+                out.how = ending::close_notify;
+            else if (got.error == reason::tls_truncated)
+                out.how = ending::truncated;
+            else if (got.error.category() == boost::system::system_category())
+                out.how = ending::reset;
+            else
+                out.how = ending::failed;
             if (got.ended || got.error) return out;
         }
     } catch (const std::runtime_error&) {

@@ -9,8 +9,8 @@
 
 namespace finpost::test {
 
-/// A client that speaks TLS on a socket of system calls, one step after the other. Bounded in time like
-/// `raw_client`, and throws like it.
+/// A client that speaks TLS on a socket of system calls, one step after the other. Bounded in time
+/// like `raw_client`, and throws like it.
 class tls_client {
 public:
     tls_client(const socket_address& to, const tls_context& context,

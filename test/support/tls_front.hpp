@@ -12,8 +12,9 @@
 
 namespace finpost::test {
 
-/// TLS in front of a service that has none, byte by byte: what a scripted upstream says goes out in TLS, and
-/// what it ends ends with a close_notify, or is cut. A thread for each connection. On 127.0.0.1, any port.
+/// TLS in front of a service that has none, byte by byte: what a scripted upstream says goes out in
+/// TLS, and what it ends ends with a close_notify, or is cut. A thread for each connection. On
+/// 127.0.0.1, any port.
 class tls_front {
 public:
     enum class manner {
@@ -21,7 +22,8 @@ public:
         cut,    ///< ... a FIN without one
         mute,   ///< accepts, and never says a word of the handshake
     };
-    tls_front(const tls_context& context, const socket_address& behind, manner how = manner::proper);
+    tls_front(const tls_context& context, const socket_address& behind,
+              manner how = manner::proper);
     ~tls_front();
     tls_front(const tls_front&) = delete;
     tls_front& operator=(const tls_front&) = delete;
@@ -29,8 +31,8 @@ public:
     const socket_address& address() const noexcept { return address_; }
     http_url url(const std::string& target = "/upload") const;
 
-    /// Handshakes that succeeded and were followed by a byte, and how many of them were resumed. A gateway that
-    /// only looks whether somebody is there sends none.
+    /// Handshakes that succeeded and were followed by a byte, and how many of them were resumed. A
+    /// gateway that only looks whether somebody is there sends none.
     std::size_t agreed() const noexcept { return agreed_; }
     std::size_t resumed() const noexcept { return resumed_; }
     /// Of these, those that ended with a close_notify.

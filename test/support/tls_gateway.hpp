@@ -13,8 +13,8 @@
 
 namespace finpost::test {
 
-/// A gateway with TLS on its listener, and certificates for both sides. Without the command openssl there
-/// are none (`ready` says SKIPPED).
+/// A gateway with TLS on its listener, and certificates for both sides. Without the command openssl
+/// there are none (`ready` says SKIPPED).
 struct tls_gateway : gateway_fixture {
     tls_gateway() {
         if (!have("openssl")) return;

@@ -6,8 +6,8 @@
 
 namespace finpost::test {
 
-/// Looks again, giving the processor away in between, until it is so: for what nobody announces. False after
-/// 20 seconds.
+/// Looks again, giving the processor away in between, until it is so: for what nobody announces.
+/// False after 20 seconds.
 inline bool until(const std::function<bool()>& is_so) {
     const auto end = std::chrono::steady_clock::now() + std::chrono::seconds(20);
     while (!is_so()) {

@@ -1,4 +1,5 @@
 #include "admin/admin.hpp"
+
 #include "demo_service.hpp"
 
 #include <boost/test/unit_test.hpp>
@@ -14,8 +15,11 @@ namespace {
 session_view some_session(session_stage stage) {
     return {request_id(std::chrono::milliseconds(0x017f22e279b0), 0x0cc3, 0x18c4dc0c0c07398f),
             parse_socket_address("192.0.2.7:40000").value(),
-            parse_socket_address("[2001:db8::1]:5000").value(), stage,
-            std::chrono::microseconds(1'234'567), 5, 12};
+            parse_socket_address("[2001:db8::1]:5000").value(),
+            stage,
+            std::chrono::microseconds(1'234'567),
+            5,
+            12};
 }
 
 admin_view some_view(const std::string& cause = {}) {
@@ -68,9 +72,10 @@ BOOST_AUTO_TEST_CASE(anything_else_is_refused) {
 BOOST_AUTO_TEST_CASE(sessions_are_json_with_all_there_is_to_know) {
     const http_answer answer = ask("GET", "/sessions");
     BOOST_TEST(answer.content_type == "application/json");
-    const std::string one = R"({"id":"017f22e2-79b0-7cc3-98c4-dc0c0c07398f",)"
-                            R"("peer":"192.0.2.7:40000","local":"[2001:db8::1]:5000",)"
-                            R"("stage":"handle","age_seconds":1.235E0,"bytes_in":5,"bytes_out":12})";
+    const std::string one =
+        R"({"id":"017f22e2-79b0-7cc3-98c4-dc0c0c07398f",)"
+        R"("peer":"192.0.2.7:40000","local":"[2001:db8::1]:5000",)"
+        R"("stage":"handle","age_seconds":1.235E0,"bytes_in":5,"bytes_out":12})";
     BOOST_TEST(answer.body == R"({"total":7,"shown":2,"sessions":[)" + one + ',' + one + "]}\n");
 }
 

@@ -391,16 +391,23 @@ std::string decoded(std::string_view text, const b64::rules& by, std::size_t pie
 
 BOOST_AUTO_TEST_CASE(white_space_is_passed_over_where_it_is_allowed) {
     const b64::rules by{.whitespace = true};
-    for (const std::string_view text : {"aGVsbG8=", " aGVs bG8= ", "aGVs\r\nbG8=\r\n\r\n", "a\tG V\ns\nb\nG\n8\n=\n",
-                                        "aGVsbG8= \n", "\n\naGVsbG8="}) {
+    for (const std::string_view text : {"aGVsbG8=", " aGVs bG8= ", "aGVs\r\nbG8=\r\n\r\n",
+                                        "a\tG V\ns\nb\nG\n8\n=\n", "aGVsbG8= \n", "\n\naGVsbG8="}) {
         for (std::size_t piece = 1; piece <= text.size(); ++piece)
             BOOST_TEST(decoded(text, by, piece) == "hello", text << " in pieces of " << piece);
     }
-    for (const auto& [text, at] : std::vector<std::pair<std::string, std::string>>{
-             {"aGVs bG8", "8: "}, {"aGVs\nbG8= x", "10: "}, {"aGVs-G8=", "4: "}, {"aGVs\xa0" "bG8=", "4: "},
-             {"aGVs\nbG9=", "7: "}, {"aG Vs\nbG8 \n", "9: "}}) {
+    for (const auto& [text, at] :
+         std::vector<std::pair<std::string, std::string>>{{"aGVs bG8", "8: "},
+                                                          {"aGVs\nbG8= x", "10: "},
+                                                          {"aGVs-G8=", "4: "},
+                                                          {"aGVs\xa0"
+                                                           "bG8=",
+                                                           "4: "},
+                                                          {"aGVs\nbG9=", "7: "},
+                                                          {"aG Vs\nbG8 \n", "9: "}}) {
         for (std::size_t piece = 1; piece <= text.size(); ++piece)
-            BOOST_TEST(decoded(text, by, piece).starts_with(at), text << ": " << decoded(text, by, piece));
+            BOOST_TEST(decoded(text, by, piece).starts_with(at),
+                       text << ": " << decoded(text, by, piece));
     }
     BOOST_TEST(decoded(" \r\n\t", by, 1) == "");
 }
@@ -423,11 +430,17 @@ BOOST_AUTO_TEST_CASE(the_alphabet_of_urls_may_leave_its_padding_out) {
         for (std::size_t piece = 1; piece <= text.size(); ++piece)
             BOOST_TEST((decoded(text, by, piece) == hard), text << " in pieces of " << piece);
     for (const auto& [text, at] : std::vector<std::pair<std::string, std::string>>{
-             {"+//+PwA=", "0: "}, {"-__-PwB", "6: bits"}, {"-__-P", "5: the text ends within a group"},
-             {"-__-Pw=", "7: the text ends within its padding"}, {"-__-PwA=x", "8: more text"}, {"-__- PwA", "4: "},
-             {"-__-\n+", "4: white space"}, {"-__-\r/", "4: white space"}})
+             {"+//+PwA=", "0: "},
+             {"-__-PwB", "6: bits"},
+             {"-__-P", "5: the text ends within a group"},
+             {"-__-Pw=", "7: the text ends within its padding"},
+             {"-__-PwA=x", "8: more text"},
+             {"-__- PwA", "4: "},
+             {"-__-\n+", "4: white space"},
+             {"-__-\r/", "4: white space"}})
         for (std::size_t piece = 1; piece <= text.size(); ++piece)
-            BOOST_TEST(decoded(text, by, piece).starts_with(at), text << ": " << decoded(text, by, piece));
+            BOOST_TEST(decoded(text, by, piece).starts_with(at),
+                       text << ": " << decoded(text, by, piece));
     BOOST_TEST(decoded("-__-\nPwA", {b64::alphabet::url, true}, 3) == hard);
 }
 
@@ -436,12 +449,15 @@ BOOST_AUTO_TEST_CASE(other_rules_decode_the_whole_as_they_do_pieces) {
     for (const bool whitespace : {false, true}) {
         for (const auto letters : {b64::alphabet::standard, b64::alphabet::url}) {
             const b64::rules by{letters, whitespace};
-            for (const std::string_view text : {"aGVs", "aGVsbG8=", "aGVsbG8", "aGVs bG8=", "YQ", "Y", "=", "",
-                                                "-_-_", "+/+/", "aGVsbG8=\n", "YQ==x", "YR"}) {
+            for (const std::string_view text :
+                 {"aGVs", "aGVsbG8=", "aGVsbG8", "aGVs bG8=", "YQ", "Y", "=", "", "-_-_", "+/+/",
+                  "aGVsbG8=\n", "YQ==x", "YR"}) {
                 std::string room(text);
                 auto* const at = reinterpret_cast<std::byte*>(room.data());
                 const auto got = b64::decode(std::as_bytes(std::span(room)), at, by);
-                BOOST_TEST(told(got, std::string_view(room).substr(0, got.size)) == decoded(text, by, 1), text);
+                BOOST_TEST(told(got, std::string_view(room).substr(0, got.size)) ==
+                               decoded(text, by, 1),
+                           text);
             }
         }
     }

@@ -2,11 +2,11 @@
 
 #include <boost/test/unit_test.hpp>
 
+#include <malloc.h>
+
 #include <cstdint>
 #include <cstdlib>
 #include <vector>
-
-#include <malloc.h>
 
 using blocks_of_a_thread = finpost::block_store;
 
@@ -31,11 +31,14 @@ BOOST_AUTO_TEST_CASE(a_kept_block_is_large_enough_whatever_it_was_before) {
         blocks_of_a_thread store;
         for (std::size_t size = 0; size <= blocks_of_a_thread::largest + 32; ++size) {
             void* const before = store.take(size);
-            if (sized) store.give(before, size);
-            else store.give_whole(before, ::malloc_usable_size(before));
+            if (sized)
+                store.give(before, size);
+            else
+                store.give_whole(before, ::malloc_usable_size(before));
             void* const after = store.take(size);
             BOOST_REQUIRE(::malloc_usable_size(after) >= size);
-            BOOST_REQUIRE(reinterpret_cast<std::uintptr_t>(after) % alignof(std::max_align_t) == 0u);
+            BOOST_REQUIRE(reinterpret_cast<std::uintptr_t>(after) % alignof(std::max_align_t) ==
+                          0u);
             store.give(after, size);
         }
     }
@@ -66,7 +69,8 @@ BOOST_AUTO_TEST_CASE(a_block_of_another_allocator_is_kept_for_what_fits_into_it)
 BOOST_AUTO_TEST_CASE(it_keeps_so_many_and_no_more) {
     blocks_of_a_thread store;
     std::vector<void*> blocks;
-    for (std::size_t i = 0; i < blocks_of_a_thread::most + 10; ++i) blocks.push_back(store.take(300));
+    for (std::size_t i = 0; i < blocks_of_a_thread::most + 10; ++i)
+        blocks.push_back(store.take(300));
     for (void* const block : blocks) store.give(block, 300);
     BOOST_TEST(store.kept(300) == blocks_of_a_thread::most);
 }

@@ -64,12 +64,15 @@ BOOST_AUTO_TEST_CASE(a_little_beyond_the_limit_is_counted_and_comes_back) {
     budget.give_back(10'000);
 }
 
-// In all of what follows: a budget of 800 bytes of which payloads of 300 grow in a line, so an eighth is 100.
+// In all of what follows: a budget of 800 bytes of which payloads of 300 grow in a line, so an
+// eighth is 100.
 namespace {
 
 struct line {
     struct member {
-        explicit member(line& all) : bytes(&all.budget), place(all.budget, bytes, 300) { place.join(); }
+        explicit member(line& all) : bytes(&all.budget), place(all.budget, bytes, 300) {
+            place.join();
+        }
         // What wait_for_room does, without the waiting.
         bool asks(std::size_t n) {
             if (place.try_take(n)) return held += n, true;

@@ -17,7 +17,8 @@ struct outcome {
     std::size_t consumed = 0, rest = 0;
 };
 
-outcome decode(std::string_view chunks, std::size_t piece = SIZE_MAX, std::uint64_t max_body = 1 << 20) {
+outcome decode(std::string_view chunks, std::size_t piece = SIZE_MAX,
+               std::uint64_t max_body = 1 << 20) {
     finpost::chunk_decoder one(max_body);
     finpost::payload raw, body;
     outcome seen;
@@ -99,7 +100,8 @@ BOOST_AUTO_TEST_CASE(a_chunks_line_has_a_limit) {
 
 BOOST_AUTO_TEST_CASE(what_is_no_size_is_refused_at_once) {
     const std::string_view no_number = "a chunk's size that is no hexadecimal number";
-    for (const char* line : {"\r\n", ";a\r\n", " 5\r\n", "-1\r\n", "zz", "{\"json\":"}) is_refused(line, no_number, 0);
+    for (const char* line : {"\r\n", ";a\r\n", " 5\r\n", "-1\r\n", "zz", "{\"json\":"})
+        is_refused(line, no_number, 0);
     for (const char* line : {"5 5\r\nhello", "0x5\r\nhello", "5h\r\nhello", "5,5\r\nhello"})
         is_refused(line, no_number, 0);
     is_refused("5\r\nhello\r\nworld\r\n", no_number, 10);
@@ -132,7 +134,8 @@ BOOST_AUTO_TEST_CASE(extensions_and_trailers_are_text_as_in_a_head) {
 }
 
 BOOST_AUTO_TEST_CASE(trailers_have_a_limit) {
-    const std::string body = "1\r\nx\r\n0\r\n", field = "T: " + std::string(95, 't') + "\r\n"; // 100 bytes
+    const std::string body = "1\r\nx\r\n0\r\n",
+                      field = "T: " + std::string(95, 't') + "\r\n"; // 100 bytes
     std::string trailers;
     for (int i = 0; i < 163; ++i) trailers += field;
     is_body(body + trailers + "\r\n", "x");

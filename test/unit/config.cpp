@@ -67,8 +67,9 @@ BOOST_AUTO_TEST_CASE(a_directory_that_takes_no_file_is_a_problem_unless_nothing_
     config.spill_dir = "/nonexistent/spill";
     const auto problems = validate(config);
     BOOST_TEST(fields_of(problems) == "spill_dir ");
-    BOOST_TEST(problems.at(0).message == "no file can be made in \"/nonexistent/spill\" (No such file or directory): "
-                                         "name another directory, or set spill_above to off");
+    BOOST_TEST(problems.at(0).message ==
+               "no file can be made in \"/nonexistent/spill\" (No such file or directory): "
+               "name another directory, or set spill_above to off");
     config.spill_above = 0;
     BOOST_TEST(fields_of(validate(config)) == "");
 }

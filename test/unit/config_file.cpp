@@ -35,8 +35,10 @@ std::string all(const strings& lines) {
 strings problems_of(const std::string& text, const std::string& name = "finpost.toml") {
     strings problems;
     const auto file = parse_config_file(text, name, problems);
-    if (problems.empty()) configure({}, file, problems);
-    else if (all(problems).find("[not TOML]") == std::string::npos) configure({}, file, problems);
+    if (problems.empty())
+        configure({}, file, problems);
+    else if (all(problems).find("[not TOML]") == std::string::npos)
+        configure({}, file, problems);
     return problems;
 }
 
@@ -80,8 +82,8 @@ bool same(const daemon_config& a, const daemon_config& b) {
                       b.listeners.end(), same_listener) &&
            std::equal(a.upstreams.begin(), a.upstreams.end(), b.upstreams.begin(),
                       b.upstreams.end(), same_upstream) &&
-           a.demo == b.demo && a.threads == b.threads && a.admin == b.admin &&
-           a.drain == b.drain && a.drain_delay == b.drain_delay && a.log.level == b.log.level &&
+           a.demo == b.demo && a.threads == b.threads && a.admin == b.admin && a.drain == b.drain &&
+           a.drain_delay == b.drain_delay && a.log.level == b.log.level &&
            a.log.format == b.log.format && a.log.file == b.log.file;
 }
 
@@ -130,7 +132,8 @@ given_values some_of(option_scope scope, std::mt19937& random) {
     given_values given;
     for (const option_row& row : option_table()) {
         const strings values = good_values(row);
-        if (row.scope() != scope || values.empty() || is_about_tls(row.flag) || random() % 2 == 0) continue;
+        if (row.scope() != scope || values.empty() || is_about_tls(row.flag) || random() % 2 == 0)
+            continue;
         given[row.flag] = {{values[random() % values.size()]}, std::string(row.flag)};
         if (row.flag == "--path") given[row.flag].texts = {values[1]};
     }
@@ -208,8 +211,8 @@ BOOST_AUTO_TEST_CASE(the_example_has_every_key) {
 }
 
 BOOST_AUTO_TEST_CASE(the_tables_reach_their_listeners_and_upstreams) {
-    const auto config = config_of(content(fs::path(FINPOST_SOURCE_DIR) /
-                                          "test/config/valid/long.toml"));
+    const auto config =
+        config_of(content(fs::path(FINPOST_SOURCE_DIR) / "test/config/valid/long.toml"));
     BOOST_REQUIRE((config.listeners.size() == 2u && config.upstreams.size() == 2u));
     const listener_config &a = config.listeners[0], &b = config.listeners[1];
     BOOST_TEST((a.upstream == "orders" && b.upstream == "labs"));
@@ -238,7 +241,8 @@ BOOST_AUTO_TEST_CASE(a_flag_wins_over_the_file_in_every_table) {
     for (const listener_config& one : config.listeners)
         BOOST_TEST(one.gateway.max_payload == 4096u);
     configure({{"--listen", {{"127.0.0.1:0"}, "--listen"}}}, file, problems);
-    BOOST_TEST(all(problems).starts_with("--listen: cannot stand beside a file with [[listeners]]"));
+    BOOST_TEST(
+        all(problems).starts_with("--listen: cannot stand beside a file with [[listeners]]"));
     problems.clear();
     configure({{"--max-payload", {{"4x"}, "--max-payload"}}}, file, problems);
     BOOST_TEST(problems.size() == 1u); // and not once a table
@@ -293,7 +297,8 @@ BOOST_AUTO_TEST_CASE(what_proves_who_sends_is_masked) {
 BOOST_AUTO_TEST_CASE(a_file_that_cannot_be_read_is_the_only_problem) {
     strings problems;
     load_config({}, "/nowhere/finpost.toml", problems);
-    BOOST_TEST(all(problems) == "/nowhere/finpost.toml: cannot be read: No such file or directory\n");
+    BOOST_TEST(all(problems) ==
+               "/nowhere/finpost.toml: cannot be read: No such file or directory\n");
     problems.clear();
     load_config({}, "/", problems);
     BOOST_TEST(all(problems) == "/: cannot be read: Is a directory\n");
@@ -306,8 +311,10 @@ BOOST_AUTO_TEST_CASE(any_bytes_are_read_or_told) {
         std::string text = good;
         for (int i = 0; i < 3; ++i) {
             const std::size_t at = random() % text.size();
-            if (random() % 2 == 0) text[at] = static_cast<char>(random());
-            else text.erase(at, random() % 20);
+            if (random() % 2 == 0)
+                text[at] = static_cast<char>(random());
+            else
+                text.erase(at, random() % 20);
         }
         for (const std::string& problem : problems_of(text))
             BOOST_TEST(problem.find('\n') == problem.npos, problem);
@@ -334,27 +341,32 @@ BOOST_AUTO_TEST_CASE(a_deep_key_is_a_problem_and_not_the_end) {
         }
     }
     // Dots are no depth where they are text.
-    BOOST_TEST(all(problems_of("demo = true\n"
-                               "header = [\"X-A: 1.2.3.4.5.6.7.8.9.10.11.12.13.14.15.16.17.18.19.20\"]\n"
-                               "# a.b.c.d.e.f.g.h.i.j.k.l.m.n.o.p.q.r.s.t.u.v\n")) == "");
+    BOOST_TEST(
+        all(problems_of("demo = true\n"
+                        "header = [\"X-A: 1.2.3.4.5.6.7.8.9.10.11.12.13.14.15.16.17.18.19.20\"]\n"
+                        "# a.b.c.d.e.f.g.h.i.j.k.l.m.n.o.p.q.r.s.t.u.v\n")) == "");
 }
 
 // What is in the file must not move the cursor of whoever reads about it, nor make a second line.
 BOOST_AUTO_TEST_CASE(a_message_has_no_control_bytes_of_the_file) {
     for (const std::string text :
-         {"a = tru\x1b[31mX\n", "demo = tr\n", "\"a\\u001bb\" = 1\n", "x = \"\x01\"\n", "admin = \"*:\\u001b[31m\"\n",
+         {"a = tru\x1b[31mX\n", "demo = tr\n", "\"a\\u001bb\" = 1\n", "x = \"\x01\"\n",
+          "admin = \"*:\\u001b[31m\"\n",
           "[upstreams.\"a\\nb\"]\nendpoints = 1\n[[listeners]]\nupstream = \"c\\u001bd\"\n",
           "demo = true\nspill_dir = \"/tmp/\\u0007\"\n"}) {
         const strings problems = problems_of(text, "fin\x1bpost.toml");
         BOOST_TEST(!problems.empty(), text);
         for (const std::string& one : problems)
-            BOOST_TEST(std::all_of(one.begin(), one.end(), [](char c) { return c >= ' ' && c <= '~'; }), one);
+            BOOST_TEST(
+                std::all_of(one.begin(), one.end(), [](char c) { return c >= ' ' && c <= '~'; }),
+                one);
     }
 }
 
 BOOST_AUTO_TEST_CASE(a_nul_in_a_path_is_a_problem) {
     for (const std::string key : {"log_file", "spill_dir", "tls_cert", "upstream_ca"}) {
-        const std::string text = all(problems_of("demo = true\n" + key + " = \"/tmp/a\\u0000b\"\n"));
+        const std::string text =
+            all(problems_of("demo = true\n" + key + " = \"/tmp/a\\u0000b\"\n"));
         BOOST_TEST(has(text, "holds a NUL"), key << ": " << text);
     }
 }
@@ -374,7 +386,8 @@ BOOST_AUTO_TEST_CASE(tables_that_listen_on_parts_of_each_other_are_a_problem) {
     const std::string text = all(problems_of(
         "[[listeners]]\nlisten = \"127.0.0.1:5000\"\n[[listeners]]\nlisten = \"0.0.0.0:5000\"\n"
         "[upstreams.a]\nendpoints = \"http://127.0.0.1:1/\"\n"));
-    BOOST_TEST(has(text, "finpost.toml:4: listen: 0.0.0.0:5000 is in an earlier table as well"), text);
+    BOOST_TEST(has(text, "finpost.toml:4: listen: 0.0.0.0:5000 is in an earlier table as well"),
+               text);
 }
 
 BOOST_AUTO_TEST_SUITE_END()

@@ -6,7 +6,8 @@ BOOST_AUTO_TEST_SUITE(content_codings)
 
 BOOST_AUTO_TEST_CASE(cover_what_was_named_and_has_a_weight) {
     const finpost::content_codings some("gzip;q=0.5 , Deflate,br; q=0.000,zstd;q=0");
-    for (const char* applied : {"", "gzip", "GZIP", "x-gzip", "deflate, gzip", " , gzip", "identity"})
+    for (const char* applied :
+         {"", "gzip", "GZIP", "x-gzip", "deflate, gzip", " , gzip", "identity"})
         BOOST_TEST(some.cover(applied), applied);
     for (const char* applied : {"br", "zstd", "gzip, br", "compress", "gzip;q=1", "*"})
         BOOST_TEST(!some.cover(applied), applied);

@@ -17,7 +17,8 @@ class pieces final : public byte_source {
 public:
     pieces(std::string bytes, std::vector<std::size_t> sizes)
         : bytes_(std::move(bytes)), sizes_(std::move(sizes)) {}
-    void read(std::span<std::byte> room, std::function<void(error_code, std::size_t)> done) override {
+    void read(std::span<std::byte> room,
+              std::function<void(error_code, std::size_t)> done) override {
         const std::size_t wanted = sizes_[turn_++ % sizes_.size()];
         const std::size_t n = std::min({room.size(), bytes_.size() - at_, wanted});
         std::copy_n(std::as_bytes(std::span(bytes_)).begin() + static_cast<std::ptrdiff_t>(at_), n,

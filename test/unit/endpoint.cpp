@@ -54,8 +54,8 @@ BOOST_AUTO_TEST_CASE(a_host_and_a_port_are_read) {
     for (const char* text : {"localhost:5000", "192.0.2.1:1", "[2001:db8::1]:65535"})
         BOOST_TEST(to_string(parse_host_port(text).value()) == text);
     BOOST_TEST((parse_host_port("127.0.0.1:0").value() == host_port{"127.0.0.1", 0}));
-    BOOST_TEST((parse_host_port("a-b.c_d.example:65535").value() ==
-                host_port{"a-b.c_d.example", 65535}));
+    BOOST_TEST(
+        (parse_host_port("a-b.c_d.example:65535").value() == host_port{"a-b.c_d.example", 65535}));
     BOOST_TEST((parse_host_port("[::1]:80").value() == host_port{"::1", 80}));
     BOOST_TEST((parse_host_port(std::string(253, 'a') + ":1").value().host.size() == 253u));
 }
@@ -92,8 +92,8 @@ BOOST_AUTO_TEST_CASE(a_bad_host_or_port_is_named) {
 }
 
 BOOST_AUTO_TEST_CASE(a_literal_address_is_read_and_written) {
-    for (const std::string text : {"127.0.0.1:5000", "0.0.0.0:0", "[::1]:5000", "[::]:0",
-                                   "[2001:db8::1]:65535"})
+    for (const std::string text :
+         {"127.0.0.1:5000", "0.0.0.0:0", "[::1]:5000", "[::]:0", "[2001:db8::1]:65535"})
         BOOST_TEST(to_string(parse_socket_address(text).value()) == text);
     BOOST_TEST(to_string(parse_socket_address("[2001:DB8:0:0::1]:1").value()) == "[2001:db8::1]:1");
     check({{"localhost:5000", "has a name for its host"},
@@ -154,8 +154,8 @@ BOOST_AUTO_TEST_CASE(addresses_differ_in_host_port_family_and_scope) {
     BOOST_TEST((other != one));
     BOOST_TEST((parse_socket_address("127.0.0.2:1").value() != one));
     BOOST_TEST((parse_socket_address("[::1]:1").value() != one));
-    BOOST_TEST((parse_socket_address("0.0.0.0:0").value() !=
-                parse_socket_address("[::]:0").value()));
+    BOOST_TEST(
+        (parse_socket_address("0.0.0.0:0").value() != parse_socket_address("[::]:0").value()));
     BOOST_TEST((v6_address("fe80::1", 1, 1) == v6_address("fe80::1", 1, 1)));
     BOOST_TEST((v6_address("fe80::1", 1, 1) != v6_address("fe80::1", 1, 2)));
     socket_address six = v6_address("::1", 1);
@@ -179,8 +179,8 @@ BOOST_AUTO_TEST_CASE(a_url_is_taken_apart) {
                 http_url{"https", "example.com", 443, "/", "example.com"}));
     BOOST_TEST((parse_http_url("http://[2001:db8::1]:8080/").value() ==
                 http_url{"http", "2001:db8::1", 8080, "/", "[2001:db8::1]:8080"}));
-    BOOST_TEST((parse_http_url("HTTP://h/A%20b").value() ==
-                http_url{"http", "h", 80, "/A%20b", "h"}));
+    BOOST_TEST(
+        (parse_http_url("HTTP://h/A%20b").value() == http_url{"http", "h", 80, "/A%20b", "h"}));
 }
 
 // A reader that stops behind the address would send payloads to another host than the one written.
@@ -259,26 +259,33 @@ BOOST_AUTO_TEST_CASE(a_bad_url_is_named) {
 
 // Resolvers read them as octal, hexadecimal or one number: payloads would go to another machine.
 BOOST_AUTO_TEST_CASE(an_address_in_another_writing_is_refused_wherever_it_is_read) {
-    const faults hosts{{"127.000.000.010", "did you mean 127.0.0.10?"}, {"127.1", "did you mean 127.0.0.1?"},
-                       {"0x7f.0.0.1", "did you mean 127.0.0.1?"}, {"2130706433", "did you mean 127.0.0.1?"},
-                       {"0177.0.0.1", "did you mean 177.0.0.1?"}, {"127.0.0.1.", "did you mean 127.0.0.1?"},
-                       {"10.0.0.256", "four numbers from 0 to 255"}, {"1.2.3.4.5", "is no IPv4 address"},
-                       {"host.08", "is no IPv4 address"}, {"010.1", "is no IPv4 address"}};
+    const faults hosts{{"127.000.000.010", "did you mean 127.0.0.10?"},
+                       {"127.1", "did you mean 127.0.0.1?"},
+                       {"0x7f.0.0.1", "did you mean 127.0.0.1?"},
+                       {"2130706433", "did you mean 127.0.0.1?"},
+                       {"0177.0.0.1", "did you mean 177.0.0.1?"},
+                       {"127.0.0.1.", "did you mean 127.0.0.1?"},
+                       {"10.0.0.256", "four numbers from 0 to 255"},
+                       {"1.2.3.4.5", "is no IPv4 address"},
+                       {"host.08", "is no IPv4 address"},
+                       {"010.1", "is no IPv4 address"}};
     for (const auto& [host, part] : hosts) {
         BOOST_TEST(wrong_address(host) != "", host);
         check({{host + ":80", part}}, [](auto& text) { return parse_host_port(text); });
         check({{host + ":80", part}}, [](auto& text) { return parse_socket_address(text); });
         check({{"http://" + host + "/x", part}}, [](auto& text) { return parse_http_url(text); });
-        check({{"http://" + host + ":3000", part}}, [](auto& text) { return parse_http_url(text); });
+        check({{"http://" + host + ":3000", part}},
+              [](auto& text) { return parse_http_url(text); });
     }
-    for (const char* good : {"127.0.0.1", "0.0.0.0", "255.255.255.255", "host", "host1", "1host", "a.b2", "1.2.3.4x",
-                             "10.0.0.1.example", "0xyz", "localhost.", "::1",
-                             "::ffff:192.0.2.7"})
+    for (const char* good :
+         {"127.0.0.1", "0.0.0.0", "255.255.255.255", "host", "host1", "1host", "a.b2", "1.2.3.4x",
+          "10.0.0.1.example", "0xyz", "localhost.", "::1", "::ffff:192.0.2.7"})
         BOOST_TEST(wrong_address(good) == "", good);
 }
 
 BOOST_AUTO_TEST_CASE(what_is_missing_or_too_much_is_named) {
-    check({{"[::1]", "has no port"}, {"http://127.0.0.1:5000/", "is a URL"},
+    check({{"[::1]", "has no port"},
+           {"http://127.0.0.1:5000/", "is a URL"},
            {"https://h/hook?token=SECRET", "is a URL"}},
           [](auto& text) { return parse_host_port(text); });
     check({{"localhost:3000", "did you mean http://localhost:3000?"},

@@ -80,8 +80,8 @@ BOOST_AUTO_TEST_CASE(one_that_failed_is_down_until_something_succeeds_however_lo
     BOOST_TEST(up(set, 0));
     const auto others = set_type::mask{0};
     const auto later = now + 1h;
-    BOOST_TEST(set.choose(later, others).failed({reason::upstream_unreachable, "Connection refused", false},
-                                                later, 0));
+    BOOST_TEST(set.choose(later, others)
+                   .failed({reason::upstream_unreachable, "Connection refused", false}, later, 0));
     // One exchange a minute, each of which fails: between them nothing has become known.
     for (int minute = 0; minute < 60; ++minute) {
         const auto then = later + minute * 1min;
@@ -89,8 +89,8 @@ BOOST_AUTO_TEST_CASE(one_that_failed_is_down_until_something_succeeds_however_lo
         BOOST_TEST(!set.look(0).usable);
         BOOST_TEST(set.look(0).cause == "Connection refused");
         BOOST_TEST((set.look(0).since == later));
-        BOOST_TEST(!set.choose(then).failed({reason::upstream_unreachable, "Connection refused", false},
-                                            then, 0)); // no news
+        BOOST_TEST(!set.choose(then).failed(
+            {reason::upstream_unreachable, "Connection refused", false}, then, 0)); // no news
     }
     BOOST_TEST(set.choose(later + 2h).connected());
     BOOST_TEST(up(set, 0));
@@ -144,13 +144,15 @@ BOOST_AUTO_TEST_CASE(a_probe_that_fails_late_does_not_overrule_an_exchange_that_
     BOOST_TEST(up(set, 0));
 }
 
-BOOST_AUTO_TEST_CASE(one_avoided_for_its_answers_can_be_used_when_it_is_connected_to_and_is_up_when_it_answers) {
+BOOST_AUTO_TEST_CASE(
+    one_avoided_for_its_answers_can_be_used_when_it_is_connected_to_and_is_up_when_it_answers) {
     set_type set(1);
     reach(set);
     for (int i = 0; i < 5; ++i) set.choose(now).failed(reason::upstream_timeout, now, 0);
     BOOST_TEST((!up(set, 0) && !set.look(0).usable));
     BOOST_TEST(!set.probed(0, std::nullopt, now, 0));
-    BOOST_TEST((!up(set, 0) && set.look(0).usable)); // or a gateway without clients would never be ready
+    BOOST_TEST(
+        (!up(set, 0) && set.look(0).usable)); // or a gateway without clients would never be ready
     const auto later = now + 1min;
     set.choose(later).failed(reason::upstream_timeout, later, 0);
     BOOST_TEST((!up(set, 0) && !set.look(0).usable));
@@ -160,7 +162,8 @@ BOOST_AUTO_TEST_CASE(one_avoided_for_its_answers_can_be_used_when_it_is_connecte
     BOOST_TEST(up(set, 0));
 }
 
-BOOST_AUTO_TEST_CASE(one_that_takes_no_certificate_of_ours_is_not_up_because_it_can_be_connected_to) {
+BOOST_AUTO_TEST_CASE(
+    one_that_takes_no_certificate_of_ours_is_not_up_because_it_can_be_connected_to) {
     set_type set(1);
     reach(set);
     const set_type::fault rejected(reason::upstream_unreachable, "TLS handshake: unknown CA", true);

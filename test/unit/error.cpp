@@ -1,4 +1,5 @@
 #include "finpost/error.hpp"
+
 #include "finpost/result.hpp"
 
 #include <boost/test/unit_test.hpp>
@@ -13,12 +14,26 @@ BOOST_AUTO_TEST_SUITE(error)
 
 // Scripts, dashboards and devices compare these words. Adding one is fine; this list only grows.
 BOOST_AUTO_TEST_CASE(the_words_are_the_published_ones) {
-    const std::set<std::string_view> published{
-        "empty",         "too_large",         "bad_encoding",     "receive_timeout",
-        "too_slow",      "busy",              "denied",           "tls_handshake",
-        "tls_truncated", "proxy_protocol",    "foreign",          "upstream_unreachable",
-        "upstream_timeout", "upstream_status", "upstream_invalid", "upstream_incomplete",
-        "reply_too_large", "spill_failed",    "draining",         "internal"};
+    const std::set<std::string_view> published{"empty",
+                                               "too_large",
+                                               "bad_encoding",
+                                               "receive_timeout",
+                                               "too_slow",
+                                               "busy",
+                                               "denied",
+                                               "tls_handshake",
+                                               "tls_truncated",
+                                               "proxy_protocol",
+                                               "foreign",
+                                               "upstream_unreachable",
+                                               "upstream_timeout",
+                                               "upstream_status",
+                                               "upstream_invalid",
+                                               "upstream_incomplete",
+                                               "reply_too_large",
+                                               "spill_failed",
+                                               "draining",
+                                               "internal"};
     std::set<std::string_view> words;
     for (const reason each : all_reasons) words.insert(to_string(each));
     for (const std::string_view word : published) BOOST_TEST(words.count(word) == 1u, word);

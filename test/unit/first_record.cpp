@@ -46,8 +46,9 @@ BOOST_AUTO_TEST_CASE(the_hello_of_old_that_asks_for_a_new_version_is_tls) {
 }
 
 BOOST_AUTO_TEST_CASE(what_is_no_tls_is_known_at_the_first_byte_that_does_not_fit) {
-    for (const std::string& text : {"hello"s, "GET / HTTP/1.1"s, "\x02"s, "\0"s, "\x13"s, "\x19"s, "{"s,
-                                    "\x16\x02"s, "\x16HL7"s, "\x16\x03\x05"s, "\x80\x01\x02"s})
+    for (const std::string& text :
+         {"hello"s, "GET / HTTP/1.1"s, "\x02"s, "\0"s, "\x13"s, "\x19"s, "{"s, "\x16\x02"s,
+          "\x16HL7"s, "\x16\x03\x05"s, "\x80\x01\x02"s})
         BOOST_TEST((look(text).is() == kind::other), text);
 }
 

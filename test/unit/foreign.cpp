@@ -36,17 +36,19 @@ const std::string hello = "\x16\x03\x01\x00\xc8\x01\x00\x00\xc4\x03\x03"s + std:
 BOOST_AUTO_TEST_SUITE(foreign)
 
 BOOST_AUTO_TEST_CASE(a_get_or_a_head_is_a_look) {
-    for (const std::string& text : {"GET / HTTP/1.1\r\nHost: x\r\n\r\n"s, "GET /healthz HTTP/1.0\r\n\r\n"s,
-                                    "HEAD /?a=b HTTP/1.1\r\n\r\n"s, "GET http://x/ HTTP/1.1\n\n"s,
-                                    "GET / HTTP/1.0\r\n"s, "GET / HTTP/1.0"s, "GET /\xc3\xa4 HTTP/1.1\r\n\r\n"s,
-                                    "GET / HTTP/1.1\r\nHost: x\r\n\r\nand a body"s})
+    for (const std::string& text :
+         {"GET / HTTP/1.1\r\nHost: x\r\n\r\n"s, "GET /healthz HTTP/1.0\r\n\r\n"s,
+          "HEAD /?a=b HTTP/1.1\r\n\r\n"s, "GET http://x/ HTTP/1.1\n\n"s, "GET / HTTP/1.0\r\n"s,
+          "GET / HTTP/1.0"s, "GET /\xc3\xa4 HTTP/1.1\r\n\r\n"s,
+          "GET / HTTP/1.1\r\nHost: x\r\n\r\nand a body"s})
         expect(text, kind::look);
     BOOST_TEST(read("HEAD / HTTP/1.1\r\n\r\n").is_head());
     BOOST_TEST(!read("GET / HTTP/1.1\r\n\r\n").is_head());
 }
 
 BOOST_AUTO_TEST_CASE(another_method_is_a_request) {
-    for (const std::string method : {"POST", "PUT", "DELETE", "OPTIONS", "PATCH", "TRACE", "CONNECT", "PROPFIND"})
+    for (const std::string method :
+         {"POST", "PUT", "DELETE", "OPTIONS", "PATCH", "TRACE", "CONNECT", "PROPFIND"})
         expect(method + " /x HTTP/1.1\r\nHost: x\r\n\r\n", kind::request);
     expect("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", kind::request);
     expect("OPTIONS / HTTP/1.0", kind::request);
@@ -58,8 +60,9 @@ BOOST_AUTO_TEST_CASE(a_client_hello_is_one_when_its_lengths_fit_together) {
     std::string part = hello;
     part[7] = 2; // the message goes on in further records
     expect(part, kind::hello);
-    for (const auto& [at, byte] : {std::pair(1, '\2'), std::pair(2, '\5'), std::pair(5, '\2'), std::pair(8, '\1'),
-                                   std::pair(9, '\2'), std::pair(10, '\7'), std::pair(4, '\0')}) {
+    for (const auto& [at, byte] :
+         {std::pair(1, '\2'), std::pair(2, '\5'), std::pair(5, '\2'), std::pair(8, '\1'),
+          std::pair(9, '\2'), std::pair(10, '\7'), std::pair(4, '\0')}) {
         std::string other = hello;
         other[static_cast<std::size_t>(at)] = byte;
         expect(other, kind::payload);
@@ -69,13 +72,34 @@ BOOST_AUTO_TEST_CASE(a_client_hello_is_one_when_its_lengths_fit_together) {
 }
 
 BOOST_AUTO_TEST_CASE(what_only_looks_like_a_request_is_a_payload) {
-    for (const std::string& text :
-         {""s, "hello"s, "G"s, "GET"s, "GET "s, "GET /"s, "GET / "s, "GET / HTTP"s, "GET / HTTP/1."s,
-          "GET /\r\n"s, "GET / HTTP/1.1 \r\n"s, "GET / HTTP/1.1\r\r\n"s, "GET  / HTTP/1.1\r\n\r\n"s,
-          "GET / x HTTP/1.1\r\n\r\n"s, "get / HTTP/1.1\r\n\r\n"s, "GETS / HTTP/1.1\r\n\r\n"s,
-          "GET / http/1.1\r\n\r\n"s, "GETTING STARTED"s, "POSITION 1"s, "HL7|MSH"s, "MSH|^~\\&|"s,
-          "\nGET / HTTP/1.1\r\n\r\n"s, "GET / HTTP/x.1\r\n\r\n"s, "GET /\x01 HTTP/1.1\r\n\r\n"s, "{}"s,
-          "GET /"s + std::string(9'000, 'x') + " HTTP/1.1\r\n\r\n"s, "ABCDEFGHIJKLM"s, "PROPFINDER"s})
+    for (const std::string& text : {""s,
+                                    "hello"s,
+                                    "G"s,
+                                    "GET"s,
+                                    "GET "s,
+                                    "GET /"s,
+                                    "GET / "s,
+                                    "GET / HTTP"s,
+                                    "GET / HTTP/1."s,
+                                    "GET /\r\n"s,
+                                    "GET / HTTP/1.1 \r\n"s,
+                                    "GET / HTTP/1.1\r\r\n"s,
+                                    "GET  / HTTP/1.1\r\n\r\n"s,
+                                    "GET / x HTTP/1.1\r\n\r\n"s,
+                                    "get / HTTP/1.1\r\n\r\n"s,
+                                    "GETS / HTTP/1.1\r\n\r\n"s,
+                                    "GET / http/1.1\r\n\r\n"s,
+                                    "GETTING STARTED"s,
+                                    "POSITION 1"s,
+                                    "HL7|MSH"s,
+                                    "MSH|^~\\&|"s,
+                                    "\nGET / HTTP/1.1\r\n\r\n"s,
+                                    "GET / HTTP/x.1\r\n\r\n"s,
+                                    "GET /\x01 HTTP/1.1\r\n\r\n"s,
+                                    "{}"s,
+                                    "GET /"s + std::string(9'000, 'x') + " HTTP/1.1\r\n\r\n"s,
+                                    "ABCDEFGHIJKLM"s,
+                                    "PROPFINDER"s})
         expect(text, kind::payload);
 }
 

@@ -39,17 +39,21 @@ BOOST_AUTO_TEST_CASE(a_body_in_chunks_is_read_in_pieces_of_any_size) {
         std::size_t behind = 0;
         unsigned status = 0;
     };
-    for (const example& each : {example{"5\r\nhello\r\n0\r\n\r\n", "hello"}, example{"0\r\n\r\nGET", "", 3},
-                                example{"0\r\na: b\r\n\r\n", ""}, example{"0\r\na\r\n0\r\n\r\n", "", 0, 400},
-                                example{"9\r\nninebytes\r\n0\r\n\r\n", "", 0, 413}}) {
+    for (const example& each :
+         {example{"5\r\nhello\r\n0\r\n\r\n", "hello"}, example{"0\r\n\r\nGET", "", 3},
+          example{"0\r\na: b\r\n\r\n", ""}, example{"0\r\na\r\n0\r\n\r\n", "", 0, 400},
+          example{"9\r\nninebytes\r\n0\r\n\r\n", "", 0, 413}}) {
         for (const std::size_t piece : {std::size_t{1}, std::size_t{4}, std::size_t{100}}) {
             chunked_body body(8);
             std::string_view left = each.bytes;
             while (!left.empty() && body.reading() == state::more)
                 left.remove_prefix(body.take(std::as_bytes(std::span(left.substr(0, piece)))));
-            BOOST_TEST((body.reading() == (each.status != 0 ? state::failed : state::done)), each.bytes);
-            if (each.status != 0) BOOST_TEST(body.status() == each.status);
-            else BOOST_TEST(body.text() == each.text);
+            BOOST_TEST((body.reading() == (each.status != 0 ? state::failed : state::done)),
+                       each.bytes);
+            if (each.status != 0)
+                BOOST_TEST(body.status() == each.status);
+            else
+                BOOST_TEST(body.text() == each.text);
             if (each.status == 0) BOOST_TEST(left.size() == each.behind);
         }
     }
@@ -79,7 +83,8 @@ BOOST_AUTO_TEST_CASE(a_whole_url_on_the_request_line_is_taken_apart) {
     for (const auto& [target, authority, path] :
          {expected{"http://h:1/healthz?x=http://y/", "h:1", "/healthz?x=http://y/"},
           expected{"http://h", "h", "/"}, expected{"http://h?x", "h", "/?x"},
-          expected{"http:///healthz", "", "/healthz"}, expected{"HTTP://[::1]:9/a", "[::1]:9", "/a"}}) {
+          expected{"http:///healthz", "", "/healthz"},
+          expected{"HTTP://[::1]:9/a", "[::1]:9", "/a"}}) {
         const target_parts parts = parts_of(target);
         BOOST_TEST(parts.absolute, target);
         BOOST_TEST(parts.authority == authority);
@@ -92,13 +97,13 @@ BOOST_AUTO_TEST_CASE(a_whole_url_on_the_request_line_is_taken_apart) {
 }
 
 BOOST_AUTO_TEST_CASE(localhost_and_loopback_addresses_are_local_with_any_port_and_nothing_else_is) {
-    for (const char* local : {"localhost", "LocalHost:9180", "127.0.0.1", "127.0.0.1:80", "127.9.8.7:1",
-                              "[::1]", "[::1]:9180", "localhost:"})
+    for (const char* local : {"localhost", "LocalHost:9180", "127.0.0.1", "127.0.0.1:80",
+                              "127.9.8.7:1", "[::1]", "[::1]:9180", "localhost:"})
         BOOST_TEST(is_local_name(local), local);
     for (const char* other :
-         {"", "x", "evil.example:9180", "localhost.evil.example", "127.0.0.1.evil.example", "10.0.0.1",
-          "[::2]:1", "::1", "[127.0.0.1]", "localhost:80@evil", "user@localhost", "[::1", "127.1",
-          "0.0.0.0:9180", "localhost:x", ":9180"})
+         {"", "x", "evil.example:9180", "localhost.evil.example", "127.0.0.1.evil.example",
+          "10.0.0.1", "[::2]:1", "::1", "[127.0.0.1]", "localhost:80@evil", "user@localhost",
+          "[::1", "127.1", "0.0.0.0:9180", "localhost:x", ":9180"})
         BOOST_TEST(!is_local_name(other), other);
     BOOST_TEST(!is_local_name(std::string_view("127.0.0.1\0.evil", 15)));
 }

@@ -42,7 +42,8 @@ BOOST_AUTO_TEST_CASE(every_magnitude_comes_back_within_a_hundredth) {
         some.record(0ns);
         some.record(value);
         some.record(1h);
-        BOOST_TEST_CONTEXT(value.count()) BOOST_TEST(within_one_percent(some.percentile(50), value));
+        BOOST_TEST_CONTEXT(value.count())
+        BOOST_TEST(within_one_percent(some.percentile(50), value));
     }
 }
 
@@ -75,7 +76,7 @@ BOOST_AUTO_TEST_CASE(percentiles_of_many_values_are_those_of_the_sorted_list) {
         const double share = percent / 100 * static_cast<double>(all.size());
         const auto rank = static_cast<std::size_t>(std::ceil(share));
         BOOST_TEST_CONTEXT(percent)
-            BOOST_TEST(within_one_percent(some.percentile(percent), all[rank - 1]));
+        BOOST_TEST(within_one_percent(some.percentile(percent), all[rank - 1]));
     }
 }
 

@@ -81,8 +81,8 @@ BOOST_AUTO_TEST_CASE(every_problem_is_told_with_its_option) {
     given.slow = "1e3";
     given.timeout = "0s";
     const auto problems = problems_of(given);
-    const std::vector<std::string> options{"HOST:PORT",  "--slow", "--connections", "--requests",
-                                           "--rate",     "--size", "--duration",    "--timeout"};
+    const std::vector<std::string> options{"HOST:PORT", "--slow", "--connections", "--requests",
+                                           "--rate",    "--size", "--duration",    "--timeout"};
     BOOST_REQUIRE(problems.size() == options.size());
     for (std::size_t i = 0; i < options.size(); ++i)
         BOOST_TEST(problems[i].starts_with(options[i] + ": "), problems[i]);

@@ -55,13 +55,14 @@ BOOST_AUTO_TEST_CASE(a_line_holds_time_level_event_and_fields) {
                "gone=false odd=null\n");
     BOOST_TEST(json_line(at, log_level::warning, "exchange", fields) ==
                "{\"time\":\"2026-11-24T08:00:00.123Z\",\"level\":\"warning\",\"event\":"
-               "\"exchange\",\"peer\":\"127.0.0.1:4\",\"n\":-5,\"ms\":1.500,\"gone\":false,\"odd\":null}\n");
+               "\"exchange\",\"peer\":\"127.0.0.1:4\",\"n\":-5,\"ms\":1.500,\"gone\":false,\"odd\":"
+               "null}\n");
 }
 
 BOOST_AUTO_TEST_CASE(every_part_of_the_time_is_padded) {
     using namespace std::chrono;
-    const system_clock::time_point early = sys_days(year(2024) / 2 / 29) + hours(3) + minutes(4) +
-                                           seconds(5) + milliseconds(6);
+    const system_clock::time_point early =
+        sys_days(year(2024) / 2 / 29) + hours(3) + minutes(4) + seconds(5) + milliseconds(6);
     BOOST_TEST(text_line(early, log_level::info, "e", {}) == "2024-02-29T03:04:05.006Z info e\n");
 }
 
@@ -103,10 +104,10 @@ BOOST_AUTO_TEST_CASE(a_json_line_is_always_valid_json) {
                "\"gr\xc3\xbc\xc3\x9f \xf0\x9f\x98\x80\"");
     BOOST_TEST(json("\xc2\x9b") == R"("\u009b")"); // a C1 control, which terminals obey
     BOOST_TEST(json("\xff\xc3(") == R"("\\xff\\xc3(")");
-    BOOST_TEST(json("\xc0\xaf") == R"("\\xc0\\xaf")");                 // overlong
-    BOOST_TEST(json("\xed\xa0\x80") == R"("\\xed\\xa0\\x80")");        // a surrogate
+    BOOST_TEST(json("\xc0\xaf") == R"("\\xc0\\xaf")");                   // overlong
+    BOOST_TEST(json("\xed\xa0\x80") == R"("\\xed\\xa0\\x80")");          // a surrogate
     BOOST_TEST(json("\xf4\x90\x80\x80") == R"("\\xf4\\x90\\x80\\x80")"); // above U+10FFFF
-    BOOST_TEST(json("\xe2\x82") == R"("\\xe2\\x82")");                 // cut short
+    BOOST_TEST(json("\xe2\x82") == R"("\\xe2\\x82")");                   // cut short
 }
 
 // A line's length is bounded beforehand; a bound too small would be a write behind the end.
@@ -117,7 +118,8 @@ BOOST_AUTO_TEST_CASE(a_line_has_room_for_the_longest_form_of_everything) {
         const std::string line = text_line(at, log_level::warning, value, fields);
         BOOST_TEST(line.ends_with(" after=true\n"));
         BOOST_TEST(line.capacity() >= line.size());
-        BOOST_TEST(json_line(at, log_level::warning, value, fields).ends_with(",\"after\":true}\n"));
+        BOOST_TEST(
+            json_line(at, log_level::warning, value, fields).ends_with(",\"after\":true}\n"));
     }
     BOOST_TEST(json(std::string(1000, '\x01')).size() == 6002u);
     BOOST_TEST(text(std::string(1000, '\x01')).size() == 4002u);

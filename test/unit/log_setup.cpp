@@ -45,7 +45,8 @@ struct pipe_pair {
         const int flags = ::fcntl(ends[1], F_GETFL);
         ::fcntl(ends[1], F_SETFL, flags | O_NONBLOCK);
         const std::string some(4096, 'x');
-        while (::write(ends[1], some.data(), some.size()) > 0) {}
+        while (::write(ends[1], some.data(), some.size()) > 0) {
+        }
         ::fcntl(ends[1], F_SETFL, flags);
     }
     std::string read_all() {

@@ -43,8 +43,8 @@ std::string problem(std::string_view text) {
     return read ? "read as " + to_string(*read) : read.error().message;
 }
 
-// Every prefix length: an address is in its own network, and flipping a bit takes it out exactly when
-// the bit belongs to the prefix.
+// Every prefix length: an address is in its own network, and flipping a bit takes it out exactly
+// when the bit belongs to the prefix.
 template <class Make>
 void check_every_length(Make make, unsigned width) {
     std::mt19937 random(width);
@@ -71,10 +71,11 @@ void check_every_length(Make make, unsigned width) {
                                 (width == 32 ? offsetof(sockaddr_in, sin_addr)
                                              : offsetof(sockaddr_in6, sin6_addr)),
                             width / 8);
-                const std::string text = make(flipped(beside, bit)).host() + '/' +
-                                         std::to_string(length);
+                const std::string text =
+                    make(flipped(beside, bit)).host() + '/' + std::to_string(length);
                 BOOST_TEST(problem(text).ends_with("has bits set behind its prefix: expected " +
-                                                   to_string(block)), text);
+                                                   to_string(block)),
+                           text);
             }
         }
     }
@@ -110,11 +111,28 @@ BOOST_AUTO_TEST_CASE(ipv4_mapped_is_ipv4) {
 
 BOOST_AUTO_TEST_CASE(what_is_no_network_is_told_so) {
     using namespace std::string_literals;
-    for (const std::string& text :
-         {""s, "/"s, "/8"s, "10.0.0.0/"s, "10.0.0.0/33"s, "10.0.0.0/-1"s, "10.0.0.0/+8"s,
-          "10.0.0.0/8 "s, " 10.0.0.0/8"s, "10.0.0.0/8/8"s, "10.0.0/8"s, "10.0.0.0.0/8"s,
-          "010.0.0.0/8"s, "10.0.0.0:80"s, "[::1]/128"s, "::/129"s, "::1%lo/128"s, "fe80::1%1"s,
-          "device.test/24"s, "10.0.0.0\0/8"s, "10.0.0.0/99999999999"s, "255.255.255.256"s})
+    for (const std::string& text : {""s,
+                                    "/"s,
+                                    "/8"s,
+                                    "10.0.0.0/"s,
+                                    "10.0.0.0/33"s,
+                                    "10.0.0.0/-1"s,
+                                    "10.0.0.0/+8"s,
+                                    "10.0.0.0/8 "s,
+                                    " 10.0.0.0/8"s,
+                                    "10.0.0.0/8/8"s,
+                                    "10.0.0/8"s,
+                                    "10.0.0.0.0/8"s,
+                                    "010.0.0.0/8"s,
+                                    "10.0.0.0:80"s,
+                                    "[::1]/128"s,
+                                    "::/129"s,
+                                    "::1%lo/128"s,
+                                    "fe80::1%1"s,
+                                    "device.test/24"s,
+                                    "10.0.0.0\0/8"s,
+                                    "10.0.0.0/99999999999"s,
+                                    "255.255.255.256"s})
         BOOST_TEST(!parse_network(text).has_value(), text);
     BOOST_TEST(problem("10.0.0.0/33") == "\"10.0.0.0/33\" has no valid prefix length (0 to 32)");
     BOOST_TEST(problem("here") == "\"here\" is no network: expected an IPv4 or IPv6 address, or "

@@ -46,7 +46,8 @@ BOOST_AUTO_TEST_CASE(each_thread_has_its_own_until_it_ends) {
     }
 }
 
-// A destructor of a `thread_local` would end the process here: it is noted in memory that is not there.
+// A destructor of a `thread_local` would end the process here: it is noted in memory that is not
+// there.
 #if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
 BOOST_AUTO_TEST_CASE(without_memory_there_is_none_and_nothing_else_happens) {
     const pid_t child = ::fork();
@@ -56,7 +57,8 @@ BOOST_AUTO_TEST_CASE(without_memory_there_is_none_and_nothing_else_happens) {
         ::setrlimit(RLIMIT_AS, &nothing);
         // Whatever the allocator still has.
         for (std::size_t size = 1 << 20; size >= 1; size /= 2)
-            while (std::malloc(size) != nullptr) {}
+            while (std::malloc(size) != nullptr) {
+            }
         ::_exit(finpost::of_each_thread<std::array<char, 5000>>::get() == nullptr ? 0 : 1);
     }
     int status = -1;

@@ -80,10 +80,9 @@ BOOST_AUTO_TEST_CASE(every_default_in_the_help_is_the_one_in_force) {
                 row.flag == "--log-file" || row.flag == "--allow" || row.flag == "--deny" ||
                 row.flag == "--path" || row.flag == "--header" ||
                 row.flag == "--proxy-protocol-from" || row.flag == "--tls-cert" ||
-                row.flag == "--tls-client-ca" ||
-                row.flag == "--tls-key" || row.flag == "--upstream-ca" ||
-                row.flag == "--upstream-cert" || row.flag == "--upstream-key" ||
-                row.flag == "--upstream-server-name")
+                row.flag == "--tls-client-ca" || row.flag == "--tls-key" ||
+                row.flag == "--upstream-ca" || row.flag == "--upstream-cert" ||
+                row.flag == "--upstream-key" || row.flag == "--upstream-server-name")
                 continue; // "none" and what depends on the machine
             daemon_config changed;
             BOOST_TEST(row.set(changed, text) == "");
@@ -118,23 +117,89 @@ BOOST_AUTO_TEST_CASE(every_default_in_the_help_is_the_one_in_force) {
 }
 
 BOOST_AUTO_TEST_CASE(every_flag_reaches_its_field) {
-    const auto given = read({"--listen", "127.0.0.1:0", "--listen=[::1]:7", "--upstream",
-                             "http://a:1/x", "--upstream", "http://b:2/x", "--decode", "base64",
-                             "--encode", "base64", "--content-type", "text/plain", "--method", "PUT",
-                             "--header", "X-Site: Berlin", "--header=X-Peer:{peer.ip}", "--max-payload",
-                             "1KiB", "--max-reply", "2KiB", "--max-buffered", "3MiB",
-                             "--stream-above", "64KiB",
-                             "--max-connections", "4", "--max-per-source", "5", "--accept-rate",
-                             "6", "--allow", "10.0.0.0/8", "--allow", "::1", "--deny",
-                             "10.1.0.0/16", "--min-rate", "7KiB", "--receive-idle", "8ms", "--receive-total", "9s",
-                             "--upstream-connect", "10s", "--upstream-total", "11m",
-                             "--upstream-keep-alive", "16s", "--resolve-every", "17s",
-                             "--health-path", "/h", "--health-every", "18s", "--health-timeout", "19s",
-                             "--reply-total", "12s", "--on-refusal", "reset", "--on-status", "relay",
-                             "--foreign", "probe",
-                             "--on-client-reset", "cancel", "--threads", "13", "--admin", "off",
-                             "--drain", "0s", "--drain-delay", "15s", "--log-level", "debug",
-                             "--log-format", "text", "--log-file", "/tmp/x", "--access-log",
+    const auto given = read({"--listen",
+                             "127.0.0.1:0",
+                             "--listen=[::1]:7",
+                             "--upstream",
+                             "http://a:1/x",
+                             "--upstream",
+                             "http://b:2/x",
+                             "--decode",
+                             "base64",
+                             "--encode",
+                             "base64",
+                             "--content-type",
+                             "text/plain",
+                             "--method",
+                             "PUT",
+                             "--header",
+                             "X-Site: Berlin",
+                             "--header=X-Peer:{peer.ip}",
+                             "--max-payload",
+                             "1KiB",
+                             "--max-reply",
+                             "2KiB",
+                             "--max-buffered",
+                             "3MiB",
+                             "--stream-above",
+                             "64KiB",
+                             "--max-connections",
+                             "4",
+                             "--max-per-source",
+                             "5",
+                             "--accept-rate",
+                             "6",
+                             "--allow",
+                             "10.0.0.0/8",
+                             "--allow",
+                             "::1",
+                             "--deny",
+                             "10.1.0.0/16",
+                             "--min-rate",
+                             "7KiB",
+                             "--receive-idle",
+                             "8ms",
+                             "--receive-total",
+                             "9s",
+                             "--upstream-connect",
+                             "10s",
+                             "--upstream-total",
+                             "11m",
+                             "--upstream-keep-alive",
+                             "16s",
+                             "--resolve-every",
+                             "17s",
+                             "--health-path",
+                             "/h",
+                             "--health-every",
+                             "18s",
+                             "--health-timeout",
+                             "19s",
+                             "--reply-total",
+                             "12s",
+                             "--on-refusal",
+                             "reset",
+                             "--on-status",
+                             "relay",
+                             "--foreign",
+                             "probe",
+                             "--on-client-reset",
+                             "cancel",
+                             "--threads",
+                             "13",
+                             "--admin",
+                             "off",
+                             "--drain",
+                             "0s",
+                             "--drain-delay",
+                             "15s",
+                             "--log-level",
+                             "debug",
+                             "--log-format",
+                             "text",
+                             "--log-file",
+                             "/tmp/x",
+                             "--access-log",
                              "refused"});
     BOOST_TEST(all(given.problems) == "");
     const daemon_config& config = given.config;
@@ -206,17 +271,39 @@ BOOST_AUTO_TEST_CASE(a_variable_takes_a_list_with_commas_and_a_flag_does_not) {
 
 BOOST_AUTO_TEST_CASE(every_problem_is_told_at_once_and_names_its_flag) {
     set("FINPOST_ENCODE", "rot13");
-    const auto given =
-        read({"--max-payload", "1x", "--receive-idle", "-3s", "--bogus", "3", "--threads", "0",
-              "--listen", "localhost:1", "--decode=foo", "--max-connections", "0", "--drain", "5",
-              "stray", "--max-reply", "0", "--log-level", "loud", "--upstream-connect", "0s",
-              "--header", "X", "--method", "GET"});
+    const auto given = read({"--max-payload",
+                             "1x",
+                             "--receive-idle",
+                             "-3s",
+                             "--bogus",
+                             "3",
+                             "--threads",
+                             "0",
+                             "--listen",
+                             "localhost:1",
+                             "--decode=foo",
+                             "--max-connections",
+                             "0",
+                             "--drain",
+                             "5",
+                             "stray",
+                             "--max-reply",
+                             "0",
+                             "--log-level",
+                             "loud",
+                             "--upstream-connect",
+                             "0s",
+                             "--header",
+                             "X",
+                             "--method",
+                             "GET"});
     const std::string text = all(given.problems);
-    for (const char* part : {"--max-payload: \"1x\"", "--receive-idle: \"-3s\"", "\"--bogus\"",
-                             "--threads: \"0\"", "--listen: \"localhost:1\"", "--decode: \"foo\"",
-                             "--max-connections: ", "--drain: \"5\" has no unit", "\"stray\"",
-                             "--max-reply: ", "--log-level: \"loud\"", "--upstream-connect: ",
-                             "--encode: \"rot13\"", "--upstream: no URL", "--header: \"X\"", "--method: \"GET\""})
+    for (const char* part :
+         {"--max-payload: \"1x\"", "--receive-idle: \"-3s\"", "\"--bogus\"", "--threads: \"0\"",
+          "--listen: \"localhost:1\"", "--decode: \"foo\"",
+          "--max-connections: ", "--drain: \"5\" has no unit", "\"stray\"",
+          "--max-reply: ", "--log-level: \"loud\"", "--upstream-connect: ", "--encode: \"rot13\"",
+          "--upstream: no URL", "--header: \"X\"", "--method: \"GET\""})
         BOOST_TEST(has(text, part), part << " in:\n" << text);
     BOOST_TEST(given.problems.size() == 16u);
 }
@@ -247,7 +334,8 @@ BOOST_AUTO_TEST_CASE(spilling_has_a_size_or_is_off) {
     BOOST_TEST(read({"--demo"}).config.gateway.spill_above == 4u << 20);
     BOOST_TEST(read({"--demo", "--spill-above", "64KiB"}).config.gateway.spill_above == 64u << 10);
     BOOST_TEST(read({"--demo", "--spill-above", "off"}).config.gateway.spill_above == 0u);
-    BOOST_TEST(has(all(read({"--demo", "--spill-above", "0"}).problems), "--spill-above: must be above zero"));
+    BOOST_TEST(has(all(read({"--demo", "--spill-above", "0"}).problems),
+                   "--spill-above: must be above zero"));
     BOOST_TEST(read({"--demo", "--spill-dir", "/var/tmp"}).config.gateway.spill_dir == "/var/tmp");
     BOOST_TEST(has(all(read({"--demo", "--spill-dir", "/nonexistent"}).problems),
                    "--spill-dir: no file can be made in \"/nonexistent\""));
@@ -273,7 +361,8 @@ BOOST_AUTO_TEST_CASE(a_share_of_traces_is_a_number_from_0_to_1_or_off) {
 }
 
 BOOST_AUTO_TEST_CASE(a_health_check_needs_the_admin_address_and_nothing_else) {
-    const finpost::options asked = read({"--health", "--admin", "127.0.0.1:9999", "--max-payload", "huge"});
+    const finpost::options asked =
+        read({"--health", "--admin", "127.0.0.1:9999", "--max-payload", "huge"});
     BOOST_TEST((asked.what == finpost::options::action::health));
     BOOST_TEST(asked.problems.empty());
     BOOST_TEST(asked.config.admin->port() == 9999);
@@ -301,13 +390,16 @@ BOOST_AUTO_TEST_CASE(an_empty_variable_is_what_an_empty_flag_is) {
         BOOST_TEST_CONTEXT(row.flag) {
             clear();
             const std::string flag(row.flag);
-            const bool wrong = row.is_switch() || !read({"--demo", flag.c_str(), ""}).problems.empty();
+            const bool wrong =
+                row.is_switch() || !read({"--demo", flag.c_str(), ""}).problems.empty();
             set(row.environment().c_str(), "");
             const auto given = row.flag == "--demo" ? read({}) : read({"--demo"});
-            BOOST_TEST(has(all(given.problems), "(from " + row.environment() + ")\n") == wrong, all(given.problems));
+            BOOST_TEST(has(all(given.problems), "(from " + row.environment() + ")\n") == wrong,
+                       all(given.problems));
         }
     }
-    for (const char* name : {"FINPOST_ALLOW", "FINPOST_TLS_CERT", "FINPOST_TLS_CLIENT_AUTH", "FINPOST_CONFIG"}) {
+    for (const char* name :
+         {"FINPOST_ALLOW", "FINPOST_TLS_CERT", "FINPOST_TLS_CLIENT_AUTH", "FINPOST_CONFIG"}) {
         clear();
         set(name, "");
         BOOST_TEST(has(all(read({"--demo"}).problems), name), name);
@@ -333,21 +425,26 @@ BOOST_AUTO_TEST_CASE(a_variable_that_nobody_reads_is_a_problem_but_not_one_of_ku
 }
 
 BOOST_AUTO_TEST_CASE(who_mistypes_is_told_what_was_meant) {
-    BOOST_TEST(has(all(read({"--demo", "--max-paylod", "1KiB"}).problems), "did you mean --max-payload?"));
+    BOOST_TEST(
+        has(all(read({"--demo", "--max-paylod", "1KiB"}).problems), "did you mean --max-payload?"));
     BOOST_TEST(has(all(read({"--demo", "check"}).problems), "did you mean --check?"));
     BOOST_TEST(has(all(read({"--demo", "--decode", "bas64"}).problems), "did you mean base64?"));
     BOOST_TEST(has(all(read({"--demo", "--log-level", "inf"}).problems), "did you mean info?"));
     BOOST_TEST(has(all(read({"--demo", "--max-payload", "16MB"}).problems), "did you mean 16MiB?"));
     BOOST_TEST(has(all(read({"--demo", "--drain", "10 sec"}).problems), "did you mean 10s?"));
-    BOOST_TEST(has(all(read({"--upstream", "localhost:3000"}).problems), "did you mean http://localhost:3000?"));
+    BOOST_TEST(has(all(read({"--upstream", "localhost:3000"}).problems),
+                   "did you mean http://localhost:3000?"));
     BOOST_TEST(has(all(read({"--demo", "--connect"}).problems), "--connect: is for --check only"));
     BOOST_TEST(has(all(read({"--demo", "--", "x"}).problems), "\"x\" belongs to no option"));
     BOOST_TEST(all(read({"--demo", "--"}).problems) == "");
 }
 
 BOOST_AUTO_TEST_CASE(a_list_in_one_flag_is_told_to_be_given_twice) {
-    const auto wrong = [](const char* flag, const char* text) { return all(read({"--demo", flag, text}).problems); };
-    BOOST_TEST(has(all(read({"--upstream", "http://a/x,http://b/x"}).problems), "give the flag twice"));
+    const auto wrong = [](const char* flag, const char* text) {
+        return all(read({"--demo", flag, text}).problems);
+    };
+    BOOST_TEST(
+        has(all(read({"--upstream", "http://a/x,http://b/x"}).problems), "give the flag twice"));
     BOOST_TEST(has(wrong("--listen", "127.0.0.1:1,127.0.0.1:2"), "give the flag twice"));
     BOOST_TEST(has(wrong("--allow", "10.0.0.1,10.0.0.2"), "give the flag twice"));
     BOOST_TEST(all(read({"--upstream", "http://a/x?list=1,2"}).problems) == "");
@@ -361,19 +458,26 @@ BOOST_AUTO_TEST_CASE(nothing_before_the_colon_is_every_address_of_both_families)
         BOOST_TEST(to_string(given.config.gateway.listen[0]) == "0.0.0.0:5000");
         BOOST_TEST(to_string(given.config.gateway.listen[1]) == "[::]:5000");
     }
-    BOOST_TEST(has(all(read({"--demo", "--admin", ":9180"}).problems), "0.0.0.0:9180 or [::]:9180"));
+    BOOST_TEST(
+        has(all(read({"--demo", "--admin", ":9180"}).problems), "0.0.0.0:9180 or [::]:9180"));
     BOOST_TEST(has(all(read({"--demo", "--listen", "*:x"}).problems), "--listen: "));
 }
 
 BOOST_AUTO_TEST_CASE(addresses_that_take_each_other_away_are_a_problem_before_anything_is_bound) {
-    const auto wrong = [](std::initializer_list<const char*> flags) { return all(read(flags).problems); };
-    BOOST_TEST(has(wrong({"--demo", "--listen", "127.0.0.1:9180"}), "and the admin port, 127.0.0.1:9180"));
-    BOOST_TEST(has(wrong({"--demo", "--listen", "0.0.0.0:9180"}), "and the admin port, 127.0.0.1:9180"));
+    const auto wrong = [](std::initializer_list<const char*> flags) {
+        return all(read(flags).problems);
+    };
+    BOOST_TEST(
+        has(wrong({"--demo", "--listen", "127.0.0.1:9180"}), "and the admin port, 127.0.0.1:9180"));
+    BOOST_TEST(
+        has(wrong({"--demo", "--listen", "0.0.0.0:9180"}), "and the admin port, 127.0.0.1:9180"));
     BOOST_TEST(has(wrong({"--demo", "--listen", "0.0.0.0:5000", "--listen", "127.0.0.1:5000"}),
                    "cannot stand together"));
-    BOOST_TEST(has(wrong({"--demo", "--listen", "[::1]:5000", "--listen", "[::]:5000"}), "cannot stand together"));
+    BOOST_TEST(has(wrong({"--demo", "--listen", "[::1]:5000", "--listen", "[::]:5000"}),
+                   "cannot stand together"));
     BOOST_TEST(wrong({"--demo", "--listen", "0.0.0.0:5000", "--listen", "[::]:5000"}) == "");
-    BOOST_TEST(wrong({"--demo", "--listen", "127.0.0.1:0", "--listen", "0.0.0.0:0", "--admin", "127.0.0.1:0"}) == "");
+    BOOST_TEST(wrong({"--demo", "--listen", "127.0.0.1:0", "--listen", "0.0.0.0:0", "--admin",
+                      "127.0.0.1:0"}) == "");
 }
 
 BOOST_AUTO_TEST_SUITE_END()

@@ -14,7 +14,9 @@ namespace {
 
 constexpr std::size_t kib = 1 << 10;
 
-bool holds(const void* memory, std::string_view text) { return std::memcmp(memory, text.data(), text.size()) == 0; }
+bool holds(const void* memory, std::string_view text) {
+    return std::memcmp(memory, text.data(), text.size()) == 0;
+}
 
 } // namespace
 

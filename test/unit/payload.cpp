@@ -140,8 +140,8 @@ BOOST_AUTO_TEST_CASE(dropping_at_the_front_moves_nothing_and_leaves_room_that_is
     BOOST_TEST((bytes.text() == "xyz" + std::string(capacity - 3, 'b')));
     bytes.remove_prefix(2);
     BOOST_TEST(append(bytes, std::string(3 * capacity, 'c'))); // grows with something in front
-    BOOST_TEST((bytes.text() ==
-                "z" + std::string(capacity - 3, 'b') + std::string(3 * capacity, 'c')));
+    BOOST_TEST(
+        (bytes.text() == "z" + std::string(capacity - 3, 'b') + std::string(3 * capacity, 'c')));
 }
 
 BOOST_AUTO_TEST_CASE(truncating_keeps_the_beginning) {

@@ -54,13 +54,32 @@ BOOST_AUTO_TEST_CASE(only_the_end_is_trimmed_and_only_of_what_was_named) {
     BOOST_TEST(size("", trimming::space) == 0u);
 }
 
-// A payload in memory is trimmed and then decoded, one on its way to a file or a service as it comes.
+// A payload in memory is trimmed and then decoded, one on its way to a file or a service as it
+// comes.
 BOOST_AUTO_TEST_CASE(pieces_give_what_the_whole_gives) {
     using namespace std::string_literals;
-    const std::vector<std::string> texts{
-        "aGVsbG8="s, "aGVsbG8=\0\0\0"s, "aGVsbG8= \r\n \n"s, "aGVsbG8=\n\0\0"s, "aGVsbG8=\0\n"s, "aGVs\0bG8="s,
-        "aGVs bG8="s, "aGVs\n\0bG8="s, "aGVs\n\n\n\nbG8="s, "aGVsbG8\0\0"s, "aGVsbG8 "s, "aGVsbG8=\r\0"s, "aGVs\r"s,
-        "aGVsbG8=\r \n"s, "\0\0"s, " \n"s, ""s, "-_-_\0"s, "YQ\0"s, "YQ \n"s, "aG Vs bG8= \0\0"s, "aG Vs bG8 = \n \n"s};
+    const std::vector<std::string> texts{"aGVsbG8="s,
+                                         "aGVsbG8=\0\0\0"s,
+                                         "aGVsbG8= \r\n \n"s,
+                                         "aGVsbG8=\n\0\0"s,
+                                         "aGVsbG8=\0\n"s,
+                                         "aGVs\0bG8="s,
+                                         "aGVs bG8="s,
+                                         "aGVs\n\0bG8="s,
+                                         "aGVs\n\n\n\nbG8="s,
+                                         "aGVsbG8\0\0"s,
+                                         "aGVsbG8 "s,
+                                         "aGVsbG8=\r\0"s,
+                                         "aGVs\r"s,
+                                         "aGVsbG8=\r \n"s,
+                                         "\0\0"s,
+                                         " \n"s,
+                                         ""s,
+                                         "-_-_\0"s,
+                                         "YQ\0"s,
+                                         "YQ \n"s,
+                                         "aG Vs bG8= \0\0"s,
+                                         "aG Vs bG8 = \n \n"s};
     for (const auto which : {trimming::none, trimming::nul, trimming::space}) {
         for (const bool whitespace : {false, true}) {
             for (const auto letters : {base64::alphabet::standard, base64::alphabet::url}) {
@@ -72,8 +91,9 @@ BOOST_AUTO_TEST_CASE(pieces_give_what_the_whole_gives) {
                     std::replace(shown.begin(), shown.end(), '\0', '0');
                     const std::string whole = at_once(text, config);
                     for (std::size_t piece = 1; piece <= text.size(); ++piece)
-                        BOOST_TEST(in_pieces(text, config, piece) == whole, shown << " in pieces of " << piece << ": "
-                                   << in_pieces(text, config, piece) << " and not " << whole);
+                        BOOST_TEST(in_pieces(text, config, piece) == whole,
+                                   shown << " in pieces of " << piece << ": "
+                                         << in_pieces(text, config, piece) << " and not " << whole);
                 }
             }
         }

@@ -56,7 +56,8 @@ BOOST_AUTO_TEST_CASE(what_comes_before_the_half_close_is_no_answer_to_it) {
 
 BOOST_AUTO_TEST_CASE(silence_and_cuts_are_told_apart) {
     BOOST_TEST(code(false, boost::asio::error::timed_out, half_closed(exchange_stage::wait)) == 4);
-    BOOST_TEST(code(false, boost::asio::error::connection_reset, half_closed(exchange_stage::wait)) == 6);
+    BOOST_TEST(
+        code(false, boost::asio::error::connection_reset, half_closed(exchange_stage::wait)) == 6);
     BOOST_TEST(code(false, boost::asio::error::connection_refused, {}) == 3);
     BOOST_TEST(code(true, reason::tls_truncated, half_closed(exchange_stage::receive, 5)) == 6);
 }

@@ -23,8 +23,9 @@ const std::string signature =
 BOOST_AUTO_TEST_SUITE(proxy_header)
 
 BOOST_AUTO_TEST_CASE(version_1_is_a_line) {
-    BOOST_TEST(finpost::proxy_header(proxy_version::v1, at("192.0.2.44:56324"), at("192.0.2.10:443")) ==
-               "PROXY TCP4 192.0.2.44 192.0.2.10 56324 443\r\n");
+    BOOST_TEST(
+        finpost::proxy_header(proxy_version::v1, at("192.0.2.44:56324"), at("192.0.2.10:443")) ==
+        "PROXY TCP4 192.0.2.44 192.0.2.10 56324 443\r\n");
     BOOST_TEST(finpost::proxy_header(proxy_version::v1, at("[2001:db8::1]:1"), at("[::1]:65535")) ==
                "PROXY TCP6 2001:db8::1 ::1 1 65535\r\n");
 }
@@ -32,12 +33,14 @@ BOOST_AUTO_TEST_CASE(version_1_is_a_line) {
 BOOST_AUTO_TEST_CASE(version_2_is_binary) {
     const std::string v4 =
         finpost::proxy_header(proxy_version::v2, at("192.0.2.44:56324"), at("192.0.2.10:443"));
-    BOOST_TEST((v4 == signature + bytes({0x21, 0x11, 0, 12, 192, 0, 2, 44, 192, 0, 2, 10, 0xdc, 0x04,
-                                         0x01, 0xbb})));
-    const std::string v6 = finpost::proxy_header(proxy_version::v2, at("[2001:db8::1]:1"), at("[::1]:65535"));
-    BOOST_TEST((v6 == signature + bytes({0x21, 0x21, 0, 36, 0x20, 0x01, 0x0d, 0xb8, 0, 0, 0, 0, 0, 0, 0, 0,
-                                         0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1, 0, 1,
-                                         0xff, 0xff})));
+    BOOST_TEST((v4 == signature + bytes({0x21, 0x11, 0, 12, 192, 0, 2, 44, 192, 0, 2, 10, 0xdc,
+                                         0x04, 0x01, 0xbb})));
+    const std::string v6 =
+        finpost::proxy_header(proxy_version::v2, at("[2001:db8::1]:1"), at("[::1]:65535"));
+    BOOST_TEST(
+        (v6 == signature + bytes({0x21, 0x21, 0, 36, 0x20, 0x01, 0x0d, 0xb8, 0, 0, 0,    0,   0, 0,
+                                  0,    0,    0, 0,  0,    1,    0,    0,    0, 0, 0,    0,   0, 0,
+                                  0,    0,    0, 0,  0,    0,    0,    1,    0, 1, 0xff, 0xff})));
 }
 
 BOOST_AUTO_TEST_CASE(a_mixed_pair_becomes_ipv6) {
@@ -45,8 +48,9 @@ BOOST_AUTO_TEST_CASE(a_mixed_pair_becomes_ipv6) {
     BOOST_TEST(finpost::proxy_header(proxy_version::v1, v4, v6) ==
                "PROXY TCP6 ::ffff:192.0.2.44 2001:db8::1 5 6\r\n");
     BOOST_TEST((finpost::proxy_header(proxy_version::v2, v6, v4) ==
-                signature + bytes({0x21, 0x21, 0, 36, 0x20, 0x01, 0x0d, 0xb8, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
-                                   1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff, 192, 0, 2, 44, 0, 6, 0, 5})));
+                signature + bytes({0x21, 0x21, 0,    36,   0x20, 0x01, 0x0d, 0xb8, 0, 0, 0, 0, 0, 0,
+                                   0,    0,    0,    0,    0,    1,    0,    0,    0, 0, 0, 0, 0, 0,
+                                   0,    0,    0xff, 0xff, 192,  0,    2,    44,   0, 6, 0, 5})));
 }
 
 BOOST_AUTO_TEST_CASE(the_longest_line_has_the_107_bytes_of_the_specification_at_most) {

@@ -47,7 +47,8 @@ std::string number(std::size_t value) {
 }
 
 std::string binary(int command, int family, const std::string& block) {
-    return signature + static_cast<char>(command) + static_cast<char>(family) + number(block.size()) + block;
+    return signature + static_cast<char>(command) + static_cast<char>(family) +
+           number(block.size()) + block;
 }
 
 std::string value(int type, const std::string& content) {
@@ -62,9 +63,9 @@ BOOST_AUTO_TEST_SUITE(proxy_protocol)
 
 BOOST_AUTO_TEST_CASE(what_our_own_client_writes_is_read_back_at_every_split) {
     const auto address = [](const char* text) { return parse_socket_address(text).value(); };
-    const std::pair<const char*, const char*> pairs[]{
-        {"192.0.2.1:12345", "192.0.2.2:5000"}, {"[2001:db8::1]:1", "[2001:db8::2]:65535"},
-        {"192.0.2.1:0", "[2001:db8::2]:80"}};
+    const std::pair<const char*, const char*> pairs[]{{"192.0.2.1:12345", "192.0.2.2:5000"},
+                                                      {"[2001:db8::1]:1", "[2001:db8::2]:65535"},
+                                                      {"192.0.2.1:0", "[2001:db8::2]:80"}};
     for (const auto version : {proxy_version::v1, proxy_version::v2}) {
         for (const auto& [from, to] : pairs) {
             const std::string header = proxy_header(version, address(from), address(to));
@@ -83,7 +84,8 @@ BOOST_AUTO_TEST_CASE(what_our_own_client_writes_is_read_back_at_every_split) {
 }
 
 BOOST_AUTO_TEST_CASE(a_line_of_unknown_origin_names_nobody) {
-    for (const std::string& text : {line("UNKNOWN"), line("UNKNOWN ffff:f...f:ffff 65535 whatever")}) {
+    for (const std::string& text :
+         {line("UNKNOWN"), line("UNKNOWN ffff:f...f:ffff 65535 whatever")}) {
         const outcome got = read(text);
         BOOST_TEST((got.how == state::complete));
         BOOST_TEST((got.parser.whose() == subject::unknown));
@@ -93,29 +95,33 @@ BOOST_AUTO_TEST_CASE(a_line_of_unknown_origin_names_nobody) {
 
 BOOST_AUTO_TEST_CASE(a_line_that_is_not_exactly_one_is_bad) {
     const auto begin = "it does not begin with one";
-    for (const std::string text : {"x", "GET / HTTP/1.1", "PROXYTCP4", "proxy TCP4 ", "\n", "\r\n\r\n\r"})
+    for (const std::string text :
+         {"x", "GET / HTTP/1.1", "PROXYTCP4", "proxy TCP4 ", "\n", "\r\n\r\n\r"})
         expect_bad(text, begin);
     expect_bad("\0"s, begin);
     const auto family = "the family is not TCP4, TCP6 or UNKNOWN";
-    for (const char* rest : {"TCP5 1.2.3.4 1.2.3.4 1 2", "", " TCP4 1.2.3.4 1.2.3.4 1 2", "tcp4 1.2.3.4",
-                             "UNKNOWNX", "UDP4 1.2.3.4 1.2.3.4 1 2"})
+    for (const char* rest : {"TCP5 1.2.3.4 1.2.3.4 1 2", "", " TCP4 1.2.3.4 1.2.3.4 1 2",
+                             "tcp4 1.2.3.4", "UNKNOWNX", "UDP4 1.2.3.4 1.2.3.4 1 2"})
         expect_bad(line(rest), family);
     const auto malformed = "an address or a port is malformed";
     for (const char* rest :
-         {"TCP4", "TCP4 1.2.3.4", "TCP4 1.2.3.4 1.2.3.4", "TCP4 1.2.3.4 1.2.3.4 1", "TCP4 1.2.3.4 1.2.3.4 1 ",
-          "TCP4 1.2.3.4 1.2.3.4 1 2 ", "TCP4 1.2.3.4 1.2.3.4 1 2 3", "TCP4 1.2.3.4  1.2.3.4 1 2",
-          "TCP4 1.2.3.4 1.2.3.4 01 2", "TCP4 1.2.3.4 1.2.3.4 1 65536", "TCP4 1.2.3.4 1.2.3.4 -1 2",
-          "TCP4 1.2.3.4 1.2.3.4 +1 2", "TCP4 1.2.3.256 1.2.3.4 1 2", "TCP4 01.2.3.4 1.2.3.4 1 2",
-          "TCP4 ::1 ::1 1 2", "TCP6 1.2.3.4 1.2.3.4 1 2", "TCP6 fe80::1%eth0 ::1 1 2", "TCP6 [::1] ::1 1 2",
-          "TCP4 host 1.2.3.4 1 2"})
+         {"TCP4", "TCP4 1.2.3.4", "TCP4 1.2.3.4 1.2.3.4", "TCP4 1.2.3.4 1.2.3.4 1",
+          "TCP4 1.2.3.4 1.2.3.4 1 ", "TCP4 1.2.3.4 1.2.3.4 1 2 ", "TCP4 1.2.3.4 1.2.3.4 1 2 3",
+          "TCP4 1.2.3.4  1.2.3.4 1 2", "TCP4 1.2.3.4 1.2.3.4 01 2", "TCP4 1.2.3.4 1.2.3.4 1 65536",
+          "TCP4 1.2.3.4 1.2.3.4 -1 2", "TCP4 1.2.3.4 1.2.3.4 +1 2", "TCP4 1.2.3.256 1.2.3.4 1 2",
+          "TCP4 01.2.3.4 1.2.3.4 1 2", "TCP4 ::1 ::1 1 2", "TCP6 1.2.3.4 1.2.3.4 1 2",
+          "TCP6 fe80::1%eth0 ::1 1 2", "TCP6 [::1] ::1 1 2", "TCP4 host 1.2.3.4 1 2"})
         expect_bad(line(rest), malformed);
     const auto control = "a control character in the line";
-    for (const std::string& text : {"PROXY TCP4\n"s, "PROXY TCP4\r "s, "PROXY TCP4\r\r"s, "PROXY TCP4\t"s,
-                                    "PROXY \0"s, "PROXY UNKNOWN \x80"s, "PROXY UNKNOWN \x7f"s})
+    for (const std::string& text :
+         {"PROXY TCP4\n"s, "PROXY TCP4\r "s, "PROXY TCP4\r\r"s, "PROXY TCP4\t"s, "PROXY \0"s,
+          "PROXY UNKNOWN \x80"s, "PROXY UNKNOWN \x7f"s})
         expect_bad(text, control);
     expect_bad("PROXY UNKNOWN " + std::string(200, 'x'), "the line is longer than 107 bytes");
-    BOOST_TEST((read("PROXY UNKNOWN " + std::string(91, 'x') + "\r\n").how == state::complete)); // 107
-    expect_bad("PROXY UNKNOWN " + std::string(92, 'x') + "\r\n", "the line is longer than 107 bytes");
+    BOOST_TEST(
+        (read("PROXY UNKNOWN " + std::string(91, 'x') + "\r\n").how == state::complete)); // 107
+    expect_bad("PROXY UNKNOWN " + std::string(92, 'x') + "\r\n",
+               "the line is longer than 107 bytes");
 }
 
 BOOST_AUTO_TEST_CASE(local_and_unspecified_headers_are_passed_over) {
@@ -132,8 +138,10 @@ BOOST_AUTO_TEST_CASE(local_and_unspecified_headers_are_passed_over) {
         BOOST_TEST(got.taken == 16 + block.size());
     }
     // Families that are valid and of no use on TCP.
-    for (const auto& [family, size] : {std::pair{0x12, 12}, {0x22, 36}, {0x31, 216}, {0x32, 216}, {0x10, 12}}) {
-        const outcome got = read(binary(0x21, family, std::string(static_cast<std::size_t>(size), '\1')));
+    for (const auto& [family, size] :
+         {std::pair{0x12, 12}, {0x22, 36}, {0x31, 216}, {0x32, 216}, {0x10, 12}}) {
+        const outcome got =
+            read(binary(0x21, family, std::string(static_cast<std::size_t>(size), '\1')));
         BOOST_TEST((got.how == state::complete));
         BOOST_TEST((got.parser.whose() == subject::unknown));
     }
@@ -141,7 +149,8 @@ BOOST_AUTO_TEST_CASE(local_and_unspecified_headers_are_passed_over) {
 
 BOOST_AUTO_TEST_CASE(a_binary_header_that_is_not_exactly_one_is_bad) {
     for (const int command : {0x10, 0x11, 0x22, 0x2f, 0x31, 0x00})
-        expect_bad(binary(command, 0x11, v4_block), "the version is not 2, or the command is unknown");
+        expect_bad(binary(command, 0x11, v4_block),
+                   "the version is not 2, or the command is unknown");
     for (const int family : {0x13, 0x1f, 0x41, 0xf1, 0x03})
         expect_bad(binary(0x21, family, v4_block), "the family or the protocol is unknown");
     const auto short_one = "it is too short for its addresses";
@@ -155,12 +164,14 @@ BOOST_AUTO_TEST_CASE(a_binary_header_that_is_not_exactly_one_is_bad) {
 }
 
 BOOST_AUTO_TEST_CASE(values_end_exactly_where_the_header_ends) {
-    const std::string good = value(0x04, "") + value(0x20, std::string(1000, 's')) + value(0xe0, "x");
+    const std::string good =
+        value(0x04, "") + value(0x20, std::string(1000, 's')) + value(0xe0, "x");
     const outcome got = read(binary(0x21, 0x11, v4_block + good));
     BOOST_TEST((got.how == state::complete));
     BOOST_TEST(to_string(got.parser.source()) == "192.0.2.1:12345");
     const auto beyond = "a value reaches beyond the header";
-    for (const std::string& bad : {"\x04"s, "\x04\0"s, "\x04\0\1"s, "\x20\xff\xffxx"s, value(4, "ok") + "\5"s})
+    for (const std::string& bad :
+         {"\x04"s, "\x04\0"s, "\x04\0\1"s, "\x20\xff\xffxx"s, value(4, "ok") + "\5"s})
         expect_bad(binary(0x21, 0x11, v4_block + bad) + std::string(100, 'x'), beyond);
 }
 
@@ -189,8 +200,10 @@ BOOST_AUTO_TEST_CASE(whatever_comes_it_takes_no_more_than_a_header_and_never_han
         std::string text = seeds[random() % seeds.size()];
         for (unsigned n = random() % 4; n > 0; --n) {
             const std::size_t at = random() % text.size();
-            if (random() % 2 == 0) text[at] = static_cast<char>(random());
-            else text.insert(at, 1, static_cast<char>(random()));
+            if (random() % 2 == 0)
+                text[at] = static_cast<char>(random());
+            else
+                text.insert(at, 1, static_cast<char>(random()));
         }
         const outcome whole = read(text);
         const outcome bytewise = read(text, 1);

@@ -45,7 +45,8 @@ BOOST_AUTO_TEST_CASE(each_endpoint_is_named_with_its_cause_and_for_how_long) {
 }
 
 BOOST_AUTO_TEST_CASE(one_that_can_be_used_is_enough) {
-    std::vector all{down("10.0.0.5:3000", "Connection refused", 130s), down("10.0.0.6:3000", "", 0s)};
+    std::vector all{down("10.0.0.5:3000", "Connection refused", 130s),
+                    down("10.0.0.6:3000", "", 0s)};
     all[1].usable = true; // not up, but worth an exchange
     BOOST_TEST(finpost::no_usable_endpoint(all, now).empty());
 }

@@ -44,7 +44,8 @@ BOOST_AUTO_TEST_CASE(says_everything_an_upstream_is_promised) {
 }
 
 BOOST_AUTO_TEST_CASE(has_room_for_the_longest_addresses) {
-    const std::string host = "ffff:ffff:ffff:ffff:ffff:ffff:ffff:fffe", address = '[' + host + "]:65535";
+    const std::string host = "ffff:ffff:ffff:ffff:ffff:ffff:ffff:fffe",
+                      address = '[' + host + "]:65535";
     const std::string head = head_of(address.c_str(), address.c_str(), "hello");
     BOOST_TEST(head.ends_with("\r\nForwarded: for=\"" + address + "\";by=\"" + address +
                               "\";proto=tcp\r\nX-Forwarded-For: " + host + "\r\n\r\n"));
@@ -52,8 +53,9 @@ BOOST_AUTO_TEST_CASE(has_room_for_the_longest_addresses) {
 
 BOOST_AUTO_TEST_CASE(says_when_the_trace_is_sampled) {
     const std::string head = head_of("192.0.2.7:40000", "198.51.100.1:5000", "hello", true);
-    BOOST_TEST((head.find("\r\ntraceparent: 00-017f22e279b07cc398c4dc0c0c07398f-00f067aa0ba902b7-01\r\n") !=
-                head.npos));
+    BOOST_TEST((
+        head.find("\r\ntraceparent: 00-017f22e279b07cc398c4dc0c0c07398f-00f067aa0ba902b7-01\r\n") !=
+        head.npos));
 }
 
 BOOST_AUTO_TEST_CASE(a_stream_has_no_length) {
@@ -61,8 +63,8 @@ BOOST_AUTO_TEST_CASE(a_stream_has_no_length) {
     upstream_config config;
     config.headers = {{"X-Size", "{payload.bytes}"}};
     const request asked(payload(), parse_socket_address("192.0.2.7:1").value(),
-                        parse_socket_address("192.0.2.8:2").value(), finpost::request_id::generate(), dog,
-                        false, {}, true);
+                        parse_socket_address("192.0.2.8:2").value(),
+                        finpost::request_id::generate(), dog, false, {}, true);
     const http_url url = parse_http_url("http://service.test:3000/").value();
     const std::string head = finpost::request_head(head_opening(url, config), asked, 1);
     BOOST_TEST(head.find("\r\nTransfer-Encoding: chunked\r\n") != head.npos);
@@ -72,8 +74,9 @@ BOOST_AUTO_TEST_CASE(a_stream_has_no_length) {
 
 BOOST_AUTO_TEST_CASE(quotes_ipv6_addresses_as_rfc_7239_asks) {
     const std::string head = head_of("[2001:db8::7]:40000", "[::1]:5000", "");
-    BOOST_TEST((head.find("\r\nForwarded: for=\"[2001:db8::7]:40000\";by=\"[::1]:5000\";proto=tcp\r\n") !=
-                head.npos));
+    BOOST_TEST(
+        (head.find("\r\nForwarded: for=\"[2001:db8::7]:40000\";by=\"[::1]:5000\";proto=tcp\r\n") !=
+         head.npos));
     BOOST_TEST((head.find("\r\nX-Forwarded-For: 2001:db8::7\r\n") != head.npos));
     BOOST_TEST((head.find("\r\nContent-Length: 0\r\n") != head.npos));
 }
@@ -92,15 +95,15 @@ BOOST_AUTO_TEST_CASE(path_and_headers_say_what_their_templates_name) {
     config.path = "/from/{peer.ip}/{peer.port}?to={local.port}&{{n}}={payload.bytes}";
     config.headers = {{"X-Site", "Berlin"}, {"X-Device", "{peer.ip}; id={request.id}"}};
     const std::string head = head_of("[2001:db8::7]:40000", "[::1]:5000", "hello", false, config);
-    BOOST_TEST(head.starts_with(
-        "PUT /from/2001:db8::7/40000?to=5000&%7Bn%7D=5 HTTP/1.1\r\n"
-        "Host: service.test:3000\r\n"
-        "User-Agent: finpost/" FINPOST_VERSION "\r\n"
-        "Content-Type: text/plain\r\n"
-        "Accept-Encoding: identity\r\n"
-        "X-Site: Berlin\r\n"
-        "X-Device: 2001:db8::7; id=017f22e2-79b0-7cc3-98c4-dc0c0c07398f\r\n"
-        "Content-Length: 5\r\n"), head);
+    BOOST_TEST(head.starts_with("PUT /from/2001:db8::7/40000?to=5000&%7Bn%7D=5 HTTP/1.1\r\n"
+                                "Host: service.test:3000\r\n"
+                                "User-Agent: finpost/" FINPOST_VERSION "\r\n"
+                                "Content-Type: text/plain\r\n"
+                                "Accept-Encoding: identity\r\n"
+                                "X-Site: Berlin\r\n"
+                                "X-Device: 2001:db8::7; id=017f22e2-79b0-7cc3-98c4-dc0c0c07398f\r\n"
+                                "Content-Length: 5\r\n"),
+               head);
 }
 
 BOOST_AUTO_TEST_CASE(codings_are_asked_for_only_by_a_header_of_the_users) {

@@ -30,8 +30,9 @@ BOOST_AUTO_TEST_CASE(text_without_braces_is_one_piece) {
 }
 
 BOOST_AUTO_TEST_CASE(every_name_is_known_wherever_it_stands) {
-    BOOST_TEST(written("{peer.ip}{peer.port}-{local.port}/{request.id}{payload.bytes}!{tls.peer_name}") ==
-               "<1><2>-<3>/<4><5>!<6>");
+    BOOST_TEST(
+        written("{peer.ip}{peer.port}-{local.port}/{request.id}{payload.bytes}!{tls.peer_name}") ==
+        "<1><2>-<3>/<4><5>!<6>");
     BOOST_TEST(written("/{peer.ip}") == "/<1>");
 }
 
@@ -71,7 +72,8 @@ BOOST_AUTO_TEST_CASE(a_value_adds_no_line_to_a_head) {
     append_field_value(field, "a\r\nX-Evil: 1\0\x7f\xff z");
     BOOST_TEST(field.starts_with("a??X-Evil: 1"));
     std::string all;
-    for (int byte = 0; byte < 256; ++byte) append_field_value(all, std::string(1, static_cast<char>(byte)));
+    for (int byte = 0; byte < 256; ++byte)
+        append_field_value(all, std::string(1, static_cast<char>(byte)));
     BOOST_TEST(all.size() == 256u);
     for (const char c : all) BOOST_TEST((c >= ' ' && c <= '~'));
 }

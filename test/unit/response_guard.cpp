@@ -87,8 +87,8 @@ BOOST_AUTO_TEST_CASE(a_sized_body_is_complete_at_its_last_byte) {
     is_complete("HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello", 200, "hello", true);
     is_complete("HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n", 200, "", true);
     is_complete("HTTP/1.1 503 No\r\nContent-Length: 2\r\n\r\nno", 503, "no", true);
-    is_complete("HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 5\r\n\r\nhello", 200, "hello",
-                false);
+    is_complete("HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 5\r\n\r\nhello", 200,
+                "hello", false);
     is_complete("HTTP/1.0 200 OK\r\nContent-Length: 5\r\n\r\nhello", 200, "hello", false);
 }
 
@@ -105,8 +105,9 @@ BOOST_AUTO_TEST_CASE(chunks_are_decoded) {
                 "5\r\nhello\r\n6;ext=1\r\n world\r\n0\r\n\r\n",
                 200, "hello world", true);
     is_complete("HTTP/1.1 200 OK\r\ntransfer-encoding: Chunked\r\n\r\n0\r\n\r\n", 200, "", true);
-    is_complete("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n0\r\nTrailer: x\r\n\r\n",
-                200, "abc", true);
+    is_complete(
+        "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n0\r\nTrailer: x\r\n\r\n",
+        200, "abc", true);
 }
 
 BOOST_AUTO_TEST_CASE(a_trailer_does_not_change_the_connection) {
@@ -161,7 +162,8 @@ BOOST_AUTO_TEST_CASE(bytes_behind_the_response_spoil_the_connection) {
 BOOST_AUTO_TEST_CASE(a_cut_is_never_complete) {
     is_refused("", reason::upstream_incomplete, true);
     is_refused("HTTP/1.1 200 OK\r\nContent-Len", reason::upstream_incomplete, true);
-    is_refused("HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhell", reason::upstream_incomplete, true);
+    is_refused("HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhell", reason::upstream_incomplete,
+               true);
     is_refused("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhel",
                reason::upstream_incomplete, true);
     is_refused("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n",
@@ -208,13 +210,15 @@ BOOST_AUTO_TEST_CASE(what_is_no_http_is_refused) {
          })
         is_refused(head, reason::upstream_invalid);
     using namespace std::string_view_literals;
-    is_refused("HTTP/1.1 200 OK\r\nNul: a\0b\r\nContent-Length: 0\r\n\r\n"sv, reason::upstream_invalid);
+    is_refused("HTTP/1.1 200 OK\r\nNul: a\0b\r\nContent-Length: 0\r\n\r\n"sv,
+               reason::upstream_invalid);
 }
 
 BOOST_AUTO_TEST_CASE(chunk_garbage_is_refused) {
     const std::string head = "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n";
-    for (const char* chunks : {"0x5\r\nhello\r\n", "\r\n", ";a\r\n", "5 5\r\n", "5\r\nhelloXX0\r\n\r\n", "zz\r\n",
-                               "fffffffffffffffff\r\n", "-1\r\n", "5\nhello\r\n0\r\n\r\n"})
+    for (const char* chunks :
+         {"0x5\r\nhello\r\n", "\r\n", ";a\r\n", "5 5\r\n", "5\r\nhelloXX0\r\n\r\n", "zz\r\n",
+          "fffffffffffffffff\r\n", "-1\r\n", "5\nhello\r\n0\r\n\r\n"})
         is_refused(head + chunks, reason::upstream_invalid);
     is_refused(head + "1;" + std::string(1 << 20, 'e') + "\r\na\r\n0\r\n\r\n",
                reason::upstream_invalid);
@@ -234,7 +238,8 @@ BOOST_AUTO_TEST_CASE(sizes_are_limited) {
     const std::string chunked = "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n";
     BOOST_TEST(outcome("HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\n0123456789", false) ==
                "0123456789");
-    BOOST_TEST(outcome("HTTP/1.1 200 OK\r\nContent-Length: 11\r\n\r\n", false) == "reply_too_large");
+    BOOST_TEST(outcome("HTTP/1.1 200 OK\r\nContent-Length: 11\r\n\r\n", false) ==
+               "reply_too_large");
     BOOST_TEST(outcome(chunked + "a\r\n0123456789\r\n0\r\n\r\n", false) == "0123456789");
     BOOST_TEST(outcome(chunked + "b\r\n0123456789a\r\n0\r\n\r\n", false) == "reply_too_large");
     BOOST_TEST(outcome("HTTP/1.1 200 OK\r\n\r\n0123456789", true) == "0123456789");
@@ -252,7 +257,8 @@ BOOST_AUTO_TEST_CASE(a_body_is_passed_on_piece_by_piece) {
         bool closed = false;
     };
     constexpr std::string_view chunked = "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n";
-    const std::string one = std::string(chunked) + "5;a=b\r\nhello\r\n3\r\nyou\r\n0\r\nA: b\r\n\r\n";
+    const std::string one =
+        std::string(chunked) + "5;a=b\r\nhello\r\n3\r\nyou\r\n0\r\nA: b\r\n\r\n";
     const std::string bad = std::string(chunked) + "5\r\nhello\r\n0x3\r\nyou\r\n";
     const std::string large = std::string(chunked) + "5\r\nhello\r\n4\r\nyou!\r\n";
     const std::string cut = std::string(chunked) + "5\r\nhel";
@@ -263,7 +269,8 @@ BOOST_AUTO_TEST_CASE(a_body_is_passed_on_piece_by_piece) {
         {"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 204 No\r\n\r\n", "", state::complete},
         {"HTTP/1.1 200 OK\r\n\r\nhello", "hello", state::complete, reason::internal, true},
         {"HTTP/1.1 200 OK\r\n\r\nhelloyou!", "helloyou", state::failed, reason::reply_too_large},
-        {"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\n", "", state::failed, reason::reply_too_large},
+        {"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\n", "", state::failed,
+         reason::reply_too_large},
         {"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhel", "hel", state::failed,
          reason::upstream_incomplete, true},
         {bad, "hello", state::failed, reason::upstream_invalid},
@@ -307,9 +314,9 @@ BOOST_AUTO_TEST_CASE(a_large_body_goes_to_a_file_whatever_its_framing) {
     const std::string body(100'000, 'b');
     std::string chunked = "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n";
     for (int i = 0; i < 10; ++i) chunked += "2710\r\n" + body.substr(0, 10'000) + "\r\n";
-    for (const std::string& whole : {"HTTP/1.1 200 OK\r\nContent-Length: 100000\r\n\r\n" + body + "more",
-                                     chunked + "0\r\n\r\n",
-                                     "HTTP/1.1 200 OK\r\n\r\n" + body}) {
+    for (const std::string& whole :
+         {"HTTP/1.1 200 OK\r\nContent-Length: 100000\r\n\r\n" + body + "more",
+          chunked + "0\r\n\r\n", "HTTP/1.1 200 OK\r\n\r\n" + body}) {
         BOOST_TEST_CONTEXT(whole.substr(0, 60)) {
             transcript t(1 << 20, &files);
             t.feed(whole, 1000);
@@ -343,8 +350,7 @@ BOOST_AUTO_TEST_CASE(a_body_goes_to_a_file_when_memory_is_used_up_whatever_its_f
     std::string chunked = "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n";
     for (int i = 0; i < 10; ++i) chunked += "2710\r\n" + body.substr(0, 10'000) + "\r\n";
     for (const std::string& whole : {"HTTP/1.1 200 OK\r\nContent-Length: 100000\r\n\r\n" + body,
-                                     chunked + "0\r\n\r\n",
-                                     "HTTP/1.1 200 OK\r\n\r\n" + body}) {
+                                     chunked + "0\r\n\r\n", "HTTP/1.1 200 OK\r\n\r\n" + body}) {
         BOOST_TEST_CONTEXT(whole.substr(0, 60)) {
             memory.left = 90'000; // enough for what is on its way
             transcript t(1 << 20, &files, &memory);
@@ -369,15 +375,19 @@ BOOST_AUTO_TEST_CASE(what_small_services_send_is_a_response) {
             BOOST_TEST(t.guard.take_body().text() == body);
         }
     };
-    until_close("HTTP/1.1 200 OK\r\nContent-type: text/plain\n\n5\n", "5\n"); // BusyBox httpd, a script
+    until_close("HTTP/1.1 200 OK\r\nContent-type: text/plain\n\n5\n",
+                "5\n"); // BusyBox httpd, a script
     until_close("HTTP/1.0 200 Script output follows\r\nServer: SimpleHTTP/0.6\r\n"
-                "Content-Type: text/plain\n\nhello\n", "hello\n");            // Python's CGI server
+                "Content-Type: text/plain\n\nhello\n",
+                "hello\n"); // Python's CGI server
     is_complete("HTTP/1.1 200 OK\nContent-Length: 5\n\nhello", 200, "hello", false); // a mock by nc
-    is_complete("HTTP/1.1 102 Wait\n\nHTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok", 200, "ok", false);
+    is_complete("HTTP/1.1 102 Wait\n\nHTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok", 200, "ok",
+                false);
     const std::string chunked = "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n";
     is_complete(chunked + "5 \r\nhello\r\n0\r\n\r\n", 200, "hello", true);
     is_complete(chunked + "5;\r\nhello\r\n0\r\n\r\n", 200, "hello", true);
-    is_complete("HTTP/1.1 200 OK\r\nTransfer-Encoding: , chunked\r\n\r\n5\r\nhello\r\n0\r\n\r\n", 200, "hello", true);
+    is_complete("HTTP/1.1 200 OK\r\nTransfer-Encoding: , chunked\r\n\r\n5\r\nhello\r\n0\r\n\r\n",
+                200, "hello", true);
 }
 
 BOOST_AUTO_TEST_CASE(every_refusal_has_a_cause_and_a_place) {
@@ -399,21 +409,33 @@ BOOST_AUTO_TEST_CASE(every_refusal_has_a_cause_and_a_place) {
              example{"HTTP/1.2 200 OK\r\nContent-Length: 5\r\n\r\nhello", invalid, no_http, 7},
              example{"HTTP/1.1 100 Continue\r\n\r\nhello", invalid, no_http, 25},
              example{line + "A: b\r\nA : b\r\n", invalid, "a field whose name is no token", 23},
-             example{line + "A: " + std::string(17'000, 'x'), invalid, "a head of more than 16 KiB", 16'384},
-             example{line + "A: " + std::string(17'000, 'x') + "\r\n\r\n", invalid, "a head of more than 16 KiB", 16'384},
-             example{"HTTP/1.1 101 Switching Protocols\r\n\r\n", invalid, "another protocol that nobody asked for", 0},
-             example{chunked + "5;a\x7f\r\nhello\r\n0\r\n\r\n", invalid, "a control character in a chunk's extension", 47},
-             example{chunked + "5\r\nhello\r\n" + std::string(300, '0'), invalid, "a chunk's line of more than 256 bytes", 57},
-             example{chunked + "5\r\nhelloworld", invalid, "a chunk's data that does not end in CRLF", 55},
-             example{chunked + "5\r\nhello\r\n0\r\na b: c\r\n\r\n", invalid, "a field whose name is no token", 60},
+             example{line + "A: " + std::string(17'000, 'x'), invalid, "a head of more than 16 KiB",
+                     16'384},
+             example{line + "A: " + std::string(17'000, 'x') + "\r\n\r\n", invalid,
+                     "a head of more than 16 KiB", 16'384},
+             example{"HTTP/1.1 101 Switching Protocols\r\n\r\n", invalid,
+                     "another protocol that nobody asked for", 0},
+             example{chunked + "5;a\x7f\r\nhello\r\n0\r\n\r\n", invalid,
+                     "a control character in a chunk's extension", 47},
+             example{chunked + "5\r\nhello\r\n" + std::string(300, '0'), invalid,
+                     "a chunk's line of more than 256 bytes", 57},
+             example{chunked + "5\r\nhelloworld", invalid,
+                     "a chunk's data that does not end in CRLF", 55},
+             example{chunked + "5\r\nhello\r\n0\r\na b: c\r\n\r\n", invalid,
+                     "a field whose name is no token", 60},
              example{"HTTP/1.1 206 Partial Content\r\nContent-Length: 5\r\n\r\nhello", invalid,
                      "a part of a response (206) that nobody asked for", 51},
              example{"", cut, "the end before a byte of a response", 0, true},
-             example{line + "Content-Le", cut, "the end before the response was complete", 27, true},
-             example{line + "Content-Length: 5\r\n\r\nhel", cut, "the end before the response was complete", 41, true},
-             example{chunked + "5\r\nhel", cut, "the end before the response was complete", 53, true},
-             example{line + "Content-Length: 9999999\r\n\r\n", reason::reply_too_large, "a Content-Length larger than max_reply", 44},
-             example{chunked + "ffffff\r\n", reason::reply_too_large, "a chunk that makes the body larger than max_reply", 55},
+             example{line + "Content-Le", cut, "the end before the response was complete", 27,
+                     true},
+             example{line + "Content-Length: 5\r\n\r\nhel", cut,
+                     "the end before the response was complete", 41, true},
+             example{chunked + "5\r\nhel", cut, "the end before the response was complete", 53,
+                     true},
+             example{line + "Content-Length: 9999999\r\n\r\n", reason::reply_too_large,
+                     "a Content-Length larger than max_reply", 44},
+             example{chunked + "ffffff\r\n", reason::reply_too_large,
+                     "a chunk that makes the body larger than max_reply", 55},
          }) {
         for (const std::size_t piece : {SIZE_MAX, std::size_t{1}}) {
             BOOST_TEST_CONTEXT("in pieces of " << piece << ": " << each.response.substr(0, 100)) {
@@ -441,19 +463,24 @@ BOOST_AUTO_TEST_CASE(the_place_of_a_body_that_is_too_large_is_its_first_byte_too
     const finpost::spilling files(config, disk, logger());
     for (const std::size_t piece : {std::size_t{1}, std::size_t{3}, std::size_t{100}}) {
         for (const bool passed_on : {false, true}) {
-            for (const finpost::spilling* spills : {static_cast<const finpost::spilling*>(nullptr), &files}) {
+            for (const finpost::spilling* spills :
+                 {static_cast<const finpost::spilling*>(nullptr), &files}) {
                 finpost::response_guard guard(8, nullptr, passed_on ? body::passed_on : body::kept,
                                               passed_on ? nullptr : spills);
                 state now = state::more;
                 const std::string text = head + "0123456789";
                 for (std::string_view left = text; !left.empty() && now == state::more;) {
-                    if (passed_on) BOOST_REQUIRE(guard.buffer().reserve(100));
-                    else BOOST_REQUIRE(guard.make_room());
-                    const std::size_t n = std::min({piece, left.size(), guard.buffer().room().size()});
+                    if (passed_on)
+                        BOOST_REQUIRE(guard.buffer().reserve(100));
+                    else
+                        BOOST_REQUIRE(guard.make_room());
+                    const std::size_t n =
+                        std::min({piece, left.size(), guard.buffer().room().size()});
                     std::memcpy(guard.buffer().room().data(), left.data(), n);
                     left.remove_prefix(n);
                     now = guard.received(n);
-                    while (now == state::more && !guard.at_hand().empty() && passed_on) now = guard.passed_on(1);
+                    while (now == state::more && !guard.at_hand().empty() && passed_on)
+                        now = guard.passed_on(1);
                 }
                 BOOST_TEST((now == state::failed));
                 BOOST_TEST(to_string(guard.why()) == "reply_too_large");
@@ -480,7 +507,8 @@ BOOST_AUTO_TEST_CASE(line_ends_that_the_response_before_left_behind_are_passed_o
             t.guard.follows_another();
             t.feed(left, piece);
             BOOST_TEST((t.now == state::more));
-            BOOST_TEST(!t.guard.started()); // so that the request may be sent again should nothing follow
+            BOOST_TEST(
+                !t.guard.started()); // so that the request may be sent again should nothing follow
             t.feed(response, piece);
             BOOST_TEST((t.now == state::complete));
             BOOST_TEST(t.guard.take_body().text() == "ok");
@@ -502,7 +530,8 @@ BOOST_AUTO_TEST_CASE(line_ends_that_the_response_before_left_behind_are_passed_o
 BOOST_AUTO_TEST_CASE(a_content_coding_that_was_not_asked_for_is_refused_where_a_body_is_handed_on) {
     const content_codings none("identity"), gzip("gzip");
     const std::string coded = "Content-Encoding: gzip\r\nContent-Length: 2\r\n\r\n\x1f\x8b";
-    const auto outcome = [](const std::string& response, const content_codings& accepted, bool relays_all) {
+    const auto outcome = [](const std::string& response, const content_codings& accepted,
+                            bool relays_all) {
         transcript t;
         t.guard.asked_for(accepted, relays_all);
         t.feed(response);
@@ -512,7 +541,8 @@ BOOST_AUTO_TEST_CASE(a_content_coding_that_was_not_asked_for_is_refused_where_a_
     };
     BOOST_TEST(outcome("HTTP/1.1 200 OK\r\n" + coded, none, false) == "upstream_invalid");
     BOOST_TEST(outcome("HTTP/1.1 200 OK\r\n" + coded, gzip, false) == "200");
-    BOOST_TEST(outcome("HTTP/1.1 500 No\r\n" + coded, none, false) == "500"); // its body is nobody's
+    BOOST_TEST(outcome("HTTP/1.1 500 No\r\n" + coded, none, false) ==
+               "500"); // its body is nobody's
     BOOST_TEST(outcome("HTTP/1.1 500 No\r\n" + coded, none, true) == "upstream_invalid");
     BOOST_TEST(outcome("HTTP/1.1 204 No\r\nContent-Encoding: gzip\r\n\r\n", none, false) == "204");
 }
@@ -527,7 +557,8 @@ BOOST_AUTO_TEST_CASE(a_success_in_http_1_0_is_none_for_a_request_in_chunks) {
         BOOST_TEST(guard.http_1_0() == head.starts_with("HTTP/1.0"));
         return now == state::failed ? std::string(to_string(guard.why())) : "goes on";
     };
-    const auto passed_on = finpost::response_guard::body::passed_on, kept = finpost::response_guard::body::kept;
+    const auto passed_on = finpost::response_guard::body::passed_on,
+               kept = finpost::response_guard::body::kept;
     const char* const stored = "HTTP/1.0 200 OK\r\nContent-Length: 15\r\n\r\nstored";
     BOOST_TEST(outcome(stored, passed_on) == "upstream_incomplete");
     BOOST_TEST(outcome("HTTP/1.0 204 OK\r\n\r\n", passed_on) == "upstream_incomplete");
@@ -543,9 +574,12 @@ BOOST_AUTO_TEST_CASE(says_how_much_lies_behind_and_whether_there_is_a_body) {
         BOOST_TEST((t.now == state::complete));
         return std::make_pair(t.guard.behind(), t.guard.without_body());
     };
-    const std::string line = "HTTP/1.1 200 OK\r\n", chunked = line + "Transfer-Encoding: chunked\r\n\r\n";
-    BOOST_TEST((seen(line + "Content-Length: 2\r\n\r\nok") == std::make_pair(std::size_t{0}, false)));
-    BOOST_TEST((seen(line + "Content-Length: 2\r\n\r\nokay") == std::make_pair(std::size_t{2}, false)));
+    const std::string line = "HTTP/1.1 200 OK\r\n",
+                      chunked = line + "Transfer-Encoding: chunked\r\n\r\n";
+    BOOST_TEST(
+        (seen(line + "Content-Length: 2\r\n\r\nok") == std::make_pair(std::size_t{0}, false)));
+    BOOST_TEST(
+        (seen(line + "Content-Length: 2\r\n\r\nokay") == std::make_pair(std::size_t{2}, false)));
     BOOST_TEST((seen(line + "Content-Length: 0\r\n\r\n") == std::make_pair(std::size_t{0}, true)));
     BOOST_TEST((seen(chunked + "0\r\n\r\nx") == std::make_pair(std::size_t{1}, true)));
     BOOST_TEST((seen(chunked + "1\r\nx\r\n0\r\n\r\n") == std::make_pair(std::size_t{0}, false)));
@@ -578,7 +612,8 @@ BOOST_AUTO_TEST_CASE(replies_that_stay_in_memory_grow_in_the_line) {
     gauge used;
     buffer_budget all(4 << 20, used); // one of the largest, and an eighth for what is small
     const std::string head = "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n";
-    const std::string chunk = "f00\r\n" + std::string(0xf00, 'c') + "\r\n"; // less than is read at once
+    const std::string chunk =
+        "f00\r\n" + std::string(0xf00, 'c') + "\r\n"; // less than is read at once
     const std::uint64_t largest = 2 << 20;
     {
         transcript first(largest, nullptr, &all), second(largest, nullptr, &all);
@@ -587,7 +622,8 @@ BOOST_AUTO_TEST_CASE(replies_that_stay_in_memory_grow_in_the_line) {
             while (one->guard.taken() < 80'000) one->feed(chunk);
         }
         const auto grow = [&](transcript& one) {
-            if (!one.guard.buffer().room().empty() || one.guard.make_room()) return one.feed(chunk), true;
+            if (!one.guard.buffer().room().empty() || one.guard.make_room())
+                return one.feed(chunk), true;
             return false;
         };
         std::size_t chunks = 0;

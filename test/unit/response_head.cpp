@@ -14,11 +14,13 @@ namespace {
 using reading = response_head_reader::state;
 
 // Whole, and byte by byte: both have to say the same.
-std::optional<finpost::response_head> read_all(std::string_view text, const content_codings* asked = nullptr) {
+std::optional<finpost::response_head> read_all(std::string_view text,
+                                               const content_codings* asked = nullptr) {
     response_head_reader whole(asked), slow(asked);
     const reading at_once = whole.read(text);
     reading now = reading::more;
-    for (std::size_t n = 0; n <= text.size() && now == reading::more; ++n) now = slow.read(text.substr(0, n));
+    for (std::size_t n = 0; n <= text.size() && now == reading::more; ++n)
+        now = slow.read(text.substr(0, n));
     BOOST_TEST((now == at_once));
     BOOST_TEST(whole.what() == slow.what());
     BOOST_TEST(whole.offset() == slow.offset());
@@ -28,7 +30,8 @@ std::optional<finpost::response_head> read_all(std::string_view text, const cont
     return whole.head();
 }
 
-std::optional<finpost::response_head> read(std::string_view fields, std::string_view line = "HTTP/1.1 200 OK",
+std::optional<finpost::response_head> read(std::string_view fields,
+                                           std::string_view line = "HTTP/1.1 200 OK",
                                            const content_codings* asked = nullptr) {
     std::string head(line);
     head += "\r\n";
@@ -79,16 +82,18 @@ BOOST_AUTO_TEST_CASE(takes_any_status_line_that_has_a_meaning) {
     BOOST_TEST(read("", "HTTP/1.1 599 ")->status == 599);
     BOOST_TEST(read("", "HTTP/1.1 204")->status == 204);
     BOOST_TEST(read("", "HTTP/1.1 200 \xc3\xa9t\xc3\xa9\t!")->status == 200);
-    for (const char* line : {"HTTP/1.1 099 Low", "HTTP/1.1 600 High", "HTTP/1.1 2000 OK", "HTTP/1.1 20 OK",
-                             "HTTP/1.1  200 OK", "HTTP/1.1 +20 OK", "HTTP/1.2 200 OK", "HTTP/2.0 200 OK",
-                             "http/1.1 200 OK", "HTTP/1.1 200OK", "HTTP/1.1\t200 OK", "HTTP/1.1 200 O\x01K",
-                             "HTTP/1.1 200 O\x7fK", "HTTP/1.1", "", " HTTP/1.1 200 OK"})
+    for (const char* line :
+         {"HTTP/1.1 099 Low", "HTTP/1.1 600 High", "HTTP/1.1 2000 OK", "HTTP/1.1 20 OK",
+          "HTTP/1.1  200 OK", "HTTP/1.1 +20 OK", "HTTP/1.2 200 OK", "HTTP/2.0 200 OK",
+          "http/1.1 200 OK", "HTTP/1.1 200OK", "HTTP/1.1\t200 OK", "HTTP/1.1 200 O\x01K",
+          "HTTP/1.1 200 O\x7fK", "HTTP/1.1", "", " HTTP/1.1 200 OK"})
         BOOST_TEST(!read("", line), line);
 }
 
 BOOST_AUTO_TEST_CASE(refuses_fields_that_others_may_read_differently) {
-    for (const char* field : {"Name : x", "Name\t: x", " Folded: x", "\tfolded", "Name", ": x", "Na me: x",
-                              "Name: a\rb", "Name: a\x01", "Name: a\x7f", "N\xc3\xa4me: x", "Name: a\r"})
+    for (const char* field :
+         {"Name : x", "Name\t: x", " Folded: x", "\tfolded", "Name", ": x", "Na me: x",
+          "Name: a\rb", "Name: a\x01", "Name: a\x7f", "N\xc3\xa4me: x", "Name: a\r"})
         BOOST_TEST(!read(std::string(field) + "\r\n"), field);
     using namespace std::string_view_literals;
     BOOST_TEST(!read("Name: a\0b\r\n"sv));
@@ -115,7 +120,8 @@ BOOST_AUTO_TEST_CASE(bytes_of_any_kind_are_read_or_refused) {
             now = slow.read(std::string_view(head).substr(0, n));
         if (now == reading::more) now = slow.read(head);
         BOOST_TEST((now == at_once));
-        if (now == reading::done) BOOST_TEST((slow.head().status >= 100 && slow.head().status <= 599));
+        if (now == reading::done)
+            BOOST_TEST((slow.head().status >= 100 && slow.head().status <= 599));
     }
 }
 
@@ -129,10 +135,10 @@ BOOST_AUTO_TEST_CASE(what_cannot_begin_a_response_is_refused_at_its_first_wrong_
     for (const auto& [text, bytes] : {
              example{"SSH-2.0-OpenSSH_9.2p1\r\n"sv, 1},
              example{"220 mail.example ESMTP ready\r\n"sv, 1},
-             example{"J\0\0\0\x0a"sv, 1},             // MySQL's greeting
+             example{"J\0\0\0\x0a"sv, 1},                // MySQL's greeting
              example{"\x15\x03\x01\0\x02\x02\x46"sv, 1}, // a TLS alert
-             example{"\0\0\x12\x04"sv, 1},            // HTTP/2's SETTINGS
-             example{"hello there\n"sv, 1},           // HTTP/0.9: a body and nothing else
+             example{"\0\0\x12\x04"sv, 1},               // HTTP/2's SETTINGS
+             example{"hello there\n"sv, 1},              // HTTP/0.9: a body and nothing else
              example{"HTTP/2.0 200 OK\r\n"sv, 6},
              example{"HTTP/1.2 200 OK\r\n"sv, 8},
              example{"HTTP/1.1\t200 OK\r\n"sv, 9},
@@ -165,13 +171,16 @@ BOOST_AUTO_TEST_CASE(a_line_that_is_wrong_is_refused_at_its_end_and_told) {
              example{line + "A : b\r\n", "a field whose name is no token", 17},
              example{line + "A: b\rc\r\n", "a control character in a field", 17},
              example{line + "Content-Length: x\r\n", "a Content-Length that is no number", 17},
-             example{line + "Content-Length: 1\r\nContent-Length: 1\r\n", "a second Content-Length", 36},
+             example{line + "Content-Length: 1\r\nContent-Length: 1\r\n", "a second Content-Length",
+                     36},
              example{line + "Content-Length: 1\r\nTransfer-Encoding: chunked\r\n",
                      "both Transfer-Encoding and Content-Length", 36},
              example{line + "Transfer-Encoding: chunked\r\nContent-Length: 1\r\n",
                      "both Transfer-Encoding and Content-Length", 45},
-             example{line + "Transfer-Encoding: gzip\r\n", "another transfer coding than chunked, once", 17},
-             example{"HTTP/1.0 200 OK\r\nTransfer-Encoding: chunked\r\n", "a transfer coding in HTTP/1.0", 17},
+             example{line + "Transfer-Encoding: gzip\r\n",
+                     "another transfer coding than chunked, once", 17},
+             example{"HTTP/1.0 200 OK\r\nTransfer-Encoding: chunked\r\n",
+                     "a transfer coding in HTTP/1.0", 17},
          }) {
         BOOST_TEST_CONTEXT(text) {
             const auto seen = refused(text + "More: of it\r\n");
@@ -202,7 +211,8 @@ BOOST_AUTO_TEST_CASE(a_bare_line_feed_ends_a_line_and_is_remembered) {
 BOOST_AUTO_TEST_CASE(empty_elements_of_a_list_mean_nothing) {
     BOOST_TEST(read("Transfer-Encoding: , chunked\r\n")->chunked);
     BOOST_TEST(read("Transfer-Encoding: chunked ,,\r\n")->chunked);
-    for (const char* value : {"", ",", "chunked, chunked", "gzip, chunked", "chunked, gzip", "chunked;q=1"})
+    for (const char* value :
+         {"", ",", "chunked, chunked", "gzip, chunked", "chunked, gzip", "chunked;q=1"})
         BOOST_TEST(!read("Transfer-Encoding: " + std::string(value) + "\r\n"), value);
 }
 
@@ -214,7 +224,8 @@ BOOST_AUTO_TEST_CASE(says_whether_a_coding_was_asked_for) {
     BOOST_TEST(read("Content-Encoding: gzip\r\n", line, &none)->foreign_coding);
     BOOST_TEST(!read("Content-Encoding: gzip\r\n", line, &gzip)->foreign_coding);
     BOOST_TEST(read("Content-Encoding: br\r\n", line, &gzip)->foreign_coding);
-    BOOST_TEST(read("Content-Encoding: gzip\r\nContent-Encoding: br\r\n", line, &gzip)->foreign_coding);
+    BOOST_TEST(
+        read("Content-Encoding: gzip\r\nContent-Encoding: br\r\n", line, &gzip)->foreign_coding);
     BOOST_TEST(!read("Content-Encoding: br\r\n", line)->foreign_coding);
 }
 

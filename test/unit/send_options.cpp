@@ -39,8 +39,8 @@ BOOST_AUTO_TEST_CASE(defaults_are_as_documented) {
 }
 
 BOOST_AUTO_TEST_CASE(options_stand_anywhere) {
-    const command_line line = read({"-v", "send", "--encode", "base64", "[::1]:5", "--timeout", "2m", "a file",
-                                    "--decode=base64", "--connect-timeout=250ms"});
+    const command_line line = read({"-v", "send", "--encode", "base64", "[::1]:5", "--timeout",
+                                    "2m", "a file", "--decode=base64", "--connect-timeout=250ms"});
     BOOST_TEST(line.problems.empty());
     BOOST_TEST(line.send.target.host == "::1");
     BOOST_TEST(line.send.file == "a file");
@@ -59,19 +59,22 @@ BOOST_AUTO_TEST_CASE(all_problems_are_named) {
     BOOST_TEST(read({"send", "host:0"}).problems.size() == 1u);
     BOOST_TEST(read({"send", "h:1", "--timeout"}).problems.size() == 1u);
     BOOST_TEST(read({"send", "h:1", "--timeout", "-3s"}).problems.size() == 1u);
-    BOOST_TEST(read({"send", "h:1", "--timeout", "0s", "--encode", "x", "--bogus"}).problems.size() == 3u);
+    BOOST_TEST(
+        read({"send", "h:1", "--timeout", "0s", "--encode", "x", "--bogus"}).problems.size() == 3u);
 }
 
 BOOST_AUTO_TEST_CASE(tls_and_the_proxy_header_are_off_unless_asked_for) {
     const command_line plain = read({"send", "h:1"});
     BOOST_TEST(!plain.send.with_tls);
     BOOST_TEST(!plain.send.proxy);
-    const command_line line = read({"send", "h:1", "--tls", "--ca", "a", "--cert", "b", "--key", "c",
-                                    "--server-name", "d", "--proxy-protocol", "v2", "--proxy-source",
-                                    "192.0.2.1:5", "--proxy-destination", "[::1]:6"});
+    const command_line line =
+        read({"send", "h:1", "--tls", "--ca", "a", "--cert", "b", "--key", "c", "--server-name",
+              "d", "--proxy-protocol", "v2", "--proxy-source", "192.0.2.1:5", "--proxy-destination",
+              "[::1]:6"});
     BOOST_TEST(line.problems.empty());
     BOOST_TEST(line.send.with_tls);
-    BOOST_TEST(line.send.tls.ca + line.send.tls.cert + line.send.tls.key + line.send.tls.server_name ==
+    BOOST_TEST(line.send.tls.ca + line.send.tls.cert + line.send.tls.key +
+                   line.send.tls.server_name ==
                "abcd");
     BOOST_REQUIRE(line.send.proxy);
     BOOST_TEST((line.send.proxy->version == proxy_version::v2));
@@ -88,7 +91,9 @@ BOOST_AUTO_TEST_CASE(half_of_an_option_is_never_ignored) {
     }
     BOOST_TEST(read({"send", "h:1", "--proxy-source", "192.0.2.1:5"}).problems.size() == 1u);
     BOOST_TEST(read({"send", "h:1", "--proxy-protocol", "3"}).problems.size() == 1u);
-    BOOST_TEST(read({"send", "h:1", "--proxy-protocol", "v1", "--proxy-source", "h:5"}).problems.size() == 1u);
+    BOOST_TEST(
+        read({"send", "h:1", "--proxy-protocol", "v1", "--proxy-source", "h:5"}).problems.size() ==
+        1u);
     BOOST_TEST(read({"send", "h:1", "--payload", "x"}).problems.size() == 1u);
     BOOST_TEST(read({"probe", "h:1", "--encode", "base64"}).problems.size() == 1u);
 }
@@ -108,7 +113,8 @@ BOOST_AUTO_TEST_CASE(exit_codes_tell_what_a_script_needs_to_know) {
     const error_code timed_out = boost::asio::error::timed_out;
     const error_code reset = boost::asio::error::connection_reset;
     BOOST_TEST(exit_code({}, result) == 0);
-    for (const auto stage : {exchange_stage::resolve, exchange_stage::connect, exchange_stage::handshake}) {
+    for (const auto stage :
+         {exchange_stage::resolve, exchange_stage::connect, exchange_stage::handshake}) {
         result.stage = stage;
         BOOST_TEST(exit_code(timed_out, result) == 3);
         BOOST_TEST(exit_code(reset, result) == 3);
@@ -144,13 +150,16 @@ BOOST_AUTO_TEST_CASE(two_dashes_end_the_options) {
 }
 
 BOOST_AUTO_TEST_CASE(who_mistypes_is_told_what_was_meant) {
-    const auto told = [](std::vector<const char*> words) { return read(std::move(words)).problems.at(0); };
+    const auto told = [](std::vector<const char*> words) {
+        return read(std::move(words)).problems.at(0);
+    };
     BOOST_TEST(told({"sed", "h:1"}) == "\"sed\" is no command: did you mean send?");
     BOOST_TEST(told({"send", "h:1", "--encod=base64"}) ==
                "\"--encod=base64\" is no option: did you mean --encode?");
     BOOST_TEST(told({"send", "h:1", "--encode", "base46"}).ends_with("did you mean base64?"));
     BOOST_TEST(told({"send", "http://h:1/"}).find("is a URL") != std::string::npos);
-    BOOST_TEST(told({"send", "127.000.000.010:1"}).find("did you mean 127.0.0.10?") != std::string::npos);
+    BOOST_TEST(told({"send", "127.000.000.010:1"}).find("did you mean 127.0.0.10?") !=
+               std::string::npos);
     BOOST_TEST(told({"probe", "h:1", "--expect-reply"}) == "--expect-reply is for finpost send");
 }
 

@@ -1,7 +1,8 @@
 #include "finpost/spill_file.hpp"
 
-#include "finpost/payload.hpp"
 #include "support/temporary_folder.hpp"
+
+#include "finpost/payload.hpp"
 
 #include <boost/test/unit_test.hpp>
 
@@ -44,7 +45,9 @@ struct fixture {
     finpost::test::temporary_folder folder;
 };
 
-std::span<const std::byte> bytes_of(std::string_view text) { return std::as_bytes(std::span(text)); }
+std::span<const std::byte> bytes_of(std::string_view text) {
+    return std::as_bytes(std::span(text));
+}
 
 std::string read(const payload& from, std::size_t offset, std::size_t n) {
     std::string text(n, '\0');
@@ -91,7 +94,8 @@ BOOST_AUTO_TEST_CASE(it_takes_its_space_and_gives_it_back) {
     {
         const auto one = file(&disk);
         BOOST_TEST(!one->append(bytes_of(std::string(60, 'x'))));
-        BOOST_TEST((one->append(bytes_of(std::string(41, 'x'))) == boost::system::errc::no_space_on_device));
+        BOOST_TEST((one->append(bytes_of(std::string(41, 'x'))) ==
+                    boost::system::errc::no_space_on_device));
         BOOST_TEST(one->size() == 60u);
         BOOST_TEST(!one->truncate(50));
         BOOST_TEST(disk.left == 50u);

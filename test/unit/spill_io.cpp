@@ -4,12 +4,13 @@
 
 #include <boost/test/unit_test.hpp>
 
+#include <pthread.h>
+
 #include <array>
 #include <csignal>
 #include <string>
 #include <utility>
 
-#include <pthread.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -19,14 +20,17 @@ namespace {
 
 struct fixture {
     fixture() {
-        BOOST_REQUIRE(::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, ends.data()) == 0);
+        BOOST_REQUIRE(
+            ::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, ends.data()) == 0);
     }
     ~fixture() {
-        for (const int end : ends) if (end >= 0) ::close(end);
+        for (const int end : ends)
+            if (end >= 0) ::close(end);
     }
     payload spilled(std::string_view text) {
         payload made(text);
-        BOOST_REQUIRE(!made.spill(std::move(finpost::spill_file::create(folder.path().string()).value())));
+        BOOST_REQUIRE(
+            !made.spill(std::move(finpost::spill_file::create(folder.path().string()).value())));
         return made;
     }
     finpost::test::temporary_folder folder;

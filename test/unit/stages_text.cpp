@@ -56,18 +56,20 @@ BOOST_AUTO_TEST_CASE(a_payload_that_was_not_sent_whole_says_so) {
     result.stage = exchange_stage::send;
     result.sent = 500;
     result.ended = 30ms;
-    BOOST_TEST(finpost::stages_text(result) == "resolve        1.000 ms\n"
-                                               "connect        2.000 ms\n"
-                                               "send          27.000 ms  500 bytes, without the FIN\n"
-                                               "total         30.000 ms\n");
+    BOOST_TEST(finpost::stages_text(result) ==
+               "resolve        1.000 ms\n"
+               "connect        2.000 ms\n"
+               "send          27.000 ms  500 bytes, without the FIN\n"
+               "total         30.000 ms\n");
     // Refused meanwhile.
     result.first_byte = 20ms;
     result.received = 60;
-    BOOST_TEST(finpost::stages_text(result) == "resolve        1.000 ms\n"
-                                               "connect        2.000 ms\n"
-                                               "send          17.000 ms  500 bytes, without the FIN\n"
-                                               "receive       10.000 ms  60 bytes\n"
-                                               "total         30.000 ms\n");
+    BOOST_TEST(finpost::stages_text(result) ==
+               "resolve        1.000 ms\n"
+               "connect        2.000 ms\n"
+               "send          17.000 ms  500 bytes, without the FIN\n"
+               "receive       10.000 ms  60 bytes\n"
+               "total         30.000 ms\n");
 }
 
 BOOST_AUTO_TEST_CASE(with_tls_the_end_is_the_close_notify) {
@@ -77,12 +79,13 @@ BOOST_AUTO_TEST_CASE(with_tls_the_end_is_the_close_notify) {
     result.sent = 5;
     result.half_closed = 9ms;
     result.ended = 30ms;
-    BOOST_TEST(finpost::stages_text(result) == "resolve        1.000 ms\n"
-                                               "connect        2.000 ms\n"
-                                               "tls            5.000 ms\n"
-                                               "send           1.000 ms  5 bytes, then the close_notify\n"
-                                               "wait          21.000 ms\n"
-                                               "total         30.000 ms\n");
+    BOOST_TEST(finpost::stages_text(result) ==
+               "resolve        1.000 ms\n"
+               "connect        2.000 ms\n"
+               "tls            5.000 ms\n"
+               "send           1.000 ms  5 bytes, then the close_notify\n"
+               "wait          21.000 ms\n"
+               "total         30.000 ms\n");
 }
 
 BOOST_AUTO_TEST_CASE(a_stage_that_failed_has_its_name_and_its_time) {

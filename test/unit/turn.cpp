@@ -4,7 +4,6 @@
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/post.hpp>
 #include <boost/asio/strand.hpp>
-
 #include <boost/test/unit_test.hpp>
 
 #include <atomic>
@@ -49,7 +48,8 @@ asio::awaitable<void> take_turns(std::string& record, char name, int turns) {
 // What goes through the loop once for every letter it writes.
 void small_work(asio::io_context& loop, std::string& record, int passes) {
     record += '.';
-    if (passes > 1) asio::post(loop, [&loop, &record, passes] { small_work(loop, record, passes - 1); });
+    if (passes > 1)
+        asio::post(loop, [&loop, &record, passes] { small_work(loop, record, passes - 1); });
 }
 
 BOOST_AUTO_TEST_SUITE(turn)
@@ -65,8 +65,7 @@ BOOST_AUTO_TEST_CASE(alone_nobody_is_waited_for) {
 BOOST_AUTO_TEST_CASE(everybody_has_as_many_turns_in_the_order_of_asking) {
     asio::io_context loop(1);
     std::string record;
-    for (const char name : {'a', 'b', 'c'})
-        start(loop, take_turns(record, name, 3));
+    for (const char name : {'a', 'b', 'c'}) start(loop, take_turns(record, name, 3));
     loop.run();
     BOOST_TEST(record == "aabcabcbc"); // `a` had the free one, and asked again before `b` came
 }
@@ -74,12 +73,12 @@ BOOST_AUTO_TEST_CASE(everybody_has_as_many_turns_in_the_order_of_asking) {
 BOOST_AUTO_TEST_CASE(small_work_is_through_after_as_many_turns_as_it_needs_passes) {
     asio::io_context loop(1);
     std::string record;
-    for (char name = 'a'; name <= 'z'; ++name)
-        start(loop, take_turns(record, name, 10));
+    for (char name = 'a'; name <= 'z'; ++name) start(loop, take_turns(record, name, 10));
     asio::post(loop, [&loop, &record] { small_work(loop, record, 6); });
     loop.run();
     BOOST_TEST(record.size() == 26 * 10 + 6u);
-    BOOST_TEST(record.rfind('.') <= 2 * 6u, record.substr(0, 40)); // and not after 26 turns for each of its passes
+    BOOST_TEST(record.rfind('.') <= 2 * 6u,
+               record.substr(0, 40)); // and not after 26 turns for each of its passes
 }
 
 BOOST_AUTO_TEST_CASE(a_turn_may_be_waited_for_on_any_thread_of_a_host) {
@@ -98,7 +97,8 @@ BOOST_AUTO_TEST_CASE(who_is_busy_on_its_own_strand_keeps_nobody_from_a_turn) {
     bool waited = false;
     start(loop, [](std::promise<void>& others, bool& in_time) -> asio::awaitable<void> {
         co_await next_turn();
-        in_time = others.get_future().wait_for(std::chrono::seconds(20)) == std::future_status::ready;
+        in_time =
+            others.get_future().wait_for(std::chrono::seconds(20)) == std::future_status::ready;
     }(others_had_theirs, waited));
     start(loop, [](std::promise<void>& others) -> asio::awaitable<void> {
         co_await next_turn();

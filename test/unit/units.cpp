@@ -41,8 +41,8 @@ BOOST_AUTO_TEST_CASE(sizes_are_read) {
 BOOST_AUTO_TEST_CASE(the_largest_size_is_taken_and_the_next_is_not) {
     BOOST_TEST(parse_size("18446744073709551615").value() == largest);
     BOOST_TEST(parse_size("17179869183GiB").value() == 17179869183u * (std::uint64_t{1} << 30));
-    for (const std::string_view text : {"18446744073709551616", "17179869184GiB",
-                                        "99999999999999999999999KiB"}) {
+    for (const std::string_view text :
+         {"18446744073709551616", "17179869184GiB", "99999999999999999999999KiB"}) {
         const std::string message = fault(parse_size(text));
         BOOST_TEST(contains(message, "above the largest size"), message);
         BOOST_TEST(contains(message, text), message);
@@ -82,9 +82,8 @@ BOOST_AUTO_TEST_CASE(a_bare_number_is_no_duration) {
 }
 
 BOOST_AUTO_TEST_CASE(nothing_lasts_longer_than_a_year) {
-    for (const std::string_view text :
-         {"31536000001ms", "8761h", "18446744073709551615ms", "5124095576031h",
-          "99999999999999999999999s"}) {
+    for (const std::string_view text : {"31536000001ms", "8761h", "18446744073709551615ms",
+                                        "5124095576031h", "99999999999999999999999s"}) {
         const std::string message = fault(parse_duration(text));
         BOOST_TEST(contains(message, "above the longest time"), message);
     }
@@ -129,12 +128,24 @@ BOOST_AUTO_TEST_CASE(what_is_written_is_read_back) {
 }
 
 BOOST_AUTO_TEST_CASE(a_unit_as_others_write_it_suggests_ours) {
-    for (const auto& [text, meant] : std::vector<std::pair<std::string_view, std::string_view>>{
-             {"16MB", "16MiB"}, {"16M", "16MiB"}, {"4k", "4KiB"}, {"1 GiB", "1GiB"}, {"2gib", "2GiB"}})
-        BOOST_TEST(contains(fault(parse_size(text)), "did you mean " + std::string(meant) + '?'), text);
-    for (const auto& [text, meant] : std::vector<std::pair<std::string_view, std::string_view>>{
-             {"10sec", "10s"}, {"10 s", "10s"}, {"250msec", "250ms"}, {"5min", "5m"}, {"2H", "2h"}, {"3millis", "3ms"}})
-        BOOST_TEST(contains(fault(parse_duration(text)), "did you mean " + std::string(meant) + '?'), text);
+    for (const auto& [text, meant] :
+         std::vector<std::pair<std::string_view, std::string_view>>{{"16MB", "16MiB"},
+                                                                    {"16M", "16MiB"},
+                                                                    {"4k", "4KiB"},
+                                                                    {"1 GiB", "1GiB"},
+                                                                    {"2gib", "2GiB"}})
+        BOOST_TEST(contains(fault(parse_size(text)), "did you mean " + std::string(meant) + '?'),
+                   text);
+    for (const auto& [text, meant] :
+         std::vector<std::pair<std::string_view, std::string_view>>{{"10sec", "10s"},
+                                                                    {"10 s", "10s"},
+                                                                    {"250msec", "250ms"},
+                                                                    {"5min", "5m"},
+                                                                    {"2H", "2h"},
+                                                                    {"3millis", "3ms"}})
+        BOOST_TEST(
+            contains(fault(parse_duration(text)), "did you mean " + std::string(meant) + '?'),
+            text);
     for (const std::string_view text : {"", "many", "-1", "1e3", "1.5MiB"})
         BOOST_TEST(!contains(fault(parse_size(text)), "did you mean"), text);
 }

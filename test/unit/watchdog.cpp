@@ -157,7 +157,9 @@ BOOST_AUTO_TEST_CASE(a_reminder_that_has_gone_or_a_stop_calls_nobody) {
     finpost::watchdog dog;
     int called = 0;
     const auto now = clock_type::now();
-    { const finpost::watchdog::reminder gone(dog, now + 1s, [&] { ++called; }); }
+    {
+        const finpost::watchdog::reminder gone(dog, now + 1s, [&] { ++called; });
+    }
     BOOST_TEST((dog.when() == clock_type::time_point::max()));
     dog.expire(now + 2s);
     const finpost::watchdog::reminder stopped(dog, now + 1s, [&] { ++called; });

@@ -24,13 +24,15 @@
 
 namespace finpost {
 
-/// Where a payload comes from, block by block: a file, a pipe, memory. Lives until the exchange completes.
+/// Where a payload comes from, block by block: a file, a pipe, memory. Lives until the exchange
+/// completes.
 class FINPOST_EXPORT byte_source {
 public:
     virtual ~byte_source() = default;
-    /// Calls `done` once, now or later and from any thread, with how many bytes are in `room`; 0 is the
-    /// end. One call at a time. An error ends the exchange with a reset and this error.
-    virtual void read(std::span<std::byte> room, std::function<void(error_code, std::size_t)> done) = 0;
+    /// Calls `done` once, now or later and from any thread, with how many bytes are in `room`; 0 is
+    /// the end. One call at a time. An error ends the exchange with a reset and this error.
+    virtual void read(std::span<std::byte> room,
+                      std::function<void(error_code, std::size_t)> done) = 0;
 };
 
 /// Where a reply goes, block by block. Lives until the exchange completes.
@@ -54,29 +56,32 @@ struct proxy_options {
 
 /// How one exchange is made, and its limits.
 struct client_options {
-    /// The longest time for looking the host up and connecting, over all of its addresses, and for the TLS
-    /// handshake: from the payload's first byte on.
+    /// The longest time for looking the host up and connecting, over all of its addresses, and for
+    /// the TLS handshake: from the payload's first byte on.
     duration connect{5'000};
-    /// The longest time for everything, from the call to the reply's end. Longer than a gateway's own 30 s, so
-    /// that its reason arrives.
+    /// The longest time for everything, from the call to the reply's end. Longer than a gateway's
+    /// own 30 s, so that its reason arrives.
     duration total{35'000};
     /// The largest reply, for replies kept in memory or written to a sink; 0 = no limit.
     std::uint64_t max_reply = 0;
     /// Made once with `make_client_tls`, for any number of exchanges. None: plain TCP.
     tls_context tls;
-    /// A payload without a byte is `reason::empty`, before anything is connected: a gateway forwards nothing of
-    /// it, and closes as it does for a health check. True: connect, half-close and see.
+    /// A payload without a byte is `reason::empty`, before anything is connected: a gateway
+    /// forwards nothing of it, and closes as it does for a health check. True: connect, half-close
+    /// and see.
     bool allow_empty = false;
     /// For a gateway that expects to be told whose connection it is.
     std::optional<proxy_options> proxy;
-    /// Told of each step forward: bytes handed to the kernel, bytes received. On the exchange's strand.
+    /// Told of each step forward: bytes handed to the kernel, bytes received. On the exchange's
+    /// strand.
     std::function<void(std::uint64_t sent, std::uint64_t received)> progress;
 };
 
 /// What became of an exchange, complete or not.
 struct exchange_result {
-    exchange_stage stage = exchange_stage::resolve; ///< the last one entered; `done` for a whole reply
-    std::string reply; ///< what was received, unless it went to a sink
+    exchange_stage stage =
+        exchange_stage::resolve; ///< the last one entered; `done` for a whole reply
+    std::string reply;           ///< what was received, unless it went to a sink
     /// The gateway answered with a refusal, `finpost: <reason> <id>`; `error` is then its reason.
     std::optional<reason> refused;
     std::string request_id; ///< of a refusal
@@ -85,12 +90,12 @@ struct exchange_result {
     tls_description tls;          ///< from the handshake on, also of one that failed
     /// What TLS says about an error, beyond `error_code`: "certificate has expired".
     std::string detail;
-    std::uint64_t sent = 0;       ///< payload bytes handed to the kernel: not those that have arrived
+    std::uint64_t sent = 0; ///< payload bytes handed to the kernel: not those that have arrived
     std::uint64_t received = 0;
 
     /// When each stage was over, counted from the call; zero for stages that were not reached.
-    std::chrono::microseconds begun{}, resolved{}, connected{}, secured{}, half_closed{}, first_byte{},
-        ended{};
+    std::chrono::microseconds begun{}, resolved{}, connected{}, secured{}, half_closed{},
+        first_byte{}, ended{};
 };
 
 namespace detail {
@@ -113,9 +118,10 @@ struct initiate_exchange {
     void operator()(Handler&& last, host_port target, std::shared_ptr<byte_source> memory,
                     byte_source* source, byte_sink* sink, client_options options) const {
         byte_source& from = memory ? *memory : *source;
-        const auto start = [&](exchange_handler done, const std::function<void(cancel_function)>& arm) {
-            start_exchange(executor, std::move(target), from, sink, std::move(options), std::move(memory),
-                           std::move(done), arm);
+        const auto start = [&](exchange_handler done,
+                               const std::function<void(cancel_function)>& arm) {
+            start_exchange(executor, std::move(target), from, sink, std::move(options),
+                           std::move(memory), std::move(done), arm);
         };
         start_for<error_code, exchange_result>(std::forward<Handler>(last), executor, start);
     }
@@ -123,28 +129,29 @@ struct initiate_exchange {
 
 } // namespace detail
 
-/// Waits for the first byte of `payload`, connects, writes all of it, half-closes, reads to EOF: one exchange
-/// with a gateway.
+/// Waits for the first byte of `payload`, connects, writes all of it, half-closes, reads to EOF:
+/// one exchange with a gateway.
 ///
-/// Every address of a name is tried in turn. It reads while it writes, so that a refusal is seen while the
-/// payload is still on its way. Completes with `void(error_code, exchange_result)`, on the token's
-/// executor: success means that the whole payload was sent and the peer ended the reply with a FIN. A
-/// refusal completes with its `reason`, a time limit with `error::timed_out`, a cancellation (total,
-/// partial or terminal) with `error::operation_aborted`, a peer that ends before it was sent everything
-/// with `error::broken_pipe`; `result.stage` tells how far it came. An empty payload completes with
-/// `reason::empty` without `result.refused` (see `allow_empty`). Limits that are not above zero, and a host that is
-/// a `wrong_address`, complete with `errc::invalid_argument`; a limit above a year is a year.
+/// Every address of a name is tried in turn. It reads while it writes, so that a refusal is seen
+/// while the payload is still on its way. Completes with `void(error_code, exchange_result)`, on
+/// the token's executor: success means that the whole payload was sent and the peer ended the reply
+/// with a FIN. A refusal completes with its `reason`, a time limit with `error::timed_out`, a
+/// cancellation (total, partial or terminal) with `error::operation_aborted`, a peer that ends
+/// before it was sent everything with `error::broken_pipe`; `result.stage` tells how far it came.
+/// An empty payload completes with `reason::empty` without `result.refused` (see `allow_empty`).
+/// Limits that are not above zero, and a host that is a `wrong_address`, complete with
+/// `errc::invalid_argument`; a limit above a year is a year.
 ///
-/// With TLS the half-close is a close_notify, and only the peer's close_notify ends the reply: a FIN alone
-/// is `reason::tls_truncated`. A failed handshake or verification is `reason::tls_handshake`, also when a
-/// server rejects the client's certificate after the client's handshake (TLS 1.3): it has taken nothing of
-/// the payload then. `result.detail` says why.
+/// With TLS the half-close is a close_notify, and only the peer's close_notify ends the reply: a
+/// FIN alone is `reason::tls_truncated`. A failed handshake or verification is
+/// `reason::tls_handshake`, also when a server rejects the client's certificate after the client's
+/// handshake (TLS 1.3): it has taken nothing of the payload then. `result.detail` says why.
 ///
 /// A connection that ends before the half-close is reset, also when the process is killed or the
 /// execution context goes: the peer never takes a part of a payload for the whole.
 ///
-/// Runs on a strand of `executor`; nothing of the caller's is needed until it completes, but the source
-/// and the sink.
+/// Runs on a strand of `executor`; nothing of the caller's is needed until it completes, but the
+/// source and the sink.
 template <class CompletionToken>
 auto async_exchange(boost::asio::any_io_executor executor, host_port target, std::string payload,
                     client_options options, CompletionToken&& token) {

@@ -17,10 +17,12 @@ constexpr std::size_t encoded_size(std::size_t n) noexcept { return (n + 2) / 3 
 constexpr std::size_t decoded_size(std::size_t n) noexcept { return n / 4 * 3; }
 
 /// Writes the standard alphabet's encoding of `in` to `out`, which has room for
-/// `encoded_size(in.size())` characters, and returns how many it wrote. `in` and `out` don't overlap.
+/// `encoded_size(in.size())` characters, and returns how many it wrote. `in` and `out` don't
+/// overlap.
 FINPOST_EXPORT std::size_t encode(std::span<const std::byte> in, char* out);
 
-/// The characters that stand for 62 and 63: `+/` (RFC 4648 §4), or `-_` (§5), where padding may be left out.
+/// The characters that stand for 62 and 63: `+/` (RFC 4648 §4), or `-_` (§5), where padding may be
+/// left out.
 enum class alphabet { standard, url };
 
 /// What `decoder` takes beside the strict form.
@@ -33,16 +35,17 @@ struct rules {
 
 /// What is wrong with a text.
 struct decode_error {
-    std::size_t offset;      ///< the first byte that cannot stand where it stands
-    std::string_view cause;  ///< a fixed text: never a part of the input
+    std::size_t offset;     ///< the first byte that cannot stand where it stands
+    std::string_view cause; ///< a fixed text: never a part of the input
 };
 
 struct decode_result {
-    std::size_t size = 0;              ///< bytes written, when there is no error
+    std::size_t size = 0; ///< bytes written, when there is no error
     std::optional<decode_error> error;
 };
 
-/// Decodes strictly (RFC 4648 §3.3, §3.5, §4): standard alphabet only, a multiple of four characters,
+/// Decodes strictly (RFC 4648 §3.3, §3.5, §4): standard alphabet only, a multiple of four
+/// characters,
 /// `=` only as canonical padding at the end, zero pad bits. One LF or one CRLF at the very end is
 /// tolerated, nothing else is. `out` has room for `decoded_size(in.size())` bytes and may be `in`
 /// itself (decoding in place); on an error its content is unspecified.
@@ -51,13 +54,13 @@ FINPOST_EXPORT decode_result decode(std::span<const std::byte> in, std::byte* ou
 /// The same by other rules: in place, or with room for `in.size()` bytes.
 FINPOST_EXPORT decode_result decode(std::span<const std::byte> in, std::byte* out, const rules& by);
 
-/// Encodes what comes in pieces of any size, one or two bytes included, to what `encode` makes of the
-/// whole. An object is for one text and holds no memory of its own.
+/// Encodes what comes in pieces of any size, one or two bytes included, to what `encode` makes of
+/// the whole. An object is for one text and holds no memory of its own.
 class encoder {
 public:
     /// The next piece. Writes the characters that are complete with it to `out`, which has room for
-    /// `encoded_size(in.size() + 2)` and does not overlap `in`, and returns how many. Up to two bytes
-    /// are carried to the next call.
+    /// `encoded_size(in.size() + 2)` and does not overlap `in`, and returns how many. Up to two
+    /// bytes are carried to the next call.
     FINPOST_EXPORT std::size_t encode(std::span<const std::byte> in, char* out);
 
     /// The end: writes the last group with its padding, 4 characters or none, and returns how many.
@@ -68,23 +71,23 @@ private:
     std::size_t kept_ = 0; // of them: 0 to 2
 };
 
-/// Decodes a text that comes in pieces, split anywhere, as strictly as `decode` does the whole: the same
-/// bytes, the same error. An object is for one text and holds no memory of its own; after an error and
-/// after `finish` it has no further use.
+/// Decodes a text that comes in pieces, split anywhere, as strictly as `decode` does the whole: the
+/// same bytes, the same error. An object is for one text and holds no memory of its own; after an
+/// error and after `finish` it has no further use.
 ///
-/// Bytes come out as soon as they are certain, before it is known whether the text goes on as it must:
-/// only when `finish` is without an error was the text a good one.
+/// Bytes come out as soon as they are certain, before it is known whether the text goes on as it
+/// must: only when `finish` is without an error was the text a good one.
 class decoder {
 public:
     decoder() = default;
     explicit decoder(const rules& by) noexcept : rules_(by), strict_(by == rules{}) {}
 
-    /// The next piece of the text. Writes the bytes that are complete with it to `out`; the result's
-    /// `size` says how many, its error's offset counts from the start of the whole text.
+    /// The next piece of the text. Writes the bytes that are complete with it to `out`; the
+    /// result's `size` says how many, its error's offset counts from the start of the whole text.
     ///
-    /// n characters never give more than n bytes, whatever was carried over from earlier pieces, and a
-    /// byte is written after the character that completes it was read. So `out` may be `in.data()`, for
-    /// every piece; otherwise room for `decoded_size(in.size() + 3)` is enough.
+    /// n characters never give more than n bytes, whatever was carried over from earlier pieces,
+    /// and a byte is written after the character that completes it was read. So `out` may be
+    /// `in.data()`, for every piece; otherwise room for `decoded_size(in.size() + 3)` is enough.
     FINPOST_EXPORT decode_result decode(std::span<const std::byte> in, std::byte* out);
 
     /// The end of the text: an error when it is incomplete. It never has bytes to give.
@@ -94,7 +97,8 @@ private:
     enum class padding : std::uint8_t { none, begun, complete };
     enum class line_end : std::uint8_t { none, cr, lf };
 
-    std::byte* take_by_rules(std::span<const std::byte> in, std::byte* out, std::optional<decode_error>& wrong);
+    std::byte* take_by_rules(std::span<const std::byte> in, std::byte* out,
+                             std::optional<decode_error>& wrong);
     std::optional<decode_error> take_by_rules(std::byte c, std::byte*& out);
     decode_result finish_by_rules();
     decode_result unfinished() const;

@@ -14,7 +14,8 @@
 
 #if !defined(BOOST_ASIO_SEPARATE_COMPILATION) || !defined(BOOST_ASIO_NO_DEPRECATED) || \
     !defined(BOOST_ASIO_DISABLE_AWAITABLE_FRAME_RECYCLING)
-#error "Compile with the definitions of finpost's Asio: link finpost::server or finpost::client, or ask pkg-config"
+#error \
+    "Compile with the definitions of finpost's Asio: link finpost::server or finpost::client, or ask pkg-config"
 #endif
 
 /// What stands between a completion token and compiled code: no part of the interface.
@@ -23,18 +24,19 @@ namespace finpost::detail {
 /// Cancels an operation, from any thread; does nothing when it has ended.
 using cancel_function = std::function<void()>;
 
-/// Starts an operation that completes with `Results`, for whatever handler a completion token made. Here is
-/// all that one asks for: its associated executor (`otherwise` where it has none), outstanding work on it, and its
-/// cancellation slot.
+/// Starts an operation that completes with `Results`, for whatever handler a completion token made.
+/// Here is all that one asks for: its associated executor (`otherwise` where it has none),
+/// outstanding work on it, and its cancellation slot.
 ///
-/// `start(done, arm)` begins it. It hands `arm` what cancels it before anything can complete: with several threads it
-/// may have ended before `start` returns, and a slot must not be touched after that. `done` is called once,
-/// from any thread, and never from within `start`.
+/// `start(done, arm)` begins it. It hands `arm` what cancels it before anything can complete: with
+/// several threads it may have ended before `start` returns, and a slot must not be touched after
+/// that. `done` is called once, from any thread, and never from within `start`.
 template <class... Results, class Handler, class Start>
 void start_for(Handler&& last, const boost::asio::any_io_executor& otherwise, const Start& start) {
     namespace asio = boost::asio;
     using last_type = std::decay_t<Handler>;
-    using work_type = asio::executor_work_guard<asio::associated_executor_t<last_type, asio::any_io_executor>>;
+    using work_type =
+        asio::executor_work_guard<asio::associated_executor_t<last_type, asio::any_io_executor>>;
     struct waiting {
         last_type last;
         work_type work;

@@ -7,8 +7,8 @@ namespace finpost {
 
 /// The limits of one stage, as arithmetic on time points: no clock and no timer inside.
 ///
-/// A stage has a total limit, from its start, and an idle limit, from its last progress; the nearer of
-/// the two is when it is due. A limit of zero or less means "none".
+/// A stage has a total limit, from its start, and an idle limit, from its last progress; the nearer
+/// of the two is when it is due. A limit of zero or less means "none".
 class deadline {
 public:
     using time_point = std::chrono::steady_clock::time_point;
@@ -19,8 +19,7 @@ public:
 
     /// A stage that starts at `now`.
     constexpr deadline(time_point now, span idle, span total) noexcept
-        : idle_(idle),
-          total_at_(total > span::zero() ? after(now, total) : time_point::max()),
+        : idle_(idle), total_at_(total > span::zero() ? after(now, total) : time_point::max()),
           idle_at_(idle > span::zero() ? after(now, idle) : time_point::max()) {}
 
     /// Something moved at `now`: the idle limit starts again, the total limit does not.

@@ -35,7 +35,8 @@ public:
     /// "127.0.0.1" or "2001:db8::1", without brackets; a scope is left out.
     std::string host() const;
 
-    friend FINPOST_EXPORT bool operator==(const socket_address& a, const socket_address& b) noexcept;
+    friend FINPOST_EXPORT bool operator==(const socket_address& a,
+                                          const socket_address& b) noexcept;
 
 private:
     alignas(8) std::array<unsigned char, 28> storage_; // a sockaddr_in6 at the most
@@ -54,10 +55,10 @@ struct host_port {
 /// As `parse_host_port` reads it: "device.test:5000" or "[2001:db8::1]:5000".
 FINPOST_EXPORT std::string to_string(const host_port& place);
 
-/// What is wrong with a host that ends in a number, as 127.1, 0x7f.0.0.1, 2130706433 and 127.000.000.010 do: a
-/// system's resolver takes it for an address, in octal or hexadecimal too, and so perhaps for another one than
-/// was meant. Only four decimal numbers without leading zeros are an address, and any other host has nothing
-/// wrong with it here: the text is empty then.
+/// What is wrong with a host that ends in a number, as 127.1, 0x7f.0.0.1, 2130706433 and
+/// 127.000.000.010 do: a system's resolver takes it for an address, in octal or hexadecimal too,
+/// and so perhaps for another one than was meant. Only four decimal numbers without leading zeros
+/// are an address, and any other host has nothing wrong with it here: the text is empty then.
 FINPOST_EXPORT std::string wrong_address(std::string_view host);
 
 /// Reads `HOST:PORT`, `A.B.C.D:PORT` or `[IPv6]:PORT`. The port is decimal, 0 to 65535.
@@ -73,20 +74,23 @@ struct http_url {
     std::string host;       ///< name or address, without brackets
     std::uint16_t port = 0; ///< 80 or 443 where the URL has none
     std::string target;     ///< path and query, at least "/"; what the request line carries
-    std::string authority;  ///< what the Host field carries: host, and the port unless it is the default
+    std::string
+        authority; ///< what the Host field carries: host, and the port unless it is the default
     friend bool operator==(const http_url&, const http_url&) = default;
 };
 
-/// Reads an absolute `http://` or `https://` URL. A user name, a password, a fragment, an empty host,
-/// port 0, a `wrong_address` and any control character are errors. No message repeats what may be a secret.
+/// Reads an absolute `http://` or `https://` URL. A user name, a password, a fragment, an empty
+/// host, port 0, a `wrong_address` and any control character are errors. No message repeats what
+/// may be a secret.
 FINPOST_EXPORT parsed<http_url> parse_http_url(std::string_view text);
 
 /// The URL as text, normalised: "http://127.0.0.1:3000/upload".
 FINPOST_EXPORT std::string to_string(const http_url& url);
 
-/// A URL, or a part of one from the path on, as others may see it: with asterisks for a user name and
-/// password, for the value of each query parameter (unless it is one name in braces), for a fragment, and for what looks like a key in the path,
-/// as webhooks have it (20 letters and digits in a row, or as many in all with four digits among them).
+/// A URL, or a part of one from the path on, as others may see it: with asterisks for a user name
+/// and password, for the value of each query parameter (unless it is one name in braces), for a
+/// fragment, and for what looks like a key in the path, as webhooks have it (20 letters and digits
+/// in a row, or as many in all with four digits among them).
 FINPOST_EXPORT std::string masked_url(std::string_view text);
 
 } // namespace finpost

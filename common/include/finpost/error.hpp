@@ -12,40 +12,54 @@ namespace finpost {
 
 /// Why a client got no answer to relay.
 ///
-/// Each value has one stable word (`to_string`), the same in the refusal line a client reads, in the
-/// log and in the `reason` label of the metrics. Values may be added; words are never renamed.
+/// Each value has one stable word (`to_string`), the same in the refusal line a client reads, in
+/// the log and in the `reason` label of the metrics. Values may be added; words are never renamed.
 enum class reason {
-    empty = 1,            ///< nothing left after decoding
-    too_large,            ///< the payload passed `max_payload`
-    bad_encoding,         ///< the payload is not what `decode` says (RFC 4648 §3.3, §3.5)
-    receive_timeout,      ///< no EOF within `receive_idle` or `receive_total`
-    too_slow,             ///< slower than `min_rate`
-    busy,                 ///< a limit on connections, buffers or upstream connections was reached; nothing was sent on
-    denied,               ///< the peer's address is not allowed
-    tls_handshake,        ///< the TLS handshake failed
-    tls_truncated,        ///< TCP FIN without close_notify (RFC 8446 §6.1)
-    proxy_protocol,       ///< a missing or malformed PROXY header
-    foreign,              ///< an HTTP request or a TLS ClientHello, where `foreign` does not let them
+    empty = 1,       ///< nothing left after decoding
+    too_large,       ///< the payload passed `max_payload`
+    bad_encoding,    ///< the payload is not what `decode` says (RFC 4648 §3.3, §3.5)
+    receive_timeout, ///< no EOF within `receive_idle` or `receive_total`
+    too_slow,        ///< slower than `min_rate`
+    busy, ///< a limit on connections, buffers or upstream connections was reached; nothing was sent
+          ///< on
+    denied,         ///< the peer's address is not allowed
+    tls_handshake,  ///< the TLS handshake failed
+    tls_truncated,  ///< TCP FIN without close_notify (RFC 8446 §6.1)
+    proxy_protocol, ///< a missing or malformed PROXY header
+    foreign,        ///< an HTTP request or a TLS ClientHello, where `foreign` does not let them
     upstream_unreachable, ///< no connection to any endpoint of the upstream; nothing was sent
     upstream_timeout,     ///< no complete response within `total`
-    upstream_status,      ///< a status outside 200-299 while `on_status` is `refuse`, or without a body
-    upstream_invalid,     ///< the response is not acceptable HTTP/1.1 (RFC 9112)
-    upstream_incomplete,  ///< sent, or a byte of it, and no complete response came (RFC 9112 §8)
-    reply_too_large,      ///< the response body passed `max_reply`
-    spill_failed,         ///< a payload could not be kept on disk
-    draining,             ///< the gateway is stopping; nothing was sent on
-    internal,             ///< a bug or a resource failure inside the gateway
+    upstream_status,  ///< a status outside 200-299 while `on_status` is `refuse`, or without a body
+    upstream_invalid, ///< the response is not acceptable HTTP/1.1 (RFC 9112)
+    upstream_incomplete, ///< sent, or a byte of it, and no complete response came (RFC 9112 §8)
+    reply_too_large,     ///< the response body passed `max_reply`
+    spill_failed,        ///< a payload could not be kept on disk
+    draining,            ///< the gateway is stopping; nothing was sent on
+    internal,            ///< a bug or a resource failure inside the gateway
 };
 
 /// Every reason, in declaration order: for metrics and tables.
 inline constexpr std::array all_reasons{
-    reason::empty,           reason::too_large,        reason::bad_encoding,
-    reason::receive_timeout, reason::too_slow,         reason::busy,
-    reason::denied,          reason::tls_handshake,    reason::tls_truncated,
-    reason::proxy_protocol,  reason::foreign,          reason::upstream_unreachable,
-    reason::upstream_timeout, reason::upstream_status, reason::upstream_invalid,
-    reason::upstream_incomplete, reason::reply_too_large, reason::spill_failed,
-    reason::draining,        reason::internal,
+    reason::empty,
+    reason::too_large,
+    reason::bad_encoding,
+    reason::receive_timeout,
+    reason::too_slow,
+    reason::busy,
+    reason::denied,
+    reason::tls_handshake,
+    reason::tls_truncated,
+    reason::proxy_protocol,
+    reason::foreign,
+    reason::upstream_unreachable,
+    reason::upstream_timeout,
+    reason::upstream_status,
+    reason::upstream_invalid,
+    reason::upstream_incomplete,
+    reason::reply_too_large,
+    reason::spill_failed,
+    reason::draining,
+    reason::internal,
 };
 
 /// The stable word, e.g. `too_large`.

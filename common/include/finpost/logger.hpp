@@ -47,7 +47,8 @@ public:
 
     bool enabled(log_level level) const noexcept { return level >= threshold_ && write_; }
 
-    /// `event` says what happened in one or two fixed words ("ready", "exchange"); values are fields.
+    /// `event` says what happened in one or two fixed words ("ready", "exchange"); values are
+    /// fields.
     void operator()(log_level level, std::string_view event,
                     std::initializer_list<log_field> fields = {}) const;
     void operator()(log_level level, std::string_view event,

@@ -10,14 +10,15 @@
 
 namespace finpost {
 
-/// A block of IPv4 or IPv6 addresses: an address and how many of its leading bits matter (RFC 4632 §3.1,
-/// RFC 4291 §2.3).
+/// A block of IPv4 or IPv6 addresses: an address and how many of its leading bits matter (RFC 4632
+/// §3.1, RFC 4291 §2.3).
 ///
-/// As in `socket_address`, what is IPv4-mapped counts as IPv4: `10.0.0.0/8` is the same network written either
-/// way, and `::/0` has no IPv4 address in it.
+/// As in `socket_address`, what is IPv4-mapped counts as IPv4: `10.0.0.0/8` is the same network
+/// written either way, and `::/0` has no IPv4 address in it.
 class FINPOST_EXPORT network {
 public:
-    /// The first `length` bits of `address`, at most 32 or 128; the others and the port are dropped.
+    /// The first `length` bits of `address`, at most 32 or 128; the others and the port are
+    /// dropped.
     network(const socket_address& address, unsigned length) noexcept;
 
     bool contains(const socket_address& address) const noexcept;
@@ -38,9 +39,9 @@ private:
 /// "10.0.0.0/8" or "2001:db8::/32".
 FINPOST_EXPORT std::string to_string(const network& block);
 
-/// Reads `ADDRESS/BITS`, or an address alone, which is a network of one. An address with bits set behind
-/// the prefix is an error that says which network was meant: `10.0.0.1/8` may be a typing error in
-/// either half.
+/// Reads `ADDRESS/BITS`, or an address alone, which is a network of one. An address with bits set
+/// behind the prefix is an error that says which network was meant: `10.0.0.1/8` may be a typing
+/// error in either half.
 FINPOST_EXPORT parsed<network> parse_network(std::string_view text);
 
 } // namespace finpost

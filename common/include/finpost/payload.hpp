@@ -23,21 +23,22 @@ public:
     virtual bool try_take(std::size_t n) noexcept = 0;
     /// Gives `n` bytes back.
     virtual void give_back(std::size_t n) noexcept = 0;
-    /// Calls `wake` once when bytes are given back next, from whatever thread gives them. A budget that
-    /// never refuses need not do anything.
+    /// Calls `wake` once when bytes are given back next, from whatever thread gives them. A budget
+    /// that never refuses need not do anything.
     virtual void on_release(std::function<void()> wake) { static_cast<void>(wake); }
 };
 
 /// Bytes that grow at the end: what a client sent, or what it is sent.
 ///
-/// A movable buffer of uninitialised storage in the manner of a dynamic buffer: `prepare` room, fill
-/// it, `commit` what was filled. Growth is geometric, so accumulating is linear in the size. What it
-/// allocates is taken from its budget and given back when it goes. Not thread safe.
+/// A movable buffer of uninitialised storage in the manner of a dynamic buffer: `prepare` room,
+/// fill it, `commit` what was filled. Growth is geometric, so accumulating is linear in the size.
+/// What it allocates is taken from its budget and given back when it goes. Not thread safe.
 ///
-/// Where a gateway spills (`gateway_config::spill_above`), the bytes of a large one are in a file and not in
-/// memory: `spilled()`. Nobody has to know. `bytes()`, `text()` and `data()` are the file's pages then,
-/// mapped at the first call, which the kernel reads in as they are touched and can drop again; who wants no
-/// mapping reads piece by piece with `read`. Such a one grows with `append` only: it has no `room`.
+/// Where a gateway spills (`gateway_config::spill_above`), the bytes of a large one are in a file
+/// and not in memory: `spilled()`. Nobody has to know. `bytes()`, `text()` and `data()` are the
+/// file's pages then, mapped at the first call, which the kernel reads in as they are touched and
+/// can drop again; who wants no mapping reads piece by piece with `read`. Such a one grows with
+/// `append` only: it has no `room`.
 class FINPOST_EXPORT payload {
 public:
     /// Empty, without a budget.
@@ -54,7 +55,9 @@ public:
           size_(std::exchange(other.size_, 0)), capacity_(std::exchange(other.capacity_, 0)),
           budget_(other.budget_), file_(std::move(other.file_)) {}
     payload& operator=(payload&& other) noexcept;
-    ~payload() { if (memory_ != nullptr || file_) release(); }
+    ~payload() {
+        if (memory_ != nullptr || file_) release();
+    }
 
     std::size_t size() const noexcept { return size_; }
     bool empty() const noexcept { return size_ == 0; }
@@ -66,21 +69,22 @@ public:
     std::span<const std::byte> bytes() const { return {data(), size_}; }
     std::string_view text() const { return {reinterpret_cast<const char*>(data()), size_}; }
 
-    /// Copies bytes from `offset` on to `into` until that is full; fewer at the end. Fails only when spilled,
-    /// with what the system says.
+    /// Copies bytes from `offset` on to `into` until that is full; fewer at the end. Fails only
+    /// when spilled, with what the system says.
     result<std::size_t> read(std::uint64_t offset, std::span<std::byte> into) const noexcept;
 
-    /// Moves the bytes to `file`, which is its own from now on, and gives the memory back. As many as the file
-    /// has already, from the first on, need not be written. When that fails, with what the system says, nothing
-    /// is changed. Not when it is spilled already.
+    /// Moves the bytes to `file`, which is its own from now on, and gives the memory back. As many
+    /// as the file has already, from the first on, need not be written. When that fails, with what
+    /// the system says, nothing is changed. Not when it is spilled already.
     error_code spill(std::unique_ptr<spill_file> file) noexcept;
     bool spilled() const noexcept { return file_ != nullptr; }
     /// Where the bytes are when spilled, from `file_offset()` on; null otherwise.
     const spill_file* file() const noexcept { return file_.get(); }
     std::uint64_t file_offset() const noexcept { return begin_; }
 
-    /// Makes room for at least `n` more bytes behind the end. False when the budget has not that much
-    /// left, and when spilled; nothing is changed then. Throws std::bad_alloc when memory runs out.
+    /// Makes room for at least `n` more bytes behind the end. False when the budget has not that
+    /// much left, and when spilled; nothing is changed then. Throws std::bad_alloc when memory runs
+    /// out.
     bool reserve(std::size_t n);
 
     /// The room behind the end: what `reserve` made, to be filled and then committed.
@@ -92,22 +96,26 @@ public:
     /// The first `n` bytes of the room become part of the payload; `n` is at most `room().size()`.
     void commit(std::size_t n) noexcept { size_ += n; }
 
-    /// Gives back the room, which nothing needs while the payload waits for its bytes. Large buffers
-    /// keep theirs: there it is a small part, and giving it back costs more than it brings.
+    /// Gives back the room, which nothing needs while the payload waits for its bytes. Large
+    /// buffers keep theirs: there it is a small part, and giving it back costs more than it brings.
     void release_room() noexcept;
 
     /// Drops `n` bytes at the front, or keeps only the first `n`; no memory moves.
-    void remove_prefix(std::size_t n) noexcept { begin_ += n; size_ -= n; }
+    void remove_prefix(std::size_t n) noexcept {
+        begin_ += n;
+        size_ -= n;
+    }
     void truncate(std::size_t n) noexcept { size_ = n; }
 
     /// Copies `data` behind the end. False when `write` fails.
     bool append(std::span<const std::byte> data) { return !write(data); }
-    /// The same, and why it failed: `reason::busy` when the budget has not that much left, else what the
-    /// system says about the file.
+    /// The same, and why it failed: `reason::busy` when the budget has not that much left, else
+    /// what the system says about the file.
     error_code write(std::span<const std::byte> data);
 
     byte_budget* budget() const noexcept { return budget_; }
-    /// From now on takes from and gives to `same`, another door to the budget its memory was taken from.
+    /// From now on takes from and gives to `same`, another door to the budget its memory was taken
+    /// from.
     void budget(byte_budget* same) noexcept { budget_ = same; }
 
 private:

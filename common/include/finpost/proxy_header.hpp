@@ -7,7 +7,8 @@
 
 namespace finpost {
 
-/// The two forms of the PROXY protocol (haproxy.org, proxy-protocol.txt): a line of text, or binary.
+/// The two forms of the PROXY protocol (haproxy.org, proxy-protocol.txt): a line of text, or
+/// binary.
 enum class proxy_version { v1, v2 };
 
 /// "v1", "v2".
@@ -15,9 +16,9 @@ FINPOST_EXPORT std::string_view to_string(proxy_version value) noexcept;
 FINPOST_EXPORT bool from_string(std::string_view word, proxy_version& value) noexcept;
 
 /// What stands before everything else on a connection that is made for somebody: whose it really is
-/// (`source`) and where that one connected to (`destination`). Where one is IPv4 and the other IPv6, the
-/// former is written as an IPv4-mapped address, since a header has one family.
+/// (`source`) and where that one connected to (`destination`). Where one is IPv4 and the other
+/// IPv6, the former is written as an IPv4-mapped address, since a header has one family.
 FINPOST_EXPORT std::string proxy_header(proxy_version version, const socket_address& source,
-                         const socket_address& destination);
+                                        const socket_address& destination);
 
 } // namespace finpost

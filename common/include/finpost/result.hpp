@@ -14,7 +14,8 @@ template <class T>
 using result = boost::system::result<T>;
 
 /// The message of something a person wrote wrongly (an option, an address, a size).
-/// It says what was expected and quotes what was found; it does not name the option, the caller does.
+/// It says what was expected and quotes what was found; it does not name the option, the caller
+/// does.
 struct parse_error {
     std::string message;
 };
@@ -25,6 +26,6 @@ using parsed = boost::system::result<T, parse_error>;
 
 /// Reading `value()` of a failed `parsed` is a bug; it throws std::logic_error with the message.
 [[noreturn]] FINPOST_EXPORT void throw_exception_from_error(const parse_error& error,
-                                             const boost::source_location& where);
+                                                            const boost::source_location& where);
 
 } // namespace finpost

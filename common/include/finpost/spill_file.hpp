@@ -15,24 +15,25 @@ class byte_budget;
 
 /// A file without a name, for bytes that are too many for memory; it grows at the end.
 ///
-/// Nobody can open it by a name, and it is gone with its descriptor, however the process ends: O_TMPFILE,
-/// or where the file system has none, a name that is removed at once. Mode 0600, closed on exec. Writing
-/// blocks for as long as the page cache does. On a tmpfs its bytes are memory. Not thread safe.
+/// Nobody can open it by a name, and it is gone with its descriptor, however the process ends:
+/// O_TMPFILE, or where the file system has none, a name that is removed at once. Mode 0600, closed
+/// on exec. Writing blocks for as long as the page cache does. On a tmpfs its bytes are memory. Not
+/// thread safe.
 ///
-/// A process that limits the size of its files (RLIMIT_FSIZE) ignores SIGXFSZ, as `finpostd` does; the
-/// signal would end it.
+/// A process that limits the size of its files (RLIMIT_FSIZE) ignores SIGXFSZ, as `finpostd` does;
+/// the signal would end it.
 class FINPOST_EXPORT spill_file {
 public:
-    /// Makes an empty one in `directory`. Every byte is taken from `space`, which outlives the file (null:
-    /// unlimited), and given back when the file goes. Fails with what the system says.
+    /// Makes an empty one in `directory`. Every byte is taken from `space`, which outlives the file
+    /// (null: unlimited), and given back when the file goes. Fails with what the system says.
     static result<std::unique_ptr<spill_file>> create(const std::string& directory,
                                                       byte_budget* space = nullptr);
     ~spill_file();
     spill_file(const spill_file&) = delete;
     spill_file& operator=(const spill_file&) = delete;
 
-    /// Writes all of `data` behind the end, or fails with what the system says (no_space_on_device when
-    /// `space` has not that much left) and is as long as before.
+    /// Writes all of `data` behind the end, or fails with what the system says (no_space_on_device
+    /// when `space` has not that much left) and is as long as before.
     error_code append(std::span<const std::byte> data) noexcept;
 
     /// Drops what is behind `size`, as far as anything is.
@@ -41,9 +42,10 @@ public:
     /// Reads bytes from `offset` on until `into` is full; fewer at the end of the file.
     result<std::size_t> read(std::uint64_t offset, std::span<std::byte> into) const noexcept;
 
-    /// The whole file as memory, pages of the file itself: what is changed there is changed in the file. The
-    /// same until the file's size changes. Throws std::system_error when it cannot be mapped. Reading a page that the
-    /// disk does not give back is a SIGBUS, as with every mapped file.
+    /// The whole file as memory, pages of the file itself: what is changed there is changed in the
+    /// file. The same until the file's size changes. Throws std::system_error when it cannot be
+    /// mapped. Reading a page that the disk does not give back is a SIGBUS, as with every mapped
+    /// file.
     std::byte* map();
 
     std::uint64_t size() const noexcept { return size_; }

@@ -8,8 +8,9 @@
 
 namespace finpost {
 
-/// For the end of a message about a word that is unknown: ": did you mean base64?" with the one of `known` that
-/// is nearest to it, or nothing when none is near. Upper and lower case are as good as the same.
+/// For the end of a message about a word that is unknown: ": did you mean base64?" with the one of
+/// `known` that is nearest to it, or nothing when none is near. Upper and lower case are as good as
+/// the same.
 FINPOST_EXPORT std::string suggestion(std::string_view word, const std::vector<std::string>& known);
 
 } // namespace finpost

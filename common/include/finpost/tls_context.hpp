@@ -14,12 +14,12 @@ struct ssl_ctx_st; // OpenSSL's SSL_CTX
 
 namespace finpost {
 
-/// What every TLS connection of one kind shares: certificates, trust, protocol versions (1.2 and 1.3,
-/// OpenSSL's security level 2 at least, no compression, no renegotiation).
+/// What every TLS connection of one kind shares: certificates, trust, protocol versions (1.2
+/// and 1.3, OpenSSL's security level 2 at least, no compression, no renegotiation).
 ///
-/// A handle: copies share it, a connection keeps what it needs of it alive, and replacing a handle (a
-/// reload) changes nothing for connections that exist. Made by `make_client_tls` and `make_server_tls`;
-/// safe to use from several threads.
+/// A handle: copies share it, a connection keeps what it needs of it alive, and replacing a handle
+/// (a reload) changes nothing for connections that exist. Made by `make_client_tls` and
+/// `make_server_tls`; safe to use from several threads.
 class FINPOST_EXPORT tls_context {
 public:
     using time_point = std::chrono::system_clock::time_point;
@@ -31,8 +31,8 @@ public:
 
     /// `tls_options::server_name`.
     const std::string& server_name() const noexcept;
-    /// When the first of this side's certificates, intermediates included, stops being valid; nothing
-    /// without a certificate.
+    /// When the first of this side's certificates, intermediates included, stops being valid;
+    /// nothing without a certificate.
     std::optional<time_point> expires() const noexcept;
     /// For calls of OpenSSL; the handle goes on owning it. Null for none.
     ssl_ctx_st* native() const noexcept;
@@ -44,10 +44,11 @@ private:
 };
 
 /// Whole days until `expires`, rounded down: 0 on the last day, negative once it has passed.
-FINPOST_EXPORT std::int64_t days_left(tls_context::time_point expires, tls_context::time_point now) noexcept;
+FINPOST_EXPORT std::int64_t days_left(tls_context::time_point expires,
+                                      tls_context::time_point now) noexcept;
 
-/// Something wrong with one of the options. The message names the file, not the option: every user of
-/// these has names of its own.
+/// Something wrong with one of the options. The message names the file, not the option: every user
+/// of these has names of its own.
 struct tls_problem {
     enum class option { ca, cert, key, server_name, client_auth };
     option where;
@@ -58,8 +59,8 @@ struct tls_problem {
 struct tls_made {
     tls_context context;
     std::vector<tls_problem> problems;
-    /// What does not keep it from working, but may keep peers from agreeing: a certificate that has expired
-    /// or is not valid yet.
+    /// What does not keep it from working, but may keep peers from agreeing: a certificate that has
+    /// expired or is not valid yet.
     std::vector<tls_problem> warnings;
 };
 

@@ -20,18 +20,20 @@ FINPOST_EXPORT bool from_string(std::string_view word, tls_client_auth& value) n
 
 /// What TLS is set up from, on either side. Files are PEM, read once, when the context is made.
 struct tls_options {
-    /// Certificates that are trusted to sign the peer's; one in between needs no root. Empty: the system's, for
-    /// a client. A revocation list in the same file is obeyed; each CA that signs peers must then have one.
+    /// Certificates that are trusted to sign the peer's; one in between needs no root. Empty: the
+    /// system's, for a client. A revocation list in the same file is obeyed; each CA that signs
+    /// peers must then have one.
     std::string ca;
-    /// This side's certificate, then its intermediates. A server needs one, a client only when it is asked.
+    /// This side's certificate, then its intermediates. A server needs one, a client only when it
+    /// is asked.
     std::string cert;
     /// The private key of `cert`, without a passphrase. Empty: in the same file.
     std::string key;
-    /// A client's only: the name or address that the peer's certificate must carry, and what it is asked for
-    /// (SNI, RFC 6066 §3; never an address). Empty: the host that is connected to.
+    /// A client's only: the name or address that the peer's certificate must carry, and what it is
+    /// asked for (SNI, RFC 6066 §3; never an address). Empty: the host that is connected to.
     std::string server_name;
-    /// A client's only: false takes whatever certificate it is shown, so anybody in between can read and
-    /// change everything.
+    /// A client's only: false takes whatever certificate it is shown, so anybody in between can
+    /// read and change everything.
     bool verify = true;
     /// A server's only: anything but `off` needs `ca`.
     tls_client_auth client_auth = tls_client_auth::off;

@@ -13,8 +13,8 @@
 
 namespace finpost {
 
-/// The version of the library that is linked. It is not `FINPOST_VERSION` when a program was compiled with the
-/// headers of another one.
+/// The version of the library that is linked. It is not `FINPOST_VERSION` when a program was
+/// compiled with the headers of another one.
 FINPOST_EXPORT std::string_view version() noexcept;
 
 } // namespace finpost

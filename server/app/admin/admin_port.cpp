@@ -26,11 +26,11 @@ small_http_server::limits small(const socket_address& address) {
 
 struct admin_port::state {
     state(const socket_address& wanted, admin_view view, logger log_)
-        : log(std::move(log_)), server(io.get_executor(), wanted, small(wanted),
-                                       [asked = std::move(view)](http_query query) {
-                                           return answer_admin(query, asked);
-                                       },
-                                       log) {}
+        : log(std::move(log_)),
+          server(
+              io.get_executor(), wanted, small(wanted),
+              [asked = std::move(view)](http_query query) { return answer_admin(query, asked); },
+              log) {}
 
     void run() {
         // Signals are for the threads that know what to do with them.

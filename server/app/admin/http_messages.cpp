@@ -20,7 +20,9 @@ std::size_t chunked_body::take(std::span<const std::byte> bytes) {
     return reading_ == state::done ? bytes.size() - raw_.size() : bytes.size();
 }
 
-unsigned chunked_body::status() const noexcept { return chunks_.why() == reason::reply_too_large ? 413 : 400; }
+unsigned chunked_body::status() const noexcept {
+    return chunks_.why() == reason::reply_too_large ? 413 : 400;
+}
 
 http::response<http::string_body> make_response(http_answer answer, bool keep_alive) {
     http::response<http::string_body> out(static_cast<http::status>(answer.status), 11);
@@ -64,7 +66,8 @@ bool is_local_name(std::string_view authority) {
     std::string_view port = authority.substr(host.size());
     if (authority.ends_with(']')) host = authority, port = {}; // an IPv6 address without a port
     if (!port.empty() && port.find_first_not_of("0123456789", 1) != port.npos) return false;
-    if (equals(host, "localhost")) return true; // Beast's own comparison reads a byte beyond the end
+    if (equals(host, "localhost"))
+        return true; // Beast's own comparison reads a byte beyond the end
     if (host.find('\0') != host.npos) return false; // would end the text for what reads addresses
     const bool brackets = host.starts_with('[') && host.ends_with(']');
     if (brackets) host = host.substr(1, host.size() - 2);
@@ -80,10 +83,12 @@ unsigned fault_of(const http::request<http::string_body>& read, bool local_names
     if (parts.absolute && parts.authority.empty()) return 400; // RFC 9110 §4.2.1
     if (parts.absolute && !equals(parts.scheme, "http")) return 421;
     if (!local_names_only) return 0;
-    // The whole URL wins over the Host field (RFC 9112 §3.2.2). No browser sends HTTP/1.0 without one.
+    // The whole URL wins over the Host field (RFC 9112 §3.2.2). No browser sends HTTP/1.0 without
+    // one.
     if (parts.absolute) return is_local_name(parts.authority) ? 0 : 421;
     const auto [from, to] = read.equal_range(http::field::host);
-    const bool local = std::all_of(from, to, [](const auto& one) { return is_local_name(one.value()); });
+    const bool local =
+        std::all_of(from, to, [](const auto& one) { return is_local_name(one.value()); });
     return local ? 0 : 421;
 }
 
@@ -91,7 +96,8 @@ http_answer plain_answer(unsigned status) {
     http_answer out;
     out.status = status;
     out.body = std::string(http::obsolete_reason(static_cast<http::status>(status))) + '\n';
-    if (status == 421) out.body = "this port answers http:// requests to localhost or a loopback address\n";
+    if (status == 421)
+        out.body = "this port answers http:// requests to localhost or a loopback address\n";
     return out;
 }
 

@@ -17,8 +17,8 @@
 
 namespace finpost {
 
-/// A request's body in chunks, in pieces of any size. Not by Beast, whose parser fails an assertion when the last
-/// chunk comes in pieces: so anybody who reaches the port could end the process.
+/// A request's body in chunks, in pieces of any size. Not by Beast, whose parser fails an assertion
+/// when the last chunk comes in pieces: so anybody who reaches the port could end the process.
 class chunked_body {
 public:
     using state = chunk_decoder::state;

@@ -24,7 +24,9 @@ public:
     }
 
     template <class Number>
-    void sample(Number value) { add({}, static_cast<double>(value)); }
+    void sample(Number value) {
+        add({}, static_cast<double>(value));
+    }
 
     template <class Number>
     void sample(std::string_view label, std::string_view text, Number value) {
@@ -57,8 +59,10 @@ private:
     void add(std::vector<ClientMetric::Label> labels, double value) {
         ClientMetric metric;
         metric.label = std::move(labels);
-        if (families_.back().type == MetricType::Counter) metric.counter.value = value;
-        else metric.gauge.value = value;
+        if (families_.back().type == MetricType::Counter)
+            metric.counter.value = value;
+        else
+            metric.gauge.value = value;
         families_.back().metric.push_back(std::move(metric));
     }
 
@@ -139,8 +143,9 @@ std::string metrics_text(const metrics& counters, const daemon_numbers& more) {
     out.sample("result", "ok", more.reloads);
     out.sample("result", "failed", more.reloads_failed);
     if (more.listener_certificate || more.upstream_certificate) {
-        out.family("finpost_tls_certificate_expiry_seconds", "gauge",
-                   "Seconds until the first certificate in use expires, by side; negative after it.");
+        out.family(
+            "finpost_tls_certificate_expiry_seconds", "gauge",
+            "Seconds until the first certificate in use expires, by side; negative after it.");
     }
     if (more.listener_certificate) out.sample("side", "listener", *more.listener_certificate);
     if (more.upstream_certificate) out.sample("side", "upstream", *more.upstream_certificate);

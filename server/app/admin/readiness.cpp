@@ -12,9 +12,10 @@ std::string for_how_long(std::chrono::steady_clock::duration age) {
         std::int64_t seconds;
         const char* name;
     };
-    constexpr std::array units{unit{86'400, " d"}, unit{3'600, " h"}, unit{60, " m"}, unit{1, " s"}};
-    std::int64_t rest = std::max<std::int64_t>(
-        0, std::chrono::duration_cast<std::chrono::seconds>(age).count());
+    constexpr std::array units{unit{86'400, " d"}, unit{3'600, " h"}, unit{60, " m"},
+                               unit{1, " s"}};
+    std::int64_t rest =
+        std::max<std::int64_t>(0, std::chrono::duration_cast<std::chrono::seconds>(age).count());
     std::size_t largest = 0;
     while (largest + 1 < units.size() && rest < units[largest].seconds) ++largest;
     std::string text;

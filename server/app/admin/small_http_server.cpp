@@ -1,7 +1,7 @@
 #include "admin/small_http_server.hpp"
 
-#include "async/as_outcome.hpp"
 #include "admin/http_messages.hpp"
+#include "async/as_outcome.hpp"
 
 #include <boost/asio/as_tuple.hpp>
 #include <boost/asio/co_spawn.hpp>
@@ -137,7 +137,8 @@ private:
         };
     }
 
-    // It goes on whatever happens: without memory it tries again, and holds up nobody but its own clients.
+    // It goes on whatever happens: without memory it tries again, and holds up nobody but its own
+    // clients.
     asio::awaitable<void> accept() {
         while (!stopped_) {
             bool starved = false;
@@ -163,8 +164,10 @@ private:
         tcp::socket socket(strand);
         error_code ec;
         acceptor_.accept(socket, ec);
-        if (!ec) begin(strand, std::make_shared<connection>(std::move(socket)));
-        else if (ec != asio::error::would_block) co_await wait(back_off); // no descriptor, most likely
+        if (!ec)
+            begin(strand, std::make_shared<connection>(std::move(socket)));
+        else if (ec != asio::error::would_block)
+            co_await wait(back_off); // no descriptor, most likely
     }
 
     void begin(const asio::any_io_executor& strand, const connection_ptr& one) {
@@ -177,10 +180,10 @@ private:
                        });
     }
 
-    // Somebody waits and every place is taken. A client that has not sent a whole request gives way first,
-    // the longest one before the others. It has the time in which an honest client's request comes, and no
-    // more: else a few slow clients a second would keep a health check out. A client that is being answered
-    // has the time in which any client takes an answer that it wants.
+    // Somebody waits and every place is taken. A client that has not sent a whole request gives way
+    // first, the longest one before the others. It has the time in which an honest client's request
+    // comes, and no more: else a few slow clients a second would keep a health check out. A client
+    // that is being answered has the time in which any client takes an answer that it wants.
     clock::duration time_until_room() {
         std::erase_if(open_, [](const auto& each) { return each.expired(); });
         if (open_.size() < most_.connections) return clock::duration::zero();
@@ -243,8 +246,10 @@ private:
         if (wrong != 0) co_await drop_input(stream);
     }
 
-    // Reads a request; the status of one that is none, 0 of one that is, and nothing where the connection has ended.
-    asio::awaitable<std::optional<unsigned>> read(beast::tcp_stream& stream, beast::flat_buffer& buffer,
+    // Reads a request; the status of one that is none, 0 of one that is, and nothing where the
+    // connection has ended.
+    asio::awaitable<std::optional<unsigned>> read(beast::tcp_stream& stream,
+                                                  beast::flat_buffer& buffer,
                                                   http::request_parser<http::string_body>& parser) {
         auto [failed, n] = co_await http::async_read_header(stream, buffer, parser, as_result);
         static_cast<void>(n);
@@ -266,7 +271,8 @@ private:
     }
 
     // False when the connection has ended before the body has.
-    asio::awaitable<bool> read_chunks(beast::tcp_stream& stream, beast::flat_buffer& buffer, chunked_body& body) {
+    asio::awaitable<bool> read_chunks(beast::tcp_stream& stream, beast::flat_buffer& buffer,
+                                      chunked_body& body) {
         for (;;) {
             const auto here = buffer.cdata();
             buffer.consume(body.take({static_cast<const std::byte*>(here.data()), here.size()}));
@@ -324,7 +330,8 @@ private:
     const limits most_;
     const responder answer_;
     const logger log_;
-    std::vector<std::weak_ptr<connection>> open_; // of one that is destroyed for want of memory nobody tells
+    std::vector<std::weak_ptr<connection>>
+        open_; // of one that is destroyed for want of memory nobody tells
     std::atomic<bool> stopped_{false};
 };
 

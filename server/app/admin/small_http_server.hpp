@@ -35,8 +35,9 @@ struct http_answer {
 /// from any thread.
 ///
 /// A request that is none gets 400, 413, 414, 421 or 431 and the connection is closed. When all
-/// connections are in use and somebody waits, the one that waits for a request the longest is closed at
-/// once; when all are being answered, the one for which that takes the longest, and more than 100 ms.
+/// connections are in use and somebody waits, the one that waits for a request the longest is
+/// closed at once; when all are being answered, the one for which that takes the longest, and more
+/// than 100 ms.
 class small_http_server {
 public:
     struct limits {
@@ -45,8 +46,9 @@ public:
         std::chrono::seconds write{5}; ///< for one answer
         std::uint64_t body = 0;        ///< above it 413, and the connection is closed
         std::size_t read_ahead = 512;  ///< bytes read at once, and memory held for each connection
-        /// On a loopback address: only for requests to `localhost` or a loopback address. Others come
-        /// from a browser that was led here by a name of somebody else's (DNS rebinding), and get 421.
+        /// On a loopback address: only for requests to `localhost` or a loopback address. Others
+        /// come from a browser that was led here by a name of somebody else's (DNS rebinding), and
+        /// get 421.
         bool local_names_only = false;
     };
 

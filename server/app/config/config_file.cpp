@@ -24,23 +24,35 @@ namespace {
 
 std::string_view kind_of(const toml::node& node) {
     switch (node.type()) {
-    case toml::node_type::table: return "a table";
-    case toml::node_type::array: return "an array";
-    case toml::node_type::string: return "text";
-    case toml::node_type::integer: return "a whole number";
-    case toml::node_type::floating_point: return "a number with a fraction";
-    case toml::node_type::boolean: return "true or false";
-    default: return "a date or a time";
+    case toml::node_type::table:
+        return "a table";
+    case toml::node_type::array:
+        return "an array";
+    case toml::node_type::string:
+        return "text";
+    case toml::node_type::integer:
+        return "a whole number";
+    case toml::node_type::floating_point:
+        return "a number with a fraction";
+    case toml::node_type::boolean:
+        return "true or false";
+    default:
+        return "a date or a time";
     }
 }
 
 std::string expectation(const option_row& row) {
     std::string one = "text in quotes: " + std::string(row.value);
-    if (row.is_switch()) one = "true or false";
-    else if (row.value == "N") one = "a whole number";
-    else if (row.value == "SIZE") one = "a size such as \"16MiB\", or a whole number of bytes";
-    else if (row.value == "D") one = "a time with its unit in quotes, such as \"10s\"";
-    else if (row.value == "RATIO|off") one = "a number from 0 to 1, or \"off\"";
+    if (row.is_switch())
+        one = "true or false";
+    else if (row.value == "N")
+        one = "a whole number";
+    else if (row.value == "SIZE")
+        one = "a size such as \"16MiB\", or a whole number of bytes";
+    else if (row.value == "D")
+        one = "a time with its unit in quotes, such as \"10s\"";
+    else if (row.value == "RATIO|off")
+        one = "a number from 0 to 1, or \"off\"";
     return row.repeatable ? one + ", or an array of such" : one;
 }
 
@@ -55,7 +67,8 @@ std::optional<std::string> text_of(const toml::node& node, const option_row& row
     if (const auto* share = node.as_floating_point(); share != nullptr && ratio) {
         std::array<char, 400> room{}; // the longest double
         const auto end = std::to_chars(room.data(), room.data() + room.size(), share->get(),
-                                       std::chars_format::fixed).ptr;
+                                       std::chars_format::fixed)
+                             .ptr;
         return std::string(room.data(), end);
     }
     const bool number = row.value == "N" || row.value == "SIZE" || ratio;
@@ -64,8 +77,9 @@ std::optional<std::string> text_of(const toml::node& node, const option_row& row
     return std::nullopt;
 }
 
-// toml++ goes down one call for each part of a key, when it reads and when it lets go, and has no limit: a
-// deep one ends the process. So the depth is judged before, by a walk over what is outside of strings.
+// toml++ goes down one call for each part of a key, when it reads and when it lets go, and has no
+// limit: a deep one ends the process. So the depth is judged before, by a walk over what is outside
+// of strings.
 class depth_finder {
 public:
     static constexpr std::size_t most = 16; // a configuration needs four
@@ -80,8 +94,10 @@ public:
                 skip_string(c);
                 continue;
             }
-            if (c == '#') at_ = std::min(text_.find('\n', at_), text_.size());
-            else take(c);
+            if (c == '#')
+                at_ = std::min(text_.find('\n', at_), text_.size());
+            else
+                take(c);
             if (dots_ > most || brackets_ > most) return line_;
         }
         return 0;
@@ -91,15 +107,20 @@ private:
     void take(char c) {
         ++at_;
         if (c == '\n') ++line_;
-        if (c == '.') ++dots_;
-        else if (c == '\n' || c == '=' || c == ',' || c == '[' || c == ']' || c == '{' || c == '}') dots_ = 0;
-        if (c == '[' || c == '{') ++brackets_;
-        else if ((c == ']' || c == '}') && brackets_ > 0) --brackets_;
+        if (c == '.')
+            ++dots_;
+        else if (c == '\n' || c == '=' || c == ',' || c == '[' || c == ']' || c == '{' || c == '}')
+            dots_ = 0;
+        if (c == '[' || c == '{')
+            ++brackets_;
+        else if ((c == ']' || c == '}') && brackets_ > 0)
+            --brackets_;
     }
 
     bool ahead(std::string_view what) const { return text_.substr(at_).starts_with(what); }
 
-    // Behind the string. Where one is wrong the parser goes no further, and what comes is of no matter.
+    // Behind the string. Where one is wrong the parser goes no further, and what comes is of no
+    // matter.
     void skip_string(char quote) {
         const std::string three(3, quote);
         const bool many_lines = ahead(three);
@@ -113,7 +134,9 @@ private:
             } else if (text_[at_] == quote && (!many_lines || ahead(three))) {
                 at_ += many_lines ? 3 : 1;
                 // One or two more belong to the text before.
-                for (int i = 0; many_lines && i < 2 && at_ < text_.size() && text_[at_] == quote; ++i) ++at_;
+                for (int i = 0; many_lines && i < 2 && at_ < text_.size() && text_[at_] == quote;
+                     ++i)
+                    ++at_;
                 return;
             }
         }
@@ -137,10 +160,14 @@ public:
             read_top(key, node, tables, out.top);
         });
         if (tables && found_.empty()) {
-            if (out.listeners.empty()) note(1, "listeners", "a file with [upstreams.NAME] tables "
-                                                            "needs at least one [[listeners]]");
-            if (out.upstreams.empty()) note(1, "upstreams", "a file with [[listeners]] needs at "
-                                                            "least one [upstreams.NAME] table");
+            if (out.listeners.empty())
+                note(1, "listeners",
+                     "a file with [upstreams.NAME] tables "
+                     "needs at least one [[listeners]]");
+            if (out.upstreams.empty())
+                note(1, "upstreams",
+                     "a file with [[listeners]] needs at "
+                     "least one [upstreams.NAME] table");
         }
         return out;
     }
@@ -212,9 +239,12 @@ private:
             if (scope == option_scope::listener) known.emplace_back("upstream");
             if (scope == option_scope::listener && key == "upstream") {
                 into.name.where = at(line_of(key), key.str());
-                if (const auto* text = node.as_string()) into.name.texts = {text->get()};
-                else note(line_of(key), key.str(), "is " + std::string(kind_of(node)) +
-                          ": expected the name of an [upstreams.NAME] table in quotes");
+                if (const auto* text = node.as_string())
+                    into.name.texts = {text->get()};
+                else
+                    note(line_of(key), key.str(),
+                         "is " + std::string(kind_of(node)) +
+                             ": expected the name of an [upstreams.NAME] table in quotes");
                 return;
             }
             for (const option_row& row : option_table()) {
@@ -230,8 +260,9 @@ private:
     }
 
     static std::string elsewhere(const option_row& row) {
-        if (row.scope() == option_scope::process) return "belongs above all tables: it is one for "
-                                                         "the whole process";
+        if (row.scope() == option_scope::process)
+            return "belongs above all tables: it is one for "
+                   "the whole process";
         return row.scope() == option_scope::listener ? "belongs into a [[listeners]] table"
                                                      : "belongs into an [upstreams.NAME] table";
     }
@@ -240,8 +271,8 @@ private:
                         std::vector<file_table>& into) {
         const auto* all = node.as_array();
         if (all == nullptr || all->empty() || !all->is_homogeneous<toml::table>())
-            return note(line_of(key), key.str(), "is " + std::string(kind_of(node)) +
-                        ": expected [[listeners]] tables");
+            return note(line_of(key), key.str(),
+                        "is " + std::string(kind_of(node)) + ": expected [[listeners]] tables");
         for (const toml::node& one : *all) {
             file_table& table = into.emplace_back();
             table.where = at(one.source().begin.line, "[[listeners]]");
@@ -253,21 +284,23 @@ private:
                         std::vector<file_table>& into) {
         const auto* all = node.as_table();
         if (all == nullptr)
-            return note(line_of(key), key.str(), "is " + std::string(kind_of(node)) +
-                        ": expected [upstreams.NAME] tables");
+            return note(line_of(key), key.str(),
+                        "is " + std::string(kind_of(node)) + ": expected [upstreams.NAME] tables");
         each_by_line(*all, [&](const toml::key& name, const toml::node& one) {
             const auto* fields = one.as_table();
             if (fields == nullptr)
-                return note(line_of(name), name.str(), "is " + std::string(kind_of(one)) +
-                            ": expected an [upstreams.NAME] table");
+                return note(line_of(name), name.str(),
+                            "is " + std::string(kind_of(one)) +
+                                ": expected an [upstreams.NAME] table");
             const auto good = [](char c) {
-                return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
-                       (c >= '0' && c <= '9') || c == '_' || c == '-';
+                return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
+                       c == '_' || c == '-';
             };
             const std::string_view text = name.str();
             if (text.empty() || text.size() > 64 || !std::all_of(text.begin(), text.end(), good))
-                note(line_of(name), "upstreams", quoted(text) + " is no name for an upstream: "
-                     "expected up to 64 letters, digits, - and _");
+                note(line_of(name), "upstreams",
+                     quoted(text) + " is no name for an upstream: "
+                                    "expected up to 64 letters, digits, - and _");
             file_table& table = into.emplace_back();
             table.where = at(line_of(name), "[upstreams." + std::string(text) + ']');
             table.name.texts = {std::string(text)};
@@ -284,8 +317,8 @@ private:
         const auto take = [&](const toml::node& one, const std::string& before) {
             const auto text = text_of(one, row);
             if (text) return value.texts.push_back(before + *text);
-            note(line, key.str(), "is " + std::string(kind_of(one)) + ": expected " +
-                 expectation(row));
+            note(line, key.str(),
+                 "is " + std::string(kind_of(one)) + ": expected " + expectation(row));
             wrong = true;
         };
         const auto* array = node.as_array();
@@ -320,8 +353,9 @@ config_file parse_config_file(std::string_view text, const std::string& name,
     file_reader reader(name);
     config_file out;
     if (const std::size_t line = depth_finder(text).too_deep()) {
-        reader.note(line, "[too deep]", "a key of more than " + std::to_string(depth_finder::most) +
-                    " parts, or as many brackets in each other, is in no configuration");
+        reader.note(line, "[too deep]",
+                    "a key of more than " + std::to_string(depth_finder::most) +
+                        " parts, or as many brackets in each other, is in no configuration");
         reader.report(problems);
         return out;
     }
@@ -341,7 +375,8 @@ config_file read_config_file(const std::string& path, std::vector<std::string>& 
     std::string text(largest + 1, '\0');
     if (file) text.resize(std::fread(text.data(), 1, text.size(), file.get()));
     if (!file || std::ferror(file.get()) != 0) {
-        problems.push_back(printable(path) + ": cannot be read: " + std::generic_category().message(errno));
+        problems.push_back(printable(path) +
+                           ": cannot be read: " + std::generic_category().message(errno));
         return {};
     }
     if (text.size() > largest) {

@@ -47,7 +47,8 @@ void add_once(problem_list& problems, std::string text) {
         problems.push_back(std::move(text));
 }
 
-// What an image sets for everybody is left to the file by an empty variable: a container cannot unset one.
+// What an image sets for everybody is left to the file by an empty variable: a container cannot
+// unset one.
 bool emptied(const given_value& given) {
     return !given.variable.empty() && given.texts == strings{""};
 }
@@ -73,7 +74,8 @@ public:
             if (texts.empty()) wrong_.emplace(row.flag);
             for (const std::string& text : texts) {
                 std::string problem = row.set(into, text);
-                const bool list = row.repeatable && row.flag != "--header" && text.find(',') != text.npos;
+                const bool list =
+                    row.repeatable && row.flag != "--header" && text.find(',') != text.npos;
                 if (!problem.empty() && list) problem += one_by_one(where);
                 if (!problem.empty()) report(row.flag, problem);
             }
@@ -83,7 +85,8 @@ public:
 
     // Only in a variable do commas separate.
     static std::string one_by_one(const std::string& where) {
-        return where.starts_with("--") ? ": give the flag twice for two of them" : ": two of them are an array";
+        return where.starts_with("--") ? ": give the flag twice for two of them"
+                                       : ": two of them are an array";
     }
 
     bool wrong(std::string_view flag) const { return wrong_.count(flag) > 0; }
@@ -91,7 +94,7 @@ public:
     void report(std::string_view flag, const std::string& message) {
         const auto found = where_.find(flag);
         add_once(problems_, (found == where_.end() ? std::string(flag) : found->second) + ": " +
-                            message + source(flag));
+                                message + source(flag));
         wrong_.emplace(flag);
     }
 
@@ -102,10 +105,13 @@ public:
             // A field whose value could not even be read still holds its default.
             if (wrong(flag)) continue;
             std::string where = flag;
-            if (const auto known = where_.find(flag); known != where_.end()) where = known->second;
-            else if (!table.empty()) where = table + ": " + row_of(flag).table_key();
+            if (const auto known = where_.find(flag); known != where_.end())
+                where = known->second;
+            else if (!table.empty())
+                where = table + ": " + row_of(flag).table_key();
             const bool of_flag = where.starts_with("--");
-            add_once(problems_, where + ": " + (of_flag ? with_flags(one.message) : one.message) + source(flag));
+            add_once(problems_, where + ": " + (of_flag ? with_flags(one.message) : one.message) +
+                                    source(flag));
         }
     }
 
@@ -132,21 +138,26 @@ bool collide(const socket_address& a, const socket_address& b) {
     return a == b || is_every_address(a) || is_every_address(b);
 }
 
-// What the start would find out when it binds: addresses that this configuration itself has taken already.
+// What the start would find out when it binds: addresses that this configuration itself has taken
+// already.
 void report_collisions(table_reader& reader, const daemon_config& config,
                        const std::vector<socket_address>& listen) {
     for (std::size_t i = 0; i < listen.size(); ++i) {
         for (std::size_t k = 0; k < i; ++k) {
-            if (collide(listen[i], listen[k]) && listen[i] != listen[k]) // equal ones: see `validate`
-                reader.report("--listen", to_string(listen[i]) + " and " + to_string(listen[k]) +
-                                              " cannot stand together: one of them is all addresses");
+            if (collide(listen[i], listen[k]) &&
+                listen[i] != listen[k]) // equal ones: see `validate`
+                reader.report("--listen",
+                              to_string(listen[i]) + " and " + to_string(listen[k]) +
+                                  " cannot stand together: one of them is all addresses");
         }
         for (const listener_config& earlier : config.listeners) {
             for (const socket_address& taken : earlier.gateway.listen) {
                 if (!collide(listen[i], taken)) continue;
-                reader.report("--listen", to_string(listen[i]) + " is in an earlier table as well" +
-                                              (taken == listen[i] ? "" : ", as a part of " + to_string(taken) +
-                                                                             " or the whole of it"));
+                reader.report("--listen",
+                              to_string(listen[i]) + " is in an earlier table as well" +
+                                  (taken == listen[i] ? ""
+                                                      : ", as a part of " + to_string(taken) +
+                                                            " or the whole of it"));
             }
         }
         if (config.admin && collide(listen[i], *config.admin))
@@ -197,8 +208,10 @@ std::string upstream_of(const file_table& listener, const config_file& file,
     if (listener.name.texts.empty()) {
         if (listener.name.where.empty() && all.size() == 1) return all[0].name.texts.front();
         if (listener.name.where.empty() && !all.empty())
-            problems.push_back(listener.where + ": upstream: is needed, as there are several: "
-                               "expected one of " + list_of(all));
+            problems.push_back(listener.where +
+                               ": upstream: is needed, as there are several: "
+                               "expected one of " +
+                               list_of(all));
         return {};
     }
     const std::string& name = listener.name.texts.front();
@@ -207,8 +220,8 @@ std::string upstream_of(const file_table& listener, const config_file& file,
     });
     // Without any, the file as a whole is told so.
     if (!known && !all.empty())
-        problems.push_back(listener.name.where + ": there is no table [upstreams." + printable(name) +
-                           "]: expected one of " + list_of(all));
+        problems.push_back(listener.name.where + ": there is no table [upstreams." +
+                           printable(name) + "]: expected one of " + list_of(all));
     return name;
 }
 
@@ -221,7 +234,8 @@ void read_long_form(daemon_config& config, given_values given, const config_file
         const bool left = emptied(found->second);
         given.erase(found);
         if (!left)
-            problems.push_back(std::string(flag) + ": cannot stand beside a file with [[listeners]]"
+            problems.push_back(std::string(flag) +
+                               ": cannot stand beside a file with [[listeners]]"
                                " tables, which say that themselves; nor can " +
                                row_of(flag).environment());
     }
@@ -252,8 +266,10 @@ void read_long_form(daemon_config& config, given_values given, const config_file
 daemon_config configure(const given_values& given, const config_file& file,
                         std::vector<std::string>& problems) {
     daemon_config config;
-    if (file.long_form()) read_long_form(config, given, file, problems);
-    else read_short_form(config, given, file, problems);
+    if (file.long_form())
+        read_long_form(config, given, file, problems);
+    else
+        read_short_form(config, given, file, problems);
     return config;
 }
 

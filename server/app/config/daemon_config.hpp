@@ -6,8 +6,8 @@
 #include "finpost/units.hpp"
 
 #include <cstddef>
-#include <optional>
 #include <map>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>

@@ -36,12 +36,14 @@ bool is_number(std::string_view text) {
 // The value of a field that is there to prove who sends it is nobody else's business.
 bool is_secret(std::string name) {
     for (char& c : name) c = ascii_lower(c);
-    for (const char* sign : {"auth", "cookie", "token", "secret", "key", "pass", "pwd", "bearer", "jwt",
-                             "credential", "session", "signature"})
+    for (const char* sign : {"auth", "cookie", "token", "secret", "key", "pass", "pwd", "bearer",
+                             "jwt", "credential", "session", "signature"})
         if (name.find(sign) != name.npos) return true;
     // Within a word it is mostly another one: shipping, mapping.
     for (std::size_t at = name.find("pin"); at != name.npos; at = name.find("pin", at + 1)) {
-        const auto letter = [&](std::size_t i) { return i < name.size() && name[i] >= 'a' && name[i] <= 'z'; };
+        const auto letter = [&](std::size_t i) {
+            return i < name.size() && name[i] >= 'a' && name[i] <= 'z';
+        };
         if (!letter(at + 3)) return true;
         if ((at == 0 || !letter(at - 1)) && name.compare(at + 3, 4, "code") == 0) return true;
     }
@@ -60,7 +62,8 @@ std::string value_of(const option_row& row, const std::string& text) {
     }
     if (row.value == "N" && is_number(text)) return text;
     if (row.flag == "--header") return in_quotes(masked(text));
-    const bool url = row.flag == "--upstream" || row.flag == "--path" || row.flag == "--health-path";
+    const bool url =
+        row.flag == "--upstream" || row.flag == "--path" || row.flag == "--health-path";
     return in_quotes(url ? masked_url(text) : text);
 }
 

@@ -22,7 +22,8 @@ std::string help_text() {
         "      checks the configuration and what it needs of this machine, prints all of it as a\n"
         "      file, and exits with 0, or with 2 and every problem\n"
         "  --connect\n"
-        "      with --check: also connects to each endpoint of the upstream, and asks for its health path\n";
+        "      with --check: also connects to each endpoint of the upstream, and asks for its "
+        "health path\n";
     const auto pad = [&text](std::size_t column) {
         const std::size_t begin = text.rfind('\n') + 1;
         const std::size_t used = text.size() - begin;
@@ -52,12 +53,13 @@ std::string help_text() {
         }
         text += '\n';
     }
-    text += "  --health\n      asks the admin port of a running gateway whether it serves: exit code 0 "
-            "or 1\n  --version\n      prints the version\n  --help, -h\n      prints this\n\n"
-            "Exit codes: 0 a clean stop, 1 a run-time failure, 2 a bad option or file.\n"
-            "SIGTERM and SIGINT finish what is in flight and stop; a second one stops now. SIGHUP\n"
-            "reads the file again; while anything in it is wrong, nothing changes. SIGUSR1 opens the\n"
-            "log file again.\n";
+    text +=
+        "  --health\n      asks the admin port of a running gateway whether it serves: exit code 0 "
+        "or 1\n  --version\n      prints the version\n  --help, -h\n      prints this\n\n"
+        "Exit codes: 0 a clean stop, 1 a run-time failure, 2 a bad option or file.\n"
+        "SIGTERM and SIGINT finish what is in flight and stop; a second one stops now. SIGHUP\n"
+        "reads the file again; while anything in it is wrong, nothing changes. SIGUSR1 opens the\n"
+        "log file again.\n";
     return text;
 }
 

@@ -27,7 +27,7 @@ struct option_row {
     std::string_view value;    ///< what the value looks like: "SIZE"; empty for a switch
     std::string_view fallback; ///< the default, as text for people
     std::string_view meaning;
-    bool repeatable = false;   ///< each value is set in turn, and adds to the last
+    bool repeatable = false; ///< each value is set in turn, and adds to the last
 
     option_setter set;
     std::string_view in_table = {}; ///< its key in a table, where that is not `key()`

@@ -31,24 +31,28 @@ std::vector<std::string> split(const std::string& list) {
 }
 
 // What follows an unknown flag is most likely its value, and no problem of its own.
-void report_strangers(const std::vector<std::string>& strangers, const std::vector<std::string>& flags,
-                      std::vector<std::string>& problems) {
+void report_strangers(const std::vector<std::string>& strangers,
+                      const std::vector<std::string>& flags, std::vector<std::string>& problems) {
     bool after_flag = false;
     for (const std::string_view one : strangers) { // a view: std::quoted takes strings for its own
         const bool flag = one.size() > 1 && one.front() == '-';
         const std::string_view name = one.substr(0, one.find('='));
-        const std::string near = flag ? suggestion(name, flags) : suggestion("--" + std::string(one), flags);
+        const std::string near =
+            flag ? suggestion(name, flags) : suggestion("--" + std::string(one), flags);
         if (flag)
-            problems.push_back(quoted(name) + " is no option" + (near.empty() ? ": see --help" : near));
+            problems.push_back(quoted(name) + " is no option" +
+                               (near.empty() ? ": see --help" : near));
         else if (!after_flag)
-            problems.push_back(quoted(one) + " belongs to no option" + (near.empty() ? ": see --help" : near));
+            problems.push_back(quoted(one) + " belongs to no option" +
+                               (near.empty() ? ": see --help" : near));
         after_flag = flag;
     }
 }
 
 constexpr std::string_view prefix = "FINPOST_";
 
-// What Kubernetes gives every container for a service named "finpost", whatever its ports are called.
+// What Kubernetes gives every container for a service named "finpost", whatever its ports are
+// called.
 bool is_from_kubernetes(std::string_view name, std::string_view value) {
     if (name.ends_with("_SERVICE_HOST") || name.find("_SERVICE_PORT") != name.npos) return true;
     if (name.ends_with("_PORT")) return value.starts_with("tcp://") || value.starts_with("udp://");
@@ -62,7 +66,8 @@ bool is_from_kubernetes(std::string_view name, std::string_view value) {
 // A variable that nobody reads is a mistyped one, and what it was to switch on stays off.
 void report_strange_variables(const given_values& given, const config_file& file,
                               std::vector<std::string>& problems) {
-    std::vector<std::string> known{"FINPOST_CONFIG", "FINPOST_IMAGE"}; // the latter is compose.yaml's
+    std::vector<std::string> known{"FINPOST_CONFIG",
+                                   "FINPOST_IMAGE"}; // the latter is compose.yaml's
     for (const option_row& row : option_table()) known.push_back(row.environment());
     std::string used; // where a value may name a variable
     const auto add = [&used](const given_values& values) {
@@ -77,9 +82,12 @@ void report_strange_variables(const given_values& given, const config_file& file
         const std::string_view entry(*one);
         const std::string name(entry.substr(0, entry.find('=')));
         const std::string_view value = entry.substr(std::min(name.size() + 1, entry.size()));
-        if (!name.starts_with(prefix) || std::find(known.begin(), known.end(), name) != known.end()) continue;
-        if (is_from_kubernetes(name, value) || used.find("{env:" + name + '}') != used.npos) continue;
-        problems.push_back(printable(name) + ": is no variable of finpostd" + suggestion(name, known));
+        if (!name.starts_with(prefix) || std::find(known.begin(), known.end(), name) != known.end())
+            continue;
+        if (is_from_kubernetes(name, value) || used.find("{env:" + name + '}') != used.npos)
+            continue;
+        problems.push_back(printable(name) + ": is no variable of finpostd" +
+                           suggestion(name, known));
     }
 }
 
@@ -99,8 +107,10 @@ public:
         for (const option_row& row : option_table()) {
             CLI::Option* option = nullptr;
             const std::string name(row.flag);
-            if (row.is_switch()) option = app_.add_flag(name, unused_switch_);
-            else option = app_.add_option(name, unused_)->allow_extra_args(false);
+            if (row.is_switch())
+                option = app_.add_flag(name, unused_switch_);
+            else
+                option = app_.add_option(name, unused_)->allow_extra_args(false);
             options_.push_back(option);
         }
     }
@@ -118,7 +128,8 @@ public:
         } catch (const CLI::ParseError& error) {
             problems.emplace_back(error.what());
         }
-        std::vector<std::string> flags{"--help", "--version", "--health", "--check", "--connect", "--config"};
+        std::vector<std::string> flags{"--help",  "--version", "--health",
+                                       "--check", "--connect", "--config"};
         for (const option_row& row : option_table()) flags.emplace_back(row.flag);
         report_strangers(app_.remaining(), flags, problems);
         for (auto one = mark; one < end; ++one)
@@ -144,15 +155,16 @@ public:
         return found.back();
     }
 
-    // A variable that is empty says what an empty flag says: a compose file in which something is not set must
-    // not switch a protection off without a word.
+    // A variable that is empty says what an empty flag says: a compose file in which something is
+    // not set must not switch a protection off without a word.
     given_values values(std::vector<std::string>& problems) const {
         given_values given;
         for (std::size_t i = 0; i < options_.size(); ++i) {
             const option_row& row = option_table()[i];
             given_value value{options_[i]->results(), std::string(row.flag)};
             const std::string name = row.environment();
-            if (const char* const variable = std::getenv(name.c_str()); value.texts.empty() && variable) {
+            if (const char* const variable = std::getenv(name.c_str());
+                value.texts.empty() && variable) {
                 value.texts = row.repeatable ? split(variable) : std::vector<std::string>{variable};
                 value.variable = name;
             }
@@ -202,9 +214,11 @@ options read_options(int argc, const char* const* argv) {
         out.what = options::action::health;
         // The gateway that runs has judged the rest.
         std::erase_if(found, [&](const std::string& one) {
-            const bool about_admin = one.starts_with("--admin:") || one.find(": admin: ") != one.npos;
+            const bool about_admin =
+                one.starts_with("--admin:") || one.find(": admin: ") != one.npos;
             return !about_admin && one.find("[not TOML]") == one.npos &&
-                   one.find("[too deep]") == one.npos && !one.starts_with(printable(out.file) + ": ");
+                   one.find("[too deep]") == one.npos &&
+                   !one.starts_with(printable(out.file) + ": ");
         });
     }
     problems.insert(problems.end(), found.begin(), found.end());

@@ -44,8 +44,8 @@ struct options {
 options read_options(int argc, const char* const* argv);
 
 /// Reads the file, where one is named, and makes a configuration of it and of `given`, which wins.
-/// Adds everything that is wrong to `problems`; what is returned then is not to be used. What the file says goes to
-/// `said`, for whoever wants to know it.
+/// Adds everything that is wrong to `problems`; what is returned then is not to be used. What the
+/// file says goes to `said`, for whoever wants to know it.
 daemon_config load_config(const given_values& given, const std::string& file,
                           std::vector<std::string>& problems, config_file* said = nullptr);
 

@@ -20,16 +20,15 @@ using byte_set = std::array<bool, 256>;
 
 constexpr byte_set printable_but(std::string_view others) {
     byte_set set{};
-    for (unsigned c = ' '; c <= '~'; ++c)
-        set[c] = others.find(static_cast<char>(c)) == others.npos;
+    for (unsigned c = ' '; c <= '~'; ++c) set[c] = others.find(static_cast<char>(c)) == others.npos;
     return set;
 }
 
 constexpr byte_set plain_word = printable_but(" \"\\=");
 constexpr byte_set plain_string = printable_but("\"\\");
 
-// Appends a line to a string that was made long enough beforehand: an access line has some sixty parts,
-// and an `append` for each of them took longer than everything else about it.
+// Appends a line to a string that was made long enough beforehand: an access line has some sixty
+// parts, and an `append` for each of them took longer than everything else about it.
 class line_writer {
 public:
     /// `most` bytes at most are going to be written.
@@ -54,7 +53,8 @@ public:
     std::size_t plain(std::string_view text) noexcept {
         char* at = at_; // a member could be what a byte is written to
         std::size_t n = 0;
-        for (; n < text.size() && plain_string[static_cast<unsigned char>(text[n])]; ++n) *at++ = text[n];
+        for (; n < text.size() && plain_string[static_cast<unsigned char>(text[n])]; ++n)
+            *at++ = text[n];
         at_ = at;
         return n;
     }
@@ -64,7 +64,8 @@ public:
     }
     void hex(std::string_view prefix, unsigned value, int length) noexcept {
         *this << prefix;
-        for (int shift = 4 * (length - 1); shift >= 0; shift -= 4) *this << digits[(value >> shift) & 0xf];
+        for (int shift = 4 * (length - 1); shift >= 0; shift -= 4)
+            *this << digits[(value >> shift) & 0xf];
     }
     void fixed(double value) noexcept {
         at_ = std::to_chars(at_, at_ + longest_double, value, std::chars_format::fixed, 3).ptr;
@@ -109,7 +110,8 @@ void append_date_and_time(std::string& text, std::chrono::sys_seconds at) {
 void write_time(line_writer& out, std::chrono::system_clock::time_point at) {
     using namespace std::chrono;
     thread_local sys_seconds last{};
-    thread_local std::array<char, date_size> kept; // no string, which would want memory: see of_each_thread.hpp
+    thread_local std::array<char, date_size>
+        kept; // no string, which would want memory: see of_each_thread.hpp
     thread_local std::size_t size = 0;
     const sys_seconds second = floor<seconds>(at);
     if (second != last || size == 0) {
@@ -118,7 +120,8 @@ void write_time(line_writer& out, std::chrono::system_clock::time_point at) {
         size = text.copy(kept.data(), kept.size());
         last = second;
     }
-    (out << std::string_view(kept.data(), size) << '.').padded(static_cast<unsigned>(floor<milliseconds>(at - second).count()), 100);
+    (out << std::string_view(kept.data(), size) << '.')
+        .padded(static_cast<unsigned>(floor<milliseconds>(at - second).count()), 100);
     out << 'Z';
 }
 
@@ -130,12 +133,18 @@ bool is_plain(std::string_view text) {
 void write_escaped_ascii(line_writer& out, std::string_view text) {
     for (const char c : text) {
         const auto byte = static_cast<unsigned char>(c);
-        if (plain_string[byte]) out << c;
-        else if (c == '\n') out << "\\n";
-        else if (c == '\r') out << "\\r";
-        else if (c == '\t') out << "\\t";
-        else if (c == '"' || c == '\\') out << '\\' << c;
-        else out.hex("\\x", byte, 2);
+        if (plain_string[byte])
+            out << c;
+        else if (c == '\n')
+            out << "\\n";
+        else if (c == '\r')
+            out << "\\r";
+        else if (c == '\t')
+            out << "\\t";
+        else if (c == '"' || c == '\\')
+            out << '\\' << c;
+        else
+            out.hex("\\x", byte, 2);
     }
 }
 
@@ -154,7 +163,7 @@ std::size_t utf8_length(std::string_view text) {
         return i < text.size() ? static_cast<unsigned char>(text[i]) : 0u;
     };
     const unsigned lead = at(0);
-    const std::size_t length = lead < 0x80                  ? 1
+    const std::size_t length = lead < 0x80                   ? 1
                                : lead >= 0xc2 && lead < 0xe0 ? 2
                                : lead >= 0xe0 && lead < 0xf0 ? 3
                                : lead >= 0xf0 && lead < 0xf5 ? 4
@@ -173,12 +182,16 @@ void write_json_string(line_writer& out, std::string_view text) {
         if (text.empty()) break;
         const auto byte = static_cast<unsigned char>(text.front());
         const std::size_t length = utf8_length(text);
-        if (length == 0) out.hex("\\\\x", byte, 2);
-        else if (byte == '"' || byte == '\\') out << '\\' << text.front();
-        else if (byte < 0x20 || byte == 0x7f) out.hex("\\u", byte, 4);
+        if (length == 0)
+            out.hex("\\\\x", byte, 2);
+        else if (byte == '"' || byte == '\\')
+            out << '\\' << text.front();
+        else if (byte < 0x20 || byte == 0x7f)
+            out.hex("\\u", byte, 4);
         else if (byte == 0xc2 && static_cast<unsigned char>(text[1]) < 0xa0)
             out.hex("\\u", static_cast<unsigned char>(text[1]), 4); // C1: terminals obey it
-        else out << text.substr(0, length);
+        else
+            out << text.substr(0, length);
         text.remove_prefix(std::max<std::size_t>(length, 1));
     }
     out << '"';
@@ -187,11 +200,16 @@ void write_json_string(line_writer& out, std::string_view text) {
 template <class WriteText>
 void write_value(line_writer& out, const log_field& field, WriteText write_text) {
     const auto& value = field.value;
-    if (const auto* text = std::get_if<std::string_view>(&value)) write_text(out, *text);
-    else if (const auto* whole = std::get_if<std::int64_t>(&value)) out.number(*whole);
-    else if (const auto* flag = std::get_if<bool>(&value)) out << (*flag ? "true" : "false");
-    else if (const double real = std::get<double>(value); std::isfinite(real)) write_number(out, real);
-    else out << "null"; // JSON has no word for it
+    if (const auto* text = std::get_if<std::string_view>(&value))
+        write_text(out, *text);
+    else if (const auto* whole = std::get_if<std::int64_t>(&value))
+        out.number(*whole);
+    else if (const auto* flag = std::get_if<bool>(&value))
+        out << (*flag ? "true" : "false");
+    else if (const double real = std::get<double>(value); std::isfinite(real))
+        write_number(out, real);
+    else
+        out << "null"; // JSON has no word for it
 }
 
 // A byte of text becomes six at most.

@@ -56,14 +56,13 @@ private:
     throw std::system_error(error, std::generic_category(), "cannot open the log file " + file);
 }
 
-// Without waiting, whatever it is. A named pipe that nobody reads would be waited for or refused; opened for
-// reading as well it takes what fits into it, and has it for a reader who comes later.
+// Without waiting, whatever it is. A named pipe that nobody reads would be waited for or refused;
+// opened for reading as well it takes what fits into it, and has it for a reader who comes later.
 int open_for_append(const std::string& file) {
     struct stat about {};
     const bool named_pipe = ::stat(file.c_str(), &about) == 0 && S_ISFIFO(about.st_mode);
     const int access = named_pipe ? O_RDWR : O_WRONLY;
-    const int fd =
-        ::open(file.c_str(), access | O_APPEND | O_CREAT | O_CLOEXEC | O_NONBLOCK, 0640);
+    const int fd = ::open(file.c_str(), access | O_APPEND | O_CREAT | O_CLOEXEC | O_NONBLOCK, 0640);
     if (fd < 0) cannot_open(errno, file);
     return fd;
 }
@@ -98,8 +97,9 @@ struct owned_descriptor {
 class log_setup::state {
 public:
     state(const log_config& config, int fd, int to_close, std::size_t most)
-        : file(config.file), level(config.level), json(config.format == log_format::json ||
-                                    (config.format == log_format::automatic && ::isatty(fd) == 0)),
+        : file(config.file), level(config.level),
+          json(config.format == log_format::json ||
+               (config.format == log_format::automatic && ::isatty(fd) == 0)),
           owned(to_close), writer(fd, most, push), sink(boost::make_shared<lines_sink>(writer)) {
         // Without a sink Boost.Log's core writes every record to the console by itself.
         blog::core::get()->add_sink(sink);
@@ -133,13 +133,16 @@ logger log_setup::door() const {
     return logger(state_->level, [state = state_](log_level level, std::string_view event,
                                                   std::span<const log_field> fields) {
         try {
-            std::string* const kept = of_each_thread<std::string, log_setup>::get(); // with its memory
+            std::string* const kept =
+                of_each_thread<std::string, log_setup>::get(); // with its memory
             if (kept == nullptr) throw std::bad_alloc();
             std::string& line = *kept;
             line.clear();
             const auto now = std::chrono::system_clock::now();
-            if (state->json) append_json_line(line, now, level, event, fields);
-            else append_text_line(line, now, level, event, fields);
+            if (state->json)
+                append_json_line(line, now, level, event, fields);
+            else
+                append_text_line(line, now, level, event, fields);
             state->writer.append(line);
         } catch (...) {
             // A log line is not worth an exchange: no memory for it is one more drop.

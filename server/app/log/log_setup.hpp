@@ -13,9 +13,10 @@ namespace finpost {
 /// The daemon's log: Boost.Log behind the library's `logger` door.
 ///
 /// A line is formatted by the thread that logs; a thread of its own hands what has gathered to
-/// Boost.Log's core, one record for many lines, whose sink writes it. What may gather is bounded: when the reader of the log does not keep up, lines
-/// are dropped and counted, and the event loop never waits. Make one at a time: Boost.Log's core is
-/// a global, and every sink in it gets every line.
+/// Boost.Log's core, one record for many lines, whose sink writes it. What may gather is bounded:
+/// when the reader of the log does not keep up, lines are dropped and counted, and the event loop
+/// never waits. Make one at a time: Boost.Log's core is a global, and every sink in it gets every
+/// line.
 class log_setup {
 public:
     /// Opens the file, if one is named; throws std::system_error that names it.

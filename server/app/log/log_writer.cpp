@@ -97,8 +97,10 @@ std::string_view log_writer::put(std::string_view bytes) {
         if (!is_file_ && !wait_writable()) break;
         const std::size_t most = is_file_ ? bytes.size() : PIPE_BUF;
         const ssize_t n = ::write(fd_, bytes.data(), std::min(bytes.size(), most));
-        if (n >= 0) bytes.remove_prefix(static_cast<std::size_t>(n));
-        else if (errno != EINTR && errno != EAGAIN) break; // a full disk, a reader that has gone
+        if (n >= 0)
+            bytes.remove_prefix(static_cast<std::size_t>(n));
+        else if (errno != EINTR && errno != EAGAIN)
+            break; // a full disk, a reader that has gone
     }
     return bytes;
 }

@@ -4,8 +4,8 @@
 #include <chrono>
 #include <condition_variable>
 #include <cstddef>
-#include <functional>
 #include <cstdint>
+#include <functional>
 #include <mutex>
 #include <string>
 #include <string_view>
@@ -40,8 +40,8 @@ public:
     /// something was lost by that. Lines that come later are dropped.
     bool stop(std::chrono::milliseconds limit);
 
-    /// Writes whole lines to the descriptor; what cannot be written is counted. In the thread only. When a
-    /// disk is full in the middle of a line, what comes next begins on a line of its own.
+    /// Writes whole lines to the descriptor; what cannot be written is counted. In the thread only.
+    /// When a disk is full in the middle of a line, what comes next begins on a line of its own.
     void write(std::string_view lines);
 
     /// Lines that were dropped or could not be written. From any thread.

@@ -32,9 +32,13 @@ public:
     void pass(log_level level, std::string_view event, std::span<const log_field> fields) {
         if (repeat_limit::exempt(level, event)) return to(level, event, fields);
         switch (limit_.judge(level, event, repeat_limit::clock::now())) {
-        case repeat_limit::verdict::write: return to(level, event, fields);
-        case repeat_limit::verdict::leave_out: return;
-        case repeat_limit::verdict::first_left_out: report_later(); return;
+        case repeat_limit::verdict::write:
+            return to(level, event, fields);
+        case repeat_limit::verdict::leave_out:
+            return;
+        case repeat_limit::verdict::first_left_out:
+            report_later();
+            return;
         }
     }
 
@@ -87,11 +91,10 @@ quiet_log::quiet_log(logger to, asio::any_io_executor executor, std::uint64_t mo
 quiet_log::~quiet_log() { state_->close(); }
 
 logger quiet_log::door() const {
-    return logger(threshold_of(state_->to),
-                  [state = state_](log_level level, std::string_view event,
-                                   std::span<const log_field> fields) {
-                      state->pass(level, event, fields);
-                  });
+    return logger(
+        threshold_of(state_->to),
+        [state = state_](log_level level, std::string_view event,
+                         std::span<const log_field> fields) { state->pass(level, event, fields); });
 }
 
 void quiet_log::flush() { state_->report(std::nullopt); }

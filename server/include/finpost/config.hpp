@@ -39,30 +39,33 @@ enum class status_policy {
     relay,  ///< the client gets the body, whatever the status; without one, `upstream_status`
 };
 
-/// What becomes of a payload that is an HTTP request or a TLS ClientHello: the health checks of balancers and
-/// scanners, which take this for another port. They are told by their first bytes.
+/// What becomes of a payload that is an HTTP request or a TLS ClientHello: the health checks of
+/// balancers and scanners, which take this for another port. They are told by their first bytes.
 enum class foreign_policy {
     forward, ///< it goes to the handler, as every payload; a warning says so, at most once an hour
-    probe,   ///< GET and HEAD get a 200 from the gateway itself, once their head is there; a ClientHello is
-             ///< reset. Both count as probes. Other requests are refused with `foreign`
-    refuse,  ///< `foreign`, at once
+    probe,   ///< GET and HEAD get a 200 from the gateway itself, once their head is there; a
+           ///< ClientHello is reset. Both count as probes. Other requests are refused with
+           ///< `foreign`
+    refuse, ///< `foreign`, at once
 };
 
-/// What becomes of an exchange whose client resets the connection while the handler works. Clients are
-/// watched for it from 100 ms after the payload's end. Either way it is counted and in the access line.
+/// What becomes of an exchange whose client resets the connection while the handler works. Clients
+/// are watched for it from 100 ms after the payload's end. Either way it is counted and in the
+/// access line.
 enum class client_reset_policy { finish, cancel };
 
 /// Which exchanges get a line in the access log.
 enum class access_log { off, refused, all };
 
-/// One thing that is wrong in a configuration: the field's name as in the aggregate, and what is wrong.
+/// One thing that is wrong in a configuration: the field's name as in the aggregate, and what is
+/// wrong.
 struct FINPOST_EXPORT config_problem {
     std::string field;
     std::string message;
 };
 
-/// Everything a `gateway` needs to know. An aggregate: set what differs, then pass it on; the gateway
-/// validates it once. Sizes are bytes, times carry their unit in the type.
+/// Everything a `gateway` needs to know. An aggregate: set what differs, then pass it on; the
+/// gateway validates it once. Sizes are bytes, times carry their unit in the type.
 struct gateway_config {
     /// Where clients connect; port 0 takes any free port. At least one.
     std::vector<socket_address> listen;
@@ -71,61 +74,67 @@ struct gateway_config {
     codec decode = codec::none;
     /// How strict Base64 is read; what is written is the standard alphabet with its padding.
     finpost::base64::rules base64 = {};
-    /// What is cut from a payload's end before that. Cut bytes count in `max_payload`; when nothing is left,
-    /// the exchange is refused with `empty`.
+    /// What is cut from a payload's end before that. Cut bytes count in `max_payload`; when nothing
+    /// is left, the exchange is refused with `empty`.
     trimming trim = trimming::none;
     /// What the handler's bytes are encoded to before the client gets them.
     codec encode = codec::none;
 
     /// The largest payload, before decoding. One byte more is refused with `too_large`.
     std::uint64_t max_payload = 16u << 20;
-    /// Once more than this has come without the EOF, the exchange goes to the group's `streaming_handler` while
-    /// the client is still sending; nothing: every payload is accumulated. `max_payload` holds as before.
+    /// Once more than this has come without the EOF, the exchange goes to the group's
+    /// `streaming_handler` while the client is still sending; nothing: every payload is
+    /// accumulated. `max_payload` holds as before.
     std::optional<std::uint64_t> stream_above;
-    /// All payloads and replies held at once, at least `max_payload` (what is streamed is not held). Above
-    /// it, reading pauses.
+    /// All payloads and replies held at once, at least `max_payload` (what is streamed is not
+    /// held). Above it, reading pauses.
     std::uint64_t max_buffered = 1u << 30;
-    /// What a payload or a reply may hold in memory; 0 = everything. One that grows beyond it goes on in an
-    /// unlinked file, which does not count in `max_buffered`: the disk holds `max_payload` and `max_reply` for
-    /// each of `max_connections` at the most. A reply also goes there when the memory is used up. Where the
-    /// disk takes no more, that exchange alone is refused with `spill_failed`.
+    /// What a payload or a reply may hold in memory; 0 = everything. One that grows beyond it goes
+    /// on in an unlinked file, which does not count in `max_buffered`: the disk holds `max_payload`
+    /// and `max_reply` for each of `max_connections` at the most. A reply also goes there when the
+    /// memory is used up. Where the disk takes no more, that exchange alone is refused with
+    /// `spill_failed`.
     std::uint64_t spill_above = 4u << 20;
-    /// The directory of these files; empty = $TMPDIR, or /tmp without one. On a tmpfs they are memory.
+    /// The directory of these files; empty = $TMPDIR, or /tmp without one. On a tmpfs they are
+    /// memory.
     std::string spill_dir = {};
 
     /// Connections held at once; more wait in the kernel's backlog. At least 1.
     std::size_t max_connections = 10'000;
     /// Connections held at once from one address, refused with `busy` above it; 0 = no such limit.
     std::size_t max_per_source = 0;
-    /// Connections accepted in a second, over all listeners; more wait in the backlog; 0 = no limit.
+    /// Connections accepted in a second, over all listeners; more wait in the backlog; 0 = no
+    /// limit.
     std::size_t accept_rate = 0;
     /// Who may connect: with anything in `allow` nobody else, and `deny` wins over it. Others are
-    /// `denied` before a byte is read: reset, or closed without a word where `on_refusal` says `close`.
+    /// `denied` before a byte is read: reset, or closed without a word where `on_refusal` says
+    /// `close`.
     std::vector<network> allow, deny;
     /// The slowest upload tolerated, in bytes a second, from 5 s after the connection was accepted;
-    /// slower is refused with `too_slow`. The same holds for reading a reply, from 5 s after the kernel's
-    /// buffers were full; slower is reset. 0 = no such limit.
+    /// slower is refused with `too_slow`. The same holds for reading a reply, from 5 s after the
+    /// kernel's buffers were full; slower is reset. 0 = no such limit.
     std::uint64_t min_rate = 0;
 
-    /// TLS for every listener; off while all of it is at its default. `ca` is what clients' certificates are
-    /// judged by. Problems name "tls_cert", "tls_key", "tls_client_ca" and "tls_client_auth". A client's end is
-    /// its close_notify then (RFC 8446 §6.1); a FIN without one is `tls_truncated`.
+    /// TLS for every listener; off while all of it is at its default. `ca` is what clients'
+    /// certificates are judged by. Problems name "tls_cert", "tls_key", "tls_client_ca" and
+    /// "tls_client_auth". A client's end is its close_notify then (RFC 8446 §6.1); a FIN without
+    /// one is `tls_truncated`.
     tls_options tls;
-    /// The longest time for a handshake, from the connection's first moment or the end of its PROXY header:
-    /// `tls_handshake`, without a word to the client.
+    /// The longest time for a handshake, from the connection's first moment or the end of its PROXY
+    /// header: `tls_handshake`, without a word to the client.
     duration tls_handshake{5'000};
-    /// Connections at once that are in their handshake or PROXY header; more wait in the kernel's backlog, so
-    /// that clients who begin and never go on cannot take all of `max_connections`.
+    /// Connections at once that are in their handshake or PROXY header; more wait in the kernel's
+    /// backlog, so that clients who begin and never go on cannot take all of `max_connections`.
     std::size_t max_handshakes = 1'000;
-    /// Proxies: these peers must send a PROXY header, version 1 or 2, before everything else, and nobody else
-    /// may (it would be payload). The address in it counts for `allow`, `deny` and `max_per_source`, in the log
-    /// and for the handler. A bad one is `proxy_protocol`.
+    /// Proxies: these peers must send a PROXY header, version 1 or 2, before everything else, and
+    /// nobody else may (it would be payload). The address in it counts for `allow`, `deny` and
+    /// `max_per_source`, in the log and for the handler. A bad one is `proxy_protocol`.
     std::vector<network> proxy_protocol_from;
     /// The longest time for that header.
     duration proxy_protocol{5'000};
 
-    /// The longest pause between two reads, and the longest time to EOF from the end of a handshake:
-    /// `receive_timeout`.
+    /// The longest pause between two reads, and the longest time to EOF from the end of a
+    /// handshake: `receive_timeout`.
     duration receive_idle{10'000};
     duration receive_total{60'000};
     /// The longest time for writing the reply; after it the connection is reset.
@@ -149,8 +158,9 @@ struct gateway_config {
 /// Where spilled payloads go unless `spill_dir` says: $TMPDIR, or /tmp without one.
 FINPOST_EXPORT std::string default_spill_directory();
 
-/// Every problem of a configuration, in the order of its fields; empty when it is good. Reads the files of
-/// TLS, where there is any, and makes a file in the directory for spilling, where that is on.
+/// Every problem of a configuration, in the order of its fields; empty when it is good. Reads the
+/// files of TLS, where there is any, and makes a file in the directory for spilling, where that is
+/// on.
 FINPOST_EXPORT std::vector<config_problem> validate(const gateway_config& config);
 
 /// A header field to send; the value is a template, as `upstream_config::path` is.
@@ -162,7 +172,8 @@ struct http_header {
 
 /// Everything an `http_upstream` needs to know: one HTTP service behind one or more endpoints.
 struct upstream_config {
-    /// The service. Several URLs are endpoints of the same service: they differ in host and port only.
+    /// The service. Several URLs are endpoints of the same service: they differ in host and port
+    /// only.
     std::vector<http_url> endpoints;
 
     /// The request's Content-Type.
@@ -182,9 +193,9 @@ struct upstream_config {
     duration connect{3'000};
     /// The longest time from the handler's start to the complete response: `upstream_timeout`.
     duration total{30'000};
-    /// For endpoints that are `https://`, all or none: whom to trust, what to show, and the name they must have.
-    /// The handshake is part of `connect`. Problems name "upstream_ca", "upstream_cert", "upstream_key",
-    /// "upstream_server_name" and "upstream_insecure" (`verify`).
+    /// For endpoints that are `https://`, all or none: whom to trust, what to show, and the name
+    /// they must have. The handshake is part of `connect`. Problems name "upstream_ca",
+    /// "upstream_cert", "upstream_key", "upstream_server_name" and "upstream_insecure" (`verify`).
     tls_options tls;
     /// The largest response body; above it `reply_too_large`.
     std::uint64_t max_reply = 16u << 20;
@@ -198,10 +209,10 @@ struct upstream_config {
     /// How often host names are looked up again, outside the exchanges' path.
     duration resolve_every{30'000};
 
-    /// What a health check asks each endpoint for, with a GET on a connection of its own: a status of
-    /// 200 to 299 is well. An endpoint that is not, two times in a row or at the first check, is avoided
-    /// until a check succeeds. Empty: an endpoint is connected to, over TLS with the handshake, when it was
-    /// never reached or has failed last, and is left alone while it is well.
+    /// What a health check asks each endpoint for, with a GET on a connection of its own: a status
+    /// of 200 to 299 is well. An endpoint that is not, two times in a row or at the first check, is
+    /// avoided until a check succeeds. Empty: an endpoint is connected to, over TLS with the
+    /// handshake, when it was never reached or has failed last, and is left alone while it is well.
     std::string health_path;
     /// From one check of an endpoint to the next, a tenth more or less.
     duration health_every{5'000};

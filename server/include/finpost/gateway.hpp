@@ -32,20 +32,21 @@ struct listener_group {
     streaming_handler streams = {};
 };
 
-/// The TCP side of finpost: accepts clients, accumulates each payload until EOF, calls the handler and
-/// writes the reply to the half of the connection that is still open.
+/// The TCP side of finpost: accepts clients, accumulates each payload until EOF, calls the handler
+/// and writes the reply to the half of the connection that is still open.
 ///
 /// It runs on the executor it is given (an `io_context` with one or with many threads, or a
-/// `thread_pool`), or on several that have a thread each, and owns no thread, no signal handler and no global.
-/// Each session runs on a strand of its own, which is the thread where an executor has but one. Its functions may be
-/// called from any thread.
+/// `thread_pool`), or on several that have a thread each, and owns no thread, no signal handler and
+/// no global. Each session runs on a strand of its own, which is the thread where an executor has
+/// but one. Its functions may be called from any thread.
 ///
-/// Want of memory costs the exchanges that it meets. Asio's strands are no part of that: one that is made or entered
-/// without memory can end the process. Who has to survive that gives a vector of executors, which needs no strands.
+/// Want of memory costs the exchanges that it meets. Asio's strands are no part of that: one that
+/// is made or entered without memory can end the process. Who has to survive that gives a vector of
+/// executors, which needs no strands.
 class FINPOST_EXPORT gateway {
 public:
-    /// Throws `config_error` with every problem of `config`. `counters` outlives the gateway and its
-    /// last session. Nothing runs before `start`.
+    /// Throws `config_error` with every problem of `config`. `counters` outlives the gateway and
+    /// its last session. Nothing runs before `start`.
     gateway(boost::asio::any_io_executor executor, gateway_config config, handler answer,
             metrics& counters, logger log = {});
 
@@ -55,16 +56,17 @@ public:
     gateway(boost::asio::any_io_executor executor, std::vector<listener_group> groups,
             metrics& counters, logger log = {});
 
-    /// On several executors, or on one, each an event loop run by one thread and never by two: that thread is
-    /// what keeps the steps of a session apart, and spares it a strand. Each accepts on every address by
-    /// a socket of its own, the kernel spreads the clients over them (SO_REUSEPORT), and a session stays
-    /// where it began, so that threads do not wake each other. Limits count for all together. A loop
-    /// that is kept busy keeps its share of the clients waiting. What is no session's business runs on
-    /// the first. Throws std::invalid_argument when there is none.
+    /// On several executors, or on one, each an event loop run by one thread and never by two: that
+    /// thread is what keeps the steps of a session apart, and spares it a strand. Each accepts on
+    /// every address by a socket of its own, the kernel spreads the clients over them
+    /// (SO_REUSEPORT), and a session stays where it began, so that threads do not wake each other.
+    /// Limits count for all together. A loop that is kept busy keeps its share of the clients
+    /// waiting. What is no session's business runs on the first. Throws std::invalid_argument when
+    /// there is none.
     ///
-    /// What waits on one loop may own a timer or a socket of another: before the first of several `io_context`s is
-    /// destroyed, a `drain` has completed or `execution_context::shutdown()`, which is for
-    /// classes derived from `io_context`, was called on each.
+    /// What waits on one loop may own a timer or a socket of another: before the first of several
+    /// `io_context`s is destroyed, a `drain` has completed or `execution_context::shutdown()`,
+    /// which is for classes derived from `io_context`, was called on each.
     gateway(std::vector<boost::asio::any_io_executor> executors, std::vector<listener_group> groups,
             metrics& counters, logger log = {});
 
@@ -75,8 +77,8 @@ public:
     gateway& operator=(const gateway&) = delete;
 
     /// Binds and listens on every address, then accepts. All or none: throws
-    /// boost::system::system_error that names the address, and may be called again then. Once it has succeeded
-    /// it throws std::logic_error; once a drain or a stop has begun it does nothing.
+    /// boost::system::system_error that names the address, and may be called again then. Once it
+    /// has succeeded it throws std::logic_error; once a drain or a stop has begun it does nothing.
     void start();
 
     /// Puts these groups into the place of those in force, all or none: throws `config_error` or
@@ -85,8 +87,8 @@ public:
     /// An address that stays keeps its socket and its backlog, even when another group takes it
     /// over; one that is new is bound, one that is gone is closed. Sessions end by the rules they
     /// began with; who connects after the return is served by the new ones. A group that keeps an
-    /// address goes on counting the connections it has. Certificates are read again, which ends the resumption
-    /// of TLS sessions but no session of ours. After `start`; once a drain or a stop has
+    /// address goes on counting the connections it has. Certificates are read again, which ends the
+    /// resumption of TLS sessions but no session of ours. After `start`; once a drain or a stop has
     /// begun it does nothing.
     void change(std::vector<listener_group> groups);
 
@@ -100,31 +102,34 @@ public:
     /// Sessions alive now.
     std::size_t sessions() const noexcept;
 
-    /// The sessions alive now, the oldest first, and no more than `most` of them. They are not stopped
-    /// for it, and answer even while every thread of the executor is busy.
+    /// The sessions alive now, the oldest first, and no more than `most` of them. They are not
+    /// stopped for it, and answer even while every thread of the executor is busy.
     std::vector<session_view> session_views(std::size_t most) const;
 
     /// When the first of the listeners' certificates in use expires; nothing without TLS.
     std::optional<tls_context::time_point> tls_expires() const;
 
-    /// Closes the listeners at once, lets exchanges in flight finish for up to `grace`, then stops the rest
-    /// (`draining`; `upstream_incomplete` when a request is out). Completes when no session is left. A session
-    /// that has not received a byte has nothing in flight and is ended at once. A `stop` meanwhile cuts the grace
-    /// short. It may be called more than once, also before `start`; a grace above a year is a year.
+    /// Closes the listeners at once, lets exchanges in flight finish for up to `grace`, then stops
+    /// the rest
+    /// (`draining`; `upstream_incomplete` when a request is out). Completes when no session is
+    /// left. A session that has not received a byte has nothing in flight and is ended at once. A
+    /// `stop` meanwhile cuts the grace short. It may be called more than once, also before `start`;
+    /// a grace above a year is a year.
     boost::asio::awaitable<void> drain(duration grace);
 
-    /// `drain` for any completion token, with `void(error_code)` on the token's executor; it begins with the
-    /// call. A cancellation of any type gives up the waiting, not the drain: `error::operation_aborted`, the
-    /// listeners stay closed, and what is in flight goes on until it ends by itself or a `stop` comes.
-    /// The gateway may be destroyed meanwhile, which stops the rest.
+    /// `drain` for any completion token, with `void(error_code)` on the token's executor; it begins
+    /// with the call. A cancellation of any type gives up the waiting, not the drain:
+    /// `error::operation_aborted`, the listeners stay closed, and what is in flight goes on until
+    /// it ends by itself or a `stop` comes. The gateway may be destroyed meanwhile, which stops the
+    /// rest.
     template <class CompletionToken>
     auto async_drain(duration grace, CompletionToken&& token) {
-        return boost::asio::async_initiate<CompletionToken, void(error_code)>(initiate_drain{state_}, token,
-                                                                              grace);
+        return boost::asio::async_initiate<CompletionToken, void(error_code)>(
+            initiate_drain{state_}, token, grace);
     }
 
-    /// Closes the listeners and cancels every session, without waiting for them. At any time, also before
-    /// `start` and more than once.
+    /// Closes the listeners and cancels every session, without waiting for them. At any time, also
+    /// before `start` and more than once.
     void stop();
 
     /// Where it runs: the first of the executors that it was given.
@@ -143,7 +148,8 @@ private:
 
         template <class Handler>
         void operator()(Handler&& last, duration grace) const {
-            const auto start = [&](drained done, const std::function<void(detail::cancel_function)>& arm) {
+            const auto start = [&](drained done,
+                                   const std::function<void(detail::cancel_function)>& arm) {
                 begin_drain(of, grace, std::move(done), arm);
             };
             detail::start_for<error_code>(std::forward<Handler>(last), executor_of(*of), start);

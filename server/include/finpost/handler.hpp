@@ -16,7 +16,8 @@ namespace finpost {
 class spilling;
 class watchdog;
 
-/// One payload, complete and decoded, and where it came from. Movable. A large body may be in a file
+/// One payload, complete and decoded, and where it came from. Movable. A large body may be in a
+/// file
 /// (`payload::spilled`), which `body().bytes()` hides.
 class request {
 public:
@@ -25,19 +26,20 @@ public:
         : body_(std::move(body)), peer_(peer), local_(local), id_(id), dog_(&dog),
           sampled_(sampled), streamed_(streamed), tls_peer_name_(std::move(tls_peer_name)) {}
 
-    /// Whether the payload comes by an `exchange_stream` and the body is empty: for a `streaming_handler` only.
+    /// Whether the payload comes by an `exchange_stream` and the body is empty: for a
+    /// `streaming_handler` only.
     bool streamed() const noexcept { return streamed_; }
 
     const payload& body() const noexcept { return body_; }
     payload& body() noexcept { return body_; }
 
-    /// The client's address, and the address it connected to: as the PROXY header tells them, where there is
-    /// one.
+    /// The client's address, and the address it connected to: as the PROXY header tells them, where
+    /// there is one.
     const socket_address& peer() const noexcept { return peer_; }
     const socket_address& local() const noexcept { return local_; }
 
-    /// The name in the client's verified certificate: visible ASCII, `tls_connection::peer_name` says how. Empty
-    /// without one.
+    /// The name in the client's verified certificate: visible ASCII, `tls_connection::peer_name`
+    /// says how. Empty without one.
     const std::string& tls_peer_name() const noexcept { return tls_peer_name_; }
 
     /// The same in the refusal line, the log and the HTTP request.
@@ -46,12 +48,14 @@ public:
     /// Whether the exchange's trace is recorded: `trace_sampled` of the configuration decides.
     bool sampled() const noexcept { return sampled_; }
 
-    /// The exchange's time limit and cancellation. A handler that waits for anything names what cancels
-    /// it (`watchdog::guard`) and says how long it may take (`watchdog::watch`); one that does neither
-    /// delays the gateway's drain until it returns by itself. Valid until the handler returns.
+    /// The exchange's time limit and cancellation. A handler that waits for anything names what
+    /// cancels it (`watchdog::guard`) and says how long it may take (`watchdog::watch`); one that
+    /// does neither delays the gateway's drain until it returns by itself. Valid until the handler
+    /// returns.
     watchdog& dog() const noexcept { return *dog_; }
 
-    /// What the gateway's own forwarder asks about replies that are too large for memory; null for none.
+    /// What the gateway's own forwarder asks about replies that are too large for memory; null for
+    /// none.
     const spilling* spills() const noexcept { return spills_; }
     void spills(const spilling* files) noexcept { spills_ = files; }
 
@@ -102,8 +106,9 @@ private:
 
 /// Turns a request into a reply: the seam between the TCP side and whatever answers.
 ///
-/// It runs on the session's strand and may be called for many sessions at once, from several threads
-/// when the executor has them. Buffers it makes for the reply can be taken from the gateway's budget
+/// It runs on the session's strand and may be called for many sessions at once, from several
+/// threads when the executor has them. Buffers it makes for the reply can be taken from the
+/// gateway's budget
 /// (`payload(request.body().budget())`). An exception becomes the refusal `internal`.
 using handler = std::function<boost::asio::awaitable<reply>(request)>;
 

@@ -22,20 +22,23 @@ struct metrics;
 
 /// The handler that makes one HTTP POST of each request: what stands behind `--upstream`.
 ///
-/// Over TLS for `https://`: the certificate must be valid and name the host (in its subjectAltName), or there is
-/// no connection, and never one in plain text. TLS sessions are resumed. A response that ends with the connection
-/// is complete only with a close_notify (RFC 9112 §9.8).
+/// Over TLS for `https://`: the certificate must be valid and name the host (in its
+/// subjectAltName), or there is no connection, and never one in plain text. TLS sessions are
+/// resumed. A response that ends with the connection is complete only with a close_notify (RFC 9112
+/// §9.8).
 ///
-/// HTTP/1.1 over kept connections, one exchange on a connection at a time. Redirects are never followed
-/// and a request is sent again only when a kept connection turns out to have been closed before one byte of a
-/// response came, or is closed by a 408; once, with the same `Idempotency-Key`. Only when no connection can be made
-/// does the next endpoint have it. Thread safe.
+/// HTTP/1.1 over kept connections, one exchange on a connection at a time. Redirects are never
+/// followed and a request is sent again only when a kept connection turns out to have been closed
+/// before one byte of a response came, or is closed by a 408; once, with the same
+/// `Idempotency-Key`. Only when no connection can be made does the next endpoint have it. Thread
+/// safe.
 ///
-/// Of several endpoints the one with the fewest exchanges has the next, in turns among equals. One that
-/// cannot be connected to, or that has not answered acceptably five times in a row, is avoided until
-/// something has succeeded there. Once in a pause of 0.1 s, then twice as long each time up to 10 s, half of
-/// it by chance, one exchange tries it. Without a `health_path` it is also connected to every
-/// `health_every`, as is one that was never reached; one that is well is not bothered.
+/// Of several endpoints the one with the fewest exchanges has the next, in turns among equals. One
+/// that cannot be connected to, or that has not answered acceptably five times in a row, is avoided
+/// until something has succeeded there. Once in a pause of 0.1 s, then twice as long each time up
+/// to 10 s, half of it by chance, one exchange tries it. Without a `health_path` it is also
+/// connected to every `health_every`, as is one that was never reached; one that is well is not
+/// bothered.
 class FINPOST_EXPORT http_upstream {
 public:
     /// Throws `config_error` with every problem of `config`. `counters` outlives it.
@@ -43,8 +46,9 @@ public:
                   logger log = {});
 
     /// For a `gateway` on the same executors: each has connections of its own, so that an exchange
-    /// stays on its event loop. As there, each is an event loop that one thread runs, and no more. The number of
-    /// connections is limited for all together. Throws std::invalid_argument when there is no executor.
+    /// stays on its event loop. As there, each is an event loop that one thread runs, and no more.
+    /// The number of connections is limited for all together. Throws std::invalid_argument when
+    /// there is no executor.
     http_upstream(std::vector<boost::asio::any_io_executor> executors, upstream_config config,
                   metrics& counters, logger log = {});
 
@@ -54,21 +58,22 @@ public:
     http_upstream(http_upstream&&) noexcept;
     http_upstream& operator=(http_upstream&&) noexcept;
 
-    /// Looks host names up for the first time and goes on doing so; likewise asks the endpoints by health
-    /// checks, or connects to those that were never reached. Without it only exchanges tell whether an
-    /// endpoint is up.
+    /// Looks host names up for the first time and goes on doing so; likewise asks the endpoints by
+    /// health checks, or connects to those that were never reached. Without it only exchanges tell
+    /// whether an endpoint is up.
     void start();
 
     /// The handler to pass to a `gateway`; it may outlive this object.
     handler as_handler() const;
 
-    /// The same for payloads that are streamed: `listener_group::streams`. The request has the chunked coding
-    /// then, on a new connection, and nothing is sent twice. A payload that does not become complete ends in
-    /// a reset without the last chunk, so that no service can take it for the whole (RFC 9112 §8). The
-    /// response is passed on as it comes.
+    /// The same for payloads that are streamed: `listener_group::streams`. The request has the
+    /// chunked coding then, on a new connection, and nothing is sent twice. A payload that does not
+    /// become complete ends in a reset without the last chunk, so that no service can take it for
+    /// the whole (RFC 9112 §8). The response is passed on as it comes.
     ///
-    /// `total` is for how long the service may take nothing of the request, and from the client's EOF on the
-    /// time until the response is complete, without the time in which the client does not take it.
+    /// `total` is for how long the service may take nothing of the request, and from the client's
+    /// EOF on the time until the response is complete, without the time in which the client does
+    /// not take it.
     streaming_handler as_streaming_handler() const;
 
     /// What is known of an endpoint now, in the order of the configuration.
@@ -78,11 +83,11 @@ public:
         /// What was wrong last; none since all went well.
         std::optional<reason> last_error = {};
         std::size_t outstanding = 0; ///< exchanges that it has now
-        /// While it is avoided: until then, or `max()` until a health check succeeds. In the past when
-        /// the next exchange is to find out.
+        /// While it is avoided: until then, or `max()` until a health check succeeds. In the past
+        /// when the next exchange is to find out.
         std::optional<std::chrono::steady_clock::time_point> avoided_until = {};
-        /// An exchange has a chance there: it is up, or was avoided for its answers and can be connected
-        /// to again.
+        /// An exchange has a chance there: it is up, or was avoided for its answers and can be
+        /// connected to again.
         bool usable = true;
         std::string cause = {}; ///< of the last error, for people: "Connection refused"
         std::chrono::steady_clock::time_point since = {}; ///< since when it is not up, if it is not
@@ -90,15 +95,16 @@ public:
     /// From any thread.
     std::vector<endpoint_status> endpoints() const;
 
-    /// Reads the files of `upstream_config::tls` again, for connections from now on. Whatever is wrong is
-    /// returned, by the names in `upstream_config`, and nothing changes then. From any thread.
+    /// Reads the files of `upstream_config::tls` again, for connections from now on. Whatever is
+    /// wrong is returned, by the names in `upstream_config`, and nothing changes then. From any
+    /// thread.
     std::vector<config_problem> renew_tls();
 
     /// When the certificate expires that is shown to an `https://` upstream; nothing without one.
     std::optional<tls_context::time_point> tls_expires() const;
 
-    /// Closes idle connections, stops looking up names and checking health. Exchanges in flight are not
-    /// touched.
+    /// Closes idle connections, stops looking up names and checking health. Exchanges in flight are
+    /// not touched.
     void close() noexcept;
 
 private:

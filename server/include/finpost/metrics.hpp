@@ -25,8 +25,8 @@ private:
 /// A number that goes up and down. Thread safe.
 class gauge {
 public:
-    /// Adds `n`, which may be negative, and returns the new value. Sequentially consistent: the buffer
-    /// budget decides by it who must be woken.
+    /// Adds `n`, which may be negative, and returns the new value. Sequentially consistent: the
+    /// buffer budget decides by it who must be woken.
     std::int64_t add(std::int64_t n) noexcept { return value_.fetch_add(n) + n; }
     /// Adds `n` unless the value would then be above `limit`; whether it did.
     bool add_within(std::int64_t n, std::int64_t limit) noexcept {
@@ -63,15 +63,16 @@ private:
 
 /// What a gateway and its upstream count. The owner keeps it alive as long as both.
 ///
-/// Always true: accepted = replied + refused + aborted + probes + in flight. `read_sessions` gives a
-/// view in which it holds even while the numbers move.
+/// Always true: accepted = replied + refused + aborted + probes + in flight. `read_sessions` gives
+/// a view in which it holds even while the numbers move.
 struct metrics {
-    counter accepted; ///< connections
-    counter replied;  ///< the complete reply was written
+    counter accepted;                                ///< connections
+    counter replied;                                 ///< the complete reply was written
     std::array<counter, all_reasons.size()> refused; ///< in the order of `all_reasons`
-    counter aborted;  ///< reset by the client, or the reply could not be written
-    counter probes;   ///< ended by the client without a byte
-    counter cut;      ///< in flight when a stop ended them: refused (`draining`, `upstream_incomplete`) or aborted
+    counter aborted; ///< reset by the client, or the reply could not be written
+    counter probes;  ///< ended by the client without a byte
+    counter cut; ///< in flight when a stop ended them: refused (`draining`, `upstream_incomplete`)
+                 ///< or aborted
 
     counter payload_bytes; ///< received, before decoding
     counter reply_bytes;   ///< written as replies, after encoding
@@ -83,9 +84,10 @@ struct metrics {
     histogram exchange_seconds; ///< from accept to the end
     histogram upstream_seconds; ///< in the handler
 
-    gauge upstream_busy;       ///< upstream connections that carry an exchange
-    gauge upstream_idle;       ///< upstream connections kept for the next
-    counter upstream_retries;  ///< requests sent again because a kept connection had been closed, or ended by a 408
+    gauge upstream_busy;      ///< upstream connections that carry an exchange
+    gauge upstream_idle;      ///< upstream connections kept for the next
+    counter upstream_retries; ///< requests sent again because a kept connection had been closed, or
+                              ///< ended by a 408
     counter upstream_ejections; ///< how often an endpoint was avoided from then on
 
     counter& refused_for(reason why) noexcept { return refused[static_cast<std::size_t>(why) - 1]; }

@@ -16,7 +16,8 @@ public:
     static request_id generate();
 
     /// The identifier made of a time and random bits: what `generate` does, for tests.
-    request_id(std::chrono::milliseconds since_epoch, std::uint64_t random_a, std::uint64_t random_b);
+    request_id(std::chrono::milliseconds since_epoch, std::uint64_t random_a,
+               std::uint64_t random_b);
 
     /// "0190163d-8694-739b-aea5-966c26f8ad91"; valid as long as the object.
     std::string_view text() const noexcept { return {text_.data(), text_.size()}; }
@@ -24,9 +25,9 @@ public:
     /// The identifier as a trace-id (W3C Trace Context §3.2.2.3): its 32 digits without the dashes.
     std::array<char, 32> trace_id() const noexcept;
 
-    /// Whether a trace with this identifier is sampled when `share` of all are (0: none, 1: all). The
-    /// rightmost 56 bits decide, which are random in a UUIDv7: whoever else decides by the same rule,
-    /// as OpenTelemetry's consistent samplers do, decides alike.
+    /// Whether a trace with this identifier is sampled when `share` of all are (0: none, 1: all).
+    /// The rightmost 56 bits decide, which are random in a UUIDv7: whoever else decides by the same
+    /// rule, as OpenTelemetry's consistent samplers do, decides alike.
     bool sampled(double share) const noexcept;
 
     friend bool operator==(const request_id&, const request_id&) = default;

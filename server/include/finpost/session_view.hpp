@@ -13,11 +13,11 @@ namespace finpost {
 /// What a session is busy with.
 enum class session_stage {
     handshake, ///< what comes before the payload: a PROXY header, a TLS handshake
-    receive, ///< the payload: until the client's EOF
-    stream,  ///< payload and reply pass through: the client is still sending, or was when it began
-    handle,  ///< its handler works: the upstream is asked
-    reply,   ///< the reply is written
-    refuse,  ///< a refusal is written, and what the client still sends is dropped
+    receive,   ///< the payload: until the client's EOF
+    stream, ///< payload and reply pass through: the client is still sending, or was when it began
+    handle, ///< its handler works: the upstream is asked
+    reply,  ///< the reply is written
+    refuse, ///< a refusal is written, and what the client still sends is dropped
 };
 
 /// The stable word, e.g. `receive`.

@@ -13,10 +13,10 @@ namespace finpost {
 
 /// The time limit and the cancellation of one exchange: at most one pending operation is watched.
 ///
-/// A stage says how long it may take (`watch`) and how its pending operation is cancelled (`guard`).
-/// When the limit passes, or the gateway stops, the operation is cancelled and `error()` tells why.
-/// There is no timer inside: who owns the exchange looks at `when()` and calls `expire()`; a gateway
-/// does that for all of its sessions with one timer, its `alarm`.
+/// A stage says how long it may take (`watch`) and how its pending operation is cancelled
+/// (`guard`). When the limit passes, or the gateway stops, the operation is cancelled and `error()`
+/// tells why. There is no timer inside: who owns the exchange looks at `when()` and calls
+/// `expire()`; a gateway does that for all of its sessions with one timer, its `alarm`.
 ///
 /// Everything but `when()` belongs to the exchange's executor (its strand).
 ///
@@ -43,8 +43,9 @@ public:
     watchdog(const watchdog&) = delete;
     watchdog& operator=(const watchdog&) = delete;
 
-    /// A stage begins: from now on `idle` (since the last `progress`) and `total` limit it, zero meaning
-    /// no limit. When one passes, `error()` is `why`. Forgets an expiry, but never a `stop`.
+    /// A stage begins: from now on `idle` (since the last `progress`) and `total` limit it, zero
+    /// meaning no limit. When one passes, `error()` is `why`. Forgets an expiry, but never a
+    /// `stop`.
     FINPOST_EXPORT void watch(span idle, span total, reason why);
 
     /// Something moved: the idle limit starts again.
@@ -56,7 +57,8 @@ public:
     /// Set when the stage's limit has passed or the exchange was stopped, and never a success then.
     error_code error() const noexcept { return error_; }
 
-    /// When the nearest limit passes or the reminder is due; `time_point::max()` when neither is there. From any thread.
+    /// When the nearest limit passes or the reminder is due; `time_point::max()` when neither is
+    /// there. From any thread.
     clock::time_point when() const noexcept {
         return clock::time_point(span(when_.load(std::memory_order_seq_cst)));
     }
@@ -70,7 +72,8 @@ public:
     /// Whether `stop` was called.
     bool stopped() const noexcept { return stopped_; }
 
-    /// Names, while it lives, what cancels the pending operation. Guards nest: the innermost is called.
+    /// Names, while it lives, what cancels the pending operation. Guards nest: the innermost is
+    /// called.
     class guard {
     public:
         guard(watchdog& dog, std::function<void()> cancel)
@@ -84,9 +87,9 @@ public:
         std::function<void()> outer_;
     };
 
-    /// Has something done at `when`, once, should this still live then: for what is worth its cost only
-    /// in an exchange that takes long. Stages may begin and expire meanwhile; a `stop` forgets it. One
-    /// at a time. `call` runs on the exchange's executor.
+    /// Has something done at `when`, once, should this still live then: for what is worth its cost
+    /// only in an exchange that takes long. Stages may begin and expire meanwhile; a `stop` forgets
+    /// it. One at a time. `call` runs on the exchange's executor.
     class reminder {
     public:
         reminder(watchdog& dog, clock::time_point when, std::function<void()> call) : dog_(dog) {

@@ -20,14 +20,15 @@ namespace finpost {
 ///
 ///     auto [ec] = co_await socket.async_wait(what, as_outcome);
 ///
-/// It is `as_tuple(use_awaitable)`, but an operation that cannot begin for want of memory throws std::bad_alloc
-/// where it is awaited. With Asio's own token the exception goes to whoever runs the event loop, and the
-/// coroutine is destroyed without a word to itself or to whoever has spawned it.
+/// It is `as_tuple(use_awaitable)`, but an operation that cannot begin for want of memory throws
+/// std::bad_alloc where it is awaited. With Asio's own token the exception goes to whoever runs the
+/// event loop, and the coroutine is destroyed without a word to itself or to whoever has spawned
+/// it.
 struct as_outcome_t {};
 inline constexpr as_outcome_t as_outcome{};
 
-/// The same for operations that may still fail when they have taken their handler, as a timer's wait: Asio's list of
-/// timers grows last. One more allocation.
+/// The same for operations that may still fail when they have taken their handler, as a timer's
+/// wait: Asio's list of timers grows last. One more allocation.
 struct as_held_outcome_t {};
 inline constexpr as_held_outcome_t as_held_outcome{};
 
@@ -67,7 +68,8 @@ public:
     }
 
 private:
-    const std::shared_ptr<kept_handler<Handler>> of_; // const: it can be asked when it was moved from
+    const std::shared_ptr<kept_handler<Handler>>
+        of_; // const: it can be asked when it was moved from
 };
 
 template <bool shared, class Initiation>
@@ -95,8 +97,10 @@ public:
             if (!kept.here() && !(cell && cell->here())) throw;
             failed = std::current_exception();
         }
-        if (cell) cell->fail(std::move(failed));
-        else kept.fail(std::move(failed));
+        if (cell)
+            cell->fail(std::move(failed));
+        else
+            kept.fail(std::move(failed));
     }
 
 private:
@@ -119,7 +123,8 @@ struct outcome_result {
         using guarded = outcome_initiation<shared, std::decay_t<Initiation>>;
         using result = void(std::exception_ptr, std::tuple<error_code>);
         return asio::async_initiate<const asio::use_awaitable_t<>, result>(
-            guarded(std::forward<Initiation>(begin)), asio::use_awaitable, std::forward<Args>(args)...);
+            guarded(std::forward<Initiation>(begin)), asio::use_awaitable,
+            std::forward<Args>(args)...);
     }
 };
 
@@ -137,7 +142,9 @@ template <template <class, class> class Associator, class Handler, class Default
 struct boost::asio::associator<Associator, finpost::detail::kept_handler<Handler>, Default>
     : Associator<Handler, Default> {
     using kept = finpost::detail::kept_handler<Handler>;
-    static auto get(const kept& one) noexcept { return Associator<Handler, Default>::get(one.inner()); }
+    static auto get(const kept& one) noexcept {
+        return Associator<Handler, Default>::get(one.inner());
+    }
     static auto get(const kept& one, const Default& otherwise) noexcept
         -> decltype(Associator<Handler, Default>::get(one.inner(), otherwise)) {
         return Associator<Handler, Default>::get(one.inner(), otherwise);
@@ -148,7 +155,9 @@ template <template <class, class> class Associator, class Handler, class Default
 struct boost::asio::associator<Associator, finpost::detail::shared_handler<Handler>, Default>
     : Associator<Handler, Default> {
     using shared = finpost::detail::shared_handler<Handler>;
-    static auto get(const shared& one) noexcept { return Associator<Handler, Default>::get(one.inner()); }
+    static auto get(const shared& one) noexcept {
+        return Associator<Handler, Default>::get(one.inner());
+    }
     static auto get(const shared& one, const Default& otherwise) noexcept
         -> decltype(Associator<Handler, Default>::get(one.inner(), otherwise)) {
         return Associator<Handler, Default>::get(one.inner(), otherwise);

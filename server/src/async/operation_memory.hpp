@@ -8,9 +8,10 @@
 
 namespace finpost {
 
-/// The memory of one pending operation, there beforehand: what accepts, watches or tries again has to be able
-/// to wait when there is no memory. A second operation at the same time, or one that does not fit, takes its memory
-/// from `operator new`, as all others do. Lives as long as the operation.
+/// The memory of one pending operation, there beforehand: what accepts, watches or tries again has
+/// to be able to wait when there is no memory. A second operation at the same time, or one that
+/// does not fit, takes its memory from `operator new`, as all others do. Lives as long as the
+/// operation.
 class operation_memory {
 public:
     operation_memory() = default;
@@ -22,8 +23,10 @@ public:
         return ::operator new(size);
     }
     void give(void* memory, std::size_t size) noexcept {
-        if (memory == room_) taken_ = false;
-        else ::operator delete(memory, size);
+        if (memory == room_)
+            taken_ = false;
+        else
+            ::operator delete(memory, size);
     }
 
 private:
@@ -39,13 +42,16 @@ public:
 
     explicit operation_allocator(operation_memory& memory) noexcept : memory_(&memory) {}
     template <class Other>
-    operation_allocator(const operation_allocator<Other>& other) noexcept : memory_(other.memory_) {}
+    operation_allocator(const operation_allocator<Other>& other) noexcept
+        : memory_(other.memory_) {}
 
     T* allocate(std::size_t n) { return static_cast<T*>(memory_->take(n * sizeof(T))); }
     void deallocate(T* memory, std::size_t n) noexcept { memory_->give(memory, n * sizeof(T)); }
 
     template <class Other>
-    bool operator==(const operation_allocator<Other>& other) const noexcept { return memory_ == other.memory_; }
+    bool operator==(const operation_allocator<Other>& other) const noexcept {
+        return memory_ == other.memory_;
+    }
 
 private:
     template <class>

@@ -24,9 +24,9 @@ namespace finpost {
 
 namespace {
 
-// One for each event loop. A marker goes through the loop's queue behind all that is ready: when it comes out, a pass is
-// over, and the first in line has its turn. On an `io_context` it has memory of its own: were it lost, nobody would
-// have a turn any more.
+// One for each event loop. A marker goes through the loop's queue behind all that is ready: when it
+// comes out, a pass is over, and the first in line has its turn. On an `io_context` it has memory
+// of its own: were it lost, nobody would have a turn any more.
 class turn_line : public asio::execution_context::service {
 public:
     using handler = asio::any_completion_handler<void(error_code)>;
@@ -39,7 +39,8 @@ public:
         return begin_pass(loop);
     }
 
-    void join(const asio::any_io_executor& loop, const asio::any_io_executor& executor, handler turn) {
+    void join(const asio::any_io_executor& loop, const asio::any_io_executor& executor,
+              handler turn) {
         const std::lock_guard lock(mutex_);
         waiting_.emplace_back(executor, std::move(turn));
         begin_pass(loop); // the last one may have ended since
@@ -71,8 +72,10 @@ private:
 
     void post_marker(const asio::any_io_executor& loop) {
         const auto* const plain = loop.target<asio::io_context::executor_type>();
-        if (plain != nullptr) asio::post(*plain, marker{this, loop});
-        else asio::post(loop, marker{this, loop});
+        if (plain != nullptr)
+            asio::post(*plain, marker{this, loop});
+        else
+            asio::post(loop, marker{this, loop});
     }
 
     void passed(const asio::any_io_executor& loop) {
@@ -87,7 +90,8 @@ private:
         }
         // Where one thread runs the loop this is where the exchange belongs.
         if (first->first == loop) return std::move(first->second)(error_code());
-        asio::post(first->first, [turn = std::move(first->second)]() mutable { std::move(turn)(error_code()); });
+        asio::post(first->first,
+                   [turn = std::move(first->second)]() mutable { std::move(turn)(error_code()); });
     }
 
     std::mutex mutex_;
@@ -122,13 +126,17 @@ asio::awaitable<std::tuple<error_code>> soon() {
     const auto post = [&executor](auto&& next) {
         asio::post(executor, [later = std::forward<decltype(next)>(next)] { later(error_code()); });
     };
-    auto over = co_await asio::async_initiate<const as_held_outcome_t, void(error_code)>(post, as_held_outcome);
+    auto over = co_await asio::async_initiate<const as_held_outcome_t, void(error_code)>(
+        post, as_held_outcome);
     co_return over;
 }
 
-asio::awaitable<void> next_turn(watchdog& dog, watchdog::span idle, watchdog::clock::time_point until) {
+asio::awaitable<void> next_turn(watchdog& dog, watchdog::span idle,
+                                watchdog::clock::time_point until) {
     if (dog.error()) co_return;
-    const auto left = [until] { return std::max(until - watchdog::clock::now(), watchdog::span(1)); };
+    const auto left = [until] {
+        return std::max(until - watchdog::clock::now(), watchdog::span(1));
+    };
     dog.watch(watchdog::span::zero(), left(), reason::receive_timeout);
     co_await next_turn();
     if (!dog.error()) dog.watch(idle, left(), reason::receive_timeout);

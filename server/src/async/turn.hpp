@@ -9,24 +9,27 @@
 
 namespace finpost {
 
-/// How much of one exchange is moved at once, from memory, to memory or by a file, before others of its event
-/// loop have their turn: some 0.2 ms. Smaller turns cost large payloads speed.
+/// How much of one exchange is moved at once, from memory, to memory or by a file, before others of
+/// its event loop have their turn: some 0.2 ms. Smaller turns cost large payloads speed.
 constexpr std::size_t turn_size = 512 << 10;
 
 /// An exchange of which more than this is there is a large one: it waits for its turns.
 constexpr std::size_t takes_turns_above = 64 << 10;
 
-/// What a large exchange awaits before each of its turns. In one pass of an event loop (`execution_context`) one turn is
-/// taken, in the order in which it was asked for, however many large exchanges are ready: a small exchange, which needs
-/// five or six passes, waits for as many turns and not for those of everybody. Completes at once where nobody
-/// else had one in this pass. Not cancelled: the line moves whatever happens, so look at the watchdog afterwards.
+/// What a large exchange awaits before each of its turns. In one pass of an event loop
+/// (`execution_context`) one turn is taken, in the order in which it was asked for, however many
+/// large exchanges are ready: a small exchange, which needs five or six passes, waits for as many
+/// turns and not for those of everybody. Completes at once where nobody else had one in this pass.
+/// Not cancelled: the line moves whatever happens, so look at the watchdog afterwards.
 boost::asio::awaitable<void> next_turn();
 
 /// For whoever waits and has what it waits for: others come first, nothing is waited for.
 boost::asio::awaitable<std::tuple<error_code>> soon();
 
-/// The same as `next_turn()` for an upload, whose client is not late for as long as it is us who do not read: `idle` begins again
-/// afterwards, and the whole ends at `until`. Nothing happens when the watchdog has said why it ends already.
-boost::asio::awaitable<void> next_turn(watchdog& dog, watchdog::span idle, watchdog::clock::time_point until);
+/// The same as `next_turn()` for an upload, whose client is not late for as long as it is us who do
+/// not read: `idle` begins again afterwards, and the whole ends at `until`. Nothing happens when
+/// the watchdog has said why it ends already.
+boost::asio::awaitable<void> next_turn(watchdog& dog, watchdog::span idle,
+                                       watchdog::clock::time_point until);
 
 } // namespace finpost

@@ -1,19 +1,20 @@
 #include "net/client_socket.hpp"
 
 #include "async/as_outcome.hpp"
+#include "async/turn.hpp"
 #include "net/linger.hpp"
 #include "net/spill_io.hpp"
 #include "net/tls_layer.hpp"
-#include "async/turn.hpp"
 
 #include <boost/asio/bind_executor.hpp>
 #include <boost/asio/error.hpp>
+
+#include <linux/sockios.h>
 
 #include <array>
 #include <cerrno>
 #include <utility>
 
-#include <linux/sockios.h>
 #include <poll.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
@@ -128,7 +129,8 @@ result<std::size_t> client_socket::send_piece(const payload& bytes, std::uint64_
 
 asio::awaitable<std::tuple<error_code>> client_socket::async_wait_writable() {
     register_for_events();
-    return socket_.async_wait(tls_ ? wait_for(tls_->to_write()) : tcp::socket::wait_write, as_outcome);
+    return socket_.async_wait(tls_ ? wait_for(tls_->to_write()) : tcp::socket::wait_write,
+                              as_outcome);
 }
 
 error_code client_socket::finish() noexcept { return tls_ ? tls_->close_notify() : error_code(); }
@@ -195,7 +197,8 @@ void client_socket::end_tls() noexcept {
 void client_socket::shutdown_send() noexcept {
     finish();
     input_over_ = true;
-    reset_on_close(fd_, false); // first: what is written is complete, and has to arrive whatever happens
+    reset_on_close(fd_,
+                   false); // first: what is written is complete, and has to arrive whatever happens
     ::shutdown(fd_, SHUT_WR);
 }
 
@@ -217,12 +220,15 @@ void client_socket::release() noexcept {
     ignore_reset();
     if (fd_ < 0) return;
     error_code ignored;
-    if (socket_.is_open()) socket_.close(ignored);
-    else ::close(fd_);
+    if (socket_.is_open())
+        socket_.close(ignored);
+    else
+        ::close(fd_);
     fd_ = -1;
 }
 
-// It is so from the beginning, but for who waited in the backlog of a socket that somebody else has opened.
+// It is so from the beginning, but for who waited in the backlog of a socket that somebody else has
+// opened.
 void client_socket::reset() noexcept {
     if (fd_ >= 0) reset_on_close(fd_, true);
     release();

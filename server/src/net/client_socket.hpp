@@ -23,71 +23,81 @@ class tls_layer;
 
 /// One client's connection: TCP, or TLS on it. Whoever reads and writes does not know which.
 ///
-/// It tries the system call first and waits only when it must: a payload is often there, FIN included,
-/// when the connection is accepted, and such a connection never needs to be registered for events.
-/// Belongs to its session's strand.
+/// It tries the system call first and waits only when it must: a payload is often there, FIN
+/// included, when the connection is accepted, and such a connection never needs to be registered
+/// for events. Belongs to its session's strand.
 ///
-/// Only `close` and `shutdown_send` say a FIN. Every other end is a RST, also the one that the kernel makes of a
-/// process that is killed: the listening socket's `reset_on_close` is that of those it accepts.
+/// Only `close` and `shutdown_send` say a FIN. Every other end is a RST, also the one that the
+/// kernel makes of a process that is killed: the listening socket's `reset_on_close` is that of
+/// those it accepts.
 ///
 /// What has failed stays failed: the kernel tells an error once, and then says 0, which is no end.
 class client_socket {
 public:
     client_socket(boost::asio::any_io_executor strand, bool v6);
-    /// Takes the accepted, non-blocking descriptor `fd`, before anything else. Not in the constructor: until nothing
-    /// of the session can fail any more, closing it is not ours.
+    /// Takes the accepted, non-blocking descriptor `fd`, before anything else. Not in the
+    /// constructor: until nothing of the session can fail any more, closing it is not ours.
     void take(int fd) noexcept { fd_ = fd; }
     /// Both at once, where nothing else can fail.
-    client_socket(boost::asio::any_io_executor strand, int fd, bool v6) : client_socket(std::move(strand), v6) { take(fd); }
+    client_socket(boost::asio::any_io_executor strand, int fd, bool v6)
+        : client_socket(std::move(strand), v6) {
+        take(fd);
+    }
     ~client_socket(); // by a RST
     client_socket(const client_socket&) = delete;
     client_socket& operator=(const client_socket&) = delete;
 
-    /// From now on everything goes through TLS. `handshake` comes first and is called again, when something
-    /// can be read, for as long as it says `error::would_block`.
+    /// From now on everything goes through TLS. `handshake` comes first and is called again, when
+    /// something can be read, for as long as it says `error::would_block`.
     void secure(const tls_context& tls);
     error_code handshake() noexcept;
-    /// Why it failed, in words, and the name in the client's verified certificate; empty without TLS.
+    /// Why it failed, in words, and the name in the client's verified certificate; empty without
+    /// TLS.
     std::string_view failure() const noexcept;
     std::string peer_name() const;
 
-    /// Reads what is there now; `error::would_block` when nothing is, `error::eof` at the client's end: the
-    /// FIN, and over TLS the close_notify. A FIN alone is `reason::tls_truncated` there.
+    /// Reads what is there now; `error::would_block` when nothing is, `error::eof` at the client's
+    /// end: the FIN, and over TLS the close_notify. A FIN alone is `reason::tls_truncated` there.
     result<std::size_t> read_some(std::span<std::byte> room) noexcept;
     /// Says what `read_some` would say, and takes nothing.
     result<std::size_t> peek() noexcept;
     /// Copies what is there to the front of `room` and takes nothing. Before `secure` only.
     result<std::size_t> look(std::span<std::byte> room) noexcept;
-    /// How many bytes the kernel holds that were not read, and whether the client's FIN is behind them.
+    /// How many bytes the kernel holds that were not read, and whether the client's FIN is behind
+    /// them.
     std::size_t unread() const noexcept;
     bool input_ended() const noexcept;
-    /// From now on `async_wait_readable` waits until the kernel holds so many bytes, or an end behind fewer: who
-    /// looks at what he does not take would not wait for more otherwise. 1 is as it was.
+    /// From now on `async_wait_readable` waits until the kernel holds so many bytes, or an end
+    /// behind fewer: who looks at what he does not take would not wait for more otherwise. 1 is as
+    /// it was.
     void wait_for_bytes(std::size_t least) noexcept;
     /// Reads what is there and drops it, whatever it is. After `shutdown_send`.
     result<std::size_t> discard_some() noexcept;
-    /// Waits until there is something to read, an end included. Whoever waits holds no buffer: that is
-    /// most of what a slow client costs. `cancel` ends it with `operation_aborted`.
+    /// Waits until there is something to read, an end included. Whoever waits holds no buffer: that
+    /// is most of what a slow client costs. `cancel` ends it with `operation_aborted`.
     boost::asio::awaitable<std::tuple<error_code>> async_wait_readable();
 
     /// Writes what can be written now; never a SIGPIPE.
     result<std::size_t> write_some(std::span<const std::byte> data) noexcept;
-    /// Writes of a spilled payload what can be written now, from `from` on and some 256 KiB at the most;
-    /// `reason::spill_failed` when its file cannot be read, as `errno` says.
+    /// Writes of a spilled payload what can be written now, from `from` on and some 256 KiB at the
+    /// most; `reason::spill_failed` when its file cannot be read, as `errno` says.
     result<std::size_t> send_piece(const payload& bytes, std::uint64_t from);
     boost::asio::awaitable<std::tuple<error_code>> async_wait_writable();
-    /// Marks the end of what was written so that it can be told from a cut: a close_notify. It may have to
-    /// wait as a write does. Without TLS that is the FIN, which comes with `shutdown_send` or `close`.
+    /// Marks the end of what was written so that it can be told from a cut: a close_notify. It may
+    /// have to wait as a write does. Without TLS that is the FIN, which comes with `shutdown_send`
+    /// or `close`.
     error_code finish() noexcept;
-    /// Whether something can be said to the client: over TLS, once it has agreed and while nothing has failed.
+    /// Whether something can be said to the client: over TLS, once it has agreed and while nothing
+    /// has failed.
     bool can_speak() const noexcept;
     /// Whether a part of what was not yet taken may be on its way, so that nothing else can be.
     bool mid_write() const noexcept;
     /// Of what was written, the bytes that the peer's kernel has not taken yet.
     std::size_t unacknowledged() const noexcept;
 
-    /// Calls `gone` on the strand, once, when the peer resets the connection (a FIN is no reset). Not
-    /// after `ignore_reset`, `cancel` or `close`. After the EOF only: it would see unread data as well.
+    /// Calls `gone` on the strand, once, when the peer resets the connection (a FIN is no reset).
+    /// Not after `ignore_reset`, `cancel` or `close`. After the EOF only: it would see unread data
+    /// as well.
     void when_reset(std::function<void()> gone);
     void ignore_reset() noexcept;
 
@@ -98,14 +108,15 @@ public:
 
     /// Where TLS was due and nothing was said in it, says in it that there was no handshake.
     void send_alert() noexcept;
-    /// Nothing is said in TLS any more, nor understood, and what it held is given back. What still comes can only
-    /// be waited for and dropped.
+    /// Nothing is said in TLS any more, nor understood, and what it held is given back. What still
+    /// comes can only be waited for and dropped.
     void end_tls() noexcept;
     /// Sends the end. What still comes can only be waited for and dropped.
     void shutdown_send() noexcept;
     /// Ends a pending operation.
     void cancel() noexcept;
-    /// Closes with what tells a complete end, as far as it is not out yet and the client has not cut its own.
+    /// Closes with what tells a complete end, as far as it is not out yet and the client has not
+    /// cut its own.
     void close() noexcept;
     /// Closes with a RST: the peer cannot take it for an end.
     void reset() noexcept;
@@ -121,10 +132,10 @@ private:
     int fd_ = -1;
     bool v6_;
     std::shared_ptr<std::function<void()>> on_reset_; // empty inside once nobody wants to know
-    bool input_over_ = false; // nothing of it is wanted any more
-    int broken_ = 0;          // the errno that the kernel has told, once
-    int least_ = 1;           // bytes that make it readable
-    std::unique_ptr<tls_layer> tls_; // null for plain TCP
+    bool input_over_ = false;                         // nothing of it is wanted any more
+    int broken_ = 0;                                  // the errno that the kernel has told, once
+    int least_ = 1;                                   // bytes that make it readable
+    std::unique_ptr<tls_layer> tls_;                  // null for plain TCP
 };
 
 } // namespace finpost

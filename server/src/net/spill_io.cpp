@@ -1,7 +1,7 @@
 #include "net/spill_io.hpp"
 
-#include "of_each_thread.hpp"
 #include "net/tls_layer.hpp"
+#include "of_each_thread.hpp"
 
 #include <algorithm>
 #include <cerrno>
@@ -22,8 +22,8 @@ bool is_about_the_file(int error) noexcept {
     return error == EIO || error == EINVAL || error == EOVERFLOW || error == ENOMEM;
 }
 
-// sendfile knows no MSG_NOSIGNAL, and what the process does about SIGPIPE is its own business: the signal for a
-// peer that has gone is held back from this thread and taken away again.
+// sendfile knows no MSG_NOSIGNAL, and what the process does about SIGPIPE is its own business: the
+// signal for a peer that has gone is held back from this thread and taken away again.
 class no_sigpipe {
 public:
     no_sigpipe() noexcept {
@@ -33,7 +33,8 @@ public:
     }
     ~no_sigpipe() {
         const int error = errno;
-        // Where it was blocked already nobody is harmed, and what is pending may be somebody else's.
+        // Where it was blocked already nobody is harmed, and what is pending may be somebody
+        // else's.
         if (::sigismember(&before_, SIGPIPE) == 0) {
             // Also after a success: a call that sent some pages may have met the end with the next.
             constexpr timespec now{0, 0};
@@ -58,7 +59,8 @@ std::span<std::byte> passing_room() {
     return *room;
 }
 
-result<std::size_t> read_piece(const payload& body, std::uint64_t from, std::span<std::byte> room) noexcept {
+result<std::size_t> read_piece(const payload& body, std::uint64_t from,
+                               std::span<std::byte> room) noexcept {
     const auto got = body.read(from, room);
     if (got.has_value()) return got;
     errno = got.error().value();

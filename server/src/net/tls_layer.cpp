@@ -25,8 +25,10 @@ error_code tls_layer::noted(const transfer& step, readiness& to_wait) noexcept {
         to_wait = step.wait_for;
         return asio::error::would_block;
     }
-    if (step.error == reason::tls_truncated) truncated_ = true;
-    else if (step.error && !broken_) broken_ = step.error;
+    if (step.error == reason::tls_truncated)
+        truncated_ = true;
+    else if (step.error && !broken_)
+        broken_ = step.error;
     if (!step.ended) return step.error;
     return broken_ ? broken_ : error_code(asio::error::eof);
 }
@@ -65,7 +67,8 @@ result<std::size_t> tls_layer::write_some(std::span<const std::byte> data) noexc
 
 error_code tls_layer::close_notify() noexcept {
     if (!can_speak()) return {};
-    const error_code failed = noted(tried([this] { return connection_.close_notify(); }), to_write_);
+    const error_code failed =
+        noted(tried([this] { return connection_.close_notify(); }), to_write_);
     said_goodbye_ = !failed;
     return failed;
 }

@@ -11,19 +11,27 @@ using option = tls_problem::option;
 
 std::string listener_field(option where) {
     switch (where) {
-    case option::ca: return "tls_client_ca";
-    case option::cert: return "tls_cert";
-    case option::key: return "tls_key";
-    default: return "tls_client_auth";
+    case option::ca:
+        return "tls_client_ca";
+    case option::cert:
+        return "tls_cert";
+    case option::key:
+        return "tls_key";
+    default:
+        return "tls_client_auth";
     }
 }
 
 std::string upstream_field(option where) {
     switch (where) {
-    case option::ca: return "upstream_ca";
-    case option::cert: return "upstream_cert";
-    case option::key: return "upstream_key";
-    default: return "upstream_server_name";
+    case option::ca:
+        return "upstream_ca";
+    case option::cert:
+        return "upstream_cert";
+    case option::key:
+        return "upstream_key";
+    default:
+        return "upstream_server_name";
     }
 }
 

@@ -8,7 +8,8 @@
 
 namespace finpost {
 
-/// A side's TLS made from its options, and whatever is wrong with it, by the fields of the configuration.
+/// A side's TLS made from its options, and whatever is wrong with it, by the fields of the
+/// configuration.
 struct tls_side {
     tls_context context; // none when there is a problem, and where no TLS is wanted
     std::vector<config_problem> problems, warnings;

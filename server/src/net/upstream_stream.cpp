@@ -1,9 +1,9 @@
 #include "net/upstream_stream.hpp"
 
 #include "async/as_outcome.hpp"
+#include "async/turn.hpp"
 #include "net/linger.hpp"
 #include "net/spill_io.hpp"
-#include "async/turn.hpp"
 
 #include "finpost/watchdog.hpp"
 
@@ -116,7 +116,8 @@ asio::awaitable<std::tuple<error_code>> upstream_stream::async_wait_readable() {
 }
 
 asio::awaitable<std::tuple<error_code>> upstream_stream::async_wait_writable() {
-    return socket_.async_wait(tls_ ? wait_for(tls_->to_write()) : tcp::socket::wait_write, as_outcome);
+    return socket_.async_wait(tls_ ? wait_for(tls_->to_write()) : tcp::socket::wait_write,
+                              as_outcome);
 }
 
 void upstream_stream::cancel() noexcept {

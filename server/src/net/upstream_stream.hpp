@@ -17,10 +17,10 @@ namespace finpost {
 class payload;
 class watchdog;
 
-/// A connection to an endpoint: TCP, or TLS on it. Whoever reads and writes does not know which. Movable;
-/// closes itself, over TLS with a close_notify, whose answer is not waited for. While a request is on its way
-/// out it ends in a RST and without a close_notify, whatever ends it, so that what was sent of it cannot be taken
-/// for all; when the process is killed it does in any case.
+/// A connection to an endpoint: TCP, or TLS on it. Whoever reads and writes does not know which.
+/// Movable; closes itself, over TLS with a close_notify, whose answer is not waited for. While a
+/// request is on its way out it ends in a RST and without a close_notify, whatever ends it, so that
+/// what was sent of it cannot be taken for all; when the process is killed it does in any case.
 ///
 /// What has failed stays failed: the kernel tells an error once, and then says 0, which is no end.
 class upstream_stream {
@@ -36,8 +36,8 @@ public:
     const tcp::endpoint& address() const noexcept { return address_; }
 
     /// From now on everything goes through TLS: `handshake` comes first, and is called again after
-    /// `async_wait_readable` while it says `error::would_block`. `host` is whom the certificate must name, unless
-    /// the context says. What `before` offers is resumed.
+    /// `async_wait_readable` while it says `error::would_block`. `host` is whom the certificate
+    /// must name, unless the context says. What `before` offers is resumed.
     void secure(const tls_context& context, std::string_view host, const tls_session& before);
     error_code handshake() noexcept { return tls_ ? tls_->handshake() : error_code(); }
     /// Why it failed, in words; empty without TLS.
@@ -48,14 +48,14 @@ public:
     /// Whether this is the context it was made from.
     bool belongs_to(const tls_context& context) const noexcept;
 
-    /// Says `error::would_block` when nothing is there, `error::eof` at the end: the FIN, over TLS the
-    /// close_notify. A FIN alone is `reason::tls_truncated` there.
+    /// Says `error::would_block` when nothing is there, `error::eof` at the end: the FIN, over TLS
+    /// the close_notify. A FIN alone is `reason::tls_truncated` there.
     result<std::size_t> read_some(std::span<std::byte> room) noexcept;
     /// Both in one write; over TLS `second` follows when `first` is empty.
     result<std::size_t> write_some(std::span<const std::byte> first,
                                    std::span<const std::byte> second) noexcept;
-    /// Of a spilled payload, from `from` on and some 256 KiB at the most; `reason::spill_failed` when its file
-    /// cannot be read, as `errno` says.
+    /// Of a spilled payload, from `from` on and some 256 KiB at the most; `reason::spill_failed`
+    /// when its file cannot be read, as `errno` says.
     result<std::size_t> send_piece(const payload& bytes, std::uint64_t from);
     /// Between these a request is on its way out.
     void begin_request() noexcept { in_request_ = true; }
@@ -83,8 +83,8 @@ private:
     bool in_request_ = false;
 };
 
-/// Goes through with the handshake, as long as the watchdog lets it. Success, the watchdog's error, or why it
-/// failed.
+/// Goes through with the handshake, as long as the watchdog lets it. Success, the watchdog's error,
+/// or why it failed.
 boost::asio::awaitable<error_code> shake_hands(upstream_stream& stream, watchdog& dog);
 
 } // namespace finpost

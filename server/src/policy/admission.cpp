@@ -20,8 +20,8 @@ std::optional<token_bucket::clock::time_point> token_bucket::take(clock::time_po
 
 admission::admission(std::size_t max_connections, std::size_t max_per_source,
                      std::size_t accept_rate)
-    : max_per_source_(max_per_source), max_connections_(max_connections),
-      accept_rate_(accept_rate), rate_(accept_rate) {}
+    : max_per_source_(max_per_source), max_connections_(max_connections), accept_rate_(accept_rate),
+      rate_(accept_rate) {}
 
 void admission::change(std::size_t max_connections, std::size_t max_per_source,
                        std::size_t accept_rate) {

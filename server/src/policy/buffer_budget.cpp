@@ -1,8 +1,9 @@
 #include "policy/buffer_budget.hpp"
 
+#include "policy/wait_queue.hpp"
+
 #include "finpost/metrics.hpp"
 #include "finpost/watchdog.hpp"
-#include "policy/wait_queue.hpp"
 
 #include <boost/asio/this_coro.hpp>
 
@@ -24,8 +25,8 @@ void buffer_budget::limit(std::uint64_t bytes) {
 }
 
 bool buffer_budget::try_take(std::size_t n) noexcept {
-    // Never above the limit, not even for a moment: another thread would be refused for nothing then,
-    // and nobody would wake it.
+    // Never above the limit, not even for a moment: another thread would be refused for nothing
+    // then, and nobody would wake it.
     return used_.add_within(static_cast<std::int64_t>(n), open_.load(std::memory_order_relaxed));
 }
 
@@ -98,8 +99,8 @@ std::int64_t buffer_budget::limit_of(const buffer_share& one) const noexcept {
     return limit_ - reserved() - limit_ / 8;
 }
 
-// Small exchanges end by themselves, so that they keep a quarter even where a single large one may need
-// everything: it waits for them, and not the other way round.
+// Small exchanges end by themselves, so that they keep a quarter even where a single large one may
+// need everything: it waits for them, and not the other way round.
 void buffer_budget::line_changed() noexcept {
     open_ = line_.empty() ? limit_.load() : std::max(limit_ - reserved(), limit_ / 4);
 }

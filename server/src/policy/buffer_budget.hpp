@@ -20,11 +20,12 @@ class watchdog;
 
 /// The limit on all payloads and replies held at once. The gauge that users see is its only count.
 ///
-/// Partial payloads cannot be given back, so left alone they could fill the budget and wait for each other.
-/// Therefore large ones grow in a line (`buffer_share`), and what the first in line may still need is kept
-/// free from everyone else: it can always be finished, then the next is the first. An eighth is kept
-/// free from the others in line, for small exchanges, which pass beside it. Replies that are kept in memory grow
-/// in the same line, and so does a stream until it has its buffers.
+/// Partial payloads cannot be given back, so left alone they could fill the budget and wait for
+/// each other. Therefore large ones grow in a line (`buffer_share`), and what the first in line may
+/// still need is kept free from everyone else: it can always be finished, then the next is the
+/// first. An eighth is kept free from the others in line, for small exchanges, which pass beside
+/// it. Replies that are kept in memory grow in the same line, and so does a stream until it has its
+/// buffers.
 class buffer_budget : public byte_budget {
 public:
     buffer_budget(std::uint64_t limit, gauge& used)
@@ -37,14 +38,14 @@ public:
     void give_back(std::size_t n) noexcept override;
     void on_release(std::function<void()> wake) override;
 
-    /// Grows whenever bytes are given back or the first in line takes some: while it does, who waits gets
-    /// nearer to its turn.
+    /// Grows whenever bytes are given back or the first in line takes some: while it does, who
+    /// waits gets nearer to its turn.
     std::uint64_t moves() const noexcept { return moves_.load(std::memory_order_relaxed); }
 
     std::uint64_t limit() const noexcept { return static_cast<std::uint64_t>(limit_.load()); }
 
-    /// Makes room for the few bytes that an exchange needs to give back the many that it has: counted, and beyond
-    /// the limit where there is no other way.
+    /// Makes room for the few bytes that an exchange needs to give back the many that it has:
+    /// counted, and beyond the limit where there is no other way.
     void overdraw(payload& bytes, std::size_t n);
 
 private:
@@ -72,12 +73,14 @@ private:
 /// What a stream takes before it begins, for both directions.
 constexpr std::size_t stream_buffers = 256 << 10;
 
-/// A partial payload's door to the budget and, from `join` on, its place in the line. It lives as long as the
-/// payload grows; then the payload is back at the budget's own door. Belongs to its exchange's executor.
+/// A partial payload's door to the budget and, from `join` on, its place in the line. It lives as
+/// long as the payload grows; then the payload is back at the budget's own door. Belongs to its
+/// exchange's executor.
 class buffer_share final : public byte_budget {
 public:
     /// For `bytes`, which may need `most` bytes in the end, with what is in `more`, if anything is.
-    buffer_share(buffer_budget& all, payload& bytes, std::uint64_t most, payload* more = nullptr) noexcept
+    buffer_share(buffer_budget& all, payload& bytes, std::uint64_t most,
+                 payload* more = nullptr) noexcept
         : all_(all), bytes_(bytes), more_(more), most_(static_cast<std::int64_t>(most)) {}
     ~buffer_share() { leave(); }
     buffer_share(const buffer_share&) = delete;
@@ -108,10 +111,10 @@ private:
     std::list<buffer_share*>::iterator place_;
 };
 
-/// For who was refused by `payload::reserve`: waits until the budget has `n` bytes for `into`, which is
-/// how reading pauses, and makes the room. Completes with success, or with `busy` when the watchdog's
-/// limit passed meanwhile (the wait was the gateway's fault, not the peer's), or with what stopped the
-/// exchange.
+/// For who was refused by `payload::reserve`: waits until the budget has `n` bytes for `into`,
+/// which is how reading pauses, and makes the room. Completes with success, or with `busy` when the
+/// watchdog's limit passed meanwhile (the wait was the gateway's fault, not the peer's), or with
+/// what stopped the exchange.
 boost::asio::awaitable<error_code> wait_for_room(payload& into, std::size_t n, watchdog& dog);
 
 } // namespace finpost

@@ -35,8 +35,10 @@ first_record::first_record(std::span<const std::byte> begun) noexcept {
     } else if (n == enough) {
         kind_ = kind::record;
         const std::size_t length = std::size_t{all[3]} << 8 | all[4];
-        if (old) due_ = (std::size_t{all[0]} & 0x7f) << 8 | all[1];
-        else if (length <= longest) due_ = enough + length;
+        if (old)
+            due_ = (std::size_t{all[0]} & 0x7f) << 8 | all[1];
+        else if (length <= longest)
+            due_ = enough + length;
         if (old) due_ += 2;
     }
 }

@@ -10,7 +10,8 @@ class first_record {
 public:
     enum class kind {
         more,   ///< too few to know
-        record, ///< TLS (RFC 8446 §5.1), or the ClientHello of old that agrees on it (RFC 5246 §E.2)
+        record, ///< TLS (RFC 8446 §5.1), or the ClientHello of old that agrees on it (RFC 5246
+                ///< §E.2)
         other,  ///< whatever it is, it is no TLS
     };
 
@@ -19,8 +20,8 @@ public:
     static constexpr std::size_t enough = 5;
 
     kind is() const noexcept { return kind_; }
-    /// How many bytes are due before it is worth looking again: of a record all of it, its head included, unless
-    /// it is longer than any may be.
+    /// How many bytes are due before it is worth looking again: of a record all of it, its head
+    /// included, unless it is longer than any may be.
     std::size_t due() const noexcept { return due_; }
 
 private:

@@ -8,8 +8,9 @@
 
 namespace finpost {
 
-/// Tells by a payload's first bytes whether it is an HTTP request or a TLS ClientHello, which health checks and
-/// scanners send to any port: plain code, fed in pieces of any size. Of nearly every payload one byte is enough.
+/// Tells by a payload's first bytes whether it is an HTTP request or a TLS ClientHello, which
+/// health checks and scanners send to any port: plain code, fed in pieces of any size. Of nearly
+/// every payload one byte is enough.
 class foreign_bytes {
 public:
     enum class kind {
@@ -27,8 +28,8 @@ public:
             return settle(kind::payload);
         read(bytes);
     }
-    /// The payload has ended: what may still have become something else is a payload, but for a request that
-    /// lacks nothing but its line end.
+    /// The payload has ended: what may still have become something else is a payload, but for a
+    /// request that lacks nothing but its line end.
     void finish() noexcept {
         if (at_ != place::end) end();
     }
@@ -43,7 +44,16 @@ public:
 
 private:
     // Where in a request, or in a hello, the next byte stands.
-    enum class place : std::uint8_t { begin, method, target, version, line_end, fields, hello, end };
+    enum class place : std::uint8_t {
+        begin,
+        method,
+        target,
+        version,
+        line_end,
+        fields,
+        hello,
+        end
+    };
 
     void read(std::span<const std::byte> bytes) noexcept;
     void take(unsigned char byte) noexcept;
@@ -65,9 +75,9 @@ private:
 
     kind kind_ = kind::undecided;
     place at_ = place::begin;
-    std::uint8_t length_ = 0;      // of the method so far
-    std::uint8_t part_ = 0;        // bytes so far of the version, of the hello
-    bool empty_line_ = true;       // of the fields, so far
+    std::uint8_t length_ = 0; // of the method so far
+    std::uint8_t part_ = 0;   // bytes so far of the version, of the hello
+    bool empty_line_ = true;  // of the fields, so far
     std::array<char, 8> method_{};
     std::uint16_t seen_ = 0;
     std::uint32_t record_ = 0, message_ = 0; // lengths in a hello

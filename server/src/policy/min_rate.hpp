@@ -5,12 +5,12 @@
 
 namespace finpost {
 
-/// Whether `bytes` in `elapsed` are slower than `rate` bytes a second, once the 5 s have passed in which
-/// nobody is judged. A rate of 0 tolerates everything.
+/// Whether `bytes` in `elapsed` are slower than `rate` bytes a second, once the 5 s have passed in
+/// which nobody is judged. A rate of 0 tolerates everything.
 bool too_slow(std::uint64_t bytes, std::chrono::nanoseconds elapsed, std::uint64_t rate) noexcept;
 
-/// From when on `bytes` are too slow, should there be no more of them; at most a year, which is what a
-/// rate of 0 gives.
+/// From when on `bytes` are too slow, should there be no more of them; at most a year, which is
+/// what a rate of 0 gives.
 std::chrono::nanoseconds slow_after(std::uint64_t bytes, std::uint64_t rate) noexcept;
 
 } // namespace finpost

@@ -21,10 +21,14 @@ constexpr unsigned char type_crc32c = 0x03;
 
 std::size_t address_size(unsigned char family) noexcept {
     switch (family >> 4) {
-    case 1: return 2 * 4 + 4;
-    case 2: return 2 * 16 + 4;
-    case 3: return 2 * 108;
-    default: return 0;
+    case 1:
+        return 2 * 4 + 4;
+    case 2:
+        return 2 * 16 + 4;
+    case 3:
+        return 2 * 108;
+    default:
+        return 0;
     }
 }
 
@@ -100,9 +104,12 @@ void proxy_parser::take(unsigned char byte) {
 // Section 2.1. Nothing but visible characters and spaces until CRLF.
 void proxy_parser::take_text(unsigned char byte) {
     const bool after_cr = text_[text_.size() - 2] == '\r';
-    if (after_cr && byte == '\n') read_line(std::string_view(text_).substr(0, text_.size() - 2));
-    else if (after_cr || (byte != '\r' && (byte < ' ' || byte > '~'))) fail("a control character in the line");
-    else if (text_.size() >= longest_line) fail("the line is longer than 107 bytes");
+    if (after_cr && byte == '\n')
+        read_line(std::string_view(text_).substr(0, text_.size() - 2));
+    else if (after_cr || (byte != '\r' && (byte < ' ' || byte > '~')))
+        fail("a control character in the line");
+    else if (text_.size() >= longest_line)
+        fail("the line is longer than 107 bytes");
 }
 
 void proxy_parser::read_line(std::string_view line) {
@@ -112,9 +119,11 @@ void proxy_parser::read_line(std::string_view line) {
         state_ = state::complete;
         return;
     }
-    if (family != "TCP4" && family != "TCP6") return fail("the family is not TCP4, TCP6 or UNKNOWN");
+    if (family != "TCP4" && family != "TCP6")
+        return fail("the family is not TCP4, TCP6 or UNKNOWN");
     const bool v6 = family == "TCP6";
-    const std::string_view from = next_word(line), to = next_word(line), from_port = next_word(line);
+    const std::string_view from = next_word(line), to = next_word(line),
+                           from_port = next_word(line);
     const auto source = read_address(from, from_port, v6);
     const auto destination = read_address(to, line, v6); // the rest: no fifth word
     if (!source || !destination) return fail("an address or a port is malformed");
@@ -134,7 +143,8 @@ void proxy_parser::read_fixed_part() {
     const auto command = static_cast<unsigned char>(text_[12]);
     const auto family = static_cast<unsigned char>(text_[13]);
     length_ = fixed_size + number_at(14);
-    if (command != 0x20 && command != 0x21) return fail("the version is not 2, or the command is unknown");
+    if (command != 0x20 && command != 0x21)
+        return fail("the version is not 2, or the command is unknown");
     if (family >> 4 > 3 || (family & 0xf) > 2) return fail("the family or the protocol is unknown");
     if (length_ > largest) return fail("it is longer than 16 KiB");
 }
@@ -145,7 +155,8 @@ void proxy_parser::read_block() {
     const std::size_t addresses = address_size(family);
     // What LOCAL and UNSPEC carry is to be passed over.
     const bool told = !local && addresses != 0;
-    if (told && text_.size() < fixed_size + addresses) return fail("it is too short for its addresses");
+    if (told && text_.size() < fixed_size + addresses)
+        return fail("it is too short for its addresses");
     if (told && !good_values(fixed_size + addresses)) return;
     if (local) subject_ = subject::proxy;
     const bool tcp4 = family == 0x11, tcp6 = family == 0x21;
@@ -187,7 +198,9 @@ socket_address proxy_parser::binary_address(std::size_t address, std::size_t por
 }
 
 std::size_t proxy_parser::number_at(std::size_t at) const noexcept {
-    const auto byte = [this](std::size_t i) { return std::size_t{static_cast<unsigned char>(text_[i])}; };
+    const auto byte = [this](std::size_t i) {
+        return std::size_t{static_cast<unsigned char>(text_[i])};
+    };
     return byte(at) << 8 | byte(at + 1);
 }
 

@@ -11,24 +11,25 @@
 
 namespace finpost {
 
-/// Reads a PROXY header, version 1 or 2 (haproxy.org, proxy-protocol.txt), in pieces of any size: plain
-/// code, no socket inside. Strict: whatever is not exactly such a header is bad at the first byte that
-/// cannot belong to one, and nothing is guessed.
+/// Reads a PROXY header, version 1 or 2 (haproxy.org, proxy-protocol.txt), in pieces of any size:
+/// plain code, no socket inside. Strict: whatever is not exactly such a header is bad at the first
+/// byte that cannot belong to one, and nothing is guessed.
 class proxy_parser {
 public:
     enum class state { more, complete, bad };
     /// Whom a complete header speaks of.
     enum class subject {
         client,  ///< `source` and `destination`
-        unknown, ///< somebody whose address it does not tell (UNKNOWN, UNSPEC, and families other than TCP)
+        unknown, ///< somebody whose address it does not tell (UNKNOWN, UNSPEC, and families other
+                 ///< than TCP)
         proxy,   ///< the proxy itself, which looks whether somebody is there (LOCAL)
     };
 
     /// The longest header that is read: a proxy's certificates fit in.
     static constexpr std::size_t largest = 16 << 10;
 
-    /// Takes of `bytes` what belongs to the header and returns how many that were: all of them while there
-    /// is `more` to come. What stands behind a complete header is the client's.
+    /// Takes of `bytes` what belongs to the header and returns how many that were: all of them
+    /// while there is `more` to come. What stands behind a complete header is the client's.
     std::size_t feed(std::span<const std::byte> bytes);
 
     state reading() const noexcept { return state_; }
@@ -56,8 +57,8 @@ private:
     subject subject_ = subject::unknown;
     socket_address source_, destination_;
     std::string_view fault_;
-    std::string text_;        // the header so far
-    std::size_t length_ = 0;  // of a binary one, all of it; 0 until it is known
+    std::string text_;       // the header so far
+    std::size_t length_ = 0; // of a binary one, all of it; 0 until it is known
 };
 
 } // namespace finpost

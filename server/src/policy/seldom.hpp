@@ -5,7 +5,8 @@
 
 namespace finpost {
 
-/// Says yes once, and then not again for a while: for what would be told with every exchange otherwise. Thread safe.
+/// Says yes once, and then not again for a while: for what would be told with every exchange
+/// otherwise. Thread safe.
 class seldom {
 public:
     using clock = std::chrono::steady_clock;

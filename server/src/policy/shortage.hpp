@@ -8,8 +8,8 @@
 
 namespace finpost {
 
-/// A shortage of descriptors or memory, which several event loops meet again and again: it is told once
-/// when it begins and once when it is over. Thread safe.
+/// A shortage of descriptors or memory, which several event loops meet again and again: it is told
+/// once when it begins and once when it is over. Thread safe.
 class shortage {
 public:
     using clock = std::chrono::steady_clock;
@@ -24,8 +24,9 @@ public:
     void refused();
     /// Whether there is one: all that an accept in good times costs.
     bool is_on() const noexcept { return on_.load(std::memory_order_relaxed); }
-    /// While it is on: the right to take what is free, which no two loops have at a time, so that what one
-    /// gives up to refuse a client with is not taken by another. In good times an empty one, at no cost.
+    /// While it is on: the right to take what is free, which no two loops have at a time, so that
+    /// what one gives up to refuse a client with is not taken by another. In good times an empty
+    /// one, at no cost.
     std::unique_lock<std::mutex> turn();
     /// Somebody got whatever was wanted, so it is over: what it was, if there was one.
     std::optional<episode> over(clock::time_point now);

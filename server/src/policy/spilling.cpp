@@ -31,7 +31,8 @@ asio::awaitable<error_code> spilling::move_piecewise(payload& bytes) const {
     auto file = create();
     if (!file) co_return failed(file.error());
     while (bytes.size() - (*file)->size() > turn_size) {
-        const auto piece = bytes.bytes().subspan(static_cast<std::size_t>((*file)->size()), turn_size);
+        const auto piece =
+            bytes.bytes().subspan(static_cast<std::size_t>((*file)->size()), turn_size);
         const error_code unwritten = (*file)->append(piece);
         if (unwritten) co_return failed(unwritten);
         co_await next_turn();

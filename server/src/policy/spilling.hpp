@@ -18,8 +18,9 @@ namespace finpost {
 
 struct gateway_config;
 
-/// Decides what goes to files, and tells when the disk does not take it: once a shortage, and once when it is
-/// over. One for each group of listeners. Thread safe, as long as a payload is one exchange's.
+/// Decides what goes to files, and tells when the disk does not take it: once a shortage, and once
+/// when it is over. One for each group of listeners. Thread safe, as long as a payload is one
+/// exchange's.
 class spilling {
 public:
     /// Files count in `space`.
@@ -31,8 +32,8 @@ public:
     /// Whether so many bytes belong into a file.
     bool takes(std::uint64_t size) const noexcept { return size > above_; }
 
-    /// Moves a payload's bytes to a file: all in one go, or in pieces (turn.hpp) between which others have
-    /// their turn. Fails with `spill_failed`, having told why.
+    /// Moves a payload's bytes to a file: all in one go, or in pieces (turn.hpp) between which
+    /// others have their turn. Fails with `spill_failed`, having told why.
     error_code move(payload& bytes) const;
     boost::asio::awaitable<error_code> move_piecewise(payload& bytes) const;
     /// Appends to a spilled payload, as `move` fails.

@@ -29,7 +29,8 @@ asio::awaitable<void> waiter::wait(watchdog& dog, time_point until) {
     const auto begin = [this, until](auto&& handler) {
         async_wait(until, std::forward<decltype(handler)>(handler));
     };
-    auto [ec] = co_await asio::async_initiate<const as_held_outcome_t, void(error_code)>(begin, as_held_outcome);
+    auto [ec] = co_await asio::async_initiate<const as_held_outcome_t, void(error_code)>(
+        begin, as_held_outcome);
     static_cast<void>(ec);
 }
 

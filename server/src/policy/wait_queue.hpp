@@ -17,8 +17,8 @@ namespace finpost {
 
 class watchdog;
 
-/// Something a coroutine waits for that another thread makes happen. Held by shared_ptr: whoever wakes
-/// it may do so after the waiting has been given up.
+/// Something a coroutine waits for that another thread makes happen. Held by shared_ptr: whoever
+/// wakes it may do so after the waiting has been given up.
 class waiter {
 public:
     using time_point = std::chrono::steady_clock::time_point;
@@ -26,11 +26,12 @@ public:
     /// `executor` is where it is waited for.
     explicit waiter(boost::asio::any_io_executor executor);
 
-    /// From any thread, at any time, more than once. Takes no memory: whoever gives something back must not fail.
+    /// From any thread, at any time, more than once. Takes no memory: whoever gives something back
+    /// must not fail.
     void wake() noexcept;
 
-    /// Waits until `wake`, until `until`, or until the watchdog ends the exchange, whichever is first;
-    /// looks at `woken()` and the watchdog's `error()` tell which. One wait at a time.
+    /// Waits until `wake`, until `until`, or until the watchdog ends the exchange, whichever is
+    /// first; looks at `woken()` and the watchdog's `error()` tell which. One wait at a time.
     boost::asio::awaitable<void> wait(watchdog& dog, time_point until = time_point::max());
     /// The same without a watchdog: `ended` is the completion handler of a timer's wait.
     template <class Handler>
@@ -50,8 +51,8 @@ private:
     std::atomic<bool> woken_{false};
 };
 
-/// Who waits for a resource, first come first served. Not thread safe: the resource's lock guards it, so
-/// that nothing is released between "there is none" and "then I wait".
+/// Who waits for a resource, first come first served. Not thread safe: the resource's lock guards
+/// it, so that nothing is released between "there is none" and "then I wait".
 class wait_queue {
 public:
     std::shared_ptr<waiter> join(boost::asio::any_io_executor executor);

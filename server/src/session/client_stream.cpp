@@ -1,10 +1,10 @@
 #include "session/client_stream.hpp"
 
+#include "async/turn.hpp"
 #include "net/client_socket.hpp"
 #include "policy/buffer_budget.hpp"
 #include "policy/min_rate.hpp"
 #include "tally.hpp"
-#include "async/turn.hpp"
 
 #include <boost/asio/error.hpp>
 
@@ -30,8 +30,8 @@ constexpr std::chrono::milliseconds shortest_look{100};
 
 client_stream::client_stream(client_socket& socket, tally& received, tally& written,
                              const gateway_config& config, watchdog& dog, beginning start)
-    : socket_(socket), received_(received), written_(written),
-      config_(config), dog_(dog), place_(start.place), so_far_(std::move(start.so_far)), decoder_(config),
+    : socket_(socket), received_(received), written_(written), config_(config), dog_(dog),
+      place_(start.place), so_far_(std::move(start.so_far)), decoder_(config),
       held_(so_far_.budget()), text_(so_far_.budget()), began_(start.began),
       ended_(std::move(start.ended)), not_read_since_(clock::now()), not_read_(start.paused),
       guard_(dog, [this] { expired(); }) {
@@ -41,15 +41,21 @@ client_stream::client_stream(client_socket& socket, tally& received, tally& writ
 
 asio::awaitable<result<std::size_t>> client_stream::read(std::span<std::byte> room) {
     std::size_t got = 0;
-    if (place_ != nullptr) std::exchange(place_, nullptr)->leave(); // whoever reads has the memory for it
+    if (place_ != nullptr)
+        std::exchange(place_, nullptr)->leave(); // whoever reads has the memory for it
     while (!failed_ && !stopped_ && !complete_ && got == 0) {
         const bool certain = ready_ > 0;
         auto some = certain ? give_back(room) : take(room);
-        if (some.has_value() && config_.decode == codec::base64) some = decoder_.decode(room.first(*some));
-        else if (some.has_value() && config_.trim != trimming::none && !certain) some = hold_end(room.first(*some));
-        if (some.has_value()) got = *some;
-        else if (some.error() == asio::error::would_block) co_await wait_for_input();
-        else taken(some.error());
+        if (some.has_value() && config_.decode == codec::base64)
+            some = decoder_.decode(room.first(*some));
+        else if (some.has_value() && config_.trim != trimming::none && !certain)
+            some = hold_end(room.first(*some));
+        if (some.has_value())
+            got = *some;
+        else if (some.error() == asio::error::would_block)
+            co_await wait_for_input();
+        else
+            taken(some.error());
     }
     if (failed_) co_return failed_;
     if (stopped_ && got == 0) co_return error_code(asio::error::operation_aborted);
@@ -58,8 +64,8 @@ asio::awaitable<result<std::size_t>> client_stream::read(std::span<std::byte> ro
     co_return got;
 }
 
-// Keeps back what may be the end that is trimmed; how much of `fresh` is certain, or 0 when all that is waits in
-// `held_` for its turn.
+// Keeps back what may be the end that is trimmed; how much of `fresh` is certain, or 0 when all
+// that is waits in `held_` for its turn.
 result<std::size_t> client_stream::hold_end(std::span<std::byte> fresh) {
     const std::size_t certain = trimmed_size(fresh, config_.trim);
     const std::size_t kept = held_.size();
@@ -151,7 +157,8 @@ asio::awaitable<error_code> client_stream::write(std::span<const std::byte> data
 }
 
 asio::awaitable<error_code> client_stream::write_encoded(std::span<const std::byte> data) {
-    // What has begun waits for no memory, for it holds some that others wait for: in a shortage this is uncounted.
+    // What has begun waits for no memory, for it holds some that others wait for: in a shortage
+    // this is uncounted.
     if (!data.empty() && text_.room().empty() && !text_.reserve(text_size)) {
         text_ = payload();
         text_.reserve(text_size);
@@ -217,10 +224,13 @@ client_stream::due client_stream::reply_limit(clock::time_point now) const {
     const auto from = not_taken_since_ - not_taken_;
     due nearest{from + config_.reply_total, reason::receive_timeout};
     // What waits in this kernel nobody has taken.
-    const std::size_t taken = written_.value() - std::min(written_.value(), socket_.unacknowledged());
+    const std::size_t taken =
+        written_.value() - std::min(written_.value(), socket_.unacknowledged());
     const auto slow = from + slow_after(taken, config_.min_rate);
-    if (slow > now) nearest.when = std::min(nearest.when, std::max(slow, now + shortest_look));
-    else nearest = {now, reason::too_slow};
+    if (slow > now)
+        nearest.when = std::min(nearest.when, std::max(slow, now + shortest_look));
+    else
+        nearest = {now, reason::too_slow};
     return nearest;
 }
 

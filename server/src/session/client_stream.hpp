@@ -17,17 +17,18 @@ class buffer_share;
 class client_socket;
 class tally;
 
-/// A session's exchange as its `streaming_handler` sees it: the client's socket, the codecs, and every limit
-/// that is about the client.
+/// A session's exchange as its `streaming_handler` sees it: the client's socket, the codecs, and
+/// every limit that is about the client.
 class client_stream final : public exchange_stream {
 public:
     using clock = watchdog::clock;
 
-    /// What was received before, since when, for how long of that it was not read, and what to call at the
-    /// client's EOF.
+    /// What was received before, since when, for how long of that it was not read, and what to call
+    /// at the client's EOF.
     class beginning {
     public:
-        beginning(payload bytes, clock::time_point at, clock::duration unread, std::function<void()> on_eof)
+        beginning(payload bytes, clock::time_point at, clock::duration unread,
+                  std::function<void()> on_eof)
             : so_far(std::move(bytes)), began(at), paused(unread), ended(std::move(on_eof)) {}
         payload so_far;
         clock::time_point began;
@@ -36,8 +37,8 @@ public:
         buffer_share* place = nullptr; // in the line for memory, left with the first `read`
     };
 
-    client_stream(client_socket& socket, tally& received, tally& written, const gateway_config& config,
-                  watchdog& dog, beginning start);
+    client_stream(client_socket& socket, tally& received, tally& written,
+                  const gateway_config& config, watchdog& dog, beginning start);
 
     boost::asio::awaitable<result<std::size_t>> read(std::span<std::byte> room) override;
     void stop_reading() noexcept override;
@@ -53,7 +54,9 @@ public:
     /// The client has reset the connection after its EOF; what was written since is dropped.
     bool gone() const noexcept { return gone_; }
     /// What is wrong with the payload's Base64.
-    const std::optional<base64::decode_error>& bad_encoding() const noexcept { return decoder_.fault(); }
+    const std::optional<base64::decode_error>& bad_encoding() const noexcept {
+        return decoder_.fault();
+    }
     /// The client has not taken the reply in time.
     bool reply_late() const noexcept { return reply_late_; }
 
@@ -92,7 +95,7 @@ private:
     payload held_;          // of a payload that is trimmed and not decoded: what may be its end
     std::size_t ready_ = 0; // of `held_`: bytes that turned out not to be
     base64::encoder encoder_;
-    payload text_; // a piece of the reply, encoded
+    payload text_;            // a piece of the reply, encoded
     std::uint64_t given_ = 0; // to the handler
     const clock::time_point began_;
     std::function<void()> ended_, cancel_;
@@ -100,8 +103,8 @@ private:
     clock::time_point not_read_since_; // while the client is not waited for
     clock::duration not_read_{};       // all of that together: the client is not judged by it
     clock::time_point not_taken_since_;
-    clock::duration not_taken_{};      // how long the client was waited for to take the reply
-    std::size_t moved_ = 0;            // since others were let in
+    clock::duration not_taken_{}; // how long the client was waited for to take the reply
+    std::size_t moved_ = 0;       // since others were let in
     error_code failed_;
     bool complete_ = false, stopped_ = false, gone_ = false, reply_late_ = false;
     const watchdog::guard guard_;

@@ -10,12 +10,15 @@ namespace {
 
 bool is_trimmed(std::byte c, trimming which) noexcept {
     switch (std::to_integer<unsigned char>(c)) {
-    case '\0': return which == trimming::nul;
+    case '\0':
+        return which == trimming::nul;
     case ' ':
     case '\t':
     case '\r':
-    case '\n': return which == trimming::space;
-    default: return false;
+    case '\n':
+        return which == trimming::space;
+    default:
+        return false;
     }
 }
 

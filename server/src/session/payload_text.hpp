@@ -18,13 +18,15 @@ std::size_t trimmed_size(std::span<const std::byte> text, trimming which) noexce
 /// Trims the end of a whole payload, wherever it is; an error when its file cannot be read.
 error_code trim_end(payload& whole, trimming which);
 
-/// Trims and decodes Base64 that comes in pieces, to the same bytes and the same error as the whole.
+/// Trims and decodes Base64 that comes in pieces, to the same bytes and the same error as the
+/// whole.
 class base64_text {
 public:
     explicit base64_text(const gateway_config& config) noexcept
         : decoder_(config.base64),
           // White space that is passed over need not be trimmed as well.
-          trim_(config.base64.whitespace && config.trim == trimming::space ? trimming::none : config.trim) {}
+          trim_(config.base64.whitespace && config.trim == trimming::space ? trimming::none
+                                                                           : config.trim) {}
 
     /// Decodes the next piece in place; how many bytes that gives, or `reason::bad_encoding`.
     result<std::size_t> decode(std::span<std::byte> text);
@@ -40,8 +42,8 @@ private:
 
     base64::decoder decoder_;
     trimming trim_;
-    // The first of the bytes that will be trimmed if nothing else follows. If something does, this one cannot
-    // stand where it stands, and the others do not matter.
+    // The first of the bytes that will be trimmed if nothing else follows. If something does, this
+    // one cannot stand where it stands, and the others do not matter.
     std::optional<std::byte> held_;
     std::optional<base64::decode_error> fault_;
 };

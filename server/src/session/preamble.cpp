@@ -14,8 +14,8 @@ namespace finpost {
 
 namespace {
 
-// Takes of what has come what belongs to the header: `would_block` while that is not all of it. What is behind
-// it stays in the kernel, for the TLS handshake or as the payload.
+// Takes of what has come what belongs to the header: `would_block` while that is not all of it.
+// What is behind it stays in the kernel, for the TLS handshake or as the payload.
 error_code take_header(client_socket& socket, preamble& first) {
     std::array<std::byte, 512> room;
     proxy_parser& header = *first.header;
@@ -35,8 +35,8 @@ error_code take_header(client_socket& socket, preamble& first) {
     return good ? error_code() : error_code(reason::proxy_protocol);
 }
 
-// Success when the first record is there, or enough of it to know that it is none that can be taken. Until then it
-// stays in the kernel, and nothing is spent on the client.
+// Success when the first record is there, or enough of it to know that it is none that can be
+// taken. Until then it stays in the kernel, and nothing is spent on the client.
 error_code wait_for_hello(client_socket& socket, preamble& first) {
     std::array<std::byte, first_record::enough> room{};
     const auto seen = socket.look(room);
@@ -85,8 +85,8 @@ asio::awaitable<error_code> go_through(step next, client_socket& socket, preambl
 
 } // namespace
 
-asio::awaitable<error_code> read_proxy_header(client_socket& socket, preamble& first, duration limit,
-                                              watchdog& dog) {
+asio::awaitable<error_code> read_proxy_header(client_socket& socket, preamble& first,
+                                              duration limit, watchdog& dog) {
     dog.watch(duration::zero(), limit, reason::proxy_protocol);
     error_code failed = co_await go_through(take_header, socket, first, dog);
     // The end of the input in the middle of it.

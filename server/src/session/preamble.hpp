@@ -18,8 +18,8 @@ namespace finpost {
 class client_socket;
 struct gateway_config;
 
-/// What has to come before a client's payload: a PROXY header, a TLS handshake, or the one and then the
-/// other. Most clients of most gateways have none, and pay nothing for it.
+/// What has to come before a client's payload: a PROXY header, a TLS handshake, or the one and then
+/// the other. Most clients of most gateways have none, and pay nothing for it.
 class preamble {
 public:
     preamble(bool proxied, tls_context wanted, admission::permit held)
@@ -29,21 +29,21 @@ public:
 
     std::optional<proxy_parser> header;
     tls_context tls;
-    admission::permit share; // of those that may be in their preamble at once
+    admission::permit share;   // of those that may be in their preamble at once
     std::size_t looked_at = 0; // bytes of the first record that were there at the last look
-    bool begun = false;      // a byte has come of what is due
-    bool is_tls = false;     // and it is TLS
-    bool is_other = false;   // and it is not
+    bool begun = false;        // a byte has come of what is due
+    bool is_tls = false;       // and it is TLS
+    bool is_other = false;     // and it is not
 };
 
-/// Reads the header and not a byte more. Fails with `proxy_protocol` when it is bad or not there in time,
-/// with the watchdog's error, or with what the connection says.
+/// Reads the header and not a byte more. Fails with `proxy_protocol` when it is bad or not there in
+/// time, with the watchdog's error, or with what the connection says.
 boost::asio::awaitable<error_code> read_proxy_header(client_socket& socket, preamble& first,
                                                      duration limit, watchdog& dog);
 
-/// Agrees on TLS. Fails likewise, with `tls_handshake`; `preamble::is_other` says of a client that it does not
-/// speak TLS at all.
-boost::asio::awaitable<error_code> shake_hands(client_socket& socket, preamble& first, duration limit,
-                                               watchdog& dog);
+/// Agrees on TLS. Fails likewise, with `tls_handshake`; `preamble::is_other` says of a client that
+/// it does not speak TLS at all.
+boost::asio::awaitable<error_code> shake_hands(client_socket& socket, preamble& first,
+                                               duration limit, watchdog& dog);
 
 } // namespace finpost

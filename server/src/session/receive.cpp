@@ -1,12 +1,12 @@
 #include "session/receive.hpp"
 
+#include "async/turn.hpp"
 #include "net/client_socket.hpp"
 #include "policy/buffer_budget.hpp"
 #include "policy/min_rate.hpp"
 #include "policy/spilling.hpp"
 #include "session/receive_to_file.hpp"
 #include "tally.hpp"
-#include "async/turn.hpp"
 
 #include "finpost/config.hpp"
 
@@ -20,16 +20,16 @@ namespace finpost {
 
 namespace {
 
-// Large payloads that wait for memory may wait for each other. Where there are files, a payload waits no longer than
-// this, and goes to its file.
+// Large payloads that wait for memory may wait for each other. Where there are files, a payload
+// waits no longer than this, and goes to its file.
 constexpr duration file_instead = std::chrono::seconds(1);
 constexpr std::size_t first_read = 4 << 10;
 constexpr std::size_t largest_read = turn_size;
 // A full buffer of this size or more is perhaps a whole payload: growing it costs more than a look.
 constexpr std::size_t look_before_growing = 16 << 10;
 
-// What a client may hold beside the line of large ones: little enough that all clients together leave room for
-// the largest payload.
+// What a client may hold beside the line of large ones: little enough that all clients together
+// leave room for the largest payload.
 std::size_t largest_beside(const gateway_config& limits, std::uint64_t most) noexcept {
     const std::uint64_t spare = limits.max_buffered - std::min(limits.max_buffered, most);
     return static_cast<std::size_t>(
@@ -51,15 +51,17 @@ private:
     bool stays_ = false;
 };
 
-// Until there is room. The line has to move within `receive_idle`, the whole has to be over by `until`. Where there are
-// files it is `busy` after `file_instead` in any case.
-asio::awaitable<error_code> wait_in_line(upload& coming, std::size_t wanted, const gateway_config& limits,
-                                         bool may_spill, watchdog::clock::time_point until, watchdog& dog) {
+// Until there is room. The line has to move within `receive_idle`, the whole has to be over by
+// `until`. Where there are files it is `busy` after `file_instead` in any case.
+asio::awaitable<error_code> wait_in_line(upload& coming, std::size_t wanted,
+                                         const gateway_config& limits, bool may_spill,
+                                         watchdog::clock::time_point until, watchdog& dog) {
     const auto begin = [&](duration idle) {
         const auto left = until - watchdog::clock::now();
         dog.watch(idle, std::max(left, watchdog::clock::duration(1)), reason::receive_timeout);
     };
-    const duration patience = may_spill ? std::min(limits.receive_idle, file_instead) : limits.receive_idle;
+    const duration patience =
+        may_spill ? std::min(limits.receive_idle, file_instead) : limits.receive_idle;
     for (;;) {
         const std::uint64_t moves = coming.budget.moves();
         begin(patience);
@@ -73,14 +75,15 @@ asio::awaitable<error_code> wait_in_line(upload& coming, std::size_t wanted, con
 
 // What may turn out to be unwanted is not begun.
 bool may_stream(const upload& coming, const gateway_config& limits) noexcept {
-    return limits.foreign == foreign_policy::forward || coming.first.is() == foreign_bytes::kind::payload;
+    return limits.foreign == foreign_policy::forward ||
+           coming.first.is() == foreign_bytes::kind::payload;
 }
 
 } // namespace
 
 std::size_t next_read(std::size_t have, std::uint64_t limit) noexcept {
-    // Four times as much each time while buffers are small, twice as much later: a 64 KiB payload takes
-    // four reads, and a large one is at most half empty.
+    // Four times as much each time while buffers are small, twice as much later: a 64 KiB payload
+    // takes four reads, and a large one is at most half empty.
     const std::size_t grown = have < (256u << 10) ? 3 * have : have;
     const std::size_t wanted = std::clamp(grown, first_read, largest_read);
     return static_cast<std::size_t>(std::min<std::uint64_t>(wanted, limit + 1 - have));
@@ -106,7 +109,8 @@ asio::awaitable<error_code> receive(client_socket& socket, upload& coming,
     for (;;) {
         const bool full = into.room().empty();
         const bool joins = full && into.size() >= beside && !place.joined();
-        auto got = full && (joins || into.size() >= look_before_growing) ? socket.peek() : std::size_t{1};
+        auto got =
+            full && (joins || into.size() >= look_before_growing) ? socket.peek() : std::size_t{1};
         if (got.has_value()) {
             if (!streams && coming.spills.takes(into.size() + (full ? 1 : 0))) {
                 place.leave();
@@ -115,14 +119,18 @@ asio::awaitable<error_code> receive(client_socket& socket, upload& coming,
             }
             std::size_t wanted = next_read(into.size(), in_memory);
             if (joins) place.join();
-            // A small payload that comes in two parts, or its FIN later, need not stand in line behind large ones.
+            // A small payload that comes in two parts, or its FIN later, need not stand in line
+            // behind large ones.
             if (!place.joined()) wanted = std::min(wanted, beside - std::min(beside, into.size()));
             if (full && !into.reserve(wanted)) {
                 const auto paused = watchdog::clock::now();
-                error_code failed = co_await wait_in_line(coming, wanted, limits, may_spill, until, dog);
-                coming.paused += watchdog::clock::now() - paused; // the client was not slow meanwhile
+                error_code failed =
+                    co_await wait_in_line(coming, wanted, limits, may_spill, until, dog);
+                coming.paused +=
+                    watchdog::clock::now() - paused; // the client was not slow meanwhile
                 const auto left = until - watchdog::clock::now();
-                if (failed == reason::busy && may_spill && left > watchdog::clock::duration::zero()) {
+                if (failed == reason::busy && may_spill &&
+                    left > watchdog::clock::duration::zero()) {
                     place.leave();
                     dog.watch(limits.receive_idle, left, reason::receive_timeout);
                     error_code ended = co_await receive_to_file(socket, coming, limits, dog, began);
@@ -140,10 +148,13 @@ asio::awaitable<error_code> receive(client_socket& socket, upload& coming,
             if (coming.is_unwanted(limits.foreign)) co_return reason::foreign;
             if (into.size() > limits.max_payload) co_return reason::too_large;
             const auto now = watchdog::clock::now();
-            if (too_slow(into.size(), now - began - coming.paused, limits.min_rate)) co_return reason::too_slow;
+            if (too_slow(into.size(), now - began - coming.paused, limits.min_rate))
+                co_return reason::too_slow;
             dog.progress();
-            if (limits.stream_above && into.size() > *limits.stream_above && may_stream(coming, limits)) {
-                // Its end may be there already, and then its length is known. Of one that was cut there is no stream.
+            if (limits.stream_above && into.size() > *limits.stream_above &&
+                may_stream(coming, limits)) {
+                // Its end may be there already, and then its length is known. Of one that was cut
+                // there is no stream.
                 const error_code next = socket.peek().error();
                 if (!next || next == asio::error::would_block) {
                     if (!place.joined()) place.join();
@@ -152,7 +163,8 @@ asio::awaitable<error_code> receive(client_socket& socket, upload& coming,
                 }
                 if (next != asio::error::eof) co_return next;
             }
-            // Try first, wait second; but a client that sends without a pause must not keep the thread.
+            // Try first, wait second; but a client that sends without a pause must not keep the
+            // thread.
             if (into.size() <= takes_turns_above) continue;
             if (into.size() < largest_read) {
                 co_await next_turn(dog, limits.receive_idle, until);
@@ -168,7 +180,8 @@ asio::awaitable<error_code> receive(client_socket& socket, upload& coming,
         into.release_room();
         if (dog.error()) co_return dog.error();
         auto [ec] = co_await socket.async_wait_readable();
-        if (!ec && into.size() > takes_turns_above) co_await next_turn(dog, limits.receive_idle, until);
+        if (!ec && into.size() > takes_turns_above)
+            co_await next_turn(dog, limits.receive_idle, until);
         if (dog.error()) co_return dog.error();
         if (ec) co_return ec;
     }

@@ -22,8 +22,8 @@ class client_socket;
 class spilling;
 class tally;
 
-/// How much to read next when `have` bytes are there: few and growing reads, and never more than one
-/// byte beyond `limit`, which is enough to know that it was passed.
+/// How much to read next when `have` bytes are there: few and growing reads, and never more than
+/// one byte beyond `limit`, which is enough to know that it was passed.
 std::size_t next_read(std::size_t have, std::uint64_t limit) noexcept;
 
 /// What a client sends: where it goes and how much of it has come.
@@ -34,7 +34,8 @@ public:
     /// Whether it is already known to go nowhere, for what its first bytes are.
     bool is_unwanted(foreign_policy where) const noexcept {
         if (where == foreign_policy::forward || !first.is_foreign()) return false;
-        const bool answered = where == foreign_policy::probe && first.is() == foreign_bytes::kind::look;
+        const bool answered =
+            where == foreign_policy::probe && first.is() == foreign_bytes::kind::look;
         return !answered || first.is_whole();
     }
 
@@ -43,22 +44,25 @@ public:
         : bytes(into), received(so_far), budget(memory), spills(files), place(in_line) {}
 
     payload& bytes;
-    tally& received; // before decoding
+    tally& received;                    // before decoding
     watchdog::clock::duration paused{}; // the client was not read, for want of memory
     buffer_budget& budget;
     const spilling& spills;
     foreign_bytes first;
     std::optional<base64::decode_error> fault; // of a payload that was decoded on its way to a file
-    std::optional<buffer_share>& place; // of what goes on as a stream: in the line, until that has its buffers
+    std::optional<buffer_share>&
+        place; // of what goes on as a stream: in the line, until that has its buffers
 };
 
-/// Accumulates what the client sends until its EOF: in memory, and decoded in a file when `upload::spills` says so.
+/// Accumulates what the client sends until its EOF: in memory, and decoded in a file when
+/// `upload::spills` says so.
 ///
 /// Success is the EOF and nothing else. A `reason` says what to refuse with: `too_large`,
-/// `receive_timeout`, `too_slow`, `busy` (no buffer in time), `bad_encoding` and `spill_failed` (on the way to a
-/// file), `foreign` (see `upload::first`), `draining`. `error::in_progress` is more than `stream_above`, and the end is not there yet: it
-/// goes on as a stream, and nothing of it is in a file. Any other code is the connection's end without an
-/// EOF: the payload was cut and must go nowhere.
+/// `receive_timeout`, `too_slow`, `busy` (no buffer in time), `bad_encoding` and `spill_failed` (on
+/// the way to a file), `foreign` (see `upload::first`), `draining`. `error::in_progress` is more
+/// than `stream_above`, and the end is not there yet: it goes on as a stream, and nothing of it is
+/// in a file. Any other code is the connection's end without an EOF: the payload was cut and must
+/// go nowhere.
 boost::asio::awaitable<error_code> receive(client_socket& socket, upload& coming,
                                            const gateway_config& limits, watchdog& dog);
 

@@ -1,12 +1,12 @@
 #include "session/receive_to_file.hpp"
 
+#include "async/turn.hpp"
 #include "net/client_socket.hpp"
-#include "session/payload_text.hpp"
+#include "net/spill_io.hpp"
 #include "policy/min_rate.hpp"
 #include "policy/spilling.hpp"
-#include "net/spill_io.hpp"
+#include "session/payload_text.hpp"
 #include "tally.hpp"
-#include "async/turn.hpp"
 
 #include "finpost/config.hpp"
 
@@ -85,7 +85,8 @@ asio::awaitable<error_code> receive_to_file(client_socket& socket, upload& comin
         if (coming.is_unwanted(limits.foreign)) co_return reason::foreign;
         if (got.has_value()) {
             const auto now = watchdog::clock::now();
-            if (too_slow(received.value(), now - began - coming.paused, limits.min_rate)) co_return reason::too_slow;
+            if (too_slow(received.value(), now - began - coming.paused, limits.min_rate))
+                co_return reason::too_slow;
             dog.progress();
             turn += *got;
             if (turn < turn_size) continue;

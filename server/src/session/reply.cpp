@@ -1,9 +1,9 @@
 #include "session/reply.hpp"
 
+#include "async/turn.hpp"
 #include "net/client_socket.hpp"
 #include "policy/min_rate.hpp"
 #include "tally.hpp"
-#include "async/turn.hpp"
 
 #include "finpost/request_id.hpp"
 
@@ -52,7 +52,9 @@ error_code write_at_once(client_socket& socket, std::span<const std::byte> data,
 
 asio::awaitable<error_code> write_all(client_socket& socket, std::span<const std::byte> data,
                                       write_limits limits, watchdog& dog, tally& written) {
-    const write_turn turn = [&socket, data, &written] { return write_at_once(socket, data, written); };
+    const write_turn turn = [&socket, data, &written] {
+        return write_at_once(socket, data, written);
+    };
     error_code failed = co_await write_in_turns(socket, turn, limits, dog, written);
     co_return failed;
 }
@@ -66,8 +68,8 @@ asio::awaitable<error_code> write_in_turns(client_socket& socket, const write_tu
     const watchdog::guard cancel(dog, [&socket] { socket.cancel(); });
     const auto began = watchdog::clock::now();
     while (unsent == asio::error::would_block) {
-        // What waits in this kernel nobody has taken. The peer's kernel may hold more than its program
-        // has read, never less: who reads fast enough is never judged too slow.
+        // What waits in this kernel nobody has taken. The peer's kernel may hold more than its
+        // program has read, never less: who reads fast enough is never judged too slow.
         const std::size_t taken =
             written.value() - std::min(written.value(), socket.unacknowledged());
         const auto now = watchdog::clock::now();
@@ -98,7 +100,8 @@ asio::awaitable<void> drain_input(client_socket& socket, duration limit, watchdo
 
 asio::awaitable<void> let_it_read(client_socket& socket, duration limit, watchdog& dog) {
     co_await drain_input(socket, limit, dog);
-    const watchdog::guard cancel(dog, [&socket] { socket.cancel(); }); // of what is left of the limit
+    const watchdog::guard cancel(dog,
+                                 [&socket] { socket.cancel(); }); // of what is left of the limit
     while (!dog.error() && !socket.was_reset()) {
         auto [ec] = co_await socket.async_wait_reset();
         if (ec) break;

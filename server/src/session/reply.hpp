@@ -21,8 +21,8 @@ class tally;
 /// What a client reads in place of an answer: `finpost: <reason> <request id>\n`.
 std::string refusal_line(reason why, const request_id& id);
 
-/// Writes of `data` what the kernel takes, counting it in `written`: success when that is all of it and its
-/// end is marked (`client_socket::finish`), `error::would_block` when there is more.
+/// Writes of `data` what the kernel takes, counting it in `written`: success when that is all of it
+/// and its end is marked (`client_socket::finish`), `error::would_block` when there is more.
 error_code write_at_once(client_socket& socket, std::span<const std::byte> data,
                          tally& written) noexcept;
 
@@ -39,25 +39,25 @@ public:
 /// Writes what the kernel takes, and counts it: what `write_at_once` says of some bytes.
 using write_turn = std::function<error_code()>;
 
-/// Has `turn` write for as long as it says `error::would_block`, each time the peer has taken something, within
-/// `limits`. Fails as `write_all` does.
+/// Has `turn` write for as long as it says `error::would_block`, each time the peer has taken
+/// something, within `limits`. Fails as `write_all` does.
 boost::asio::awaitable<error_code> write_in_turns(client_socket& socket, const write_turn& turn,
                                                   write_limits limits, watchdog& dog,
                                                   const tally& written);
 
-/// Writes all of `data` from `written` on within `limits`, counting in `written` what the kernel took.
-/// Closes nothing. Fails with `too_slow` when the peer takes it more slowly than `min_rate`, with another
-/// reason when the total has passed or the exchange was stopped, else with what the connection says.
+/// Writes all of `data` from `written` on within `limits`, counting in `written` what the kernel
+/// took. Closes nothing. Fails with `too_slow` when the peer takes it more slowly than `min_rate`,
+/// with another reason when the total has passed or the exchange was stopped, else with what the
+/// connection says.
 boost::asio::awaitable<error_code> write_all(client_socket& socket, std::span<const std::byte> data,
-                                             write_limits limits, watchdog& dog,
-                                             tally& written);
+                                             write_limits limits, watchdog& dog, tally& written);
 
-/// Reads and drops what the client still sends, until its EOF, for at most `limit`: closing with unread
-/// input would send a RST that could overtake what was written (RFC 9112 §9.6).
+/// Reads and drops what the client still sends, until its EOF, for at most `limit`: closing with
+/// unread input would send a RST that could overtake what was written (RFC 9112 §9.6).
 boost::asio::awaitable<void> drain_input(client_socket& socket, duration limit, watchdog& dog);
 
-/// The same for a client that is reset afterwards, and is to read before what was written: until it resets, for at
-/// most `limit`, whether or not its EOF has come.
+/// The same for a client that is reset afterwards, and is to read before what was written: until it
+/// resets, for at most `limit`, whether or not its EOF has come.
 boost::asio::awaitable<void> let_it_read(client_socket& socket, duration limit, watchdog& dog);
 
 } // namespace finpost

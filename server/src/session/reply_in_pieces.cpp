@@ -1,9 +1,9 @@
 #include "session/reply_in_pieces.hpp"
 
+#include "async/turn.hpp"
 #include "net/client_socket.hpp"
 #include "net/spill_io.hpp"
 #include "tally.hpp"
-#include "async/turn.hpp"
 
 #include "finpost/base64.hpp"
 #include "finpost/payload.hpp"
@@ -18,8 +18,8 @@ namespace {
 
 constexpr std::size_t bytes_at_once = 96 << 10; // whole groups of three
 
-// The text from its character `from` on. Base64 has four characters for three bytes, so where a piece begins
-// needs no memory: after `would_block` TLS gets the same piece again.
+// The text from its character `from` on. Base64 has four characters for three bytes, so where a
+// piece begins needs no memory: after `would_block` TLS gets the same piece again.
 result<std::size_t> write_text(client_socket& socket, const payload& bytes, std::uint64_t from) {
     static_assert(bytes_at_once % 3 == 0);
     const std::span<std::byte> room = passing_room();
@@ -32,7 +32,8 @@ result<std::size_t> write_text(client_socket& socket, const payload& bytes, std:
 
 } // namespace
 
-error_code write_piecewise(client_socket& socket, const payload& bytes, codec encode, tally& written) {
+error_code write_piecewise(client_socket& socket, const payload& bytes, codec encode,
+                           tally& written) {
     const bool plain = encode == codec::none;
     const std::size_t size = plain ? bytes.size() : base64::encoded_size(bytes.size());
     const std::size_t before = written.value();

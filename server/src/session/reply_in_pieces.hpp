@@ -9,9 +9,11 @@ class client_socket;
 class payload;
 class tally;
 
-/// As `write_at_once`, for a reply that is too large for memory: out of its file, and encoded as it goes.
-/// Writes little more than a turn at the most (turn.hpp); then, as when the kernel takes no more, it says `error::would_block`.
-/// When the file cannot be read it is `reason::spill_failed`, and `errno` says why.
-error_code write_piecewise(client_socket& socket, const payload& bytes, codec encode, tally& written);
+/// As `write_at_once`, for a reply that is too large for memory: out of its file, and encoded as it
+/// goes. Writes little more than a turn at the most (turn.hpp); then, as when the kernel takes no
+/// more, it says `error::would_block`. When the file cannot be read it is `reason::spill_failed`,
+/// and `errno` says why.
+error_code write_piecewise(client_socket& socket, const payload& bytes, codec encode,
+                           tally& written);
 
 } // namespace finpost

@@ -1,12 +1,12 @@
 #include "session/session.hpp"
 
-#include "session/client_stream.hpp"
-#include "session/payload_text.hpp"
 #include "policy/address_filter.hpp"
 #include "policy/buffer_budget.hpp"
 #include "policy/foreign.hpp"
 #include "policy/seldom.hpp"
 #include "policy/spilling.hpp"
+#include "session/client_stream.hpp"
+#include "session/payload_text.hpp"
 #include "session/receive.hpp"
 #include "session/reply.hpp"
 #include "session/reply_in_pieces.hpp"
@@ -30,8 +30,9 @@ namespace finpost {
 
 namespace {
 
-// How long a handler works before the client is watched for a reset. Most have answered by then, and the
-// watch costs an exchange more than anything else in here: a registration and a system call.
+// How long a handler works before the client is watched for a reset. Most have answered by then,
+// and the watch costs an exchange more than anything else in here: a registration and a system
+// call.
 constexpr std::chrono::milliseconds watched_after{100};
 
 double milliseconds(watchdog::clock::duration span) {
@@ -58,10 +59,9 @@ arrival::~arrival() {
 
 session::session(const session_context& context, asio::any_io_executor strand,
                  accepted_client& client)
-    : context_(context), client_(client), dog_(&context.gate),
-      socket_(strand, client_.v6), id_(request_id::generate()),
-      payload_(&context.budget), answer_(reason::internal), received_at_(client_.at),
-      answered_at_(client_.at), pass_(context.gate, strand, *this) {
+    : context_(context), client_(client), dog_(&context.gate), socket_(strand, client_.v6),
+      id_(request_id::generate()), payload_(&context.budget), answer_(reason::internal),
+      received_at_(client_.at), answered_at_(client_.at), pass_(context.gate, strand, *this) {
     socket_.take(client_.came.hand_over());
     client_.announced.release();
     mute_ = client_.first && client_.first->tls;
@@ -70,8 +70,8 @@ session::session(const session_context& context, asio::any_io_executor strand,
 
 session::~session() {
     close();
-    // Before the gate counts one session less: whoever waits for the last one to end, and then drops
-    // the counters, finds every buffer given back.
+    // Before the gate counts one session less: whoever waits for the last one to end, and then
+    // drops the counters, finds every buffer given back.
     payload_ = payload();
     answer_ = reply(reason::internal);
     place_.reset();
@@ -83,8 +83,10 @@ asio::awaitable<void> session::run() {
         upload coming(payload_, received_, context_.budget, context_.spills, place_);
         error_code ended = co_await receive(socket_, coming, context_.config, dog_);
         if (ended == asio::error::in_progress) tell_of_stranger(coming.first);
-        if (ended == asio::error::in_progress) co_await stream(coming);
-        else received(ended, coming);
+        if (ended == asio::error::in_progress)
+            co_await stream(coming);
+        else
+            received(ended, coming);
     }
     decode();
     if (undecided()) co_await handle();
@@ -101,8 +103,11 @@ bool session::admitted() {
         const std::string peer = to_string(client_.peer);
         const std::string local = to_string(client_.local);
         context_.log(log_level::debug, "accepted",
-                     {{"id", id_.text()}, {"family", client_.peer.is_v6() ? "AF_INET6" : "AF_INET"},
-                      {"type", "SOCK_STREAM"}, {"local", local}, {"remote", peer}});
+                     {{"id", id_.text()},
+                      {"family", client_.peer.is_v6() ? "AF_INET6" : "AF_INET"},
+                      {"type", "SOCK_STREAM"},
+                      {"local", local},
+                      {"remote", peer}});
     }
     if (client_.refusal) refuse(*client_.refusal);
     return undecided();
@@ -129,9 +134,11 @@ asio::awaitable<void> session::introduce() {
     enter(session_stage::receive);
 }
 
-// From here on the client is whom the proxy speaks for. Where it does not say whom, it stands for itself.
+// From here on the client is whom the proxy speaks for. Where it does not say whom, it stands for
+// itself.
 void session::identify(const proxy_parser& header) {
-    if (header.whose() == proxy_parser::subject::proxy) return; // it only looks, and was let in by name
+    if (header.whose() == proxy_parser::subject::proxy)
+        return; // it only looks, and was let in by name
     if (header.whose() == proxy_parser::subject::client) {
         if (context_.log.enabled(log_level::debug)) {
             const std::string proxy = to_string(client_.peer);
@@ -145,8 +152,10 @@ void session::identify(const proxy_parser& header) {
         });
     }
     kept_out_ = !context_.filter.admits(client_.peer);
-    if (kept_out_) refuse(reason::denied);
-    else if (!context_.admits.admit_source(client_.permit, client_.peer)) refuse(reason::busy);
+    if (kept_out_)
+        refuse(reason::denied);
+    else if (!context_.admits.admit_source(client_.permit, client_.peer))
+        refuse(reason::busy);
 }
 
 void session::introduced(error_code failed) {
@@ -179,7 +188,8 @@ void session::received(error_code ended, upload& coming) {
     context_.counters.payload_bytes.add(received_.value());
     const bool refusable = ended.category() == reason_category();
     if (eof_) coming.first.finish();
-    // Who is only late must not take the end for an answer: a probe is what the client itself has ended.
+    // Who is only late must not take the end for an answer: a probe is what the client itself has
+    // ended.
     const bool by_client = !refusable || ended == reason::tls_truncated;
     if (received_.value() == 0 && by_client)
         outcome_ = outcome::probe;
@@ -191,7 +201,8 @@ void session::received(error_code ended, upload& coming) {
         refuse(to_reason(ended));
     else if (ended)
         abort("aborted_read");
-    // Somebody between here and the client may have cut all of it: no end that could be taken for a reply.
+    // Somebody between here and the client may have cut all of it: no end that could be taken for a
+    // reply.
     const bool gives_up = context_.config.on_refusal == refusal_style::close;
     if (ended == reason::tls_truncated && outcome_ == outcome::probe && !gives_up) unsaid_ = true;
 }
@@ -223,7 +234,8 @@ void session::tell_of_stranger(const foreign_bytes& first) {
     const std::string peer = to_string(client_.peer);
     const bool hello = first.is() == foreign_bytes::kind::hello;
     context_.log(log_level::warning, "foreign payload",
-                 {{"id", id_.text()}, {"peer", peer},
+                 {{"id", id_.text()},
+                  {"peer", peer},
                   {"what", hello ? "a TLS ClientHello is forwarded as a payload: see --foreign"
                                  : "an HTTP request is forwarded as a payload: see --foreign"}});
 }
@@ -248,13 +260,15 @@ void session::refuse_text(const base64::decode_error& fault) {
 
 void session::log_bad_encoding(const base64::decode_error& error) {
     context_.log(log_level::debug, "bad encoding",
-                 {{"id", id_.text()}, {"cause", error.cause},
+                 {{"id", id_.text()},
+                  {"cause", error.cause},
                   {"offset", static_cast<std::int64_t>(error.offset)}});
 }
 
 asio::awaitable<void> session::handle() {
     enter(session_stage::handle);
-    const watchdog::reminder late(dog_, received_at_ + watched_after, [this] { watch_for_reset(); });
+    const watchdog::reminder late(dog_, received_at_ + watched_after,
+                                  [this] { watch_for_reset(); });
     request asked(std::move(payload_), client_.peer, client_.local, id_, dog_, sampled_,
                   std::move(tls_peer_name_));
     asked.spills(&context_.spills);
@@ -270,9 +284,12 @@ asio::awaitable<void> session::handle() {
     answered_at_ = watchdog::clock::now();
     context_.counters.upstream_seconds.record(answered_at_ - received_at_);
     const bool finishes = context_.config.on_client_reset == client_reset_policy::finish;
-    if (client_gone_ && !finishes) abort("aborted_handle");
-    else if (answer_.refused()) refuse(answer_.why());
-    else if (client_gone_) abort("aborted_reply");
+    if (client_gone_ && !finishes)
+        abort("aborted_handle");
+    else if (answer_.refused())
+        refuse(answer_.why());
+    else if (client_gone_)
+        abort("aborted_reply");
 }
 
 // In a catch block.
@@ -280,7 +297,8 @@ void session::handler_failed() {
     try {
         throw;
     } catch (const std::exception& bug) {
-        context_.log(log_level::error, "handler failed", {{"id", id_.text()}, {"what", bug.what()}});
+        context_.log(log_level::error, "handler failed",
+                     {{"id", id_.text()}, {"what", bug.what()}});
     } catch (...) {
         context_.log(log_level::error, "handler failed", {{"id", id_.text()}, {"what", "unknown"}});
     }
@@ -289,7 +307,8 @@ void session::handler_failed() {
 // All steps from here to the reply at once, for a payload that does not end soon.
 asio::awaitable<void> session::stream(upload& begun) {
     enter(session_stage::stream);
-    client_stream::beginning start(std::move(payload_), received_at_, begun.paused, [this] { payload_ended(); });
+    client_stream::beginning start(std::move(payload_), received_at_, begun.paused,
+                                   [this] { payload_ended(); });
     start.place = &*begun.place;
     client_stream both(socket_, received_, written_, context_.config, dog_, std::move(start));
     request asked(payload(&*begun.place), client_.peer, client_.local, id_, dog_, sampled_,
@@ -329,13 +348,20 @@ void session::streamed(const client_stream& both) {
     const bool by_reset = failed && failed.category() != reason_category();
     const bool finishes = context_.config.on_client_reset == client_reset_policy::finish;
     if (eof_ && (by_reset || both.gone())) note_reset();
-    if (client_gone_ && !finishes) abort("aborted_handle");
-    else if (by_reset) abort(eof_ ? "aborted_reply" : "aborted_read");
-    else if (both.reply_late()) abort(failed == reason::too_slow ? to_string(reason::too_slow) : "aborted_reply");
-    else if (failed == reason::draining && !begun) refuse(why_stopped());
-    else if (failed || answer_.refused()) refuse_or_cut(failed ? to_reason(failed) : answer_.why(), begun);
-    else if (client_gone_) abort("aborted_reply");
-    else outcome_ = outcome::replied;
+    if (client_gone_ && !finishes)
+        abort("aborted_handle");
+    else if (by_reset)
+        abort(eof_ ? "aborted_reply" : "aborted_read");
+    else if (both.reply_late())
+        abort(failed == reason::too_slow ? to_string(reason::too_slow) : "aborted_reply");
+    else if (failed == reason::draining && !begun)
+        refuse(why_stopped());
+    else if (failed || answer_.refused())
+        refuse_or_cut(failed ? to_reason(failed) : answer_.why(), begun);
+    else if (client_gone_)
+        abort("aborted_reply");
+    else
+        outcome_ = outcome::replied;
 }
 
 // The handler knows whether anything was sent on; if it has an answer already, all was.
@@ -345,8 +371,10 @@ reason session::why_stopped() const noexcept {
 
 // Who has a part of an answer must not take it, or a line behind it, for the whole.
 void session::refuse_or_cut(reason why, bool begun) {
-    if (begun) abort(to_string(why));
-    else refuse(why);
+    if (begun)
+        abort(to_string(why));
+    else
+        refuse(why);
 }
 
 void session::encode() {
@@ -399,8 +427,8 @@ void session::replied(error_code failed) {
     } else if (!failed) {
         outcome_ = outcome::replied;
     } else if (dog_.stopped() && written_.value() == 0 && !socket_.mid_write()) {
-        // Not a byte of the answer is out: a refusal can still be read. But the work was done, and `draining`
-        // would ask for it again.
+        // Not a byte of the answer is out: a refusal can still be read. But the work was done, and
+        // `draining` would ask for it again.
         refuse(reason::upstream_incomplete);
     } else if (failed == reason::spill_failed && written_.value() == 0 && !socket_.mid_write()) {
         refuse(reason::spill_failed);
@@ -431,8 +459,8 @@ asio::awaitable<void> session::send_refusal() {
     if (!unsaid_) co_await part_from_client();
 }
 
-// Of a TLS client that could not be talked to: an alert has said so, and a reset follows once it could be read.
-// A FIN would tell those who do not understand the alert that this was all.
+// Of a TLS client that could not be talked to: an alert has said so, and a reset follows once it
+// could be read. A FIN would tell those who do not understand the alert that this was all.
 asio::awaitable<void> session::part_from_broken_tls() {
     if (outcome_ == outcome::aborted) {
         const std::string peer = to_string(client_.peer);
@@ -450,7 +478,8 @@ asio::awaitable<void> session::answer_look() {
     unsaid_ = true;
     enter(session_stage::reply);
     record();
-    std::string text = "HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nContent-Length: 3\r\nConnection: close\r\n\r\n";
+    std::string text = "HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nContent-Length: "
+                       "3\r\nConnection: close\r\n\r\n";
     if (!looked_for_head_) text += "ok\n";
     const auto data = std::as_bytes(std::span(text));
     const write_limits limits(context_.config.linger);
@@ -471,8 +500,10 @@ void session::close() noexcept {
     record();
     client_.permit.leave_source(); // whoever sees the end may come again at once
     const bool cut = outcome_ == outcome::aborted || outcome_ == outcome::none;
-    if (cut || unsaid_) socket_.reset();
-    else socket_.close(); // after the EOF everything was read, so this is a FIN
+    if (cut || unsaid_)
+        socket_.reset();
+    else
+        socket_.close(); // after the EOF everything was read, so this is a FIN
 }
 
 void session::refuse(reason why) {
@@ -493,11 +524,16 @@ void session::on_drain() {
     if (!eof_ && received_.value() == 0 && outcome_ == outcome::none) dog_.stop(reason::draining);
 }
 
-// From any thread, while the session is in the gate: only what never changes, what changes under the gate's
-// lock, and what is atomic.
+// From any thread, while the session is in the gate: only what never changes, what changes under
+// the gate's lock, and what is atomic.
 session_view session::view(watchdog::clock::time_point now) const noexcept {
-    return {id_, client_.peer, client_.local, stage_.load(std::memory_order_relaxed),
-            now - client_.at, received_.value(), written_.value()};
+    return {id_,
+            client_.peer,
+            client_.local,
+            stage_.load(std::memory_order_relaxed),
+            now - client_.at,
+            received_.value(),
+            written_.value()};
 }
 
 void session::enter(session_stage stage) noexcept {
@@ -529,11 +565,19 @@ void session::record() noexcept {
     if (outcome_ != outcome::probe)
         counters.exchange_seconds.record(watchdog::clock::now() - client_.at);
     switch (outcome_) {
-    case outcome::probe: counters.probes.add(); break;
-    case outcome::replied: counters.replied.add(); break;
-    case outcome::aborted: counters.aborted.add(); break;
+    case outcome::probe:
+        counters.probes.add();
+        break;
+    case outcome::replied:
+        counters.replied.add();
+        break;
+    case outcome::aborted:
+        counters.aborted.add();
+        break;
     case outcome::none: // an exception cut the session: refused by a RST
-    case outcome::refused: counters.refused_for(why_).add(); break;
+    case outcome::refused:
+        counters.refused_for(why_).add();
+        break;
     }
     try {
         if (outcome_ != outcome::probe) return write_access_line();
@@ -551,16 +595,21 @@ bool session::cut_by_stop() const noexcept {
     const bool unfinished = outcome_ == outcome::aborted ||
                             (outcome_ == outcome::refused &&
                              (why_ == reason::draining || why_ == reason::upstream_incomplete));
-    return unfinished && received_.value() > 0 && dog_.stopped() && dog_.error() == reason::draining;
+    return unfinished && received_.value() > 0 && dog_.stopped() &&
+           dog_.error() == reason::draining;
 }
 
 std::string_view session::outcome_word() const noexcept {
     switch (outcome_) {
-    case outcome::replied: return "replied";
-    case outcome::aborted: return "aborted";
-    case outcome::probe: return "probe";
+    case outcome::replied:
+        return "replied";
+    case outcome::aborted:
+        return "aborted";
+    case outcome::probe:
+        return "probe";
     case outcome::none:
-    case outcome::refused: break;
+    case outcome::refused:
+        break;
     }
     return "refused";
 }

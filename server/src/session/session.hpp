@@ -1,12 +1,12 @@
 #pragma once
 
 #include "net/client_socket.hpp"
+#include "net/unique_fd.hpp"
 #include "policy/admission.hpp"
 #include "policy/buffer_budget.hpp"
 #include "session/preamble.hpp"
 #include "session/session_gate.hpp"
 #include "tally.hpp"
-#include "net/unique_fd.hpp"
 
 #include "finpost/base64.hpp"
 #include "finpost/config.hpp"
@@ -53,9 +53,9 @@ struct session_context {
     seldom& foreign_told; // that payloads of strangers are forwarded
 };
 
-/// A connection that was accepted, and counted so. Whatever becomes of it on its way to a session, it has an end
-/// that is counted as well: unless a session answers for it, it is reset (the listening socket sees to that), and
-/// refused as `internal`.
+/// A connection that was accepted, and counted so. Whatever becomes of it on its way to a session,
+/// it has an end that is counted as well: unless a session answers for it, it is reset (the
+/// listening socket sees to that), and refused as `internal`.
 class arrival {
 public:
     arrival(unique_fd descriptor, metrics& counters) noexcept;
@@ -89,20 +89,22 @@ public:
     socket_address peer;
     socket_address local;
     admission::permit permit;
-    session_gate::hold announced; // until there is a session
+    session_gate::hold announced;  // until there is a session
     std::optional<reason> refusal; // known before a byte was read
     watchdog::clock::time_point at;
     std::unique_ptr<preamble> first; // null when the payload begins at once
 };
 
-/// One accepted TCP connection and its exchange. It lives in the frame of `serve` and on its strand.
+/// One accepted TCP connection and its exchange. It lives in the frame of `serve` and on its
+/// strand.
 class session final : private gated {
 public:
     session(const session_context& context, boost::asio::any_io_executor strand,
             accepted_client& client);
     ~session();
 
-    /// The whole product: receive, decode, handle, encode, reply; or, for what is streamed, all of it at once.
+    /// The whole product: receive, decode, handle, encode, reply; or, for what is streamed, all of
+    /// it at once.
     boost::asio::awaitable<void> run();
 
 private:
@@ -157,18 +159,20 @@ private:
     watchdog dog_;
     client_socket socket_;
     request_id id_;
-    std::optional<buffer_share> place_; // in the line for memory; a stream's buffers were taken by way of it
+    std::optional<buffer_share>
+        place_; // in the line for memory; a stream's buffers were taken by way of it
     payload payload_;
     reply answer_;
     outcome outcome_ = outcome::none;
     reason why_ = reason::internal;
     std::string_view aborted_why_;
-    bool mute_ = false;        // the client waits for TLS, and would not understand a line
-    bool speaks_tls_ = false;  // it has begun to
-    bool looked_ = false;      // by an HTTP request, which is answered here
+    bool mute_ = false;       // the client waits for TLS, and would not understand a line
+    bool speaks_tls_ = false; // it has begun to
+    bool looked_ = false;     // by an HTTP request, which is answered here
     bool looked_for_head_ = false;
-    bool kept_out_ = false;    // by its address, as the proxy tells it
-    bool unsaid_ = false;      // nothing true was said so far, whatever it is counted as: its end must be no FIN
+    bool kept_out_ = false; // by its address, as the proxy tells it
+    bool unsaid_ =
+        false; // nothing true was said so far, whatever it is counted as: its end must be no FIN
     bool eof_ = false;         // the client has half-closed
     bool client_gone_ = false; // it has reset the connection since
     bool recorded_ = false;    // counted and logged
@@ -178,11 +182,11 @@ private:
     std::string tls_peer_name_;
     tally received_, written_;
     watchdog::clock::time_point received_at_, answered_at_;
-    session_gate::pass pass_;               // last: the gate sees a complete session
+    session_gate::pass pass_; // last: the gate sees a complete session
 };
 
-/// Runs a session from accept to close. Its completion handler keeps the context: the client's permit goes
-/// last, when the coroutine may have let go of it.
+/// Runs a session from accept to close. Its completion handler keeps the context: the client's
+/// permit goes last, when the coroutine may have let go of it.
 boost::asio::awaitable<void> serve(std::shared_ptr<const session_context> context,
                                    boost::asio::any_io_executor strand, accepted_client client);
 

@@ -19,9 +19,9 @@ constexpr std::chrono::milliseconds look_again{20}; // when there was no memory 
 struct session_gate::slot {
     slot(asio::any_io_executor e, gated& s) : executor(std::move(e)), session(&s) {}
     asio::any_io_executor executor;
-    gated* session;    // null when the session has ended; written on its executor, under the mutex
-    std::size_t index = 0;         // in slots_
-    told last = told::nothing;     // under the mutex
+    gated* session; // null when the session has ended; written on its executor, under the mutex
+    std::size_t index = 0;     // in slots_
+    told last = told::nothing; // under the mutex
 };
 
 // Its memory is there beforehand, and it keeps that for as long as Asio does.
@@ -48,8 +48,10 @@ session_gate::pass::pass(session_gate& gate, asio::any_io_executor executor, gat
         draining = gate_.draining_;
         slot_->last = stopped ? told::stop : draining ? told::drain : told::nothing;
     }
-    if (stopped) session.dog().stop(reason::draining);
-    else if (draining) session.on_drain();
+    if (stopped)
+        session.dog().stop(reason::draining);
+    else if (draining)
+        session.on_drain();
 }
 
 const asio::any_io_executor& session_gate::pass::executor() const noexcept {
@@ -79,8 +81,8 @@ void session_gate::hold::release() noexcept {
     gate_ = nullptr;
 }
 
-// Under the mutex: somebody has left. When nobody is left to look at, a timer would only keep the host's `run`
-// from returning.
+// Under the mutex: somebody has left. When nobody is left to look at, a timer would only keep the
+// host's `run` from returning.
 void session_gate::left() noexcept {
     if (!empty_locked()) return;
     emptied_.wake_all();
@@ -106,7 +108,8 @@ bool session_gate::stopped() const {
 }
 
 std::vector<session_view> session_gate::views() const {
-    constexpr std::size_t at_once = 64; // who begins or ends meanwhile waits for so many, not for all
+    constexpr std::size_t at_once =
+        64; // who begins or ends meanwhile waits for so many, not for all
     std::vector<std::shared_ptr<slot>> all;
     {
         const std::lock_guard lock(mutex_);
@@ -164,8 +167,10 @@ void session_gate::look_earlier(clock::time_point when) {
 void session_gate::arm(clock::time_point when) {
     if (stopped_ && empty_locked()) return;
     next_look.store(when.time_since_epoch().count());
-    if (waiting_) timer_.cancel(); // its handler comes at once, and waits for the new time
-    else wait();
+    if (waiting_)
+        timer_.cancel(); // its handler comes at once, and waits for the new time
+    else
+        wait();
 }
 
 void session_gate::wait() {
@@ -198,7 +203,8 @@ void session_gate::woken() noexcept {
 }
 
 void session_gate::look() noexcept {
-    // Nobody is told that an earlier look is coming while this one is under way: see watchdog::watch.
+    // Nobody is told that an earlier look is coming while this one is under way: see
+    // watchdog::watch.
     next_look.store(watchdog::span::max().count());
     const auto now = clock::now();
     auto next = now + look_again;
@@ -229,8 +235,10 @@ session_gate::clock::time_point session_gate::tell_who_is_due(clock::time_point 
         alive = slots_.size();
         for (const auto& one : slots_) {
             const auto when = one->session->dog().when();
-            if (when <= now) due.push_back(one);
-            else nearest = std::min(nearest, when);
+            if (when <= now)
+                due.push_back(one);
+            else
+                nearest = std::min(nearest, when);
             if (one->last < wanted) (stopped_ ? stopped : drained).push_back(one);
         }
     }

@@ -26,21 +26,23 @@ public:
     virtual watchdog& dog() noexcept = 0;
     /// The gateway drains: end now if nothing is in flight. On the session's executor.
     virtual void on_drain() = 0;
-    /// The session as it is. From any thread, under the gate's lock: what it reads and can change is changed
-    /// by `pass::change`.
+    /// The session as it is. From any thread, under the gate's lock: what it reads and can change
+    /// is changed by `pass::change`.
     virtual session_view view(watchdog::clock::time_point now) const noexcept = 0;
 
 protected:
     ~gated() = default;
 };
 
-/// Keeps the sessions that are alive: counts them, wakes their watchdogs with one timer for all, and
-/// ends them when the gateway stops. Thread safe.
+/// Keeps the sessions that are alive: counts them, wakes their watchdogs with one timer for all,
+/// and ends them when the gateway stops. Thread safe.
 ///
-/// The timer sleeps until the nearest limit of any session, so a session that begins and ends in time
-/// costs no timer operation; it looks at all of them when it wakes, and the more there are the less often.
+/// The timer sleeps until the nearest limit of any session, so a session that begins and ends in
+/// time costs no timer operation; it looks at all of them when it wakes, and the more there are the
+/// less often.
 ///
-/// What is due for a session and cannot be told to it, for want of memory, is told at the next look, which is soon.
+/// What is due for a session and cannot be told to it, for want of memory, is told at the next
+/// look, which is soon.
 class session_gate : public watchdog::alarm, public std::enable_shared_from_this<session_gate> {
     struct slot;
 
@@ -92,8 +94,8 @@ public:
     /// No session is alive, and none can come.
     bool empty() const;
 
-    /// Every session as it is, in no order. No session waits for the whole list, and each is as it was
-    /// when its turn came.
+    /// Every session as it is, in no order. No session waits for the whole list, and each is as it
+    /// was when its turn came.
     std::vector<session_view> views() const;
 
     /// Asks every session, now and later ones, to end if it has nothing in flight.
@@ -102,9 +104,10 @@ public:
     void stop(reason why);
     bool stopped() const;
 
-    /// Waits until no session is left, the time has come, `stop` is called, or it is `given_up`, which
-    /// belongs to the coroutine's executor.
-    boost::asio::awaitable<void> wait_empty(std::chrono::steady_clock::time_point until, watchdog& given_up);
+    /// Waits until no session is left, the time has come, `stop` is called, or it is `given_up`,
+    /// which belongs to the coroutine's executor.
+    boost::asio::awaitable<void> wait_empty(std::chrono::steady_clock::time_point until,
+                                            watchdog& given_up);
 
     void look_earlier(watchdog::clock::time_point when) override;
 
@@ -120,7 +123,7 @@ private:
     void look() noexcept;
     clock::time_point tell_who_is_due(clock::time_point now);
 
-    mutable std::mutex mutex_; // of all that follows
+    mutable std::mutex mutex_;                       // of all that follows
     const std::shared_ptr<operation_memory> memory_; // of the timer's wait
     boost::asio::steady_timer timer_;
     bool waiting_ = false; // the timer's handler is still to come

@@ -32,7 +32,9 @@ chunk_decoder::state chunk_decoder::decode(payload& raw, payload& body) {
 }
 
 std::size_t chunk_decoder::at_hand(const payload& raw) const noexcept {
-    return part_ != part::data ? 0 : static_cast<std::size_t>(std::min<std::uint64_t>(left_, raw.size()));
+    return part_ != part::data
+               ? 0
+               : static_cast<std::size_t>(std::min<std::uint64_t>(left_, raw.size()));
 }
 
 void chunk_decoder::passed_on(payload& raw, std::size_t n) noexcept {
@@ -53,7 +55,8 @@ chunk_decoder::state chunk_decoder::advance(payload& raw) {
     }
     const state now = line(raw);
     if (now != state::more || part_ != part::data) return now;
-    if (left_ > max_body_ - passed_) return fail(reason::reply_too_large, "a chunk that makes the body larger than max_reply");
+    if (left_ > max_body_ - passed_)
+        return fail(reason::reply_too_large, "a chunk that makes the body larger than max_reply");
     return state::more;
 }
 
@@ -72,7 +75,8 @@ chunk_decoder::state chunk_decoder::line(payload& raw) {
                                                           : "trailers of more than 16 KiB");
         }
         if (end == 0 || text[end - 1] != '\r')
-            return fail(reason::upstream_invalid, "a line of the chunked coding that does not end in CRLF");
+            return fail(reason::upstream_invalid,
+                        "a line of the chunked coding that does not end in CRLF");
         const std::string_view content = text.substr(0, end - 1);
         const std::string_view fault = in_size ? size_line(content) : trailer(content);
         if (!fault.empty()) return fail(reason::upstream_invalid, fault);
@@ -87,10 +91,12 @@ chunk_decoder::state chunk_decoder::line(payload& raw) {
 std::string_view chunk_decoder::size_line(std::string_view text) {
     const char* const end = text.data() + text.size();
     const auto [stop, ec] = std::from_chars(text.data(), end, left_, 16);
-    if (ec != std::errc{} || stop - text.data() > max_digits) return "a chunk's size of more than 16 digits";
+    if (ec != std::errc{} || stop - text.data() > max_digits)
+        return "a chunk's size of more than 16 digits";
     const std::string_view rest(stop, static_cast<std::size_t>(end - stop));
     const std::size_t extension = rest.find_first_not_of(" \t");
-    if (extension != rest.npos && rest[extension] != ';') return "a chunk's size that is no hexadecimal number";
+    if (extension != rest.npos && rest[extension] != ';')
+        return "a chunk's size that is no hexadecimal number";
     if (!is_text(rest)) return "a control character in a chunk's extension";
     part_ = left_ > 0 ? part::data : part::trailers;
     return {};

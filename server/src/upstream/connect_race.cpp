@@ -70,8 +70,10 @@ void connect_race::begin() {
 void connect_race::done(std::size_t which, const error_code& ec) {
     if (over_) return;
     --running_;
-    if (ec) last_error_ = ec;
-    else if (!winner_) winner_ = which;
+    if (ec)
+        last_error_ = ec;
+    else if (!winner_)
+        winner_ = which;
     next_.cancel();
 }
 
@@ -87,8 +89,7 @@ std::string handshake_failure(std::string_view what) {
 
 bool lacks_resources(const error_code& ec) noexcept {
     return ec == asio::error::no_descriptors || ec == asio::error::no_buffer_space ||
-           ec == asio::error::no_memory ||
-           ec == boost::system::errc::too_many_files_open_in_system;
+           ec == asio::error::no_memory || ec == boost::system::errc::too_many_files_open_in_system;
 }
 
 } // namespace finpost

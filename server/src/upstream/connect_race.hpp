@@ -19,10 +19,10 @@ namespace finpost {
 
 class watchdog;
 
-/// Connects to the first of several addresses that answers. The next one is tried as soon as the one
-/// before has failed, or when it has not answered for a quarter of a second; it goes on trying
-/// meanwhile (RFC 8305 §5). So an address that swallows everything costs that quarter, not the limit.
-/// As many sockets are open as there are addresses, at the most and while this lasts.
+/// Connects to the first of several addresses that answers. The next one is tried as soon as the
+/// one before has failed, or when it has not answered for a quarter of a second; it goes on trying
+/// meanwhile (RFC 8305 §5). So an address that swallows everything costs that quarter, not the
+/// limit. As many sockets are open as there are addresses, at the most and while this lasts.
 ///
 /// Belongs to one strand. Held by shared_ptr: a connect that has lost completes after its race.
 class connect_race : public std::enable_shared_from_this<connect_race> {
@@ -38,8 +38,9 @@ public:
     /// `until` only sets the pace: who wants a limit gives it to the watchdog.
     boost::asio::awaitable<error_code> run(watchdog& dog, clock::time_point until);
 
-    /// After a failure, and not a stop: why, in an error code whose message says it. It is what the system said of
-    /// the last address (refused, no route), `timed_out`, or `host_not_found` when there is no address.
+    /// After a failure, and not a stop: why, in an error code whose message says it. It is what the
+    /// system said of the last address (refused, no route), `timed_out`, or `host_not_found` when
+    /// there is no address.
     error_code cause() const;
     bool connected() const noexcept { return winner_.has_value(); }
 

@@ -72,12 +72,12 @@ public:
 
     connection_pool(std::size_t endpoints, std::size_t max_connections, clock::duration keep_alive,
                     gauge& busy, gauge& idle)
-        : idle_(endpoints), wanted_(endpoints), max_(max_connections), keep_alive_(keep_alive), busy_gauge_(busy),
-          idle_gauge_(idle) {}
+        : idle_(endpoints), wanted_(endpoints), max_(max_connections), keep_alive_(keep_alive),
+          busy_gauge_(busy), idle_gauge_(idle) {}
     ~connection_pool() { close(); }
 
-    /// The connection to `endpoint` kept last, if one is fresh enough, else the right to make one, else
-    /// nothing: all there may be are in use.
+    /// The connection to `endpoint` kept last, if one is fresh enough, else the right to make one,
+    /// else nothing: all there may be are in use.
     std::optional<lease> take(std::size_t endpoint, clock::time_point now) {
         std::vector<Connection> closing; // outside the lock
         const std::lock_guard lock(mutex_);
@@ -123,8 +123,8 @@ public:
         return next;
     }
 
-    /// From now on only those connections to `endpoint` are kept that are `wanted`: idle ones are closed
-    /// at once, those in use when they come back. `wanted` is called under the pool's lock.
+    /// From now on only those connections to `endpoint` are kept that are `wanted`: idle ones are
+    /// closed at once, those in use when they come back. `wanted` is called under the pool's lock.
     void restrict(std::size_t endpoint, std::function<bool(const Connection&)> wanted) {
         std::vector<Connection> closing;
         const std::lock_guard lock(mutex_);
@@ -148,11 +148,12 @@ public:
 
     /// Closes all idle connections, and from now on each one that comes back.
     void close() noexcept {
-        for (;;) { // one by one: a list of them would need memory
+        for (;;) {                             // one by one: a list of them would need memory
             std::optional<Connection> closing; // outside the lock
             const std::lock_guard lock(mutex_);
             closed_ = true;
-            const auto kept_some = std::find_if(idle_.begin(), idle_.end(), [](const stack_type& one) { return !one.empty(); });
+            const auto kept_some = std::find_if(idle_.begin(), idle_.end(),
+                                                [](const stack_type& one) { return !one.empty(); });
             if (kept_some == idle_.end()) return;
             closing.emplace(take_oldest(*kept_some));
         }
@@ -177,7 +178,8 @@ private:
         return oldest;
     }
 
-    // Room for a new connection to `wanted`: its own stale ones, or an idle one of another endpoint.
+    // Room for a new connection to `wanted`: its own stale ones, or an idle one of another
+    // endpoint.
     bool evict(std::size_t wanted, std::vector<Connection>& closing) {
         if (!idle_[wanted].empty()) return close_oldest(idle_[wanted], closing), true;
         for (auto& stack : idle_)
@@ -220,7 +222,7 @@ private:
     std::mutex mutex_;
     std::vector<stack_type> idle_;
     std::vector<std::function<bool(const Connection&)>> wanted_; // by endpoint; empty: every one
-    std::size_t open_ = 0; // busy and idle
+    std::size_t open_ = 0;                                       // busy and idle
     const std::size_t max_;
     const clock::duration keep_alive_;
     gauge& busy_gauge_;

@@ -20,7 +20,8 @@ std::string canonical(std::string_view coding) {
 // "q=0", "q=0.000": not acceptable (RFC 9110 §12.4.2).
 bool has_no_weight(std::string_view parameters) {
     const std::size_t equal = parameters.find('=');
-    if (equal == parameters.npos || !equals(trimmed(parameters.substr(0, equal)), "q")) return false;
+    if (equal == parameters.npos || !equals(trimmed(parameters.substr(0, equal)), "q"))
+        return false;
     const std::string_view weight = trimmed(parameters.substr(equal + 1));
     return !weight.empty() && weight.find_first_not_of("0.") == weight.npos;
 }
@@ -32,8 +33,10 @@ content_codings::content_codings(std::string_view accepted) {
         const std::size_t semicolon = std::min(element.find(';'), element.size());
         const std::string_view coding = trimmed(element.substr(0, semicolon));
         if (semicolon < element.size() && has_no_weight(element.substr(semicolon + 1))) return;
-        if (coding == "*") any_ = true;
-        else named_.push_back(canonical(coding));
+        if (coding == "*")
+            any_ = true;
+        else
+            named_.push_back(canonical(coding));
     });
 }
 

@@ -6,8 +6,9 @@
 
 namespace finpost {
 
-/// The content codings that a request asks for, and so those a response may have (RFC 9110 §12.5.3). finpost
-/// decodes none: what comes coded is handed on as it is, to a device whose owner has asked for it.
+/// The content codings that a request asks for, and so those a response may have (RFC 9110
+/// §12.5.3). finpost decodes none: what comes coded is handed on as it is, to a device whose owner
+/// has asked for it.
 class content_codings {
 public:
     /// None: `Accept-Encoding: identity`.

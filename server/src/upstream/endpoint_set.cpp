@@ -119,8 +119,10 @@ bool endpoint_set::probed(std::size_t endpoint, const std::optional<fault>& what
     const std::lock_guard lock(mutex_);
     state& one = states_[endpoint];
     const bool was_avoided = avoided(one);
-    if (!what) reached(one);
-    else if (one.last != result::success) fail(one, *what, now, jitter);
+    if (!what)
+        reached(one);
+    else if (one.last != result::success)
+        fail(one, *what, now, jitter);
     return was_avoided != avoided(one);
 }
 

@@ -14,17 +14,17 @@
 
 namespace finpost {
 
-/// Which endpoint of an upstream an exchange asks: decisions only, no sockets. Thread safe, and without
-/// a lock or an allocation as long as all goes well.
+/// Which endpoint of an upstream an exchange asks: decisions only, no sockets. Thread safe, and
+/// without a lock or an allocation as long as all goes well.
 ///
 /// The endpoint with the fewest exchanges has the next one; among equals they take turns. One that
-/// failed is avoided: at once when it cannot be connected to, after five exchanges in a row without an
-/// acceptable answer. Once in a pause, which grows with each failure and ends at a moment that chance
-/// decides, one exchange finds out for all. When every endpoint is avoided they are asked all the same,
-/// since there is nothing better.
+/// failed is avoided: at once when it cannot be connected to, after five exchanges in a row without
+/// an acceptable answer. Once in a pause, which grows with each failure and ends at a moment that
+/// chance decides, one exchange finds out for all. When every endpoint is avoided they are asked
+/// all the same, since there is nothing better.
 ///
-/// Whether an endpoint is up changes only when something succeeded or failed there, never because time
-/// has passed. Nobody knows of one that was never reached whether it is up.
+/// Whether an endpoint is up changes only when something succeeded or failed there, never because
+/// time has passed. Nobody knows of one that was never reached whether it is up.
 class endpoint_set {
 public:
     using clock = std::chrono::steady_clock;
@@ -65,10 +65,11 @@ public:
         /// A connection was made. Makes good a failure to connect, not one to answer. True when the
         /// endpoint was avoided before and is not any more.
         bool connected() const;
-        /// A complete response came, whatever its status: the endpoint's record is clean. True likewise.
+        /// A complete response came, whatever its status: the endpoint's record is clean. True
+        /// likewise.
         bool answered() const;
-        /// It could not be connected to, or gave no acceptable answer. True when it is avoided from now
-        /// on and was not before. `jitter` is any random number.
+        /// It could not be connected to, or gave no acceptable answer. True when it is avoided from
+        /// now on and was not before. `jitter` is any random number.
         bool failed(const fault& what, clock::time_point now, std::uint64_t jitter) const;
 
     private:
@@ -83,32 +84,33 @@ public:
     /// At most `most_endpoints`. None of them was reached yet.
     explicit endpoint_set(std::size_t count, clock::time_point now = clock::now());
 
-    /// The best endpoint for an exchange at `now` that is not in `tried`; none when all are. Those in
-    /// `unknown` (their names were never found) are avoided like failed ones.
+    /// The best endpoint for an exchange at `now` that is not in `tried`; none when all are. Those
+    /// in `unknown` (their names were never found) are avoided like failed ones.
     turn choose(clock::time_point now, mask tried = 0, mask unknown = 0) noexcept;
 
-    /// What a health check found: nothing when all is well; otherwise two in a row, or one when no check
-    /// has succeeded yet, and the endpoint is avoided until a check succeeds. True when it is avoided from
-    /// now on and was not before, or the other way round.
+    /// What a health check found: nothing when all is well; otherwise two in a row, or one when no
+    /// check has succeeded yet, and the endpoint is avoided until a check succeeds. True when it is
+    /// avoided from now on and was not before, or the other way round.
     bool checked(std::size_t endpoint, const std::optional<fault>& what, clock::time_point now);
 
-    /// Whether somebody should try to connect to it: it was never reached, or what was tried there last
-    /// has failed.
+    /// Whether somebody should try to connect to it: it was never reached, or what was tried there
+    /// last has failed.
     bool in_doubt(std::size_t endpoint) const;
-    /// What came of that: nothing when it was connected to. Does no more than an exchange that connects,
-    /// and a failure is forgotten when something has succeeded meanwhile. True as with `checked`.
+    /// What came of that: nothing when it was connected to. Does no more than an exchange that
+    /// connects, and a failure is forgotten when something has succeeded meanwhile. True as with
+    /// `checked`.
     bool probed(std::size_t endpoint, const std::optional<fault>& what, clock::time_point now,
                 std::uint64_t jitter);
 
     struct status {
         bool up; ///< it was reached, and is not avoided
-        /// An exchange would be sent there in good faith: it is up, or was avoided for its answers and
-        /// has been connected to since. Whether it answers again only an exchange can tell.
+        /// An exchange would be sent there in good faith: it is up, or was avoided for its answers
+        /// and has been connected to since. Whether it answers again only an exchange can tell.
         bool usable;
         std::optional<reason> last_error; ///< what was wrong last; none since all went well
         std::size_t outstanding;
-        /// While it is avoided: until then, or `max()` until a health check succeeds. In the past when
-        /// the next exchange is to find out.
+        /// While it is avoided: until then, or `max()` until a health check succeeds. In the past
+        /// when the next exchange is to find out.
         std::optional<clock::time_point> avoided_until;
         std::string cause;       ///< of the last error; empty without one
         clock::time_point since; ///< since when it is not up, if it is not

@@ -21,7 +21,8 @@ inline std::string_view trimmed(std::string_view text) noexcept {
     return text;
 }
 
-/// Calls `use` with each element of a list, which may hold empty ones that mean nothing (RFC 9110 §5.6.1).
+/// Calls `use` with each element of a list, which may hold empty ones that mean nothing (RFC 9110
+/// §5.6.1).
 template <class Use>
 void each_element(std::string_view list, Use use) {
     while (!list.empty()) {

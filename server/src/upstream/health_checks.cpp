@@ -2,11 +2,11 @@
 
 #include "async/alarm_clock.hpp"
 #include "async/as_outcome.hpp"
+#include "net/upstream_stream.hpp"
 #include "random.hpp"
 #include "upstream/connect_race.hpp"
 #include "upstream/request_head.hpp"
 #include "upstream/response_guard.hpp"
-#include "net/upstream_stream.hpp"
 #include "upstream/upstream_tls.hpp"
 
 #include "finpost/endpoint.hpp"
@@ -34,8 +34,8 @@ namespace {
 // Many gateways in front of one service must not ask in step.
 duration about(duration pause) {
     const auto tenth = pause.count() / 10;
-    const auto by_chance = static_cast<duration::rep>(
-        random_bits() % static_cast<std::uint64_t>(2 * tenth + 1));
+    const auto by_chance =
+        static_cast<duration::rep>(random_bits() % static_cast<std::uint64_t>(2 * tenth + 1));
     return pause - duration(tenth) + duration(by_chance);
 }
 
@@ -50,7 +50,8 @@ struct health_checks::subject : std::enable_shared_from_this<subject> {
     asio::steady_timer pause; // between two checks
     asio::steady_timer alarm; // of the watchdog
     watchdog dog;
-    std::optional<alarm_clock> again; // begins the checks anew when they have ended for want of memory
+    std::optional<alarm_clock>
+        again; // begins the checks anew when they have ended for want of memory
     // Of the check under way:
     bool connected = false;
     std::string cause; // what people are told; else it is the error's message
@@ -59,9 +60,9 @@ struct health_checks::subject : std::enable_shared_from_this<subject> {
 health_checks::health_checks(asio::any_io_executor executor, const upstream_config& config,
                              endpoint_set& endpoints, std::shared_ptr<resolver> names,
                              const upstream_tls& tls, change on_change)
-    : strand_(std::move(executor)), path_(config.health_path),
-      every_(config.health_every), timeout_(config.health_timeout), endpoints_(endpoints), names_(std::move(names)),
-      tls_(tls), on_change_(std::move(on_change)) {
+    : strand_(std::move(executor)), path_(config.health_path), every_(config.health_every),
+      timeout_(config.health_timeout), endpoints_(endpoints), names_(std::move(names)), tls_(tls),
+      on_change_(std::move(on_change)) {
     for (std::size_t i = 0; i < config.endpoints.size(); ++i) {
         std::string head;
         if (!path_.empty()) head = health_head(config.endpoints[i], path_);
@@ -169,8 +170,10 @@ asio::awaitable<error_code> health_checks::ask(subject& one, upstream_stream& st
     while (!rest.empty()) {
         if (one.dog.error()) co_return one.dog.error();
         const auto sent = stream.write_some(rest, {});
-        if (sent.has_value()) rest = rest.subspan(*sent);
-        else if (sent.error() != asio::error::would_block) co_return reason::upstream_incomplete;
+        if (sent.has_value())
+            rest = rest.subspan(*sent);
+        else if (sent.error() != asio::error::would_block)
+            co_return reason::upstream_incomplete;
         if (sent.has_value()) continue;
         auto [ec] = co_await stream.async_wait_writable();
         static_cast<void>(ec); // the write tells
@@ -181,9 +184,12 @@ asio::awaitable<error_code> health_checks::ask(subject& one, upstream_stream& st
         if (one.dog.error()) co_return one.dog.error();
         guard.buffer().reserve(guard.wanted());
         const auto got = stream.read_some(guard.buffer().room());
-        if (got.has_value()) state = guard.received(*got);
-        else if (got.error() == asio::error::eof) state = guard.closed();
-        else if (got.error() != asio::error::would_block) state = guard.cut();
+        if (got.has_value())
+            state = guard.received(*got);
+        else if (got.error() == asio::error::eof)
+            state = guard.closed();
+        else if (got.error() != asio::error::would_block)
+            state = guard.cut();
         if (got.has_value() || state != response_guard::state::more) continue;
         auto [ec] = co_await stream.async_wait_readable();
         static_cast<void>(ec); // the read tells

@@ -21,18 +21,19 @@ namespace finpost {
 class upstream_stream;
 class upstream_tls;
 
-/// Finds out now and again whether an endpoint is well, and tells the endpoint set, one check at a time for
-/// each. With a `health_path` by a GET of it on a connection of its own: a status of 200 to 299 within
-/// `health_timeout` is well; the body is not waited for. Without one by connecting, over TLS with the
-/// handshake, and only an endpoint that is in doubt: one that is well is not bothered. Thread safe.
+/// Finds out now and again whether an endpoint is well, and tells the endpoint set, one check at a
+/// time for each. With a `health_path` by a GET of it on a connection of its own: a status of 200
+/// to 299 within `health_timeout` is well; the body is not waited for. Without one by connecting,
+/// over TLS with the handshake, and only an endpoint that is in doubt: one that is well is not
+/// bothered. Thread safe.
 class health_checks {
 public:
-    /// `on_change` is called when an endpoint comes to be avoided (with the reason) or is not any more.
-    /// `endpoints` and `tls` outlive the owner that `start` is given.
+    /// `on_change` is called when an endpoint comes to be avoided (with the reason) or is not any
+    /// more. `endpoints` and `tls` outlive the owner that `start` is given.
     using change = std::function<void(std::size_t endpoint, error_code why)>;
     health_checks(boost::asio::any_io_executor executor, const upstream_config& config,
-                  endpoint_set& endpoints, std::shared_ptr<resolver> names,
-                  const upstream_tls& tls, change on_change);
+                  endpoint_set& endpoints, std::shared_ptr<resolver> names, const upstream_tls& tls,
+                  change on_change);
     ~health_checks();
 
     /// The first checks begin at once. `owner` keeps this object alive until they have ended.

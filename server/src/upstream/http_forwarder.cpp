@@ -1,11 +1,11 @@
 #include "upstream/http_forwarder.hpp"
 
+#include "async/sequence.hpp"
+#include "async/turn.hpp"
+#include "net/spill_io.hpp"
 #include "policy/buffer_budget.hpp"
 #include "policy/spilling.hpp"
 #include "random.hpp"
-#include "async/sequence.hpp"
-#include "net/spill_io.hpp"
-#include "async/turn.hpp"
 #include "upstream/streamed_exchange.hpp"
 
 #include <boost/asio/error.hpp>
@@ -23,7 +23,7 @@ namespace finpost {
 
 namespace {
 
-constexpr std::size_t tls_record = 16 << 10; // what goes into one (RFC 8446 §5.1)
+constexpr std::size_t tls_record = 16 << 10;  // what goes into one (RFC 8446 §5.1)
 constexpr std::size_t piece_size = 128 << 10; // of a stream that is held back
 
 std::vector<head_opening> openings(const upstream_config& config) {
@@ -55,18 +55,18 @@ struct http_forwarder::attempt {
     endpoint_set::mask tried = 0; // could not be connected to
     std::optional<pool::lease> held;
     std::size_t endpoint = 0; // taken last
-    std::size_t lane = 0; // which of the executors this exchange is on
-    std::string head;     // of the request
-    std::size_t in_head = 0; // of the body: goes out with the head in one record
-    std::size_t sent = 0; // of head and body
+    std::size_t lane = 0;     // which of the executors this exchange is on
+    std::string head;         // of the request
+    std::size_t in_head = 0;  // of the body: goes out with the head in one record
+    std::size_t sent = 0;     // of head and body
     int status = 0;
     bool asked_any = false; // an endpoint was chosen: the log can name it
     bool fresh_only = false;
-    bool cut = false; // the request could not be sent whole
-    bool rejected = false; // the upstream does not take this side's certificate
+    bool cut = false;         // the request could not be sent whole
+    bool rejected = false;    // the upstream does not take this side's certificate
     bool sent_before = false; // something of the request went out on a connection before this one
-    bool may_repeat = false; // the connection was kept, and the payload is still here
-    std::string trouble; // why there is no TLS
+    bool may_repeat = false;  // the connection was kept, and the payload is still here
+    std::string trouble;      // why there is no TLS
 
     upstream_stream& stream() { return *held->connection(); }
     bool connected() { return held && held->connection() != nullptr; }
@@ -97,13 +97,14 @@ http_forwarder::http_forwarder(std::vector<asio::any_io_executor> executors, boo
       tls_(config, log_), heads_(openings(config)), labels_(host_and_port(config)),
       codings_(accept_encoding(config)), speaks_1_0_(config.endpoints.size()),
       endpoints_(config.endpoints.size()),
-      resolver_(std::make_shared<resolver>(sequence_on(executors_.front(), one_thread_each), config.endpoints,
-                                           config.resolve_every, log_)),
+      resolver_(std::make_shared<resolver>(sequence_on(executors_.front(), one_thread_each),
+                                           config.endpoints, config.resolve_every, log_)),
       pool_(config.endpoints.size() * executors_.size(), config.max_connections, config.keep_alive,
             counters.upstream_busy, counters.upstream_idle),
       kept_(std::move(kept)) {}
 
-asio::awaitable<reply> http_forwarder::forward(std::shared_ptr<const void> /*owner*/, request asked) {
+asio::awaitable<reply> http_forwarder::forward(std::shared_ptr<const void> /*owner*/,
+                                               request asked) {
     attempt now(asked, config_);
     std::optional<response_guard> guard;
     if (executors_.size() > 1) {
@@ -136,11 +137,12 @@ asio::awaitable<reply> http_forwarder::forward(std::shared_ptr<const void> /*own
     co_return relay(now, *guard);
 }
 
-// The upstream may close a kept connection just as the request goes out, or say by a 408 that it does
-// (RFC 9110 §15.5.9). Only then, and only while no other byte of a response has come, is it sent again: once,
-// with the same Idempotency-Key, on a new connection (RFC 9112 §9.3.1, RFC 9110 §9.2.2), to the endpoint
-// that may have seen it unless that is gone.
-bool http_forwarder::may_send_again(const attempt& now, error_code failed, const response_guard& guard) {
+// The upstream may close a kept connection just as the request goes out, or say by a 408 that it
+// does (RFC 9110 §15.5.9). Only then, and only while no other byte of a response has come, is it
+// sent again: once, with the same Idempotency-Key, on a new connection (RFC 9112 §9.3.1, RFC 9110
+// §9.2.2), to the endpoint that may have seen it unless that is gone.
+bool http_forwarder::may_send_again(const attempt& now, error_code failed,
+                                    const response_guard& guard) {
     if (!now.may_repeat || now.dog.error()) return false;
     return guard.status() == 408 || (failed == reason::upstream_incomplete && !guard.started());
 }
@@ -148,7 +150,8 @@ bool http_forwarder::may_send_again(const attempt& now, error_code failed, const
 asio::awaitable<reply> http_forwarder::forward_stream(std::shared_ptr<const void> owner,
                                                       request asked, exchange_stream& client) {
     attempt now(asked, config_);
-    // What was sent of a stream is gone: it cannot be sent again when a kept connection turns out closed.
+    // What was sent of a stream is gone: it cannot be sent again when a kept connection turns out
+    // closed.
     now.fresh_only = true;
     if (executors_.size() > 1) {
         const asio::any_io_executor executor = co_await asio::this_coro::executor;
@@ -180,7 +183,9 @@ asio::awaitable<reply> http_forwarder::forward_stream(std::shared_ptr<const void
     }
     prepare(now);
     failed = co_await both.run(now.stream(), now.head);
-    now.sent_before = both.begun() && !both.rejected(); // what a service that refuses this side got, nobody has read
+    now.sent_before =
+        both.begun() &&
+        !both.rejected(); // what a service that refuses this side got, nobody has read
     now.status = guard.status();
     now.cut = !both.whole();
     if (both.rejected()) tell_handshake(now, now.stream().failure());
@@ -196,8 +201,8 @@ asio::awaitable<reply> http_forwarder::forward_stream(std::shared_ptr<const void
 }
 
 // For a service that cannot read chunks: the payload waits for its end, in a file when it is large.
-asio::awaitable<reply> http_forwarder::forward_whole(std::shared_ptr<const void> owner, request asked,
-                                                     exchange_stream& client) {
+asio::awaitable<reply> http_forwarder::forward_whole(std::shared_ptr<const void> owner,
+                                                     request asked, exchange_stream& client) {
     error_code failed = co_await receive_whole(asked, client);
     if (failed) co_return reply(to_reason(failed));
     request whole(std::move(asked.body()), asked.peer(), asked.local(), asked.id(), asked.dog(),
@@ -207,7 +212,8 @@ asio::awaitable<reply> http_forwarder::forward_whole(std::shared_ptr<const void>
     co_return given;
 }
 
-asio::awaitable<error_code> http_forwarder::receive_whole(request& asked, exchange_stream& client) const {
+asio::awaitable<error_code> http_forwarder::receive_whole(request& asked,
+                                                          exchange_stream& client) const {
     payload piece(asked.body().budget());
     asked.dog().watch(watchdog::span::zero(), config_.connect, reason::busy);
     error_code failed = co_await wait_for_room(piece, piece_size, asked.dog());
@@ -237,10 +243,12 @@ error_code http_forwarder::hold(request& asked, std::span<const std::byte> data)
     return files->write(body, data);
 }
 
-// A request in chunks may only go to who is known to read HTTP/1.1 (RFC 9112 §6.1): its last response tells.
+// A request in chunks may only go to who is known to read HTTP/1.1 (RFC 9112 §6.1): its last
+// response tells.
 void http_forwarder::remember_version(std::size_t endpoint, const response_guard& guard) {
     std::atomic<bool>& old = speaks_1_0_[endpoint];
-    if (guard.status() != 0 && old.load(std::memory_order_relaxed) != guard.http_1_0()) old = guard.http_1_0();
+    if (guard.status() != 0 && old.load(std::memory_order_relaxed) != guard.http_1_0())
+        old = guard.http_1_0();
 }
 
 reply http_forwarder::relay(attempt& now, response_guard& guard) {
@@ -265,8 +273,8 @@ reply http_forwarder::relay(attempt& now, response_guard& guard) {
 }
 
 reply http_forwarder::refuse(const attempt& now, error_code why) const {
-    // Those three say that nothing was sent, and that it is safe to try again. A handshake that fails when the
-    // request is out already (TLS 1.3) is no lie: nobody has read it.
+    // Those three say that nothing was sent, and that it is safe to try again. A handshake that
+    // fails when the request is out already (TLS 1.3) is no lie: nobody has read it.
     const bool unread = now.rejected && !now.sent_before;
     if (now.begun() && !unread &&
         (why == reason::upstream_unreachable || why == reason::busy || why == reason::draining))
@@ -299,7 +307,8 @@ void http_forwarder::choose(attempt& now) {
     now.turn = endpoints_.choose(clock::now(), now.tried, resolver_->unknown());
 }
 
-// A lease for the chosen endpoint, with a connection when a fit one was kept; false when all are in use.
+// A lease for the chosen endpoint, with a connection when a fit one was kept; false when all are in
+// use.
 bool http_forwarder::take(attempt& now) {
     if (!now.held) now.held = pool_.take(place(now.turn.endpoint(), now.lane), clock::now());
     if (!now.held) return false;
@@ -333,8 +342,8 @@ asio::awaitable<error_code> http_forwarder::connect(attempt& now) {
 }
 
 asio::awaitable<error_code> http_forwarder::connect_to(attempt& now) {
-    // A silent endpoint gets its share of the time, not all of it, and leaves one to each that is still
-    // to be tried.
+    // A silent endpoint gets its share of the time, not all of it, and leaves one to each that is
+    // still to be tried.
     const auto began = clock::now();
     const auto untried = static_cast<std::int64_t>(
         endpoints_.size() - static_cast<std::size_t>(std::popcount(now.tried)));
@@ -348,7 +357,8 @@ asio::awaitable<error_code> http_forwarder::connect_to(attempt& now) {
         addresses = resolver_->of(now.endpoint);
     }
     const asio::any_io_executor strand = co_await asio::this_coro::executor;
-    const auto race = std::make_shared<connect_race>(strand, executors_[now.lane], std::move(addresses));
+    const auto race =
+        std::make_shared<connect_race>(strand, executors_[now.lane], std::move(addresses));
     error_code failed = co_await race->run(now.dog, began + share);
     if (!failed) {
         made(now, *race);
@@ -362,7 +372,8 @@ asio::awaitable<error_code> http_forwarder::connect_to(attempt& now) {
     if (!race->connected()) tell_connect(now, race->cause());
     if (lacks_resources(failed)) co_return reason::busy; // this side's fault
     if (now.trouble.empty()) now.trouble = race->cause().message();
-    const endpoint_set::fault what(reason::upstream_unreachable, std::exchange(now.trouble, {}), false);
+    const endpoint_set::fault what(reason::upstream_unreachable, std::exchange(now.trouble, {}),
+                                   false);
     accuse(now, what);
     resolver_->suspect();
     co_return reason::upstream_unreachable;
@@ -388,24 +399,31 @@ asio::awaitable<error_code> http_forwarder::secure(attempt& now) {
 void http_forwarder::tell_handshake(attempt& now, std::string_view what) const {
     now.trouble = handshake_failure(what);
     log_(log_level::warning, "upstream handshake failed",
-         {{"endpoint", labels_[now.endpoint]}, {"what", what.empty() ? "the connection broke" : what}});
+         {{"endpoint", labels_[now.endpoint]},
+          {"what", what.empty() ? "the connection broke" : what}});
 }
 
 void http_forwarder::tell_connect(const attempt& now, const error_code& cause) const {
     const std::string what = cause.message();
-    log_(log_level::warning, "upstream connect failed", {{"endpoint", labels_[now.endpoint]}, {"what", what}});
+    log_(log_level::warning, "upstream connect failed",
+         {{"endpoint", labels_[now.endpoint]}, {"what", what}});
 }
 
 // Whoever reads only `upstream_invalid` does not know what to mend.
-void http_forwarder::tell_refused(const attempt& now, const response_guard& guard, error_code why) const {
+void http_forwarder::tell_refused(const attempt& now, const response_guard& guard,
+                                  error_code why) const {
     std::string_view what = guard.what();
     if (what.empty() && why == reason::busy) what = "no room in max_buffered for the response";
-    if (what.empty() && why == reason::upstream_incomplete) what = "the request was not taken to its end";
+    if (what.empty() && why == reason::upstream_incomplete)
+        what = "the request was not taken to its end";
     if (what.empty()) return;
     log_(log_level::warning, "upstream response refused",
-         {{"id", now.asked.id().text()}, {"endpoint", labels_[now.endpoint]},
-          {"reason", to_string(to_reason(why))}, {"what", what},
-          {"offset", static_cast<std::int64_t>(guard.what().empty() ? guard.taken() : guard.offset())}});
+         {{"id", now.asked.id().text()},
+          {"endpoint", labels_[now.endpoint]},
+          {"reason", to_string(to_reason(why))},
+          {"what", what},
+          {"offset",
+           static_cast<std::int64_t>(guard.what().empty() ? guard.taken() : guard.offset())}});
 }
 
 // A length that was counted in characters cuts replies, and nobody notices.
@@ -413,11 +431,12 @@ void http_forwarder::tell_behind(const attempt& now) {
     if (!behind_told_.is_due(clock::now())) return;
     log_(log_level::warning, "upstream bytes behind response",
          {{"endpoint", labels_[now.endpoint]},
-          {"what", "the service sent more than its response said: is the length counted in characters?"}});
+          {"what",
+           "the service sent more than its response said: is the length counted in characters?"}});
 }
 
-// What an endpoint is blamed for: no connection, no answer in time, or one that is not acceptable. Not
-// for a status, which is an answer, nor for what this side lacks or the client wanted.
+// What an endpoint is blamed for: no connection, no answer in time, or one that is not acceptable.
+// Not for a status, which is an answer, nor for what this side lacks or the client wanted.
 void http_forwarder::blame(const attempt& now, error_code why) {
     if (why != reason::upstream_unreachable && why != reason::upstream_timeout &&
         why != reason::upstream_invalid && why != reason::upstream_incomplete)
@@ -433,7 +452,8 @@ void http_forwarder::accuse(const attempt& now, const endpoint_set::fault& what)
 
 void http_forwarder::tell(std::size_t endpoint, error_code why) {
     if (!why)
-        return log_(log_level::info, "upstream endpoint is back", {{"endpoint", labels_[endpoint]}});
+        return log_(log_level::info, "upstream endpoint is back",
+                    {{"endpoint", labels_[endpoint]}});
     counters_.upstream_ejections.add();
     const std::string cause = endpoints_.look(endpoint).cause;
     log_(log_level::warning, "upstream endpoint avoided",
@@ -488,23 +508,27 @@ void http_forwarder::prepare(attempt& now) const {
     now.head.resize(head_size + now.in_head);
 }
 
-// Sends what the kernel takes, and no more than others can wait for: success when that is everything,
-// `would_block` when there is more.
+// Sends what the kernel takes, and no more than others can wait for: success when that is
+// everything, `would_block` when there is more.
 error_code http_forwarder::send_some(attempt& now) const {
     const payload& body = now.asked.body();
     const std::size_t total = now.head.size() + body.size() - now.in_head;
     const std::size_t before = now.sent;
     while (now.sent < total) {
         if (now.sent - before >= turn_size) return asio::error::would_block;
-        // Head and body in one gathered write; the payload is never copied, but for what fills a TLS record.
+        // Head and body in one gathered write; the payload is never copied, but for what fills a
+        // TLS record.
         const std::size_t of_head = std::min(now.sent, now.head.size());
         const std::size_t of_body = now.sent - of_head + now.in_head;
         const auto head = std::as_bytes(std::span(now.head)).subspan(of_head);
         auto sent = result<std::size_t>(std::size_t{0});
         const std::size_t of_turn = std::min(body.size() - of_body, turn_size);
-        if (!body.spilled()) sent = now.stream().write_some(head, body.bytes().subspan(of_body, of_turn));
-        else if (!head.empty()) sent = now.stream().write_some(head, {});
-        else sent = now.stream().send_piece(body, of_body);
+        if (!body.spilled())
+            sent = now.stream().write_some(head, body.bytes().subspan(of_body, of_turn));
+        else if (!head.empty())
+            sent = now.stream().write_some(head, {});
+        else
+            sent = now.stream().send_piece(body, of_body);
         if (sent.error() == reason::spill_failed) return unreadable(now);
         if (sent.has_error()) return sent.error();
         now.sent += *sent;
@@ -553,8 +577,8 @@ asio::awaitable<error_code> http_forwarder::read_response(attempt& now, response
             has_room = guard.make_room();
         }
         state = read_some(now, guard);
-        // A request that is being answered is not sent again. Its bytes may be the very ones that are missing for
-        // the reply: exchanges that fill the budget would wait for themselves.
+        // A request that is being answered is not sent again. Its bytes may be the very ones that
+        // are missing for the reply: exchanges that fill the budget would wait for themselves.
         const bool comes = guard.started() && state == response_guard::state::more;
         // It is not held beside a reply, once that is known not to be a 408.
         const bool may_be_408 = now.may_repeat && (guard.status() == 0 || guard.status() == 408);
@@ -574,7 +598,8 @@ response_guard::state http_forwarder::read_some(attempt& now, response_guard& gu
     if (got.error() == asio::error::eof && !now.cut) return guard.closed();
     // With TLS 1.3 it says only now whether it takes this side's certificate (RFC 8446 §4.4.3).
     // Where it has answered before, it has read the request.
-    now.rejected = got.error() == reason::tls_handshake && !guard.started() && !now.held->kept_before();
+    now.rejected =
+        got.error() == reason::tls_handshake && !guard.started() && !now.held->kept_before();
     if (now.rejected) tell_handshake(now, now.stream().failure());
     return guard.cut();
 }

@@ -1,5 +1,6 @@
 #pragma once
 
+#include "net/upstream_stream.hpp"
 #include "policy/seldom.hpp"
 #include "upstream/connect_race.hpp"
 #include "upstream/connection_pool.hpp"
@@ -8,7 +9,6 @@
 #include "upstream/request_head.hpp"
 #include "upstream/resolver.hpp"
 #include "upstream/response_guard.hpp"
-#include "net/upstream_stream.hpp"
 #include "upstream/upstream_tls.hpp"
 
 #include "finpost/config.hpp"
@@ -32,12 +32,13 @@
 
 namespace finpost {
 
-/// Makes one POST of a request and a reply of the response. Held by shared_ptr; thread safe, as long
-/// as each request stays on the executor it came on.
+/// Makes one POST of a request and a reply of the response. Held by shared_ptr; thread safe, as
+/// long as each request stays on the executor it came on.
 class http_forwarder {
 public:
-    /// `kept` is called whenever a connection has been kept for the next exchange. A connection stays
-    /// with the executor of the exchange it was made for, as long as that is one of `executors`.
+    /// `kept` is called whenever a connection has been kept for the next exchange. A connection
+    /// stays with the executor of the exchange it was made for, as long as that is one of
+    /// `executors`.
     http_forwarder(std::vector<boost::asio::any_io_executor> executors, bool one_thread_each,
                    const upstream_config& config, metrics& counters, logger log,
                    std::function<void()> kept);
@@ -45,8 +46,9 @@ public:
     /// `owner` keeps this object alive meanwhile.
     boost::asio::awaitable<reply> forward(std::shared_ptr<const void> owner, request asked);
 
-    /// The same for a payload that is still coming, over a connection of its own. Nothing of it is sent twice.
-    /// To an endpoint that answered in HTTP/1.0, which knows no chunks, it goes when it is whole.
+    /// The same for a payload that is still coming, over a connection of its own. Nothing of it is
+    /// sent twice. To an endpoint that answered in HTTP/1.0, which knows no chunks, it goes when it
+    /// is whole.
     boost::asio::awaitable<reply> forward_stream(std::shared_ptr<const void> owner, request asked,
                                                  exchange_stream& client);
 
@@ -110,7 +112,7 @@ private:
     std::vector<head_opening> heads_; // by endpoint
     std::vector<std::string> labels_; // "host:port", by endpoint
     const content_codings codings_;
-    std::vector<std::atomic<bool>> speaks_1_0_; // by endpoint: its last response was HTTP/1.0
+    std::vector<std::atomic<bool>> speaks_1_0_;   // by endpoint: its last response was HTTP/1.0
     seldom behind_told_{std::chrono::minutes(1)}; // bytes behind a response
     endpoint_set endpoints_;
     const std::shared_ptr<resolver> resolver_;

@@ -19,12 +19,15 @@ namespace finpost {
 // The forwarder and the timer that closes its idle connections.
 class http_upstream::state : public std::enable_shared_from_this<state> {
 public:
-    static std::shared_ptr<state> made(const std::vector<asio::any_io_executor>& executors, bool one_thread_each,
-                                       const upstream_config& config, metrics& counters, logger log) {
-        if (executors.empty()) throw std::invalid_argument("an upstream needs at least one executor");
+    static std::shared_ptr<state> made(const std::vector<asio::any_io_executor>& executors,
+                                       bool one_thread_each, const upstream_config& config,
+                                       metrics& counters, logger log) {
+        if (executors.empty())
+            throw std::invalid_argument("an upstream needs at least one executor");
         if (auto problems = validate(config); !problems.empty())
             throw config_error(std::move(problems));
-        auto one = std::make_shared<state>(executors, one_thread_each, config, counters, std::move(log));
+        auto one =
+            std::make_shared<state>(executors, one_thread_each, config, counters, std::move(log));
         one->sweeps_.emplace(executors.front(), [weak = std::weak_ptr(one)] {
             if (const auto self = weak.lock()) self->sweep();
         });
@@ -33,17 +36,19 @@ public:
 
     state(const std::vector<asio::any_io_executor>& executors, bool one_thread_each,
           const upstream_config& config, metrics& counters, logger log)
-        : forwarder(executors, one_thread_each, config, counters, std::move(log), [this] { sweep_later(); }),
+        : forwarder(executors, one_thread_each, config, counters, std::move(log),
+                    [this] { sweep_later(); }),
           health_(sequence_on(executors.front(), one_thread_each), config, forwarder.endpoints(),
                   forwarder.names(), forwarder.tls(),
-                  [this](std::size_t endpoint, error_code why) { forwarder.tell(endpoint, why); }) {}
+                  [this](std::size_t endpoint, error_code why) { forwarder.tell(endpoint, why); }) {
+    }
 
     void start() {
         health_.start(shared_from_this());
-        forwarder.names()->start([weak = weak_from_this()](std::size_t endpoint,
-                                                          const resolver::addresses& now) {
-            if (const auto self = weak.lock()) self->drain_others(endpoint, now);
-        });
+        forwarder.names()->start(
+            [weak = weak_from_this()](std::size_t endpoint, const resolver::addresses& now) {
+                if (const auto self = weak.lock()) self->drain_others(endpoint, now);
+            });
     }
 
     void close() noexcept {
@@ -126,8 +131,8 @@ std::vector<http_upstream::endpoint_status> http_upstream::endpoints() const {
     http_forwarder& forwarder = state_->forwarder;
     for (std::size_t i = 0; i < forwarder.endpoints().size(); ++i) {
         const auto seen = forwarder.endpoints().look(i);
-        endpoint_status one{forwarder.label(i), seen.up,    seen.last_error, seen.outstanding,
-                            seen.avoided_until, seen.usable, seen.cause,     seen.since};
+        endpoint_status one{forwarder.label(i), seen.up,     seen.last_error, seen.outstanding,
+                            seen.avoided_until, seen.usable, seen.cause,      seen.since};
         if (forwarder.names()->of(i).empty()) {
             one.up = one.usable = false;
             one.last_error = reason::upstream_unreachable;

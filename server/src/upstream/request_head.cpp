@@ -17,12 +17,18 @@ namespace {
 
 std::string value_of(request_value which, const request& asked) {
     switch (which) {
-    case request_value::none: break;
-    case request_value::peer_ip: return asked.peer().host();
-    case request_value::peer_port: return std::to_string(asked.peer().port());
-    case request_value::local_port: return std::to_string(asked.local().port());
-    case request_value::request_id: return std::string(asked.id().text());
-    case request_value::tls_peer_name: return asked.tls_peer_name();
+    case request_value::none:
+        break;
+    case request_value::peer_ip:
+        return asked.peer().host();
+    case request_value::peer_port:
+        return std::to_string(asked.peer().port());
+    case request_value::local_port:
+        return std::to_string(asked.local().port());
+    case request_value::request_id:
+        return std::string(asked.id().text());
+    case request_value::tls_peer_name:
+        return asked.tls_peer_name();
     case request_value::payload_bytes:
         return asked.streamed() ? "unknown" : std::to_string(asked.body().size());
     }
@@ -36,8 +42,10 @@ bool asks_for_codings(const http_header& header) { return equals(header.name, "a
 head_opening::head_opening(const http_url& url, const upstream_config& config) : pieces_(1) {
     add(config.method);
     add(" ");
-    if (config.path.empty()) add(url.target);
-    else add_template(config.path, true);
+    if (config.path.empty())
+        add(url.target);
+    else
+        add_template(config.path, true);
     add(" HTTP/1.1\r\nHost: ");
     add(url.authority);
     add("\r\nUser-Agent: finpost/" FINPOST_VERSION "\r\nContent-Type: ");
@@ -59,7 +67,9 @@ head_opening::head_opening(const http_url& url, const upstream_config& config) :
 void head_opening::add_template(std::string_view text, bool in_path) {
     for (const template_piece& one : parse_template(text).value()) {
         for (const char c : one.text) // a path has no braces (RFC 3986 §3.3)
-            add(in_path && c == '{' ? "%7B" : in_path && c == '}' ? "%7D" : std::string_view(&c, 1));
+            add(in_path && c == '{'   ? "%7B"
+                : in_path && c == '}' ? "%7D"
+                                      : std::string_view(&c, 1));
         if (one.value == request_value::none) continue;
         pieces_.back().value = one.value;
         pieces_.back().in_path = in_path;
@@ -72,8 +82,10 @@ void head_opening::append_to(std::string& head, const request& asked) const {
         head += one.text;
         if (one.value == request_value::none) continue;
         const std::string value = value_of(one.value, asked);
-        if (one.in_path) append_path_segment(head, value);
-        else append_field_value(head, value);
+        if (one.in_path)
+            append_path_segment(head, value);
+        else
+            append_field_value(head, value);
     }
 }
 
@@ -96,11 +108,12 @@ std::string health_head(const http_url& url, std::string_view path) {
     return head;
 }
 
-std::string request_head(const head_opening& opening, const request& asked,
-                         std::uint64_t parent) {
+std::string request_head(const head_opening& opening, const request& asked, std::uint64_t parent) {
     std::array<char, 512> own; // the lines that finpost adds: 423 bytes with the longest addresses
     char* end = own.data();
-    const auto add = [&end](std::string_view text) { end = std::copy(text.begin(), text.end(), end); };
+    const auto add = [&end](std::string_view text) {
+        end = std::copy(text.begin(), text.end(), end);
+    };
     if (asked.streamed()) {
         add("Transfer-Encoding: chunked");
     } else {
@@ -117,7 +130,8 @@ std::string request_head(const head_opening& opening, const request& asked,
     const std::array<char, 32> trace = asked.id().trace_id();
     add({trace.data(), trace.size()});
     add("-");
-    for (int shift = 60; shift >= 0; shift -= 4) *end++ = "0123456789abcdef"[(parent >> shift) & 0xf];
+    for (int shift = 60; shift >= 0; shift -= 4)
+        *end++ = "0123456789abcdef"[(parent >> shift) & 0xf];
     add(asked.sampled() ? "-01" : "-00"); // W3C Trace Context §3.2.2.5
     // Addresses are rebuilt from their binary form, so no byte of a peer's choosing gets in here.
     add("\r\nForwarded: for=\"");

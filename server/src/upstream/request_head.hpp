@@ -15,8 +15,8 @@ struct http_url;
 struct upstream_config;
 
 /// The part of a request's head that the configuration decides: request line, Host, User-Agent,
-/// Content-Type, Accept-Encoding and header fields of the user's own. Without templates it is one text, the same for
-/// every exchange with an endpoint.
+/// Content-Type, Accept-Encoding and header fields of the user's own. Without templates it is one
+/// text, the same for every exchange with an endpoint.
 class head_opening {
 public:
     /// `config` has been validated.

@@ -70,8 +70,8 @@ void append_path_segment(std::string& out, std::string_view value) {
     constexpr std::string_view plain = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
                                        "0123456789-._~:@";
     constexpr std::string_view digits = "0123456789ABCDEF";
-    // A client whose certificate says so must not climb out of the path that the operator wrote. Encoding the dots
-    // would not help: %2E is the same to many services (RFC 3986 §6.2.2.2).
+    // A client whose certificate says so must not climb out of the path that the operator wrote.
+    // Encoding the dots would not help: %2E is the same to many services (RFC 3986 §6.2.2.2).
     if (value == "." || value == "..") return;
     for (const char c : value) {
         if (plain.find(c) != plain.npos) {

@@ -10,7 +10,13 @@ namespace finpost {
 
 /// What a template may name of an exchange; `none` is nothing.
 enum class request_value {
-    none, peer_ip, peer_port, local_port, request_id, payload_bytes, tls_peer_name
+    none,
+    peer_ip,
+    peer_port,
+    local_port,
+    request_id,
+    payload_bytes,
+    tls_peer_name
 };
 
 /// Text, and the value that follows it.
@@ -25,7 +31,8 @@ struct template_piece {
 parsed<std::vector<template_piece>> parse_template(std::string_view text);
 
 /// Appends `value` as part of a path or a query (RFC 3986 §3.3): whatever else is percent-encoded,
-/// and a slash ends no segment. A value of "." or ".." (RFC 3986 §5.2.4) is none, and nothing is appended.
+/// and a slash ends no segment. A value of "." or ".." (RFC 3986 §5.2.4) is none, and nothing is
+/// appended.
 void append_path_segment(std::string& out, std::string_view value);
 
 /// Appends `value` as part of a field's value (RFC 9110 §5.5): what is not visible ASCII or a space

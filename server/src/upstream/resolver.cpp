@@ -25,9 +25,8 @@ constexpr std::chrono::milliseconds at_least_between{1'000};
 
 resolver::resolver(asio::any_io_executor executor, const std::vector<http_url>& urls,
                    std::chrono::milliseconds every, logger log)
-    : strand_(std::move(executor)), resolver_(strand_),
-      every_(every), log_(std::move(log)), known_(urls.size()), trouble_(urls.size()),
-      answered_(urls.size(), true) {
+    : strand_(std::move(executor)), resolver_(strand_), every_(every), log_(std::move(log)),
+      known_(urls.size()), trouble_(urls.size()), answered_(urls.size(), true) {
     for (std::size_t i = 0; i < urls.size(); ++i) {
         error_code not_literal;
         const auto address = asio::ip::make_address(urls[i].host, not_literal);
@@ -115,11 +114,12 @@ void resolver::look_up_soon() noexcept {
     }
 }
 
-// What a lookup calls when it is over. Where there was no memory to tell what it has found, it was in vain, and not
-// under way for ever.
+// What a lookup calls when it is over. Where there was no memory to tell what it has found, it was
+// in vain, and not under way for ever.
 class resolver::lookup {
 public:
-    lookup(std::shared_ptr<resolver> owner, name& which) noexcept : owner_(std::move(owner)), which_(which) {}
+    lookup(std::shared_ptr<resolver> owner, name& which) noexcept
+        : owner_(std::move(owner)), which_(which) {}
     lookup(lookup&&) noexcept = default;
     ~lookup() {
         if (owner_ && std::uncaught_exceptions() > 0) owner_->in_vain(which_);
@@ -151,8 +151,9 @@ void resolver::look_up_all() {
         which.pending = true;
         bool begun = false;
         try {
-            resolver_.async_resolve(which.host, std::to_string(which.port), tcp::resolver::numeric_service,
-                                    asio::bind_executor(strand_, lookup(shared_from_this(), which)));
+            resolver_.async_resolve(
+                which.host, std::to_string(which.port), tcp::resolver::numeric_service,
+                asio::bind_executor(strand_, lookup(shared_from_this(), which)));
             begun = true;
         } catch (const std::bad_alloc&) {
             which.pending = false;
@@ -183,7 +184,8 @@ void resolver::found(name& which, const error_code& ec,
 }
 
 void resolver::know(const name& which, const tcp::resolver::results_type& results) {
-    constexpr std::size_t most = 8; // an answer with a thousand addresses is not to be tried through
+    constexpr std::size_t most =
+        8; // an answer with a thousand addresses is not to be tried through
     addresses fresh;
     for (const auto& result : results)
         if (fresh.size() < most) fresh.push_back(result.endpoint());
@@ -192,7 +194,8 @@ void resolver::know(const name& which, const tcp::resolver::results_type& result
         const std::lock_guard lock(mutex_);
         addresses& known = known_[which.endpoint];
         // The same addresses in another order are no news, and the order here has been learnt.
-        const bool same = std::is_permutation(known.begin(), known.end(), fresh.begin(), fresh.end());
+        const bool same =
+            std::is_permutation(known.begin(), known.end(), fresh.begin(), fresh.end());
         if (same && !known.empty()) return;
         first = known.empty();
         known = fresh;

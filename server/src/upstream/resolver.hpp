@@ -24,13 +24,14 @@
 namespace finpost {
 
 /// The addresses of an upstream's endpoints. Names are looked up in the background, never while an
-/// exchange waits: a lookup cannot be cancelled and all share one thread of Asio's. So a lookup that
-/// hangs holds up the refresh of every name, and no exchange: what was known is used meanwhile, as it
-/// is after a lookup that failed. Thread safe; held by shared_ptr.
+/// exchange waits: a lookup cannot be cancelled and all share one thread of Asio's. So a lookup
+/// that hangs holds up the refresh of every name, and no exchange: what was known is used
+/// meanwhile, as it is after a lookup that failed. Thread safe; held by shared_ptr.
 class resolver : public std::enable_shared_from_this<resolver> {
 public:
     using addresses = std::vector<boost::asio::ip::tcp::endpoint>;
-    /// Called on a strand of the resolver's when a name has other addresses than before, with these.
+    /// Called on a strand of the resolver's when a name has other addresses than before, with
+    /// these.
     using change = std::function<void(std::size_t endpoint, const addresses& now)>;
 
     /// Literal addresses are known from the start.
@@ -49,14 +50,15 @@ public:
     /// An address that did not answer where another did: it is tried last from now on.
     void demote(std::size_t endpoint, const boost::asio::ip::tcp::endpoint& address);
 
-    /// Waits for the first answer about an endpoint's name, found or not; completes at once when there
-    /// has been one. The watchdog ends the wait.
+    /// Waits for the first answer about an endpoint's name, found or not; completes at once when
+    /// there has been one. The watchdog ends the wait.
     boost::asio::awaitable<void> first_answer(std::size_t endpoint, watchdog& dog);
 
     /// Why `of` has none: the last lookup's error, and no error before there was one.
     error_code trouble(std::size_t endpoint) const;
 
-    /// Connecting failed: the names may have changed. Looks them up soon, not more than once a second.
+    /// Connecting failed: the names may have changed. Looks them up soon, not more than once a
+    /// second.
     void suspect();
 
 private:

@@ -11,13 +11,14 @@ namespace {
 
 constexpr std::size_t max_head = 16 << 10;
 constexpr std::size_t max_interim = 64 << 10; // of the heads of interim responses together
-constexpr std::size_t max_left_over = 8; // line ends behind the response before
+constexpr std::size_t max_left_over = 8;      // line ends behind the response before
 constexpr std::size_t first_read = 4 << 10;
 constexpr std::size_t largest_read = 1 << 20;
 constexpr std::size_t to_file = 64 << 10; // what is read at once on the way to one
 constexpr std::string_view too_large = "a body larger than max_reply";
 
-// What a reply may hold beside the line: so little that thousands of them leave room for a large one.
+// What a reply may hold beside the line: so little that thousands of them leave room for a large
+// one.
 std::uint64_t largest_beside(const buffer_budget& all) noexcept {
     return std::clamp<std::uint64_t>(all.limit() >> 14, first_read, 64 << 10);
 }
@@ -41,10 +42,14 @@ std::size_t response_guard::wanted() const noexcept {
     const std::size_t have = raw_.size();
     if (spills_) return to_file;
     switch (part_) {
-    case part::sized: return static_cast<std::size_t>(length_ - have);
-    case part::head: return have == 0 ? first_read : std::max<std::size_t>(max_head + 1 - have, 1);
-    case part::chunked: return std::clamp(body_.size(), first_read, largest_read);
-    case part::until_close: break;
+    case part::sized:
+        return static_cast<std::size_t>(length_ - have);
+    case part::head:
+        return have == 0 ? first_read : std::max<std::size_t>(max_head + 1 - have, 1);
+    case part::chunked:
+        return std::clamp(body_.size(), first_read, largest_read);
+    case part::until_close:
+        break;
     }
     const std::size_t grown = std::clamp(have, first_read, largest_read);
     return static_cast<std::size_t>(std::min<std::uint64_t>(grown, max_body_ + 1 - have));
@@ -68,7 +73,8 @@ bool response_guard::make_room() {
     if (!may_spill) {
         join_line();
         // Chunks are decoded beside what is read.
-        return reserve(raw_, n) && (part_ != part::chunked || reserve(body_, raw_.size() + raw_.room().size()));
+        return reserve(raw_, n) &&
+               (part_ != part::chunked || reserve(body_, raw_.size() + raw_.room().size()));
     }
     if (!spills_ && files_->takes(expected())) spill();
     if (reserve(raw_, wanted())) return true;
@@ -119,43 +125,53 @@ response_guard::state response_guard::received(std::size_t n) {
 response_guard::state response_guard::consume() {
     if (passes_on_ && part_ != part::head) return pass_on();
     switch (part_) {
-    case part::head: return read_head();
+    case part::head:
+        return read_head();
     case part::sized:
         return raw_.size() < length_ ? state::more : finish(static_cast<std::size_t>(length_));
     case part::chunked:
         switch (chunks_.decode(raw_, body_)) {
-        case chunk_decoder::state::more: return state::more;
-        case chunk_decoder::state::done: return finish(0);
+        case chunk_decoder::state::more:
+            return state::more;
+        case chunk_decoder::state::done:
+            return finish(0);
         case chunk_decoder::state::failed:
             // As in `make_room`: rather a file than to fail for want of memory.
             if (!spills_ && files_ != nullptr && files_->is_on() && chunks_.why() == reason::busy) {
                 spill();
                 return unwritten_ ? fail(reason::spill_failed, {}) : consume();
             }
-            if (chunks_.unwritten()) return fail(to_reason(files_->failed(chunks_.unwritten())), {});
+            if (chunks_.unwritten())
+                return fail(to_reason(files_->failed(chunks_.unwritten())), {});
             return fail(chunks_.why(), chunks_.what());
         }
-    case part::until_close: break;
+    case part::until_close:
+        break;
     }
     return raw_.size() > max_body_ ? too_much(0) : state::more;
 }
 
 std::span<const std::byte> response_guard::at_hand() const noexcept {
     switch (part_) {
-    case part::head: return {};
-    case part::chunked: return raw_.bytes().first(chunks_.at_hand(raw_));
+    case part::head:
+        return {};
+    case part::chunked:
+        return raw_.bytes().first(chunks_.at_hand(raw_));
     case part::sized:
         return raw_.bytes().first(
             static_cast<std::size_t>(std::min<std::uint64_t>(raw_.size(), length_ - passed_)));
-    case part::until_close: break;
+    case part::until_close:
+        break;
     }
     return raw_.bytes();
 }
 
 response_guard::state response_guard::passed_on(std::size_t n) {
     passed_ += n;
-    if (part_ == part::chunked) chunks_.passed_on(raw_, n);
-    else raw_.remove_prefix(n);
+    if (part_ == part::chunked)
+        chunks_.passed_on(raw_, n);
+    else
+        raw_.remove_prefix(n);
     return pass_on();
 }
 
@@ -193,7 +209,8 @@ response_guard::state response_guard::read_head() {
             return fail(reason::upstream_invalid, "a head of more than 16 KiB", max_head);
         if (!done) return state::more;
         const int status = head_.head().status;
-        if (status == 101) return fail(reason::upstream_invalid, "another protocol that nobody asked for");
+        if (status == 101)
+            return fail(reason::upstream_invalid, "another protocol that nobody asked for");
         tidy_ = tidy_ && !head_.bare_lf();
         raw_.remove_prefix(head_.size());
         if (status >= 200) return judge_head();
@@ -210,12 +227,14 @@ response_guard::state response_guard::judge_head() {
     http_1_0_ = head.http_1_0;
     reusable_ = head.keep_alive && tidy_;
     const bool success = status_ >= 200 && status_ < 300;
-    // What is passed on is the answer to a request in chunks, of which HTTP/1.0 knows nothing: it has
-    // taken the payload for empty, or its chunks for the payload (RFC 9112 §6.1).
+    // What is passed on is the answer to a request in chunks, of which HTTP/1.0 knows nothing: it
+    // has taken the payload for empty, or its chunks for the payload (RFC 9112 §6.1).
     if (passes_on_ && http_1_0_ && success)
-        return fail(reason::upstream_incomplete, "HTTP/1.0 to a request in chunks, which it cannot have read");
+        return fail(reason::upstream_incomplete,
+                    "HTTP/1.0 to a request in chunks, which it cannot have read");
     // No request of ours has a Range, which is not defined for POST either (RFC 9110 §14.2).
-    if (status_ == 206) return fail(reason::upstream_invalid, "a part of a response (206) that nobody asked for");
+    if (status_ == 206)
+        return fail(reason::upstream_invalid, "a part of a response (206) that nobody asked for");
     if (status_ == 204 || status_ == 304) { // never a body (RFC 9110 §6.4.1)
         // One that is announced may come all the same, and would answer the next request.
         if (head.chunked || head.length.value_or(0) > 0) reusable_ = false;
@@ -244,13 +263,16 @@ response_guard::state response_guard::judge_head() {
 response_guard::state response_guard::closed() {
     if (unwritten_) return fail(reason::spill_failed, {});
     if (part_ == part::until_close) return finish(raw_.size());
-    if (!started()) return fail(reason::upstream_incomplete, "the end before a byte of a response", raw_.size());
-    return fail(reason::upstream_incomplete, "the end before the response was complete", raw_.size());
+    if (!started())
+        return fail(reason::upstream_incomplete, "the end before a byte of a response",
+                    raw_.size());
+    return fail(reason::upstream_incomplete, "the end before the response was complete",
+                raw_.size());
 }
 
 response_guard::state response_guard::cut() {
-    return fail(reason::upstream_incomplete, "the connection broke before the response was complete",
-                raw_.size());
+    return fail(reason::upstream_incomplete,
+                "the connection broke before the response was complete", raw_.size());
 }
 
 response_guard::state response_guard::finish(std::size_t body_size) {
@@ -263,13 +285,15 @@ response_guard::state response_guard::finish(std::size_t body_size) {
     return state::complete;
 }
 
-// Of a body without a length, of which `before` bytes are not in `raw_` any more: its first byte too many.
+// Of a body without a length, of which `before` bytes are not in `raw_` any more: its first byte
+// too many.
 response_guard::state response_guard::too_much(std::uint64_t before) noexcept {
     return fail(reason::reply_too_large, too_large, static_cast<std::size_t>(max_body_ - before));
 }
 
 // `at` is counted from the first byte that is not consumed.
-response_guard::state response_guard::fail(reason why, std::string_view what, std::size_t at) noexcept {
+response_guard::state response_guard::fail(reason why, std::string_view what,
+                                           std::size_t at) noexcept {
     why_ = why;
     what_ = what;
     offset_ = taken_ - raw_.size() + at;

@@ -17,12 +17,12 @@ namespace finpost {
 
 class spilling;
 
-/// Decides what an upstream's bytes are: one complete HTTP/1.1 response, part of one, or something that
-/// must not be relayed. No socket inside; the forwarder reads what this asks for.
+/// Decides what an upstream's bytes are: one complete HTTP/1.1 response, part of one, or something
+/// that must not be relayed. No socket inside; the forwarder reads what this asks for.
 ///
-/// Strict where a gateway between two parties has to be: the head as `response_head_reader` says, a status
-/// of 200-599 after interim responses of 64 KiB at the most, every byte counted (RFC 9112 §6.3; RFC 9110
-/// §15). What cannot become a response fails at once, with its cause and place.
+/// Strict where a gateway between two parties has to be: the head as `response_head_reader` says, a
+/// status of 200-599 after interim responses of 64 KiB at the most, every byte counted (RFC 9112
+/// §6.3; RFC 9110 §15). What cannot become a response fails at once, with its cause and place.
 class response_guard {
 public:
     enum class state { more, complete, failed };
@@ -30,23 +30,23 @@ public:
     /// What becomes of a body: it is kept until it is complete, or passed on as it comes.
     enum class body { kept, passed_on };
 
-    /// The body may have `max_body` bytes; all memory is taken from `budget` (null: unlimited). What `files`
-    /// says is too large for memory, or finds none, goes to a file when it is kept (null: nothing does). What stays in
-    /// memory and is not small grows in the budget's line.
+    /// The body may have `max_body` bytes; all memory is taken from `budget` (null: unlimited).
+    /// What `files` says is too large for memory, or finds none, goes to a file when it is kept
+    /// (null: nothing does). What stays in memory and is not small grows in the budget's line.
     response_guard(std::uint64_t max_body, byte_budget* budget, body becomes = body::kept,
                    const spilling* files = nullptr);
     response_guard(const response_guard&) = delete;
     response_guard& operator=(const response_guard&) = delete;
 
-    /// The content codings that were asked for; until this is said, any will do. They matter where a body is
-    /// handed on: of a success, and of every status when `relays_all`.
+    /// The content codings that were asked for; until this is said, any will do. They matter where
+    /// a body is handed on: of a success, and of every status when `relays_all`.
     void asked_for(const content_codings& accepted, bool relays_all) noexcept;
     /// The connection has carried a response before: line ends that it left behind are passed over.
     void follows_another() noexcept;
 
-    /// The buffer the next bytes go to and how much room it should have. `make_room` reserves it; false when
-    /// the budget has not that much: then the caller waits for what is `lacking`, and asks again. A head never
-    /// lacks anything, nor does what can go to a file.
+    /// The buffer the next bytes go to and how much room it should have. `make_room` reserves it;
+    /// false when the budget has not that much: then the caller waits for what is `lacking`, and
+    /// asks again. A head never lacks anything, nor does what can go to a file.
     payload& buffer() noexcept { return raw_; }
     std::size_t wanted() const noexcept;
     bool make_room();
@@ -55,7 +55,8 @@ public:
         std::size_t size;
     };
     room lacking() const noexcept { return lacking_; }
-    /// Whether the body goes to a file: the buffer is only on its way there, and need not be kept between reads.
+    /// Whether the body goes to a file: the buffer is only on its way there, and need not be kept
+    /// between reads.
     bool spills() const noexcept { return spills_; }
 
     /// `n` bytes were read into the buffer's room. After `complete` or `failed`, no more is read.
@@ -67,7 +68,8 @@ public:
     /// The connection broke.
     state cut();
 
-    /// Why it failed: `upstream_invalid`, `upstream_incomplete`, `reply_too_large`, `busy` or `spill_failed`.
+    /// Why it failed: `upstream_invalid`, `upstream_incomplete`, `reply_too_large`, `busy` or
+    /// `spill_failed`.
     reason why() const noexcept { return why_; }
     /// The same in words, and the byte of what came where the fault begins, or where the bytes end.
     std::string_view what() const noexcept { return what_; }
@@ -83,10 +85,12 @@ public:
     bool http_1_0() const noexcept { return http_1_0_; }
     /// When complete: whether the connection may carry another exchange.
     bool reusable() const noexcept { return reusable_; }
-    /// When complete: how many bytes have been read that lie behind it, and whether its body has none.
+    /// When complete: how many bytes have been read that lie behind it, and whether its body has
+    /// none.
     std::size_t behind() const noexcept { return behind_; }
     bool without_body() const noexcept;
-    /// Of a body that is passed on: what of it is there, to be dropped by `passed_on` before more is read.
+    /// Of a body that is passed on: what of it is there, to be dropped by `passed_on` before more
+    /// is read.
     std::span<const std::byte> at_hand() const noexcept;
     state passed_on(std::size_t n);
 
@@ -114,7 +118,8 @@ private:
     const bool passes_on_;
     std::uint64_t passed_ = 0; // of the body
     const spilling* const files_;
-    payload raw_;  // what was read and not yet consumed; in the end the body itself, unless that is in `body_`
+    payload raw_;  // what was read and not yet consumed; in the end the body itself, unless that is
+                   // in `body_`
     payload body_; // decoded chunks, and whatever is spilled
     buffer_budget* const all_;          // null where there is no line
     std::optional<buffer_share> place_; // in the line
@@ -136,7 +141,7 @@ private:
     reason why_ = reason::upstream_invalid;
     bool spills_ = false;
     bool unwritten_ = false; // the file did not take it
-    bool tidy_ = true; // nothing that makes one doubt the connection
+    bool tidy_ = true;       // nothing that makes one doubt the connection
     bool http_1_0_ = false;
     bool reusable_ = false;
 };

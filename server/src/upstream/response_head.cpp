@@ -25,7 +25,8 @@ constexpr byte_set token_characters = [] {
 // What a value or a reason phrase may hold: no control character but the tab (RFC 9110 §5.5).
 constexpr byte_set text_characters = [] {
     byte_set set{};
-    for (unsigned byte = 0; byte < 256; ++byte) set[byte] = (byte >= 0x20 && byte != 0x7f) || byte == '\t';
+    for (unsigned byte = 0; byte < 256; ++byte)
+        set[byte] = (byte >= 0x20 && byte != 0x7f) || byte == '\t';
     return set;
 }();
 
@@ -34,14 +35,17 @@ bool consists_of(const byte_set& wanted, std::string_view text) {
                        [&wanted](char c) { return wanted[static_cast<unsigned char>(c)]; });
 }
 
-bool is_token(std::string_view text) { return !text.empty() && consists_of(token_characters, text); }
+bool is_token(std::string_view text) {
+    return !text.empty() && consists_of(token_characters, text);
+}
 
 constexpr std::string_view expected = "HTTP/1.";
 
 // How much of a status line's beginning is there: "HTTP/1.1 ", or 1.0.
 std::size_t well_begun(std::string_view text) {
     const std::size_t n = std::min(text.size(), expected.size());
-    const auto differs = std::mismatch(text.begin(), text.begin() + static_cast<std::ptrdiff_t>(n), expected.begin());
+    const auto differs = std::mismatch(text.begin(), text.begin() + static_cast<std::ptrdiff_t>(n),
+                                       expected.begin());
     std::size_t good = static_cast<std::size_t>(differs.first - text.begin());
     if (good < expected.size() || good == text.size()) return good;
     if (text[good] != '0' && text[good] != '1') return good;
@@ -73,11 +77,15 @@ response_head_reader::state response_head_reader::read(std::string_view text) {
             return line_ == 0 ? begun(text) : state::more;
         }
         std::string_view line = text.substr(line_, end - line_);
-        if (line.ends_with('\r')) line.remove_suffix(1);
-        else bare_lf_ = true;
+        if (line.ends_with('\r'))
+            line.remove_suffix(1);
+        else
+            bare_lf_ = true;
         std::string_view fault;
-        if (line_ == 0) fault = status_line(line);
-        else if (!line.empty()) fault = field(line);
+        if (line_ == 0)
+            fault = status_line(line);
+        else if (!line.empty())
+            fault = field(line);
         if (!fault.empty()) return fail(fault);
         line_ = scanned_ = end + 1;
         if (!line.empty()) continue;
@@ -104,7 +112,8 @@ std::string_view response_head_reader::status_line(std::string_view line) {
     head_.http_1_0 = line[expected.size()] == '0';
     const char* const digits = line.data() + good;
     const char* const end = line.data() + line.size();
-    if (end - digits < 3 || (end - digits > 3 && digits[3] != ' ')) return "a status that is not three digits";
+    if (end - digits < 3 || (end - digits > 3 && digits[3] != ' '))
+        return "a status that is not three digits";
     const auto [stop, ec] = std::from_chars(digits, digits + 3, head_.status);
     if (ec != std::errc{} || stop != digits + 3) return "a status that is not three digits";
     if (head_.status < 100 || head_.status > 599) return "a status outside 100 to 599";
@@ -129,7 +138,8 @@ std::string_view response_head_reader::field(std::string_view line) {
     case 10:
         if (equals(name, "connection")) connection(value);
         break;
-    default: break;
+    default:
+        break;
     }
     return {};
 }

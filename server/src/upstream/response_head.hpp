@@ -11,33 +11,35 @@ class content_codings;
 
 /// What the head of a response says about the connection and the body behind it (RFC 9112 §4-§6).
 struct response_head {
-    int status = 0;            ///< 100 to 599
+    int status = 0; ///< 100 to 599
     bool http_1_0 = false;
-    bool keep_alive = false;   ///< the connection may carry another exchange
-    bool chunked = false;      ///< Transfer-Encoding is exactly "chunked"
-    bool foreign_coding = false; ///< a Content-Encoding that was not asked for
+    bool keep_alive = false;             ///< the connection may carry another exchange
+    bool chunked = false;                ///< Transfer-Encoding is exactly "chunked"
+    bool foreign_coding = false;         ///< a Content-Encoding that was not asked for
     std::optional<std::uint64_t> length; ///< Content-Length
 };
 
-/// Reads the head of a response as it comes, from its status line to its empty line. What cannot become
-/// the head of an HTTP/1.x response is refused at its first wrong byte or line, not at a head's end that
-/// a service of another kind never sends.
+/// Reads the head of a response as it comes, from its status line to its empty line. What cannot
+/// become the head of an HTTP/1.x response is refused at its first wrong byte or line, not at a
+/// head's end that a service of another kind never sends.
 ///
-/// Refused is what RFC 9112 does not allow, or allows although others may read it differently: a bare CR,
-/// a folded line, white space before a colon, a control character, a version other than 1.0 and 1.1, a
-/// status outside 100-599, a second Content-Length, one that is not digits only, another transfer
-/// coding than chunked, chunked in HTTP/1.0, or both a length and a coding. A bare LF ends a line too
-/// (RFC 9112 §2.2): scripts behind small servers write it. Such a connection is not used again.
+/// Refused is what RFC 9112 does not allow, or allows although others may read it differently: a
+/// bare CR, a folded line, white space before a colon, a control character, a version other
+/// than 1.0 and 1.1, a status outside 100-599, a second Content-Length, one that is not digits
+/// only, another transfer coding than chunked, chunked in HTTP/1.0, or both a length and a coding.
+/// A bare LF ends a line too (RFC 9112 §2.2): scripts behind small servers write it. Such a
+/// connection is not used again.
 ///
-/// Beside Beast, whose parser builds a map of all fields for the four that matter here, and lets pass
-/// half of what is refused here: that was a tenth of an exchange's instructions and the checks had to be
-/// made all the same.
+/// Beside Beast, whose parser builds a map of all fields for the four that matter here, and lets
+/// pass half of what is refused here: that was a tenth of an exchange's instructions and the checks
+/// had to be made all the same.
 class response_head_reader {
 public:
     enum class state { more, done, failed };
 
     /// `asked`: the content codings a body may have; null: any. It outlives the reader.
-    explicit response_head_reader(const content_codings* asked = nullptr) noexcept : asked_(asked) {}
+    explicit response_head_reader(const content_codings* asked = nullptr) noexcept
+        : asked_(asked) {}
 
     /// `text` begins with the head's first byte: what it was at the call before, and more.
     state read(std::string_view text);
@@ -68,8 +70,8 @@ private:
     std::string_view what_;
 };
 
-/// A field line, its end taken off: name and value, or what is wrong with it. A trailer has the same lines
-/// (RFC 9110 §6.5).
+/// A field line, its end taken off: name and value, or what is wrong with it. A trailer has the
+/// same lines (RFC 9110 §6.5).
 struct field_line {
     std::string_view name, value, fault;
 };

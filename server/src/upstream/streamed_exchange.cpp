@@ -1,9 +1,9 @@
 #include "upstream/streamed_exchange.hpp"
 
 #include "async/operation_memory.hpp"
-#include "policy/buffer_budget.hpp"
 #include "async/turn.hpp"
 #include "net/upstream_stream.hpp"
+#include "policy/buffer_budget.hpp"
 
 #include <boost/asio/async_result.hpp>
 #include <boost/asio/co_spawn.hpp>
@@ -24,7 +24,8 @@ namespace finpost {
 
 namespace {
 
-// Of each direction. For 64 MiB, 64 KiB cost a quarter more processor time, 256 KiB cost hardly less.
+// Of each direction. For 64 MiB, 64 KiB cost a quarter more processor time, 256 KiB cost hardly
+// less.
 constexpr std::size_t window = stream_buffers / 2;
 // In front of a chunk's data: its size in hexadecimal digits, and CRLF (RFC 9112 §7.1).
 constexpr std::size_t size_line = 10;
@@ -76,13 +77,14 @@ struct streamed_exchange::upload_end : std::enable_shared_from_this<upload_end> 
     }
 
     streamed_exchange* exchange; // while there is one
-    operation_memory memory; // of the timer's wait
+    operation_memory memory;     // of the timer's wait
     asio::steady_timer timer;
     std::optional<resumption> waiting;
 };
 
-// Whatever ends the upload's coroutine, its exchange is told. The exchange may be gone before: where an event loop is
-// destroyed with what waits in it, and where Asio had no memory to begin the upload and destroys it later.
+// Whatever ends the upload's coroutine, its exchange is told. The exchange may be gone before:
+// where an event loop is destroyed with what waits in it, and where Asio had no memory to begin the
+// upload and destroys it later.
 class streamed_exchange::uploading {
 public:
     explicit uploading(std::shared_ptr<upload_end> end) noexcept : end_(std::move(end)) {
@@ -115,16 +117,19 @@ streamed_exchange::~streamed_exchange() {
 }
 
 asio::awaitable<error_code> streamed_exchange::make_room(watchdog& dog) {
-    auto* const place = dynamic_cast<buffer_share*>(chunk_.budget()); // in the line, when it came from a session
+    auto* const place =
+        dynamic_cast<buffer_share*>(chunk_.budget()); // in the line, when it came from a session
     const auto until = clock::now() + config_.total;
     for (;;) {
         const std::uint64_t moves = place == nullptr ? 0 : place->budget().moves();
         dog.watch(watchdog::span::zero(), config_.connect, reason::busy);
         error_code failed = co_await wait_for_room(chunk_, 2 * window, dog);
-        const bool moved = place != nullptr && place->budget().moves() != moves && clock::now() < until;
+        const bool moved =
+            place != nullptr && place->budget().moves() != moves && clock::now() < until;
         if (failed == reason::busy && moved) continue;
         if (failed) co_return failed;
-        // Both or none: whoever waited with one of them would keep it from somebody who needs no more.
+        // Both or none: whoever waited with one of them would keep it from somebody who needs no
+        // more.
         chunk_ = payload(chunk_.budget());
         if (chunk_.reserve(window) && guard_.buffer().reserve(window)) {
             if (place != nullptr) place->leave();
@@ -139,7 +144,8 @@ void streamed_exchange::leave_room() {
     guard_.buffer() = payload(chunk_.budget());
 }
 
-asio::awaitable<error_code> streamed_exchange::run(upstream_stream& upstream, std::string_view head) {
+asio::awaitable<error_code> streamed_exchange::run(upstream_stream& upstream,
+                                                   std::string_view head) {
     const asio::any_io_executor strand = co_await asio::this_coro::executor;
     upstream_ = &upstream;
     client_.on_cancel([this] { upstream_->cancel(); });
@@ -180,7 +186,8 @@ asio::awaitable<void> streamed_exchange::upload(std::string_view head, uploading
     const std::span<const std::byte> opening = std::as_bytes(std::span(head));
     error_code failed = co_await send(opening);
     while (!failed && !whole_) {
-        const std::span<std::byte> room = chunk_.room().subspan(size_line, chunk_.room().size() - 2 * size_line);
+        const std::span<std::byte> room =
+            chunk_.room().subspan(size_line, chunk_.room().size() - 2 * size_line);
         auto got = co_await client_.read(room);
         if (got.has_error()) {
             client_failed_ = got.error();
@@ -192,7 +199,8 @@ asio::awaitable<void> streamed_exchange::upload(std::string_view head, uploading
             if (whole_) upstream_->end_request();
         }
     }
-    // From now on the answer is waited for. To a request that was cut it may still come (RFC 9112 §9.5).
+    // From now on the answer is waited for. To a request that was cut it may still come (RFC 9112
+    // §9.5).
     limit(clock::now() + config_.total);
     if (client_failed_) upstream_->cancel();
     going_on.over();
@@ -278,7 +286,8 @@ response_guard::state streamed_exchange::read_some() {
     if (got.error() == asio::error::would_block) return response_guard::state::more;
     // A close that comes before the request is out ends no body.
     if (got.error() == asio::error::eof && whole_) return guard_.closed();
-    // With TLS 1.3 it may say only now that it does not take this side's certificate (RFC 8446 §4.4.3).
+    // With TLS 1.3 it may say only now that it does not take this side's certificate (RFC 8446
+    // §4.4.3).
     rejected_ = got.error() == reason::tls_handshake && !guard_.started();
     return guard_.cut();
 }

@@ -18,11 +18,13 @@ namespace finpost {
 
 class upstream_stream;
 
-/// One exchange with an upstream both of whose directions are under way at once: the request in chunks as
-/// the client sends it, the response to the client as it comes. A service may answer while it still reads.
+/// One exchange with an upstream both of whose directions are under way at once: the request in
+/// chunks as the client sends it, the response to the client as it comes. A service may answer
+/// while it still reads.
 ///
-/// Each direction reads only when what it has read before was taken, with one buffer of a fixed size. The
-/// upload is a coroutine of its own, on the same strand, and has ended when `run` completes.
+/// Each direction reads only when what it has read before was taken, with one buffer of a fixed
+/// size. The upload is a coroutine of its own, on the same strand, and has ended when `run`
+/// completes.
 class streamed_exchange {
 public:
     streamed_exchange(exchange_stream& client, response_guard& guard, byte_budget* budget,
@@ -31,15 +33,17 @@ public:
     streamed_exchange(const streamed_exchange&) = delete;
     streamed_exchange& operator=(const streamed_exchange&) = delete;
 
-    /// Takes the buffers from the budget, waiting for at most `connect`: what has begun waits for none.
+    /// Takes the buffers from the budget, waiting for at most `connect`: what has begun waits for
+    /// none.
     boost::asio::awaitable<error_code> make_room(watchdog& dog);
 
     /// Gives them back: the exchange is made in another way.
     void leave_room();
 
-    /// Sends `head` and the payload, and passes the response on. Success is a complete response, or one whose
-    /// status says before the payload's end that the rest is not wanted; nothing is passed on of one that
-    /// the configuration refuses. An error is what the guard says, a limit, or why the client failed.
+    /// Sends `head` and the payload, and passes the response on. Success is a complete response, or
+    /// one whose status says before the payload's end that the rest is not wanted; nothing is
+    /// passed on of one that the configuration refuses. An error is what the guard says, a limit,
+    /// or why the client failed.
     boost::asio::awaitable<error_code> run(upstream_stream& upstream, std::string_view head);
 
     /// Whether the request went out to its end.

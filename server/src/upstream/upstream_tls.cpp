@@ -16,7 +16,8 @@ upstream_tls::upstream_tls(const upstream_config& config, const logger& log)
     for (const http_url& url : endpoints_) {
         const std::string endpoint = to_string(host_port{url.host, url.port});
         log(log_level::warning, "upstream not verified",
-            {{"endpoint", endpoint}, {"what", "upstream_insecure: whoever answers there is believed"}});
+            {{"endpoint", endpoint},
+             {"what", "upstream_insecure: whoever answers there is believed"}});
     }
 }
 

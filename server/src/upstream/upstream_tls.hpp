@@ -13,8 +13,8 @@ namespace finpost {
 
 class upstream_stream;
 
-/// How the endpoints of an upstream are reached over TLS, or that they are not. Remembers for each of them
-/// what the next connection can resume. Thread safe.
+/// How the endpoints of an upstream are reached over TLS, or that they are not. Remembers for each
+/// of them what the next connection can resume. Thread safe.
 class upstream_tls {
 public:
     /// Logs what is worth a warning, each time anew that nobody is verified. Throws `config_error`.
@@ -30,8 +30,8 @@ public:
     /// Nothing is resumed there next time.
     void forget(std::size_t endpoint);
 
-    /// Reads the files again, for connections from now on; nothing is resumed then. Whatever is wrong is
-    /// returned, and nothing changes.
+    /// Reads the files again, for connections from now on; nothing is resumed then. Whatever is
+    /// wrong is returned, and nothing changes.
     std::vector<config_problem> renew(const logger& log);
     /// When the certificate that is shown to the upstream expires; nothing without one.
     std::optional<tls_context::time_point> expires() const;

@@ -1,9 +1,9 @@
-// The HTTP service behind every gateway of the benchmark: it answers each POST with its own body, at
-// once or after a fixed delay. One thread, one epoll, kept connections: it costs as little as such a
-// service can, so that the differences are the gateways'.
+// The HTTP service behind every gateway of the benchmark: it answers each POST with its own body,
+// at once or after a fixed delay. One thread, one epoll, kept connections: it costs as little as
+// such a service can, so that the differences are the gateways'.
 //
-// A chunked body is sent back as it came, with its framing. Left out: trailers, pipelining, timeouts,
-// limits, anything but an echo. A request it does not understand ends the connection.
+// A chunked body is sent back as it came, with its framing. Left out: trailers, pipelining,
+// timeouts, limits, anything but an echo. A request it does not understand ends the connection.
 //
 //     echo_service PORT [--delay MILLISECONDS]      port 0 takes any free one
 #include "sockets.hpp"
@@ -27,7 +27,7 @@ struct connection {
     baseline::buffer in;
     baseline::head request;
     std::size_t chunk = 0; // where the next chunk of a chunked body begins in `in`
-    std::string head; // of the response; empty while a request is read
+    std::string head;      // of the response; empty while a request is read
     std::size_t sent = 0;
     bool delayed = false; // the response is due later
 };
@@ -47,8 +47,10 @@ public:
             for (int i = 0; i < n; ++i) {
                 const epoll_event& event = events[static_cast<std::size_t>(i)];
                 auto* one = static_cast<connection*>(event.data.ptr);
-                if (one == nullptr) accept_some();
-                else if (!serve(*one, (event.events & EPOLLRDHUP) != 0)) end(one);
+                if (one == nullptr)
+                    accept_some();
+                else if (!serve(*one, (event.events & EPOLLRDHUP) != 0))
+                    end(one);
             }
             answer_due();
         }
@@ -84,7 +86,8 @@ private:
         free_.push_back(one);
     }
 
-    // Whatever the event was: write what is owed, then read what is there. False: the connection ends.
+    // Whatever the event was: write what is owed, then read what is there. False: the connection
+    // ends.
     bool serve(connection& one, bool hung_up) {
         if (one.delayed) return true; // goes on when it is answered
         for (bool more = true;;) {
@@ -93,7 +96,8 @@ private:
                 if (!one.head.empty()) return true;
             }
             while (!take_request(one)) {
-                // A read that did not fill the buffer took everything: the next byte is a new event.
+                // A read that did not fill the buffer took everything: the next byte is a new
+                // event.
                 if (!more) return true;
                 const ssize_t n = one.in.receive(one.fd, 8 << 10, more);
                 if (n < 0) return errno == EAGAIN;
@@ -116,10 +120,11 @@ private:
         const std::size_t whole = one.request.size + one.request.body_size;
         one.in.reserve(whole); // at once, rather than by doubling
         if (one.in.size() < whole) return false;
-        one.head = "HTTP/1.1 200 OK\r\nContent-Type: application/octet-stream\r\n" +
-                   (one.request.chunked ? "Transfer-Encoding: chunked"
-                                        : "Content-Length: " + std::to_string(one.request.body_size)) +
-                   (one.request.close ? "\r\nConnection: close\r\n\r\n" : "\r\n\r\n");
+        one.head =
+            "HTTP/1.1 200 OK\r\nContent-Type: application/octet-stream\r\n" +
+            (one.request.chunked ? "Transfer-Encoding: chunked"
+                                 : "Content-Length: " + std::to_string(one.request.body_size)) +
+            (one.request.close ? "\r\nConnection: close\r\n\r\n" : "\r\n\r\n");
         one.sent = 0;
         return true;
     }
@@ -129,7 +134,8 @@ private:
         one.chunk = std::max(one.chunk, one.request.size);
         for (;;) {
             const std::string_view text = one.in.text();
-            const std::size_t line_end = one.chunk < text.size() ? text.find('\n', one.chunk) : text.npos;
+            const std::size_t line_end =
+                one.chunk < text.size() ? text.find('\n', one.chunk) : text.npos;
             if (line_end == text.npos) return false;
             const std::size_t size = std::strtoull(text.data() + one.chunk, nullptr, 16);
             const std::size_t end = line_end + 1 + size + 2;
@@ -150,10 +156,12 @@ private:
         while (one.sent < all) {
             std::array<iovec, 2> pieces;
             std::size_t count = 0, at = one.sent;
-            if (at < one.head.size()) pieces[count++] = {one.head.data() + at, one.head.size() - at};
+            if (at < one.head.size())
+                pieces[count++] = {one.head.data() + at, one.head.size() - at};
             at = at < one.head.size() ? 0 : at - one.head.size();
             if (at < one.request.body_size)
-                pieces[count++] = {one.in.data() + one.request.size + at, one.request.body_size - at};
+                pieces[count++] = {one.in.data() + one.request.size + at,
+                                   one.request.body_size - at};
             msghdr message{};
             message.msg_iov = pieces.data();
             message.msg_iovlen = count;
@@ -199,5 +207,6 @@ int main(int argc, char** argv) {
         if (std::string_view(argv[i]) == "--delay") delay = std::strtol(argv[i + 1], nullptr, 10);
     const std::uint16_t port = argc > 1 ? baseline::read_port(argv[1]) : 0;
     service(baseline::prepare_and_listen(port, SOCK_STREAM | SOCK_NONBLOCK),
-            std::chrono::milliseconds(delay)).run();
+            std::chrono::milliseconds(delay))
+        .run();
 }

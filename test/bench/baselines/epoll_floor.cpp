@@ -2,8 +2,8 @@
 // edge-triggered epoll, upstream connections kept in a stack. Nobody can be much below this without
 // other system calls, so finpost's cost is given as a multiple of it.
 //
-// Left out: limits, timeouts, metrics, logs, refusals (what goes wrong is reset), chunked responses,
-// retries of a kept connection that has died. It must not be used for anything else.
+// Left out: limits, timeouts, metrics, logs, refusals (what goes wrong is reset), chunked
+// responses, retries of a kept connection that has died. It must not be used for anything else.
 //
 //     epoll_floor PORT UPSTREAM_PORT
 #include "sockets.hpp"
@@ -23,8 +23,8 @@ struct end_point {
     int fd = -1;
 };
 
-// Reads what is there: until nothing is left or, with `whole_reads`, a read was not filled (the next
-// byte is then a new event). False when the connection is broken; `eof` when it has ended.
+// Reads what is there: until nothing is left or, with `whole_reads`, a read was not filled (the
+// next byte is then a new event). False when the connection is broken; `eof` when it has ended.
 bool fill(baseline::buffer& into, int fd, bool whole_reads, bool& eof) {
     for (bool filled = true;;) {
         const ssize_t n = into.receive(fd, 1024, filled);
@@ -68,12 +68,15 @@ public:
             for (int i = 0; i < n; ++i) {
                 auto* what = static_cast<end_point*>(events[static_cast<std::size_t>(i)].data.ptr);
                 if (what->fd < 0) continue; // ended by an earlier event of this turn
-                if (what->what == end_point::kind::listener) accept_some();
+                if (what->what == end_point::kind::listener)
+                    accept_some();
                 else if (what->what == end_point::kind::client)
                     on_client(static_cast<exchange&>(*what));
-                else on_upstream(static_cast<upstream&>(*what));
+                else
+                    on_upstream(static_cast<upstream&>(*what));
             }
-            // What ended may have been named by a later event of the same turn; now nothing names it.
+            // What ended may have been named by a later event of the same turn; now nothing names
+            // it.
             for (exchange* one : ended_) free_.push_back(one);
             for (upstream* one : broken_) delete one;
             ended_.clear();
@@ -172,8 +175,10 @@ private:
         }
         one.asked = nullptr;
         from.serves = nullptr;
-        if (one.head.close || eof) drop(from);
-        else idle_.push_back(&from);
+        if (one.head.close || eof)
+            drop(from);
+        else
+            idle_.push_back(&from);
         one.now = exchange::stage::reply;
         one.sent = one.head.size;
         reply(one);
@@ -182,8 +187,8 @@ private:
     void reply(exchange& one) {
         const std::size_t whole = one.head.size + one.head.body_size;
         while (one.sent < whole) {
-            const ssize_t n = ::send(one.fd, one.response.data() + one.sent, whole - one.sent,
-                                     MSG_NOSIGNAL);
+            const ssize_t n =
+                ::send(one.fd, one.response.data() + one.sent, whole - one.sent, MSG_NOSIGNAL);
             if (n < 0) {
                 if (errno != EAGAIN) return end(one, true);
                 watch(one, EPOLLOUT | EPOLLET, one.registered ? EPOLL_CTL_MOD : EPOLL_CTL_ADD);

@@ -1,6 +1,9 @@
 #pragma once
 
+#include <strings.h>
+
 #include <algorithm>
+#include <csignal>
 #include <cstddef>
 #include <cstdint>
 #include <cstdio>
@@ -9,11 +12,8 @@
 #include <string>
 #include <string_view>
 
-#include <csignal>
-
 #include <netinet/in.h>
 #include <netinet/tcp.h>
-#include <strings.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -77,8 +77,8 @@ public:
         if (memory_ == nullptr) std::abort();
     }
 
-    /// One recv of what fits, at least `least`. What recv returned; `filled` tells whether it took all
-    /// the room, so that there may be more.
+    /// One recv of what fits, at least `least`. What recv returned; `filled` tells whether it took
+    /// all the room, so that there may be more.
     ssize_t receive(int fd, std::size_t least, bool& filled) {
         reserve(size_ + least);
         const ssize_t n = ::recv(fd, memory_ + size_, capacity_ - size_, 0);

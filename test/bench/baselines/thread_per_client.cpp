@@ -1,8 +1,9 @@
-// The gateway most people would write first: a thread per client, blocking calls, a new HTTP connection
-// for each payload, or with --pool one out of a pool. What finpost's event-driven I/O is compared with.
+// The gateway most people would write first: a thread per client, blocking calls, a new HTTP
+// connection for each payload, or with --pool one out of a pool. What finpost's event-driven I/O is
+// compared with.
 //
-// Left out: every limit, metric and log line; bounded threads (a client is a thread); a refusal: what
-// goes wrong ends the client's connection without a word.
+// Left out: every limit, metric and log line; bounded threads (a client is a thread); a refusal:
+// what goes wrong ends the client's connection without a word.
 //
 //     thread_per_client PORT UPSTREAM_PORT [--pool]
 #include "sockets.hpp"
@@ -100,7 +101,8 @@ std::optional<std::string> ask_upstream(const std::string& payload) {
         } else {
             ::close(fd);
         }
-        if (answer || !old) return answer; // an old connection may have been closed by the other side
+        if (answer || !old)
+            return answer; // an old connection may have been closed by the other side
     }
 }
 

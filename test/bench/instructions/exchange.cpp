@@ -1,6 +1,6 @@
-// Exchanges through a gateway in one thread, the client and the HTTP service being system calls of the
-// same thread: always the same instructions, so that `valgrind --tool=callgrind` can count them and the
-// machine's noise cannot decide. `exchange EXCHANGES PAYLOAD_BYTES`
+// Exchanges through a gateway in one thread, the client and the HTTP service being system calls of
+// the same thread: always the same instructions, so that `valgrind --tool=callgrind` can count them
+// and the machine's noise cannot decide. `exchange EXCHANGES PAYLOAD_BYTES`
 #include "finpost/gateway.hpp"
 #include "finpost/http_upstream.hpp"
 #include "finpost/metrics.hpp"
@@ -39,9 +39,12 @@ bool read_all(int fd, std::string& into) {
     static std::vector<char> room(1 << 20);
     for (;;) {
         const ssize_t n = ::recv(fd, room.data(), room.size(), 0);
-        if (n > 0) into.append(room.data(), static_cast<std::size_t>(n));
-        else if (n == 0) return true;
-        else return check(errno == EAGAIN, "recv"), false;
+        if (n > 0)
+            into.append(room.data(), static_cast<std::size_t>(n));
+        else if (n == 0)
+            return true;
+        else
+            return check(errno == EAGAIN, "recv"), false;
     }
 }
 
@@ -80,8 +83,9 @@ public:
             const std::size_t field = request_.find("Content-Length: ") + 16;
             const std::size_t length = std::strtoull(request_.c_str() + field, nullptr, 10);
             if (request_.size() < head + 4 + length) return;
-            answer_ = "HTTP/1.1 200 OK\r\nContent-Type: application/octet-stream\r\nContent-Length: " +
-                      std::to_string(length) + "\r\n\r\n" + request_.substr(head + 4);
+            answer_ =
+                "HTTP/1.1 200 OK\r\nContent-Type: application/octet-stream\r\nContent-Length: " +
+                std::to_string(length) + "\r\n\r\n" + request_.substr(head + 4);
             rest_ = answer_;
             request_.clear();
         }
@@ -136,10 +140,12 @@ int main(int argc, char** argv) {
     // A log that is on, as in production, and costs nothing of its own.
     const finpost::logger log(finpost::log_level::info, [](auto, auto, auto) {});
     finpost::http_upstream handler(io.get_executor(), service_config, counters, log);
-    const std::vector<boost::asio::any_io_executor> loop{io.get_executor()}; // with one thread, as in finpostd
+    const std::vector<boost::asio::any_io_executor> loop{
+        io.get_executor()}; // with one thread, as in finpostd
     finpost::gateway gateway(loop, {{config, handler.as_handler()}}, counters, log);
     gateway.start();
-    for (long i = 0; i < exchanges; ++i) exchange(gateway.endpoints().front(), payload, io, upstream);
+    for (long i = 0; i < exchanges; ++i)
+        exchange(gateway.endpoints().front(), payload, io, upstream);
     handler.close();
     gateway.stop();
     io.run();

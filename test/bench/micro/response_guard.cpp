@@ -20,9 +20,12 @@ bool read_response(const std::string& response) {
         std::memcpy(room.data(), response.data() + at, n);
         at += n;
         switch (guard.received(n)) {
-        case response_guard::state::more: continue;
-        case response_guard::state::complete: return at == response.size() && guard.reusable();
-        case response_guard::state::failed: return false;
+        case response_guard::state::more:
+            continue;
+        case response_guard::state::complete:
+            return at == response.size() && guard.reusable();
+        case response_guard::state::failed:
+            return false;
         }
     }
     return false;

@@ -1,5 +1,6 @@
-#include "finpost/deadline.hpp"
 #include "finpost/watchdog.hpp"
+
+#include "finpost/deadline.hpp"
 
 #include <benchmark/benchmark.h>
 

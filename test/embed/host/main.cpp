@@ -1,13 +1,13 @@
-// A program with a gateway and a client of it inside: says "ok" when an exchange between them, and an error that the
-// library throws, are what they should be.
+// A program with a gateway and a client of it inside: says "ok" when an exchange between them, and
+// an error that the library throws, are what they should be.
+#include <boost/asio/io_context.hpp>
+#include <boost/system/system_error.hpp>
+
 #include <finpost/client.hpp>
 #include <finpost/gateway.hpp>
 #include <finpost/http_upstream.hpp>
 #include <finpost/metrics.hpp>
 #include <finpost/version.hpp>
-
-#include <boost/asio/io_context.hpp>
-#include <boost/system/system_error.hpp>
 
 #include <chrono>
 #include <iostream>
@@ -27,7 +27,8 @@ asio::awaitable<finpost::reply> turn_around(finpost::request asked) {
 // Thrown in the library, and caught here by its type.
 bool is_told_what_is_wrong(asio::io_context& io, finpost::metrics& counters) {
     try {
-        const finpost::http_upstream nowhere(io.get_executor(), finpost::upstream_config(), counters);
+        const finpost::http_upstream nowhere(io.get_executor(), finpost::upstream_config(),
+                                             counters);
         return false;
     } catch (const finpost::config_error& wrong) {
         return wrong.problems().front().field == "endpoints";
