@@ -46,7 +46,9 @@ void prepare(client_history& one, const plan& what) {
         if (mine.size < one.payload.size()) one.payload.resize(mine.size);
         one.sends = one.payload;
     } else {
-        one.payload = std::to_string(one.number) + ":";
+        if (mine.header_in_payload && !what.rules.proxy)
+            one.payload = "PROXY TCP4 10.9.9.9 10.0.0.1 1 5000\r\n";
+        one.payload += std::to_string(one.number) + ":";
         one.payload += some_text(dice, mine.size);
         one.sends = what.rules.base64 ? base64_of(one.payload) : one.payload;
         if (what.rules.base64 && mine.bad_text) one.sends[dice.below(one.sends.size())] = '!';
@@ -81,6 +83,9 @@ void note_conduct(history& all, const client_plan& one) {
     all.did(conduct::begins_late, one.waits > 0), all.did(conduct::pauses, one.pause > 0);
     all.did(conduct::reads_slowly, one.read_pause > 0);
     all.did(conduct::small_window, one.receive_buffer < 64 << 10);
+    all.did(conduct::header_in_payload, one.header_in_payload);
+    all.did(conduct::to_second_address, one.door == 1);
+    all.did(conduct::to_second_group, one.door == 2);
 }
 
 } // namespace
@@ -91,20 +96,25 @@ script run_client(history& all, client_history& me, std::function<void()> over) 
     const bool tls = all.plan->rules.tls;
     rng dice(mine.seed * 7 + 3);
     co_await sleep(mine.begins);
-    tcp_end& sock = network::current->dial(me.port, gateway_port);
+    tcp_end& sock =
+        network::current->dial(me.port, static_cast<std::uint16_t>(gateway_port + mine.door));
     sock.receive_buffer = std::min<std::size_t>(mine.receive_buffer, sock.receive_buffer);
     sock.forgets = mine.forgets;
     while (sock.state == tcp_end::stage::connecting) co_await change(sock);
     me.connected = sock.state == tcp_end::stage::open;
     bool broken = !me.connected;
+    all.did(conduct::finds_nobody, !me.connected);
     if (me.connected) note_conduct(all, mine);
     const auto pause = [&](nanos most) {
         return static_cast<nanos>(dice.below(static_cast<std::uint64_t>(most)));
     };
 
-    if (all.plan->rules.proxy) {
-        const std::string header =
-            "PROXY TCP4 10.1.2.3 10.0.0.1 " + std::to_string(me.port) + " 5000\r\n";
+    const bool stalls = mine.kind == kind::in_preamble;
+    if ((all.plan->rules.proxy && mine.kind != kind::no_header) || (stalls && tls)) {
+        std::string header = all.plan->rules.proxy ? "PROXY TCP4 10.1.2.3 10.0.0.1 " +
+                                                         std::to_string(me.port) + " 5000\r\n"
+                                                   : "\x16\x03\x01\x02";
+        if (stalls) header.resize(std::min<std::size_t>(header.size() - 1, mine.stop_at));
         for (std::size_t sent = 0; !broken && sent < header.size();) {
             const std::int64_t took = sock.send(header.data() + sent, header.size() - sent);
             if (took > 0)
@@ -121,7 +131,7 @@ script run_client(history& all, client_history& me, std::function<void()> over) 
     const bool partial = mine.kind == kind::reset_before_fin || mine.kind == kind::silent;
     if (partial) stop_at = std::min<std::size_t>(stop_at, mine.stop_at);
     if (mine.kind == kind::silent && stop_at == me.sends.size()) --stop_at;
-    if (mine.kind == kind::probe || mine.kind == kind::probe_reset) stop_at = 0;
+    if (mine.kind == kind::probe || mine.kind == kind::probe_reset || stalls) stop_at = 0;
     for (std::size_t sent = 0; !broken && sent < stop_at;) {
         const std::size_t n = std::min<std::size_t>(1 + dice.below(mine.piece), stop_at - sent);
         const std::int64_t took = line.send(me.sends.data() + sent, n);
@@ -134,7 +144,7 @@ script run_client(history& all, client_history& me, std::function<void()> over) 
         if (mine.pause > 0 && !broken) co_await sleep(pause(mine.pause));
     }
     const bool resets_now = mine.kind == kind::reset_before_fin || mine.kind == kind::probe_reset;
-    if (!broken && !resets_now && mine.kind != kind::silent) {
+    if (!broken && !resets_now && mine.kind != kind::silent && !stalls) {
         std::int64_t said = 0;
         while ((said = line.finish()) == -EAGAIN) co_await change(sock);
         me.fin_sent = said == 0;

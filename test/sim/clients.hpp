@@ -6,7 +6,7 @@
 
 namespace finpost::sim {
 
-constexpr std::uint16_t gateway_port = 5000, first_client_port = 20'000;
+constexpr std::uint16_t gateway_port = 5000, second_group_port = 5002, first_client_port = 20'000;
 
 /// Fills in what a client will send.
 void prepare(client_history& one, const plan& what);

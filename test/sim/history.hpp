@@ -12,6 +12,7 @@
 #include <set>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 namespace finpost::sim {
@@ -34,8 +35,14 @@ enum class conduct {
     never_reads,
     close_unread,
     foreign,
+    no_header,
+    in_preamble,
     bad_text,
     forgets,
+    header_in_payload,
+    to_second_address,
+    to_second_group,
+    finds_nobody,
     begins_late,
     pauses,
     reads_slowly,
@@ -86,6 +93,10 @@ struct client_history {
     bool connected = false, fin_sent = false, left = false, ended = false;
     ending how = ending::none;
     std::string got;
+    // At the gateway's kernel: when it was accepted, what has come since when, and its end; -1:
+    // not.
+    nanos accepted_at = -1, end_came = -1;
+    std::vector<std::pair<nanos, std::uint64_t>> arrived; ///< all that had come a moment later
     // By the access log.
     std::size_t lines = 0;
     std::string logged, reason;
@@ -120,6 +131,8 @@ struct history {
     hardship_counts hits{};
     conduct_counts conducts{};
     std::set<const tcp_end*> until_close; ///< connections on which only the end ends the response
+    std::vector<std::pair<nanos, std::uint16_t>> accepts; ///< and on which port
+    std::size_t most_preambles = 0;                       ///< at once, of sessions
     std::size_t sessions_left = 0, descriptors_left = 0, over = 0, connections = 0;
     bool stuck = false, killed = false, stopped = false;
 

@@ -1,5 +1,7 @@
 #include "sim/invariants.hpp"
 
+#include "sim/clients.hpp"
+
 #include <algorithm>
 #include <map>
 
@@ -17,8 +19,14 @@ std::string_view name_of(conduct what) {
         "never_reads",
         "close_unread",
         "foreign",
+        "no_header",
+        "in_preamble",
         "bad_text",
         "forgets",
+        "header_in_payload",
+        "to_second_address",
+        "to_second_group",
+        "finds_nobody",
         "begins_late",
         "pauses",
         "reads_slowly",
@@ -193,6 +201,8 @@ sentences a_cut_payload_is_never_whole(const history& all) {
             out.push_back(one.name() + "was posted as a whole without its FIN");
         if (!one.fin_sent && !posts.empty() && !all.rules.stream_above)
             out.push_back(one.name() + "was posted without its FIN");
+        if (one.plan->kind == kind::no_header && all.plan->rules.proxy && !posts.empty())
+            out.push_back(one.name() + "was posted without its PROXY header");
         if (one.plan->bad_text && complete > 0)
             out.push_back(one.name() + "was posted though its text is bad");
     }
@@ -366,6 +376,142 @@ sentences limits_are_kept(const history& all) {
     return out;
 }
 
+// Of the gateway's time; the process does not always run.
+constexpr nanos late_look = 500 * ms, unjudged = 5 * s;
+
+nanos nanos_of(double milliseconds) { return static_cast<nanos>(milliseconds * 1e6); }
+nanos nanos_of(duration span) { return span.count() * ms; }
+
+// What is encrypted comes in records, and what waits for memory or for the service is not waited
+// for.
+bool reads_at_once(const history& all) {
+    return !all.plan->rules.tls && !all.plan->rules.proxy && !all.rules.stream_above &&
+           all.rules.max_buffered == rules_plan().max_buffered && !without_memory(all);
+}
+
+std::uint64_t arrived_until(const client_history& one, nanos when) {
+    std::uint64_t out = 0;
+    for (const auto& [at, all] : one.arrived)
+        if (at <= when) out = all;
+    return out;
+}
+
+bool slower_than(std::uint64_t rate, std::uint64_t bytes, nanos span) {
+    return static_cast<double>(bytes) < static_cast<double>(rate) * static_cast<double>(span) / 1e9;
+}
+
+// When the gateway has to be done with an upload, by what has come of it.
+nanos upload_is_over(const history& all, const client_history& one) {
+    const nanos idle = nanos_of(all.rules.receive_idle), began = one.accepted_at;
+    nanos last = began, due = began + nanos_of(all.rules.receive_total);
+    if (one.end_came >= 0) due = std::min(due, std::max(one.end_came, began));
+    for (const auto& [at, bytes] : one.arrived) {
+        if (at > last + idle || at > due) break;
+        last = std::max(last, at);
+        if (at - began > unjudged + late_look &&
+            slower_than(all.rules.min_rate, bytes, at - began - late_look))
+            return std::min(due, at);
+    }
+    return std::min(due, last + idle);
+}
+
+sentences who_is_slow_or_idle_is_refused_in_time(const history& all) {
+    sentences out;
+    if (!reads_at_once(all) || all.killed) return out;
+    for (const client_history& one : all.clients) {
+        if (one.logged.empty() || one.accepted_at < 0) continue;
+        const nanos took = nanos_of(one.receive_ms),
+                    due = upload_is_over(all, one) - one.accepted_at;
+        if (took > due + late_look)
+            out.push_back(one.name() + "was received for " + std::to_string(took / ms) +
+                          " ms, and was due after " + std::to_string(due / ms) + ": " + one.logged +
+                          ' ' + one.reason);
+    }
+    return out;
+}
+
+sentences who_is_neither_is_not(const history& all) {
+    sentences out;
+    if (all.plan->rules.tls || all.rules.max_buffered != rules_plan().max_buffered) return out;
+    for (const client_history& one : all.clients) {
+        if (one.logged != "refused" || one.accepted_at < 0) continue;
+        const nanos span = nanos_of(one.receive_ms), end = one.accepted_at + span;
+        nanos last = one.accepted_at;
+        for (const auto& arrival : one.arrived)
+            if (arrival.first <= end - late_look) last = std::max(last, arrival.first);
+        if (one.reason == "receive_timeout" && end - last < nanos_of(all.rules.receive_idle) - ms &&
+            span < nanos_of(all.rules.receive_total))
+            out.push_back(one.name() + "timed out after " + std::to_string(span / ms) +
+                          " ms, and something had come " + std::to_string((end - last) / ms) +
+                          " ms before");
+        if (one.reason == "too_slow" &&
+            (span < unjudged ||
+             !slower_than(all.rules.min_rate, arrived_until(one, end - late_look), span)))
+            out.push_back(one.name() + "was too slow after " + std::to_string(span / ms) +
+                          " ms, with " + std::to_string(arrived_until(one, end - late_look)) +
+                          " bytes");
+    }
+    return out;
+}
+
+// What the client's system has taken and its program has not read counts for the client.
+sentences who_reads_too_slowly_is_reset_in_time(const history& all) {
+    sentences out;
+    if (all.rules.min_rate == 0 || all.rules.stream_above || all.killed) return out;
+    const auto rate = static_cast<double>(all.rules.min_rate);
+    for (const client_history& one : all.clients) {
+        if (one.logged.empty() || one.logged == "probe") continue;
+        const nanos span = nanos_of(one.reply_ms);
+        const double taken = static_cast<double>(
+            one.got.size() + std::min<std::uint64_t>(one.plan->receive_buffer, 64 << 10));
+        const nanos most = std::max(unjudged, static_cast<nanos>(taken / rate * 1e9));
+        if (span > most + late_look)
+            out.push_back(one.name() + "was waited for for " + std::to_string(span / ms) +
+                          " ms, and has read " + std::to_string(one.got.size()) + " bytes");
+        if (one.logged == "aborted" && one.reason == "too_slow" &&
+            (span < unjudged ||
+             static_cast<double>(one.got.size()) > rate * static_cast<double>(span) / 1e9 + taken))
+            out.push_back(one.name() + "was reset as too slow after " + std::to_string(span / ms) +
+                          " ms, and has read " + std::to_string(one.got.size()) + " bytes");
+    }
+    return out;
+}
+
+// A bucket for each group. Who is refused by the spare descriptor is not counted by it.
+sentences accepts_keep_their_rate(const history& all) {
+    sentences out;
+    const auto rate = static_cast<double>(all.rules.accept_rate);
+    const auto beside = all.hits[static_cast<std::size_t>(hardship::accept_fails)] +
+                        all.hits[static_cast<std::size_t>(hardship::descriptors)];
+    for (const bool second : {false, true}) {
+        std::vector<nanos> at;
+        for (const auto& [when, port] : all.accepts)
+            if ((port == second_group_port) == second) at.push_back(when);
+        for (std::size_t from = 0; from < at.size(); ++from)
+            for (std::size_t to = from; to < at.size(); ++to) {
+                const double most =
+                    rate * (1 + static_cast<double>(at[to] - at[from]) / 1e9) + 0.05;
+                const auto n = to - from + 1;
+                if (static_cast<double>(n) > most + static_cast<double>(beside)) {
+                    out.push_back(std::to_string(n) + " were accepted in " +
+                                  std::to_string((at[to] - at[from]) / ms) + " ms, at a rate of " +
+                                  std::to_string(all.rules.accept_rate));
+                    return out;
+                }
+            }
+    }
+    return out;
+}
+
+// Whoever came under the rules before a reload is not counted by those after it.
+sentences preambles_keep_their_share(const history& all) {
+    const std::size_t groups = all.plan->rules.second_group ? 2 : 1;
+    const std::size_t reloads = all.conducts[static_cast<std::size_t>(conduct::reloads)];
+    if (all.most_preambles <= all.rules.max_handshakes * groups * (1 + reloads)) return {};
+    return {std::to_string(all.most_preambles) + " were in their preamble at once, and " +
+            std::to_string(all.rules.max_handshakes) + " may"};
+}
+
 sentences a_drain_ends_in_its_grace(const history& all) {
     sentences out;
     if (all.killed || all.stuck || all.drain_began < 0) return out;
@@ -421,6 +567,11 @@ constexpr invariant every[] = {
     {"nobody_waits_for_ever", nobody_waits_for_ever},
     {"a_fair_exchange_is_replied", a_fair_exchange_is_replied},
     {"limits_are_kept", limits_are_kept},
+    {"who_is_slow_or_idle_is_refused_in_time", who_is_slow_or_idle_is_refused_in_time},
+    {"who_is_neither_is_not", who_is_neither_is_not},
+    {"who_reads_too_slowly_is_reset_in_time", who_reads_too_slowly_is_reset_in_time},
+    {"accepts_keep_their_rate", accepts_keep_their_rate},
+    {"preambles_keep_their_share", preambles_keep_their_share},
     {"a_drain_ends_in_its_grace", a_drain_ends_in_its_grace},
     {"a_refused_client_can_read_why", a_refused_client_can_read_why},
     {"the_world_has_no_complaint", the_world_has_no_complaint},

@@ -10,12 +10,12 @@
 namespace finpost::sim {
 
 std::string_view name_of(hardship what) {
-    static constexpr std::string_view names[] = {"late",        "small",        "short_write",
-                                                 "no_space",    "lost_syn",     "unanswered",
-                                                 "stall",       "accept_fails", "socket_fails",
-                                                 "descriptors", "disk_full",    "short_disk_write",
-                                                 "disk_error",  "no_file",      "short_disk_read",
-                                                 "disk_read_error", "allocation", "killed"};
+    static constexpr std::string_view names[] = {
+        "late",         "small",       "short_write",     "no_space",
+        "lost_syn",     "unanswered",  "stall",           "accept_fails",
+        "socket_fails", "descriptors", "disk_full",       "short_disk_write",
+        "disk_error",   "no_file",     "short_disk_read", "disk_read_error",
+        "allocation",   "killed"};
     static_assert(std::size(names) == static_cast<std::size_t>(hardship::count));
     return names[static_cast<std::size_t>(what)];
 }

@@ -40,9 +40,7 @@ public:
     nanos between(nanos a, nanos b) {
         return a + static_cast<nanos>(below(static_cast<std::uint64_t>(b - a + 1)));
     }
-    bool chance(double p) {
-        return p > 0 && static_cast<double>(next() >> 11) * 0x1.0p-53 < p;
-    }
+    bool chance(double p) { return p > 0 && static_cast<double>(next() >> 11) * 0x1.0p-53 < p; }
 
     /// Bytes in place of what the seeds give, for as long as there are any: a fuzzer's.
     static inline std::span<const std::uint8_t> tape;

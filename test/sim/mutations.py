@@ -94,6 +94,22 @@ BUGS = [
     ("a proxied client is the proxy", "session/session.cpp", "            client_.peer = header.source();\n", ""),
     ("a probe is refused", "session/session.cpp", "    if (received_.value() == 0 && by_client)\n        outcome_ = outcome::probe;\n    else if",
      "    if"),
+    ("who sends slowly is never too slow", "session/receive.cpp",
+     "            if (too_slow(into.size(), now - began - coming.paused, limits.min_rate)) co_return reason::too_slow;\n", ""),
+    ("who reads slowly is never too slow", "session/reply.cpp",
+     "        if (too_slow(taken, now - began, limits.min_rate)) co_return reason::too_slow;\n"
+     "        const auto judged = began + slow_after(taken, limits.min_rate);",
+     "        const auto judged = began + limits.total;"),
+    ("who was slow for two seconds is too slow", "policy/min_rate.cpp", "unjudged = 5s;", "unjudged = 2s;"),
+    ("who is idle has twice the time", "session/receive.cpp",
+     "    dog.watch(limits.receive_idle, limits.receive_total, reason::receive_timeout);\n    for (;;) {\n        const bool full",
+     "    dog.watch(2 * limits.receive_idle, limits.receive_total, reason::receive_timeout);\n    for (;;) {\n        const bool full"),
+    ("who is idle has half the time", "session/receive.cpp",
+     "    dog.watch(limits.receive_idle, limits.receive_total, reason::receive_timeout);\n    for (;;) {\n        const bool full",
+     "    dog.watch(limits.receive_idle / 2, limits.receive_total, reason::receive_timeout);\n    for (;;) {\n        const bool full"),
+    ("twice as many are accepted in a second", "policy/admission.cpp", "accept_rate_(accept_rate), rate_(accept_rate)",
+     "accept_rate_(accept_rate), rate_(2 * accept_rate)"),
+    ("any number may be in its preamble", "gateway.cpp", "shares(config.max_handshakes, 0, 0)", "shares(config.max_connections, 0, 0)"),
     ("an old rule stays in force", "listener.cpp", "    changed_ = false;\n}", "}"),
 ]
 

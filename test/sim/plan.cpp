@@ -23,7 +23,9 @@ std::span<const std::string_view> names(client_kind) {
                                                "silent",
                                                "never_reads",
                                                "close_unread",
-                                               "foreign"};
+                                               "foreign",
+                                               "no_header",
+                                               "in_preamble"};
     return all;
 }
 std::span<const std::string_view> names(framing) {
@@ -228,7 +230,8 @@ struct drawer {
             out.how = dice.chance(0.6) ? framing::chunked : framing::until_close;
         if (bad && out.how != framing::until_close && dice.chance(0.1))
             out.extra = 1 + dice.below(80);
-        // A whole response that meets the next request on its way anybody would take for its answer.
+        // A whole response that meets the next request on its way anybody would take for its
+        // answer.
         if (out.extra > 0 && dice.chance(0.5))
             out.extra = 1 + out.extra % 37, out.extra_after = dice.between(1, 20 * ms);
         if (rude && dice.chance(0.5)) {
@@ -253,6 +256,9 @@ struct drawer {
         out.size = 1 + dice.below(dice.chance(0.5) ? 64 : 8192);
         if (large && dice.chance(0.3)) out.size = 1 + dice.below(300'000);
         if (rude_clients && dice.chance(0.5)) out.kind = static_cast<client_kind>(dice.below(10));
+        if (proxied && rude_clients && dice.chance(0.1)) out.kind = client_kind::no_header;
+        if (preambles && rude_clients && dice.chance(0.3)) out.kind = client_kind::in_preamble;
+        if (out.kind == client_kind::in_preamble) out.stop_at = dice.below(50);
         if (out.kind == client_kind::reset_before_fin || out.kind == client_kind::silent)
             out.stop_at = dice.below(out.size + 1);
         if (out.kind == client_kind::close_unread)
@@ -267,6 +273,8 @@ struct drawer {
         }
         if (out.piece < 200 && out.size > 20'000) out.piece = 2000;
         out.bad_text = base64 && dice.chance(0.1);
+        out.header_in_payload = !proxied && rude_clients && dice.chance(0.05);
+        if (second_group && dice.chance(0.4)) out.door = 2;
         out.forgets = dice.chance(0.3);
         out.first = one_answer(out.size);
         out.again = one_answer(out.size);
@@ -275,7 +283,8 @@ struct drawer {
 
     rng dice;
     bool rude_clients = false, slow_clients = false, large = false, rude_service = false,
-         slow_service = false, bad_service = false, idle_close = false, base64 = false;
+         slow_service = false, bad_service = false, idle_close = false, base64 = false,
+         proxied = false, preambles = false, second_group = false;
 };
 
 } // namespace
@@ -307,7 +316,7 @@ plan draw(std::uint64_t seed) {
     hard.unanswered = by.share(unfair(), 0.3);
     hard.disk_full = by.share(unfair(), 0.2);
     hard.short_disk = by.share(by.on(), 0.5);
-    hard.disk_error = by.share(unfair(0.15), 0.2);
+    hard.disk_error = by.share(unfair(0.2), 0.3);
     hard.no_file = by.share(unfair(0.1), 0.5);
     hard.short_read = by.share(by.on(), 0.5);
     const bool busy = out.fair && (budget || late); // few slots, and nobody who keeps one
@@ -350,10 +359,12 @@ plan draw(std::uint64_t seed) {
     rules.tls = by.on(0.05);
     if (unfair())
         rules.max_per_source = 1 + dice.below(8),
-        rules.accept_rate = dice.chance(0.5) ? 1 + dice.below(100) : 0;
+        rules.accept_rate = dice.chance(0.5) ? 1 + dice.below(dice.chance(0.5) ? 6 : 100) : 0;
     if (by.on()) rules.on_refusal = dice.chance(0.5) ? style::close : style::reset;
     rules.relays = by.on();
     rules.second_group = by.on(0.2);
+    by.proxied = rules.proxy, by.preambles = rules.proxy || rules.tls;
+    by.second_group = rules.second_group;
     if (!rules.strands && by.on(0.2)) rules.loops = 2 + dice.below(2);
     if (by.on(0.3)) (dice.chance(0.5) ? rules.refuses_foreign : rules.probes_foreign) = true;
     if (unfair()) {
@@ -401,6 +412,8 @@ plan draw(std::uint64_t seed) {
             if (out.fair) continue;
             one.max_connections = 1 + dice.below(30), one.max_per_source = dice.below(10);
             one.second_address = dice.chance(0.5);
+            for (client_plan& client : out.clients)
+                if (one.second_address && dice.chance(0.1)) client.door = 1;
         }
     if (unfair()) {
         out.few = dice.below(12);

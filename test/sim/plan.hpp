@@ -28,6 +28,8 @@ enum class client_kind {
     never_reads,     ///< for two minutes
     close_unread,    ///< closes after a part of the reply
     foreign,         ///< an HTTP request of a health check
+    no_header,       ///< no PROXY header, though it is a proxy
+    in_preamble,     ///< sends a part of its PROXY header or of TLS, and then nothing more
 };
 enum class framing { sized, chunked, until_close };
 enum class act_kind { drain, stop, reload };
@@ -41,7 +43,7 @@ struct answer {
     bool nonsense = false;             ///< bytes that are no response
     bool coded = false;                ///< it has a content coding that nobody asked for
     bool resets = false;               ///< in place of an answer
-    bool echoes = false;                 ///< answers while it reads; a request in chunks only
+    bool echoes = false;               ///< answers while it reads; a request in chunks only
     bool closes = false;               ///< after it, without having said so
     bool cut_by_reset = false;         ///< as opposed to a FIN
     std::uint64_t reads = everything;  ///< bytes of the body before it answers 413
@@ -63,9 +65,11 @@ struct client_plan {
     std::uint64_t stop_at = 0;     ///< bytes that it sends, of those that do not send all
     std::uint64_t piece = 1 << 20; ///< bytes a send at the most
     std::uint64_t receive_buffer = 64 << 10;
-    bool bad_text = false; ///< one byte that is no Base64
-    bool forgets = false;  ///< its system drops what it has received when a RST comes
-    answer first, again;   ///< what the service does with its request, and when it is sent again
+    bool bad_text = false;          ///< one byte that is no Base64
+    bool header_in_payload = false; ///< a PROXY header, of one that is no proxy
+    std::uint64_t door = 0; ///< 1: the address that reloads bring and take; 2: the second group's
+    bool forgets = false;   ///< its system drops what it has received when a RST comes
+    answer first, again;    ///< what the service does with its request, and when it is sent again
     bool operator==(const client_plan&) const = default;
 };
 
@@ -143,10 +147,10 @@ void fields(auto& of, F&& each) requires requires {
 {
     each("framing", of.how), each("status", of.status), each("interim", of.interim),
         each("nonsense", of.nonsense), each("coded", of.coded);
-    each("resets", of.resets), each("echoes", of.echoes), each("closes", of.closes), each("cut_by_reset", of.cut_by_reset),
-        each("reads", of.reads);
-    each("cut_at", of.cut_at), each("extra", of.extra), each("extra_after", of.extra_after), each("piece", of.piece),
-        each("waits", of.waits);
+    each("resets", of.resets), each("echoes", of.echoes), each("closes", of.closes),
+        each("cut_by_reset", of.cut_by_reset), each("reads", of.reads);
+    each("cut_at", of.cut_at), each("extra", of.extra), each("extra_after", of.extra_after),
+        each("piece", of.piece), each("waits", of.waits);
     each("pause", of.pause), each("lingers", of.lingers);
 }
 template <class F>
@@ -160,7 +164,8 @@ void fields(auto& of, F&& each) requires requires {
         each("leaves_after", of.leaves_after), each("stop_at", of.stop_at);
     each("piece", of.piece), each("receive_buffer", of.receive_buffer),
         each("bad_text", of.bad_text);
-    each("forgets", of.forgets);
+    each("header_in_payload", of.header_in_payload), each("door", of.door),
+        each("forgets", of.forgets);
 }
 template <class F>
 void fields(auto& of, F&& each) requires requires {

@@ -205,7 +205,8 @@ BOOST_AUTO_TEST_CASE(an_early_413_while_the_body_goes_out) {
             }
 }
 
-// The reset of a service that reads no more is told to who sends; to who reads afterwards it looks like an end.
+// The reset of a service that reads no more is told to who sends; to who reads afterwards it looks
+// like an end.
 BOOST_AUTO_TEST_CASE(an_early_413_that_is_cut) {
     for (const bool streams : {false, true})
         for (const framing how : {framing::sized, framing::chunked, framing::until_close})
@@ -331,6 +332,79 @@ BOOST_AUTO_TEST_CASE(who_is_slow_and_steady_is_served) {
     what.clients[1].size = 200'000, what.clients[1].piece = 8'000;
     what.rules.receive_idle = 400, what.rules.spill_above = 20'000;
     BOOST_TEST(check(what).sessions.replied == 2u);
+}
+
+BOOST_AUTO_TEST_CASE(who_is_slower_than_min_rate_is_refused) {
+    for (const std::uint64_t above : {std::uint64_t{100}, everything}) // that is streamed, or not
+        for (const std::uint64_t spills : {0u, 100u}) {
+            plan what = with_clients(2, 1'000);
+            what.rules.min_rate = 400;
+            what.rules.stream_above = above, what.rules.spill_above = spills;
+            for (client_plan& one : what.clients) one.pause = 20 * ms;
+            what.clients[0].piece = 1; // 100 bytes a second
+            what.clients[1].piece = 20, what.clients[1].size = 10'000;
+            const run_result got = check(what);
+            BOOST_TEST(got.clients[0].reason == "too_slow");
+            BOOST_TEST(got.clients[1].logged == "replied");
+        }
+}
+
+BOOST_AUTO_TEST_CASE(who_reads_more_slowly_than_min_rate_is_reset) {
+    plan what = with_clients(2, 1'000);
+    what.rules.min_rate = 50, what.hard.send_buffer = 100;
+    for (client_plan& one : what.clients) one.receive_buffer = 1;
+    what.clients[0].read_pause = 200 * ms; // 10 bytes a second
+    what.clients[1].read_pause = 10 * ms;
+    const run_result got = check(what);
+    BOOST_TEST(got.clients[0].logged == "aborted");
+    BOOST_TEST(got.clients[0].reason == "too_slow");
+    BOOST_TEST((got.clients[0].how == ending::rst));
+    BOOST_TEST(got.clients[1].logged == "replied");
+}
+
+BOOST_AUTO_TEST_CASE(a_flood_comes_in_as_it_may) {
+    plan what = with_clients(300, 20);
+    for (client_plan& one : what.clients) one.begins = 0;
+    plan slow = what, few = what, of_one_source = what;
+    slow.rules.accept_rate = 50;
+    run_result got = check(slow);
+    BOOST_TEST(got.sessions.replied == 300u);
+    BOOST_TEST((got.took > 5 * s && got.took < 6 * s)); // 50 at once, then 50 a second
+    few.rules.max_connections = 20;
+    BOOST_TEST(check(few).sessions.replied == 300u);
+    of_one_source.rules.max_per_source = 20;
+    got = check(of_one_source);
+    BOOST_TEST(got.sessions.replied >= 20u);
+    BOOST_TEST(got.sessions.replied + got.sessions.refused == 300u);
+    for (const client_result& one : got.clients)
+        BOOST_TEST((one.logged == "replied" || one.reason == "busy"));
+}
+
+BOOST_AUTO_TEST_CASE(who_stalls_in_its_preamble_keeps_nobody_out) {
+    for (const bool tls : {false, true}) {
+        plan what = with_clients(41);
+        (tls ? what.rules.tls : what.rules.proxy) = true;
+        what.rules.max_handshakes = 10, what.rules.handshake = 1'000;
+        for (client_plan& one : what.clients)
+            one.begins = 0, one.kind = client_kind::in_preamble, one.stop_at = 3;
+        what.clients[40].kind = client_kind::good, what.clients[40].begins = 100 * ms;
+        const run_result got = check(what);
+        BOOST_TEST(got.clients[0].reason == (tls ? "tls_handshake" : "proxy_protocol"));
+        BOOST_TEST(got.clients[40].logged == "replied");
+        BOOST_TEST((got.took > 4 * s && got.took < 8 * s));
+    }
+}
+
+BOOST_AUTO_TEST_CASE(a_proxy_header_is_demanded_of_proxies_only) {
+    for (std::uint64_t size = 1; size < 60; ++size) {
+        plan what = with_clients(1, size), proxied = what;
+        what.clients[0].header_in_payload = true;
+        BOOST_TEST(check(what).clients[0].logged == "replied");
+        proxied.rules.proxy = true, proxied.clients[0].kind = client_kind::no_header;
+        const run_result got = check(proxied);
+        BOOST_TEST(got.clients[0].reason == "proxy_protocol");
+        BOOST_TEST(got.posts == 0u);
+    }
 }
 
 BOOST_AUTO_TEST_CASE(text_that_is_no_base64_is_refused_as_such) {

@@ -232,9 +232,8 @@ script serve_connection(history& all, tcp_end& sock) {
         if (head.starts_with("GET ")) { // a health check
             const bool unwell = dice.chance(mine.unwell);
             all.did(conduct::unwell, unwell);
-            const std::string_view says = unwell
-                                              ? "HTTP/1.1 503 No\r\nContent-Length: 0\r\n\r\n"
-                                              : "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n";
+            const std::string_view says = unwell ? "HTTP/1.1 503 No\r\nContent-Length: 0\r\n\r\n"
+                                                 : "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n";
             sock.send(says.data(), says.size());
             continue;
         }

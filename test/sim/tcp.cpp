@@ -135,6 +135,8 @@ void tcp_end::deliver() {
     const segment got = std::move(wire_.front());
     wire_.pop_front();
     tcp_end& to = *peer;
+    if (const auto& seen = network::current->on_arrival; seen && got.what != kind::ack)
+        seen(to, got.data.size());
     static constexpr const char* names[] = {"data>", "FIN>", "RST>", "ACK>"};
     k.note(names[static_cast<int>(got.what)], to.id, static_cast<std::int64_t>(got.data.size()));
     switch (got.what) {
@@ -432,7 +434,9 @@ int network::accept(int fd, sockaddr_in* from) {
     door->queue.pop_front();
     one->waits_at = nullptr;
     if (from != nullptr) *from = one->remote;
-    return k.open(one);
+    const int accepted = k.open(one);
+    if (accepted >= 0 && on_accept) on_accept(*one);
+    return accepted;
 }
 
 bool network::listened_at(std::uint16_t port, const tcp_end& but_for) const {

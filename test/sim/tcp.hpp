@@ -143,6 +143,10 @@ public:
     void forget(const listening& door);
     void forget(const tcp_end& bound) { std::erase(bound_, &bound); }
 
+    // For who watches; not the program's business.
+    std::function<void(const tcp_end&)> on_accept;
+    std::function<void(const tcp_end&, std::size_t)> on_arrival; ///< of so much; 0: the end
+
 private:
     bool listened_at(std::uint16_t port, const tcp_end& but_for) const;
     bool taken(std::uint16_t port, const tcp_end& who) const; ///< it cannot be bound there

@@ -125,6 +125,7 @@ public:
             k_.on_wait = [this] { check_books(); };
             start();
             plan_acts();
+            watch_network();
             const nanos began = k_.now;
             for (client_history& one : all_.clients)
                 run_client(all_, one, [this] { one_is_over(); });
@@ -142,7 +143,8 @@ public:
         out.trace = std::move(k_.trace);
         out.hash = all_.hash, out.ticks = all_.ticks, out.calls = all_.calls,
         out.allocations = all_.allocations;
-        out.hits = k_.hits, out.conducts = all_.conducts, out.took = all_.took, out.posts = all_.posts.size();
+        out.hits = k_.hits, out.conducts = all_.conducts, out.took = all_.took,
+        out.posts = all_.posts.size();
         out.sessions = all_.books;
         for (const client_history& one : all_.clients)
             out.clients.push_back({one.how, one.got, one.logged, one.reason});
@@ -223,6 +225,36 @@ private:
         return out;
     }
 
+    // What has come to the gateway's kernel of clients, and what it has taken.
+    void watch_network() {
+        const auto client_at = [this](const tcp_end& end) -> client_history* {
+            if (ntohs(end.local.sin_port) / 10 != gateway_port / 10) return nullptr;
+            const std::size_t i = ntohs(end.remote.sin_port) - std::size_t{first_client_port};
+            return i < all_.clients.size() ? &all_.clients[i] : nullptr;
+        };
+        net_.on_accept = [this, client_at](const tcp_end& end) {
+            client_history* const one = client_at(end);
+            if (one == nullptr) return;
+            one->accepted_at = k_.now;
+            if (all_.rules.accept_rate > 0)
+                all_.accepts.emplace_back(k_.now, ntohs(end.local.sin_port));
+        };
+        net_.on_arrival = [this, client_at](const tcp_end& end, std::size_t n) {
+            client_history* const one = client_at(end);
+            if (one == nullptr) return;
+            if (n == 0) {
+                if (one->end_came < 0) one->end_came = k_.now;
+                return;
+            }
+            if (one->arrived.empty()) one->arrived.emplace_back(k_.now, 0);
+            const std::uint64_t all = one->arrived.back().second + n;
+            if (k_.now - one->arrived.back().first < 1 * ms)
+                one->arrived.back().second = all;
+            else
+                one->arrived.emplace_back(k_.now, all);
+        };
+    }
+
     void serve(std::uint16_t port) {
         listening& door = net_.serve(port, [this](tcp_end& one) {
             served_.push_back(&one);
@@ -291,10 +323,9 @@ private:
         if (one.second_address)
             rules.listen.push_back(parse_socket_address("127.0.0.1:5001").value());
         std::vector<listener_group> wanted = groups(rules, one.moves);
-        const bool excused = plan_.few != everything ||
-                             k_.hard.socket_fails + k_.hard.disk_full + k_.hard.disk_error +
-                                     k_.hard.no_file >
-                                 0;
+        const bool excused =
+            plan_.few != everything ||
+            k_.hard.socket_fails + k_.hard.disk_full + k_.hard.disk_error + k_.hard.no_file > 0;
         try {
             const within program;
             gateway_->change(std::move(wanted));
@@ -378,7 +409,8 @@ private:
                 else
                     take_turns();
             } catch (const std::exception& bug) {
-                if (is_want_of_memory(bug)) { // in a handler of Asio's: the host goes on, as finpostd does
+                if (is_want_of_memory(
+                        bug)) { // in a handler of Asio's: the host goes on, as finpostd does
                     again = !k_.stuck && !k_.dead;
                     continue;
                 }
@@ -431,6 +463,7 @@ private:
 
     void check_books() {
         const outside ours;
+        count_preambles();
         const metrics& c = all_.counters;
         const auto seen = c.read_sessions();
         const auto complain_once = [this](bool wrong, const char* what, std::int64_t n) {
@@ -453,6 +486,15 @@ private:
         complain_once(c.upstream_busy.value() + c.upstream_idle.value() >
                           static_cast<std::int64_t>(all_.service.max_connections),
                       "upstream connections", c.upstream_busy.value() + c.upstream_idle.value());
+    }
+
+    void count_preambles() {
+        if (!gateway_ || all_.rules.max_handshakes >= gateway_config().max_handshakes) return;
+        const auto views = gateway_->session_views(1'000);
+        const auto n = std::count_if(views.begin(), views.end(), [](const session_view& one) {
+            return one.stage == session_stage::handshake;
+        });
+        all_.most_preambles = std::max(all_.most_preambles, static_cast<std::size_t>(n));
     }
 
     void finish() {
