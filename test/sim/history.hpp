@@ -52,6 +52,8 @@ enum class conduct {
     chunked,
     until_close,
     interim,
+    interim_without_end,
+    bodiless,
     nonsense,
     coded,
     resets,
@@ -59,9 +61,11 @@ enum class conduct {
     echoes,
     closes,
     early_413,
+    status_101,
     status_204,
     status_404,
     status_408,
+    status_429,
     status_500,
     cut_by_fin,
     cut_by_reset,
@@ -72,12 +76,15 @@ enum class conduct {
     leaves_idle,
     unwell,
     restarts,
+    all_restart,
     // The host.
     drains,
     stops,
     reloads,
     moves,
     second_address,
+    broken_rules,
+    address_taken,
     count
 };
 std::string_view name_of(conduct what);
@@ -115,6 +122,7 @@ struct post {
     bool complete = false, answered = false, first_on_connection = false, chunked = false;
     bool rejected = false; ///< by a 408
     bool coded = false;    ///< the answer has a content coding
+    bool bodiless = false; ///< it is an error status and nothing else
 };
 
 struct history {

@@ -35,6 +35,8 @@ std::string_view name_of(conduct what) {
         "chunked",
         "until_close",
         "interim",
+        "interim_without_end",
+        "bodiless",
         "nonsense",
         "coded",
         "resets",
@@ -42,9 +44,11 @@ std::string_view name_of(conduct what) {
         "echoes",
         "closes",
         "early_413",
+        "status_101",
         "status_204",
         "status_404",
         "status_408",
+        "status_429",
         "status_500",
         "cut_by_fin",
         "cut_by_reset",
@@ -55,11 +59,14 @@ std::string_view name_of(conduct what) {
         "leaves_idle",
         "unwell",
         "restarts",
+        "all_restart",
         "drains",
         "stops",
         "reloads",
         "moves",
         "second_address",
+        "broken_rules",
+        "address_taken",
     };
     static_assert(std::size(names) == static_cast<std::size_t>(conduct::count));
     return names[static_cast<std::size_t>(what)];
@@ -114,7 +121,8 @@ std::vector<std::string> right_answers(const history& all, const client_history&
         return all.plan->rules.base64 ? base64_of(text) : std::string(text);
     };
     for (const post* seen : all.posts_of(one)) {
-        if (seen->coded) continue; // nobody has asked for that
+        if (seen->coded) continue;    // nobody has asked for that
+        if (seen->bodiless) continue; // and that would look like a success
         const bool complete = seen->complete || of_any;
         if (complete && seen->status == 200) out.push_back(coded(reply_to(one.payload)));
         if (complete && seen->status == 204) out.push_back(""); // that is all of it

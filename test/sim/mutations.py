@@ -108,6 +108,13 @@ BUGS = [
      "    dog.watch(limits.receive_idle / 2, limits.receive_total, reason::receive_timeout);\n    for (;;) {\n        const bool full"),
     ("twice as many are accepted in a second", "policy/admission.cpp", "      rate_(accept_rate) {}", "      rate_(2 * accept_rate) {}"),
     ("any number may be in its preamble", "gateway.cpp", "shares(config.max_handshakes, 0, 0)", "shares(config.max_connections, 0, 0)"),
+    ("a reload with a wrong rule is taken", "gateway.cpp", "state_->apply(checked(std::move(groups)));", "state_->apply(std::move(groups));"),
+    ("a reload that fails has closed what listened", "gateway.cpp", "                taken[i] = true;\n",
+     "                taken[i] = true;\n                if (i == 0 && wanted.size() > 1) before[i].door->close();\n"),
+    ("an address in use is no error", "listener.cpp",
+     "        throw boost::system::system_error(failed.code(), \"cannot listen on \" + to_string(address));", "        static_cast<void>(failed);"),
+    ("interim answers may go on without end", "upstream/response_guard.cpp", "        if (interim_ > max_interim)\n", "        if (interim_ == 0)\n"),
+    ("another protocol that nobody asked for is interim", "upstream/response_guard.cpp", "if (status == 101)", "if (status == 1)"),
     ("an old rule stays in force", "listener.cpp", "    changed_ = false;\n}", "}"),
 ]
 

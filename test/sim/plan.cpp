@@ -218,12 +218,12 @@ struct drawer {
             out.waits = dice.between(0, dice.chance(0.1)   ? 35 * s
                                         : dice.chance(0.3) ? 300 * ms
                                                            : 3 * ms);
-        out.interim = bad_service && dice.chance(0.1);
+        if (bad_service && dice.chance(0.1))
+            out.interim = 1 + dice.below(dice.chance(0.2) && !slow_service ? 4'000 : 5);
+        static constexpr unsigned others[] = {408, 204, 404, 429, 500, 101};
+        out.bodiless = bad && dice.chance(0.3);
         if (bad && dice.chance(0.4))
-            out.status = dice.chance(0.3)   ? 408
-                         : dice.chance(0.3) ? 204
-                         : dice.chance(0.3) ? 404
-                                            : 500;
+            out.status = others[dice.below(std::size(others))];
         else if (bad && dice.chance(0.3))
             out.nonsense = true;
         if (rude_service && dice.chance(0.4))
@@ -385,6 +385,7 @@ plan draw(std::uint64_t seed) {
     if (rules.second_service && dice.chance(0.5)) {
         out.service.down_at = 1 + dice.between(0, 2 * s);
         out.service.up_at = out.service.down_at + dice.between(0, 5 * s);
+        out.service.all_down = dice.chance(0.3);
     }
 
     // Who comes, and what happens meanwhile.
@@ -409,6 +410,7 @@ plan draw(std::uint64_t seed) {
         for (int i = 0; i < 3; ++i) {
             act& one = add(act_kind::reload);
             one.moves = rules.second_group && dice.chance(0.5);
+            if (dice.chance(0.3)) (dice.chance(0.5) ? one.broken : one.taken) = true;
             if (out.fair) continue;
             one.max_connections = 1 + dice.below(30), one.max_per_source = dice.below(10);
             one.second_address = dice.chance(0.5);

@@ -39,7 +39,8 @@ enum class style { line, close, reset };
 struct answer {
     framing how = framing::sized;
     unsigned status = 200;
-    bool interim = false;              ///< a 100 before it
+    std::uint64_t interim = 0;         ///< so many 100 before it
+    bool bodiless = false;             ///< an error status without a body
     bool nonsense = false;             ///< bytes that are no response
     bool coded = false;                ///< it has a content coding that nobody asked for
     bool resets = false;               ///< in place of an answer
@@ -80,7 +81,8 @@ struct act {
     nanos grace = 0;                                       ///< of a drain
     std::uint64_t max_connections = 0, max_per_source = 0; ///< of a reload; 0: as they were
     bool second_address = false;                           ///< of a reload
-    bool moves = false; ///< of a reload: the address goes to another group
+    bool moves = false;                 ///< of a reload: the address goes to another group
+    bool broken = false, taken = false; ///< of a reload: a rule that cannot be, an address in use
     bool operator==(const act&) const = default;
 };
 
@@ -104,6 +106,7 @@ struct rules_plan {
 struct service_plan {
     nanos patience = 0;           ///< with an idle connection, at the most; 0: it never closes one
     nanos down_at = 0, up_at = 0; ///< it restarts; 0: it does not
+    bool all_down = false;        ///< the second one with it
     double unwell = 0;            ///< of its health checks
     bool operator==(const service_plan&) const = default;
 };
@@ -146,7 +149,7 @@ void fields(auto& of, F&& each) requires requires {
 }
 {
     each("framing", of.how), each("status", of.status), each("interim", of.interim),
-        each("nonsense", of.nonsense), each("coded", of.coded);
+        each("bodiless", of.bodiless), each("nonsense", of.nonsense), each("coded", of.coded);
     each("resets", of.resets), each("echoes", of.echoes), each("closes", of.closes),
         each("cut_by_reset", of.cut_by_reset), each("reads", of.reads);
     each("cut_at", of.cut_at), each("extra", of.extra), each("extra_after", of.extra_after),
@@ -175,6 +178,7 @@ void fields(auto& of, F&& each) requires requires {
     each("kind", of.kind), each("at", of.at), each("tick", of.tick), each("grace", of.grace);
     each("max_connections", of.max_connections), each("max_per_source", of.max_per_source);
     each("second_address", of.second_address), each("moves", of.moves);
+    each("broken", of.broken), each("taken", of.taken);
 }
 template <class F>
 void fields(auto& of, F&& each) requires requires {
@@ -207,7 +211,7 @@ void fields(auto& of, F&& each) requires requires {
 }
 {
     each("patience", of.patience), each("down_at", of.down_at), each("up_at", of.up_at),
-        each("unwell", of.unwell);
+        each("all_down", of.all_down), each("unwell", of.unwell);
 }
 template <class F>
 void fields(auto& of, F&& each) requires requires {

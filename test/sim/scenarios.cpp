@@ -205,6 +205,46 @@ BOOST_AUTO_TEST_CASE(an_early_413_while_the_body_goes_out) {
             }
 }
 
+BOOST_AUTO_TEST_CASE(a_service_that_resets_while_the_body_goes_out) {
+    for (const bool streams : {false, true})
+        for (std::uint64_t reads = 0; reads < 200'000; reads += 5'003) {
+            plan what = with_clients(1, 200'000);
+            if (streams) what.rules.stream_above = 10'000;
+            what.clients[0].first.reads = reads, what.clients[0].first.resets = true;
+            what.hard.receive_buffer = 8'000;
+            const run_result got = check(what);
+            BOOST_TEST(got.posts == 1u);
+            BOOST_TEST(got.clients[0].reason == "upstream_incomplete");
+        }
+}
+
+BOOST_AUTO_TEST_CASE(interim_answers_are_passed_over_up_to_64_kib) {
+    for (const std::uint64_t n : {1u, 20u, 2'600u, 2'700u, 20'000u})
+        for (const bool streams : {false, true}) {
+            plan what = with_clients(1);
+            if (streams) what.rules.stream_above = 50;
+            what.clients[0].first.interim = n;
+            const run_result got = check(what);
+            BOOST_TEST(got.clients[0].reason == (n * 25 > 64 << 10 ? "upstream_invalid" : ""));
+        }
+    plan what = with_clients(1); // nobody has asked for another protocol
+    what.clients[0].first.status = 101;
+    BOOST_TEST(check(what).clients[0].reason == "upstream_invalid");
+}
+
+BOOST_AUTO_TEST_CASE(an_error_status_is_refused_or_relayed_and_never_empty) {
+    for (const unsigned status : {404u, 429u, 500u, 503u})
+        for (const bool relays : {false, true})
+            for (const bool bodiless : {false, true}) {
+                plan what = with_clients(1);
+                what.rules.relays = relays;
+                what.clients[0].first.status = status, what.clients[0].first.bodiless = bodiless;
+                const run_result got = check(what);
+                BOOST_TEST(got.posts == 1u);
+                BOOST_TEST(got.clients[0].reason == (relays && !bodiless ? "" : "upstream_status"));
+            }
+}
+
 // The reset of a service that reads no more is told to who sends; to who reads afterwards it looks
 // like an end.
 BOOST_AUTO_TEST_CASE(an_early_413_that_is_cut) {
@@ -253,6 +293,18 @@ BOOST_AUTO_TEST_CASE(a_reload_at_every_event) {
         one.moves = true, one.second_address = true;
         now.acts.push_back(at_tick(act_kind::reload, tick + 40));
     });
+}
+
+BOOST_AUTO_TEST_CASE(a_bad_reload_at_every_event) {
+    for (const bool broken : {false, true}) {
+        plan what = everybody();
+        what.fair = true;
+        what.rules.second_group = broken;
+        at_every_tick(what, 5, [broken](plan& now, std::uint64_t tick) {
+            act& one = now.acts.emplace_back(at_tick(act_kind::reload, tick));
+            (broken ? one.broken : one.taken) = true;
+        });
+    }
 }
 
 BOOST_AUTO_TEST_CASE(a_kill_at_every_event) {
@@ -424,7 +476,8 @@ BOOST_AUTO_TEST_CASE(a_content_coding_that_nobody_asked_for) {
             for (const bool interim : {false, true}) {
                 plan what = with_clients(1);
                 what.rules.relays = relays;
-                what.clients[0].first.status = status, what.clients[0].first.interim = interim;
+                what.clients[0].first.status = status,
+                what.clients[0].first.interim = interim ? 1 : 0;
                 what.clients[0].first.coded = true;
                 // A status that is refused is refused as such, whatever its body is.
                 const bool refused = status == 500 && !relays;
@@ -507,6 +560,18 @@ BOOST_AUTO_TEST_CASE(a_service_that_restarts) {
     BOOST_TEST(got.clients.front().logged == "replied");
     BOOST_TEST(got.clients.back().logged == "replied");
     BOOST_TEST(got.sessions.refused > 0u);
+}
+
+BOOST_AUTO_TEST_CASE(a_flood_while_no_endpoint_is_up) {
+    plan what = with_clients(300, 100);
+    what.rules.second_service = true, what.rules.upstream_connections = 20;
+    what.service.down_at = 1, what.service.up_at = 3 * s, what.service.all_down = true;
+    for (std::size_t i = 0; i < what.clients.size(); ++i)
+        what.clients[i].begins = i < 250 ? 1 * ms : 5 * s;
+    const run_result got = check(what);
+    for (std::size_t i = 0; i < what.clients.size(); ++i)
+        BOOST_TEST((i < 250 ? got.clients[i].reason == "upstream_unreachable"
+                            : got.clients[i].logged == "replied"));
 }
 
 BOOST_AUTO_TEST_SUITE_END()

@@ -64,6 +64,8 @@ private:
     std::size_t left_ = 0; // of a chunk
 };
 
+constexpr std::string_view interim_answer = "HTTP/1.1 100 Continue\r\n\r\n";
+
 // Bytes behind a response that belong to nobody.
 std::string stray(const answer& how) {
     return std::string("HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nevil").substr(0, how.extra);
@@ -71,10 +73,12 @@ std::string stray(const answer& how) {
 
 std::string plain_response_to(const post& seen, const answer& how, bool& last) {
     const std::string body = reply_to(seen.body);
-    std::string out = how.interim ? "HTTP/1.1 100 Continue\r\n\r\n" : "";
+    std::string out;
+    for (std::uint64_t i = 0; i < how.interim; ++i) out += interim_answer;
     const auto small = [&out](unsigned status, std::string_view text) {
         out += "HTTP/1.1 " + std::to_string(status) +
                " No\r\nContent-Length: " + std::to_string(text.size());
+        if (status == 429) out += "\r\nRetry-After: 1";
         out += "\r\n\r\n" + std::string(text);
     };
     if (how.nonsense) {
@@ -96,7 +100,7 @@ std::string plain_response_to(const post& seen, const answer& how, bool& last) {
     if (how.status == 204) { // and a body, which it must not have
         out += "HTTP/1.1 204 No Content\r\nContent-Length: 4\r\n\r\n" + std::string(failed_body);
     } else if (how.status != 200) {
-        small(how.status, failed_body);
+        small(how.status, how.bodiless ? "" : failed_body);
     } else if (how.how == framing::sized) {
         out +=
             "HTTP/1.1 200 OK\r\nContent-Length: " + std::to_string(body.size()) + "\r\n\r\n" + body;
@@ -159,9 +163,9 @@ private:
 
 std::string response_to(const post& seen, const answer& how, bool& last) {
     std::string out = plain_response_to(seen, how, last);
-    const auto line = out.find(how.interim ? "\r\n\r\nHTTP/1.1 " : "HTTP/1.1 ");
-    if (how.coded && line != out.npos)
-        out.insert(out.find("\r\n", line + 4) + 2, "Content-Encoding: gzip\r\n");
+    const std::size_t line = how.interim * interim_answer.size();
+    if (how.coded && !how.nonsense)
+        out.insert(out.find("\r\n", line) + 2, "Content-Encoding: gzip\r\n");
     return out;
 }
 
@@ -171,14 +175,19 @@ void note_conduct(history& all, const post& seen, const answer& how, std::size_t
     const auto status = [&](conduct what, unsigned code) {
         all.did(what, whole && how.status == code);
     };
-    status(conduct::status_204, 204), status(conduct::status_404, 404);
-    status(conduct::status_408, 408), status(conduct::status_500, 500);
+    status(conduct::status_101, 101), status(conduct::status_204, 204);
+    status(conduct::status_404, 404), status(conduct::status_408, 408);
+    status(conduct::status_429, 429), status(conduct::status_500, 500);
     all.did(conduct::early_413, !seen.complete), all.did(conduct::nonsense, how.nonsense);
     const bool good = whole && how.status == 200;
     all.did(conduct::sized, good && how.how == framing::sized);
     all.did(conduct::chunked, good && how.how == framing::chunked);
     all.did(conduct::until_close, good && how.how == framing::until_close);
-    all.did(conduct::interim, how.interim), all.did(conduct::coded, whole && seen.coded);
+    constexpr std::size_t most = 64 << 10;
+    all.did(conduct::interim, how.interim > 0);
+    all.did(conduct::interim_without_end, how.interim * interim_answer.size() > most);
+    all.did(conduct::bodiless, seen.bodiless);
+    all.did(conduct::coded, whole && seen.coded);
     all.did(conduct::closes, how.closes);
     const bool cut = how.cut_at < size;
     all.did(conduct::cut_by_fin, cut && !how.cut_by_reset);
@@ -307,6 +316,7 @@ script serve_connection(history& all, tcp_end& sock) {
         const bool whole = seen.complete;
         const std::string out = response_to(seen, how, last);
         seen.status = !whole ? 413 : how.status;
+        seen.bodiless = how.bodiless && whole && how.status > 299;
         seen.coded = how.coded && seen.status != 204; // which has nothing that could be coded
         const std::size_t stop_at = std::min<std::uint64_t>(how.cut_at, out.size());
         if (how.how == framing::until_close) all.until_close.insert(&sock);
@@ -329,7 +339,8 @@ script serve_connection(history& all, tcp_end& sock) {
             if (how.lingers > 0) co_await sleep(how.lingers);
             // Where the connection's end ends a body nobody can tell a cut, but of a request that
             // was not read.
-            const std::size_t head_size = out.find("\r\n\r\n", how.interim ? 25 : 0) + 4;
+            const std::size_t head_size =
+                out.find("\r\n\r\n", how.interim * interim_answer.size()) + 4;
             const bool in_body = how.how == framing::until_close && stop_at >= head_size;
             if (how.cut_by_reset || (in_body && whole)) sock.reset();
             break;

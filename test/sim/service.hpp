@@ -7,7 +7,7 @@
 namespace finpost::sim {
 
 struct tcp_end;
-constexpr std::uint16_t service_port = 3000, second_service_port = 3001;
+constexpr std::uint16_t service_port = 3000, second_service_port = 3001, strangers_port = 4999;
 
 /// Serves one connection: each request as the plan of its client says.
 script serve_connection(history& all, tcp_end& sock);

@@ -16,6 +16,7 @@
 #include <boost/system/system_error.hpp>
 
 #include <algorithm>
+#include <array>
 #include <charconv>
 #include <exception>
 #include <optional>
@@ -203,8 +204,8 @@ private:
         else
             gateway_.emplace(executors, groups(all_.rules, false), all_.counters, log());
         gateway_->start();
-        for (const std::uint16_t port : {service_port, second_service_port})
-            if (port == service_port || plan_.rules.second_service) serve(port);
+        serve(service_port);
+        if (plan_.rules.second_service) serve(second_service_port);
         k_.hard = later;
         k_.hard.dies_at = later.dies_at == 0 ? 0 : k_.tick + later.dies_at;
         k_.allocations = 0;
@@ -266,23 +267,31 @@ private:
                 all_.complain("connections to the service: " + std::to_string(open));
             serve_connection(all_, one);
         });
-        if (port == service_port) service_ = &door;
+        services_[port - service_port] = &door;
+    }
+
+    bool goes_down(const auto& of_service) const {
+        return plan_.service.all_down || of_service.local.sin_port == htons(service_port);
     }
 
     void plan_acts() {
         const service_plan& service = plan_.service;
         if (service.down_at > 0) {
             k_.at(k_.now + service.down_at, [this] {
-                service_->stop();
                 all_.did(conduct::restarts);
+                all_.did(conduct::all_restart, plan_.service.all_down && services_[1] != nullptr);
+                for (listening* one : services_)
+                    if (one != nullptr && goes_down(*one)) one->stop();
                 // As a process that ends; nobody could tell where some responses end.
                 for (tcp_end* one : served_) {
-                    if (one->local.sin_port != htons(service_port)) continue;
+                    if (!goes_down(*one)) continue;
                     all_.until_close.contains(one) ? one->reset() : one->close();
                 }
             });
-            k_.at(k_.now + std::max(service.down_at, service.up_at),
-                  [this] { serve(service_port); });
+            k_.at(k_.now + std::max(service.down_at, service.up_at), [this] {
+                serve(service_port);
+                if (services_[1] != nullptr && plan_.service.all_down) serve(second_service_port);
+            });
         }
         for (const act& one : plan_.acts) {
             const auto what = [this, &one] { carry_out(one); };
@@ -302,6 +311,7 @@ private:
         k_.note(names(one.kind)[static_cast<std::size_t>(one.kind)].data());
         static constexpr conduct kinds[] = {conduct::drains, conduct::stops, conduct::reloads};
         all_.did(kinds[static_cast<std::size_t>(one.kind)]);
+        all_.did(conduct::broken_rules, one.broken), all_.did(conduct::address_taken, one.taken);
         all_.did(conduct::moves, one.moves), all_.did(conduct::second_address, one.second_address);
         switch (one.kind) {
         case act_kind::drain:
@@ -322,16 +332,29 @@ private:
         if (one.max_per_source > 0) rules.max_per_source = one.max_per_source;
         if (one.second_address)
             rules.listen.push_back(parse_socket_address("127.0.0.1:5001").value());
+        if (one.broken) rules.max_connections = 0;
+        if (one.taken) {
+            if (strangers_ == nullptr) strangers_ = &net_.serve(strangers_port, [](tcp_end&) {});
+            rules.listen.push_back(parse_socket_address("127.0.0.1:4999").value());
+        }
         std::vector<listener_group> wanted = groups(rules, one.moves);
+        const std::vector<socket_address> before = gateway_->endpoints();
+        const bool bad = one.broken || one.taken;
         const bool excused =
             plan_.few != everything ||
             k_.hard.socket_fails + k_.hard.disk_full + k_.hard.disk_error + k_.hard.no_file > 0;
         try {
             const within program;
             gateway_->change(std::move(wanted));
+            const outside words;
+            const bool over = all_.drain_began >= 0 || all_.stopped || k_.dead; // it binds nothing
+            if (one.broken || (one.taken && !over)) all_.complain("a bad reload was taken");
         } catch (const std::bad_alloc&) { // nothing has changed
         } catch (const std::exception& failed) {
-            if (!excused && !k_.dead && !all_.any(hardship::allocation))
+            const outside words;
+            if (!k_.dead && !(gateway_->endpoints() == before))
+                all_.complain("a reload failed, and has changed where it listens");
+            if (!bad && !excused && !k_.dead && !all_.any(hardship::allocation))
                 all_.complain(std::string("a reload failed: ") + failed.what());
         }
     }
@@ -518,9 +541,10 @@ private:
     std::vector<std::unique_ptr<event_loop>> loops_;
     std::optional<http_upstream> forwarder_;
     std::optional<gateway> gateway_;
-    listening* service_ = nullptr;
-    std::vector<tcp_end*> served_;  // the service's ends, closed ones too
-    std::size_t most_sessions_ = 0; // by the plan's rules, of all groups
+    std::array<listening*, 2> services_{};
+    listening* strangers_ = nullptr; // somebody else's, on a port that a reload wants
+    std::vector<tcp_end*> served_;   // the service's ends, closed ones too
+    std::size_t most_sessions_ = 0;  // by the plan's rules, of all groups
     std::uint64_t began_ = 0;
 };
 
