@@ -28,7 +28,7 @@ std::int64_t disk_file::write(const void* from, std::size_t n, off_t at) {
 
 std::int64_t disk_file::read(void* to, std::size_t n, off_t at) {
     if (at < 0) return -EINVAL;
-    if (k.happens(hardship::disk_read_error, k.hard.disk_error, k.dice)) return -EIO;
+    if (k.happens(hardship::disk_read_error, k.hard.read_error, k.dice)) return -EIO;
     const auto where = static_cast<std::size_t>(at);
     if (where >= bytes.size()) return 0;
     n = std::min(n, bytes.size() - where);

@@ -75,6 +75,7 @@ void kernel::enter(const char* call, std::int64_t a, std::int64_t b) {
     now += static_cast<nanos>(200 + dice.below(2'000));
     ++calls;
     count_tick();
+    if (on_call) on_call();
     while (step(now)) {
     }
     note(call, a, b);

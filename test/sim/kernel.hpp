@@ -100,7 +100,8 @@ struct hardships {
     double socket_fails = 0; ///< EMFILE, ENOBUFS from socket(), ENOBUFS from connect()
     double disk_full = 0;    ///< pwrite says ENOSPC
     double short_disk = 0;   ///< pwrite takes less than it was given
-    double disk_error = 0;   ///< pwrite, pread or sendfile says EIO
+    double disk_error = 0;   ///< pwrite says EIO
+    double read_error = 0;   ///< pread or sendfile says EIO
     double no_file = 0;      ///< a file cannot be made: ENOSPC, EIO, EMFILE
     double short_read = 0;   ///< pread or sendfile gives less than there is
     std::size_t send_buffer = 64 << 10, receive_buffer = 64 << 10;
@@ -173,6 +174,7 @@ public:
     std::function<void()> on_death;
     bool stuck = false; ///< nothing will ever happen again, or it does not end
     std::function<void()> on_stuck;
+    std::function<void()> on_call; ///< called at each of the program's calls
     std::function<void()> on_wait; ///< called whenever the program waits for events
     std::deque<std::function<void()>> host;
     std::uint64_t host_calls = 0; ///< of those

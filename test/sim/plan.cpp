@@ -316,7 +316,8 @@ plan draw(std::uint64_t seed) {
     hard.unanswered = by.share(unfair(), 0.3);
     hard.disk_full = by.share(unfair(), 0.2);
     hard.short_disk = by.share(by.on(), 0.5);
-    hard.disk_error = by.share(unfair(0.2), 0.3);
+    hard.disk_error = by.share(unfair(0.1), 0.2);
+    hard.read_error = by.share(unfair(0.2), 0.5);
     hard.no_file = by.share(unfair(0.1), 0.5);
     hard.short_read = by.share(by.on(), 0.5);
     const bool busy = out.fair && (budget || late); // few slots, and nobody who keeps one

@@ -226,8 +226,8 @@ void fields(auto& of, F&& each) requires requires {
         each("accept_fails", of.accept_fails);
     each("socket_fails", of.socket_fails), each("disk_full", of.disk_full),
         each("short_disk", of.short_disk);
-    each("disk_error", of.disk_error), each("no_file", of.no_file),
-        each("short_read", of.short_read);
+    each("disk_error", of.disk_error), each("read_error", of.read_error),
+        each("no_file", of.no_file), each("short_read", of.short_read);
     each("send_buffer", of.send_buffer), each("receive_buffer", of.receive_buffer);
     each("allocation_fails_at", of.allocation_fails_at),
         each("allocation_fails_every", of.allocation_fails_every);

@@ -123,7 +123,8 @@ public:
                 all_.killed = true;
                 stop_loops();
             };
-            k_.on_wait = [this] { check_books(); };
+            k_.on_call = [this] { check_books(); };
+            k_.on_wait = [this] { look_at_sessions(); };
             start();
             plan_acts();
             watch_network();
@@ -484,40 +485,46 @@ private:
         for (const auto& one : loops_) one->stop();
     }
 
-    void check_books() {
+    void complain_of_books(bool wrong, const char* what, std::int64_t n) {
+        if (!wrong || all_.complaints.size() >= 5) return;
         const outside ours;
-        count_preambles();
-        const metrics& c = all_.counters;
-        const auto seen = c.read_sessions();
-        const auto complain_once = [this](bool wrong, const char* what, std::int64_t n) {
-            if (wrong && all_.complaints.size() < 5)
-                all_.complain("books: " + std::string(what) + ' ' + std::to_string(n));
-        };
-        complain_once(seen.accepted < seen.replied + seen.refused + seen.aborted + seen.probes,
-                      "more ends than clients", static_cast<std::int64_t>(seen.accepted));
-        complain_once(gateway_ && gateway_->sessions() > most_sessions_, "sessions",
-                      gateway_ ? static_cast<std::int64_t>(gateway_->sessions()) : 0);
-        complain_once(c.buffered_bytes.value() < 0, "buffered", c.buffered_bytes.value());
-        constexpr std::int64_t overdraft = 16
-                                           << 10; // what an exchange needs to give back what it has
-        complain_once(c.buffered_bytes.value() >
-                          static_cast<std::int64_t>(all_.rules.max_buffered) + overdraft,
-                      "buffered", c.buffered_bytes.value());
-        complain_once(c.spilled_bytes.value() < 0, "spilled", c.spilled_bytes.value());
-        complain_once(c.upstream_busy.value() < 0, "upstream_busy", c.upstream_busy.value());
-        complain_once(c.upstream_idle.value() < 0, "upstream_idle", c.upstream_idle.value());
-        complain_once(c.upstream_busy.value() + c.upstream_idle.value() >
-                          static_cast<std::int64_t>(all_.service.max_connections),
-                      "upstream connections", c.upstream_busy.value() + c.upstream_idle.value());
+        all_.complain("books: " + std::string(what) + ' ' + std::to_string(n));
     }
 
-    void count_preambles() {
-        if (!gateway_ || all_.rules.max_handshakes >= gateway_config().max_handshakes) return;
+    // At every call of the program, whatever it is in the middle of: nothing here takes a lock.
+    void check_books() {
+        const metrics& c = all_.counters;
+        const auto seen = c.read_sessions();
+        complain_of_books(seen.accepted < seen.replied + seen.refused + seen.aborted + seen.probes,
+                          "more ends than clients", static_cast<std::int64_t>(seen.accepted));
+        constexpr std::int64_t overdraft = 16
+                                           << 10; // what an exchange needs to give back what it has
+        const auto between = [this](const char* what, const gauge& n, std::uint64_t most) {
+            const std::int64_t value = n.value();
+            complain_of_books(value < 0 || static_cast<std::uint64_t>(value) > most, what, value);
+        };
+        between("buffered", c.buffered_bytes, all_.rules.max_buffered + overdraft);
+        between("spilled", c.spilled_bytes, everything);
+        between("upstream_busy", c.upstream_busy, all_.service.max_connections);
+        between("upstream_idle", c.upstream_idle, all_.service.max_connections);
+        complain_of_books(c.upstream_busy.value() + c.upstream_idle.value() >
+                              static_cast<std::int64_t>(all_.service.max_connections),
+                          "upstream connections",
+                          c.upstream_busy.value() + c.upstream_idle.value());
+    }
+
+    // Whenever it waits.
+    void look_at_sessions() {
+        if (!gateway_) return;
+        const outside ours;
+        const std::size_t n = gateway_->sessions();
+        complain_of_books(n > most_sessions_, "sessions", static_cast<std::int64_t>(n));
+        if (all_.rules.max_handshakes >= gateway_config().max_handshakes) return;
         const auto views = gateway_->session_views(1'000);
-        const auto n = std::count_if(views.begin(), views.end(), [](const session_view& one) {
+        const auto stalled = std::count_if(views.begin(), views.end(), [](const session_view& one) {
             return one.stage == session_stage::handshake;
         });
-        all_.most_preambles = std::max(all_.most_preambles, static_cast<std::size_t>(n));
+        all_.most_preambles = std::max(all_.most_preambles, static_cast<std::size_t>(stalled));
     }
 
     void finish() {
@@ -529,7 +536,7 @@ private:
         all_.hash = k_.hash, all_.ticks = k_.tick - began_, all_.calls = k_.calls,
         all_.allocations = k_.allocations;
         all_.hits = k_.hits;
-        k_.on_wait = nullptr;
+        k_.on_call = k_.on_wait = nullptr;
         gateway_.reset();
         forwarder_.reset();
     }
