@@ -84,11 +84,11 @@ void check_setting(std::string_view text, unsigned which) {
     const auto table = option_table();
     const option_row& row = table[which % table.size()];
     daemon_config config;
-    const std::string problem = row.set(config, text);
+    const std::string problem = row.field.set(config, text);
     must(is_printable(problem), "what is wrong with a value is told in one line of plain text");
     if (!problem.empty()) return;
     daemon_config again;
-    must(row.set(again, text).empty(), "what is taken once is taken again");
+    must(row.field.set(again, text).empty(), "what is taken once is taken again");
 }
 
 void check_words(std::string_view text) {

@@ -53,7 +53,7 @@ std::string expectation(const option_row& row) {
         one = "a time with its unit in quotes, such as \"10s\"";
     else if (row.value == "RATIO|off")
         one = "a number from 0 to 1, or \"off\"";
-    return row.repeatable ? one + ", or an array of such" : one;
+    return row.repeatable() ? one + ", or an array of such" : one;
 }
 
 // The text of a value that is of a kind the option takes.
@@ -323,7 +323,7 @@ private:
         };
         const auto* array = node.as_array();
         const auto* fields = node.as_table();
-        if (array != nullptr && row.repeatable) {
+        if (array != nullptr && row.repeatable()) {
             for (const toml::node& one : *array) take(one, {});
             if (array->empty()) return; // as good as not there
         } else if (fields != nullptr && row.in_table == "headers") {

@@ -32,12 +32,6 @@ std::string with_flags(const std::string& message) {
     return out;
 }
 
-const option_row& row_of(std::string_view flag) {
-    const auto table = option_table();
-    return *std::find_if(table.begin(), table.end(),
-                         [&](const option_row& row) { return row.flag == flag; });
-}
-
 using strings = std::vector<std::string>;
 using problem_list = strings;
 
@@ -72,10 +66,11 @@ public:
             where_.emplace(row.flag, where);
             if (!variable.empty()) variables_.emplace(row.flag, variable);
             if (texts.empty()) wrong_.emplace(row.flag);
+            row.field.clear(into);
             for (const std::string& text : texts) {
-                std::string problem = row.set(into, text);
+                std::string problem = row.field.set(into, text);
                 const bool list =
-                    row.repeatable && row.flag != "--header" && text.find(',') != text.npos;
+                    row.repeatable() && row.flag != "--header" && text.find(',') != text.npos;
                 if (!problem.empty() && list) problem += one_by_one(where);
                 if (!problem.empty()) report(row.flag, problem);
             }
@@ -176,8 +171,6 @@ void read_short_form(daemon_config& config, const given_values& given, const con
     reader.read(config, option_scope::process, file.top.values, written.process);
     reader.read(config, option_scope::listener, file.top.values, written.listeners[0]);
     reader.read(config, option_scope::upstream, file.top.values, written.upstreams[0]);
-    if (config.gateway.listen.empty())
-        config.gateway.listen = {parse_socket_address("127.0.0.1:5000").value()};
     if (config.demo && !config.upstream.endpoints.empty())
         reader.report("--demo", "is an upstream itself and cannot stand beside --upstream");
     if (!config.demo && config.upstream.endpoints.empty() && !reader.wrong("--upstream"))
@@ -251,6 +244,7 @@ void read_long_form(daemon_config& config, given_values given, const config_file
     }
     for (const file_table& table : file.listeners) {
         daemon_config one;
+        one.gateway.listen.clear(); // each table says its own
         table_reader reader(given, problems);
         reader.read(one, option_scope::listener, table.values,
                     config.written.listeners.emplace_back());

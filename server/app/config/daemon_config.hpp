@@ -23,17 +23,21 @@ struct log_config {
     log_format format = log_format::automatic;
     /// Appended to, created where it is missing; empty = standard error.
     std::string file;
+
+    friend bool operator==(const log_config&, const log_config&) = default;
 };
 
 /// Addresses whose clients are served alike, and the name of the upstream behind them.
 struct listener_config {
     gateway_config gateway;
     std::string upstream;
+    friend bool operator==(const listener_config&, const listener_config&) = default;
 };
 
 struct named_upstream {
     std::string name;
     upstream_config config;
+    friend bool operator==(const named_upstream&, const named_upstream&) = default;
 };
 
 /// Settings as they were written, by flag; what is not there has its default.
@@ -44,7 +48,15 @@ struct written_config {
     bool long_form = false; ///< the file has tables
     written_values process;
     std::vector<written_values> listeners, upstreams; ///< one each in the short form
+    friend bool operator==(const written_config&, const written_config&) = default;
 };
+
+/// A gateway for clients of this machine.
+inline gateway_config default_gateway() {
+    gateway_config config;
+    config.listen = {parse_socket_address("127.0.0.1:5000").value()};
+    return config;
+}
 
 /// Everything `finpostd` is told: what its command line, its environment and its file come down to.
 struct daemon_config {
@@ -55,7 +67,7 @@ struct daemon_config {
     /// What options are set in while they are read. In the short form, which describes one
     /// listener group and one upstream, `listeners` and `upstreams` repeat them. In the long form
     /// the whole process is limited by `gateway.max_buffered`, and the rest are defaults.
-    gateway_config gateway;
+    gateway_config gateway = default_gateway();
     /// Has no endpoints with `demo`: the daemon sets the one it makes.
     upstream_config upstream;
     /// The built-in HTTP echo service is the upstream.
@@ -73,6 +85,8 @@ struct daemon_config {
 
     log_config log;
     written_config written;
+
+    friend bool operator==(const daemon_config&, const daemon_config&) = default;
 };
 
 } // namespace finpost

@@ -1,7 +1,6 @@
 #include "config/option_table.hpp"
 #include "config/options.hpp"
 
-#include "finpost/ascii.hpp"
 #include "finpost/version.hpp"
 
 #include <algorithm>
@@ -33,58 +32,26 @@ bool is_number(std::string_view text) {
            text.find_first_not_of("0123456789") == text.npos;
 }
 
-// The value of a field that is there to prove who sends it is nobody else's business.
-bool is_secret(std::string name) {
-    for (char& c : name) c = ascii_lower(c);
-    for (const char* sign : {"auth", "cookie", "token", "secret", "key", "pass", "pwd", "bearer",
-                             "jwt", "credential", "session", "signature"})
-        if (name.find(sign) != name.npos) return true;
-    // Within a word it is mostly another one: shipping, mapping.
-    for (std::size_t at = name.find("pin"); at != name.npos; at = name.find("pin", at + 1)) {
-        const auto letter = [&](std::size_t i) {
-            return i < name.size() && name[i] >= 'a' && name[i] <= 'z';
-        };
-        if (!letter(at + 3)) return true;
-        if ((at == 0 || !letter(at - 1)) && name.compare(at + 3, 4, "code") == 0) return true;
-    }
-    return false;
-}
-
-std::string masked(const std::string& text) {
-    const std::string name = text.substr(0, text.find(':'));
-    return is_secret(name) ? name + ": ********" : text;
-}
-
 std::string value_of(const option_row& row, const std::string& text) {
     if (row.is_switch()) {
         const bool on = text == "true" || text == "on" || text == "yes" || text == "1";
         return on ? "true" : "false";
     }
     if (row.value == "N" && is_number(text)) return text;
-    if (row.flag == "--header") return in_quotes(masked(text));
-    const bool url =
-        row.flag == "--upstream" || row.flag == "--path" || row.flag == "--health-path";
-    return in_quotes(url ? masked_url(text) : text);
-}
-
-// Some defaults are words for people ("one a core"), and no value that could be set.
-bool is_value(const option_row& row) {
-    daemon_config scratch;
-    return row.fallback.find(' ') == row.fallback.npos && row.value != "FILE" &&
-           row.value != "DIR" && row.set(scratch, row.fallback).empty();
+    return in_quotes(row.field.mask != nullptr ? row.field.mask(text) : text);
 }
 
 void append(std::string& out, const option_row& row, const std::string& key,
             const written_values& written) {
     const auto found = written.find(row.flag);
-    if (found == written.end() && !is_value(row)) {
-        out += "# " + key + ": " + std::string(row.fallback) + '\n';
+    const std::vector<std::string> texts =
+        found != written.end() ? found->second : row.default_texts();
+    if (texts.empty()) {
+        out += "# " + key + ": " + std::string(row.without) + '\n';
         return;
     }
-    std::vector<std::string> texts{std::string(row.fallback)};
-    if (found != written.end()) texts = found->second;
     out += key + " = ";
-    if (!row.repeatable) {
+    if (!row.repeatable()) {
         out += value_of(row, texts.front());
     } else {
         std::string all;

@@ -32,11 +32,13 @@ std::string help_text() {
     for (const option_row& row : option_table()) {
         text += "  " + std::string(row.flag);
         if (!row.is_switch()) text += ' ' + std::string(row.value);
-        if (row.repeatable) text += " *";
+        if (row.repeatable()) text += " *";
         pad(38);
         text += row.environment();
         pad(66);
-        text += std::string(row.fallback) + "\n      ";
+        const auto texts = row.default_texts();
+        text += texts.empty() ? std::string(row.without) : texts.front();
+        text += "\n      ";
         // Meanings are wrapped at words.
         std::size_t used = 6;
         std::string_view rest = row.meaning;

@@ -165,11 +165,12 @@ public:
             const std::string name = row.environment();
             if (const char* const variable = std::getenv(name.c_str());
                 value.texts.empty() && variable) {
-                value.texts = row.repeatable ? split(variable) : std::vector<std::string>{variable};
+                value.texts =
+                    row.repeatable() ? split(variable) : std::vector<std::string>{variable};
                 value.variable = name;
             }
             if (value.texts.empty()) continue;
-            if (!row.repeatable && value.texts.size() > 1) {
+            if (!row.repeatable() && value.texts.size() > 1) {
                 problems.push_back(value.where + ": given more than once");
                 value.texts.erase(value.texts.begin(), value.texts.end() - 1);
             }
