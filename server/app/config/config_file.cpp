@@ -1,6 +1,7 @@
 #include "config/config_file.hpp"
 
 #include "config/option_table.hpp"
+#include "config/toml_depth.hpp"
 
 #include "finpost/quoted.hpp"
 #include "finpost/suggestion.hpp"
@@ -77,75 +78,6 @@ std::optional<std::string> text_of(const toml::node& node, const option_row& row
     return std::nullopt;
 }
 
-// toml++ goes down one call for each part of a key, when it reads and when it lets go, and has no
-// limit: a deep one ends the process. So the depth is judged before, by a walk over what is outside
-// of strings.
-class depth_finder {
-public:
-    static constexpr std::size_t most = 16; // a configuration needs four
-
-    explicit depth_finder(std::string_view text) : text_(text) {}
-
-    // The line on which something is too deep; 0 when nothing is.
-    std::size_t too_deep() {
-        while (at_ < text_.size()) {
-            const char c = text_[at_];
-            if (c == '"' || c == '\'') {
-                skip_string(c);
-                continue;
-            }
-            if (c == '#')
-                at_ = std::min(text_.find('\n', at_), text_.size());
-            else
-                take(c);
-            if (dots_ > most || brackets_ > most) return line_;
-        }
-        return 0;
-    }
-
-private:
-    void take(char c) {
-        ++at_;
-        if (c == '\n') ++line_;
-        if (c == '.')
-            ++dots_;
-        else if (c == '\n' || c == '=' || c == ',' || c == '[' || c == ']' || c == '{' || c == '}')
-            dots_ = 0;
-        if (c == '[' || c == '{')
-            ++brackets_;
-        else if ((c == ']' || c == '}') && brackets_ > 0)
-            --brackets_;
-    }
-
-    bool ahead(std::string_view what) const { return text_.substr(at_).starts_with(what); }
-
-    // Behind the string. Where one is wrong the parser goes no further, and what comes is of no
-    // matter.
-    void skip_string(char quote) {
-        const std::string three(3, quote);
-        const bool many_lines = ahead(three);
-        at_ += many_lines ? 3 : 1;
-        for (; at_ < text_.size(); ++at_) {
-            if (text_[at_] == '\n') {
-                if (!many_lines) return;
-                ++line_;
-            } else if (text_[at_] == '\\' && quote == '"') {
-                if (at_ + 1 < text_.size() && text_[++at_] == '\n') ++line_;
-            } else if (text_[at_] == quote && (!many_lines || ahead(three))) {
-                at_ += many_lines ? 3 : 1;
-                // One or two more belong to the text before.
-                for (int i = 0; many_lines && i < 2 && at_ < text_.size() && text_[at_] == quote;
-                     ++i)
-                    ++at_;
-                return;
-            }
-        }
-    }
-
-    const std::string_view text_;
-    std::size_t at_ = 0, line_ = 1, dots_ = 0, brackets_ = 0;
-};
-
 class file_reader {
 public:
     explicit file_reader(std::string name) : name_(std::move(name)) {}
@@ -162,12 +94,10 @@ public:
         if (tables && found_.empty()) {
             if (out.listeners.empty())
                 note(1, "listeners",
-                     "a file with [upstreams.NAME] tables "
-                     "needs at least one [[listeners]]");
+                     "a file with [upstreams.NAME] tables needs at least one [[listeners]]");
             if (out.upstreams.empty())
                 note(1, "upstreams",
-                     "a file with [[listeners]] needs at "
-                     "least one [upstreams.NAME] table");
+                     "a file with [[listeners]] needs at least one [upstreams.NAME] table");
         }
         return out;
     }
@@ -221,8 +151,7 @@ private:
 
     // A file of another kind altogether is not worth the time: a reload runs beside exchanges.
     std::string hint(std::string_view key, const std::vector<std::string>& known) const {
-        constexpr std::size_t most = 50;
-        return found_.size() < most ? suggestion(key, known) : std::string();
+        return found_.size() < 50 ? suggestion(key, known) : std::string();
     }
 
     static std::string mixed(const option_row& row) {
@@ -261,8 +190,7 @@ private:
 
     static std::string elsewhere(const option_row& row) {
         if (row.scope() == option_scope::process)
-            return "belongs above all tables: it is one for "
-                   "the whole process";
+            return "belongs above all tables: it is one for the whole process";
         return row.scope() == option_scope::listener ? "belongs into a [[listeners]] table"
                                                      : "belongs into an [upstreams.NAME] table";
     }
@@ -352,9 +280,9 @@ config_file parse_config_file(std::string_view text, const std::string& name,
                               std::vector<std::string>& problems) {
     file_reader reader(name);
     config_file out;
-    if (const std::size_t line = depth_finder(text).too_deep()) {
+    if (const std::size_t line = too_deep_line(text)) {
         reader.note(line, "[too deep]",
-                    "a key of more than " + std::to_string(depth_finder::most) +
+                    "a key of more than " + std::to_string(most_depth) +
                         " parts, or as many brackets in each other, is in no configuration");
         reader.report(problems);
         return out;
