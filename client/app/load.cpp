@@ -107,12 +107,12 @@ std::optional<load_plan> read_options(int argc, const char* const* argv, bool& w
         const std::string_view word = words[i];
         const std::string near = suggestion(word.substr(0, word.find('=')), flags_of(cli));
         if (i < before && word.size() > 1 && word.front() == '-')
-            problems.push_back(finpost::quoted(word) + " is no option" +
+            problems.push_back("unknown option " + finpost::quoted(word) +
                                (near.empty() ? ": see finpost load --help" : near));
         else if (given.target.empty())
             given.target = word;
         else
-            problems.push_back(finpost::quoted(word) + " is one argument too many");
+            problems.push_back("unexpected argument " + finpost::quoted(word));
     }
     if (given.target.empty())
         problems.push_back("HOST:PORT is missing: finpost load HOST:PORT");

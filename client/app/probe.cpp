@@ -82,9 +82,9 @@ probe_verdict judge_probe(const host_port& target, bool sent_payload, error_code
         return {0, "the half-close survives: a refusal came back after it (" +
                        std::string(to_string(*result.refused)) + ")"};
     if (code == 0 && result.received > 0)
-        return {6,
-                where +
-                    " began to answer before the half-close: it is no gateway that waits for it"};
+        return {
+            6, where +
+                   " began to answer before the half-close: it is not a gateway that waits for it"};
     if (code == 0 && sent_payload) {
         return {6, "the half-close arrives, but no byte comes back after it: either the answer is "
                    "empty, or something on the way closes both directions at once"};

@@ -81,8 +81,7 @@ void read_target(const std::vector<std::string>& words, const std::string& usage
 
 void refuse_more_than(std::size_t n, const std::vector<std::string>& words,
                       std::vector<std::string>& problems) {
-    if (words.size() > n)
-        problems.push_back(finpost::quoted(words[n]) + " is one argument too many");
+    if (words.size() > n) problems.push_back("unexpected argument " + finpost::quoted(words[n]));
 }
 
 } // namespace
@@ -119,7 +118,7 @@ command_line read_command_line(int argc, const char* const* argv) {
         if (word.size() > 1 && word.front() == '-') {
             const std::string_view name = word.substr(0, word.find('='));
             const std::string near = suggestion(name, flags_of(cli));
-            out.problems.push_back(quoted(word) + " is no option" +
+            out.problems.push_back("unknown option " + quoted(word) +
                                    (near.empty() ? ": see --help" : near));
         } else {
             words.emplace_back(word);
@@ -152,7 +151,7 @@ command_line read_command_line(int argc, const char* const* argv) {
         connection.read(out.probe, out.problems);
     } else {
         const std::string near = suggestion(words[0], {"send", "probe", "load"});
-        out.problems.push_back(finpost::quoted(words[0]) + " is no command" +
+        out.problems.push_back("unknown command " + finpost::quoted(words[0]) +
                                (near.empty() ? ": see --help" : near));
         return out;
     }

@@ -251,8 +251,8 @@ std::string wrong_address(std::string_view host) {
     if (!is_number(plain.substr(plain.rfind('.') + 1))) return {};
     in_addr unused{};
     if (inet_pton(AF_INET, std::string(host).c_str(), &unused) == 1) return {};
-    std::string text =
-        "ends in a number and is no IPv4 address: four numbers from 0 to 255 without leading zeros";
+    std::string text = "ends in a number and is not an IPv4 address: four numbers from 0 to 255 "
+                       "without leading zeros";
     const std::string meant = likely_address(plain);
     return meant.empty() ? text : text + "; did you mean " + meant + '?';
 }
@@ -310,7 +310,7 @@ parsed<http_url> parse_http_url(std::string_view text) {
     const auto view = boost::urls::parse_uri(rest);
     if (const std::string whole = "http://" + std::string(text);
         !text.ends_with(':') && text.find(":/") == text.npos && parse_http_url(whole)) {
-        return parse_error{quoted(masked_url(text)) + " is no URL: did you mean " +
+        return parse_error{quoted(masked_url(text)) + " is not a URL: did you mean " +
                            masked_url(whole) + '?'};
     }
     if (!view) return wrong("is not an absolute URL");

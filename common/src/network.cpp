@@ -92,7 +92,7 @@ parsed<network> parse_network(std::string_view text) {
     // A NUL would end the text for inet_pton.
     const std::string host(text.substr(0, slash));
     const auto read = host.find('\0') == host.npos ? read_literal(host) : std::nullopt;
-    if (!read) return wrong("is no network: expected an IPv4 or IPv6 address, or ADDRESS/BITS");
+    if (!read) return wrong("is not a network: expected an IPv4 or IPv6 address, or ADDRESS/BITS");
     const unsigned most = read->v6 ? 128 : 32;
     unsigned length = most;
     if (slash < text.size()) {

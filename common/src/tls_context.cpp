@@ -83,7 +83,7 @@ public:
 
     tls_made client() {
         if (!is_visible(options_.server_name))
-            wrong(option::server_name, quoted(options_.server_name) + " is no host name");
+            wrong(option::server_name, quoted(options_.server_name) + " is not a host name");
         if (const std::string what = wrong_address(options_.server_name); !what.empty())
             wrong(option::server_name, quoted(options_.server_name) + ' ' + what);
         made_->server_name = options_.server_name;

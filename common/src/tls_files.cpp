@@ -47,7 +47,7 @@ parsed<std::string> read_file(const std::string& file) {
     errno = why;
     if (n < 0) return system_problem(file);
     if (text.size() > largest_file) return problem(file, "is larger than 4 MiB");
-    if (text.find("-----BEGIN ") == text.npos) return problem(file, "is no PEM file");
+    if (text.find("-----BEGIN ") == text.npos) return problem(file, "is not a PEM file");
     return {boost::system::in_place_value, std::move(text)};
 }
 

@@ -147,7 +147,7 @@ void check_tls(checker& check, const upstream_config& config) {
     if (!config.endpoints.empty() && config.endpoints.front().scheme == "https")
         return check.add(make_upstream_tls(tls).problems);
     const auto unused = [&](bool given, const char* field) {
-        check.require(!given, field, "is of no use without an https:// URL");
+        check.require(!given, field, "has no effect without an https:// URL");
     };
     unused(!tls.ca.empty(), "upstream_ca");
     unused(!tls.cert.empty(), "upstream_cert");

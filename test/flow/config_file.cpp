@@ -118,7 +118,7 @@ BOOST_AUTO_TEST_CASE(a_broken_file_is_told_whole_and_nothing_starts) {
     bare_gateway gateway({"--config", file.path(), "--threads", "0"});
     BOOST_TEST(gateway.ended() == 2);
     BOOST_TEST(has(gateway.log(), "finpostd: " + file.path() + ":1: max_payload: \"1x\" is not a"));
-    BOOST_TEST(has(gateway.log(), "finpostd: " + file.path() + ":2: bogus: is no option\n"));
+    BOOST_TEST(has(gateway.log(), "finpostd: " + file.path() + ":2: bogus: unknown option\n"));
     BOOST_TEST(has(gateway.log(), "finpostd: --threads: \"0\""));
     BOOST_TEST(has(gateway.log(), "--upstream: no URL"));
 }
@@ -305,7 +305,7 @@ BOOST_AUTO_TEST_CASE(a_reload_that_fails_says_why_and_changes_nothing) {
     file.write(listener("a", "max_payload = \"1x\"\nbogus = 1\n") + table_of("a", service));
     BOOST_TEST(!gateway.reload());
     BOOST_TEST(gateway.said(":4: max_payload: \\\"1x\\\" is not a size"));
-    BOOST_TEST(gateway.said(":5: bogus: is no option of this table"));
+    BOOST_TEST(gateway.said(":5: bogus: unknown option in this table"));
     file.write(listener("b", "max_payload = 1\n") + listener("b", "", to_string(taken.address())) +
                table_of("b", service));
     BOOST_TEST(!gateway.reload());

@@ -80,7 +80,7 @@ BOOST_AUTO_TEST_CASE(each_file_is_named_with_what_is_wrong) {
            path("none.pem") + "No such file or directory");
     expect(make_client_tls(with(".", "", "")), option::ca, "Is a directory");
     expect(make_client_tls(with("empty.pem", "", "")), option::ca,
-           path("empty.pem") + "is no PEM file");
+           path("empty.pem") + "is not a PEM file");
     expect(make_client_tls(with("text.pem", "", "")), option::ca, "holds no certificate");
     expect(make_client_tls(with("cut.pem", "", "")), option::ca, "malformed");
     expect(make_client_tls(with("huge.pem", "", "")), option::ca, "larger than");

@@ -99,7 +99,7 @@ BOOST_AUTO_TEST_CASE(a_chunks_line_has_a_limit) {
 }
 
 BOOST_AUTO_TEST_CASE(what_is_no_size_is_refused_at_once) {
-    const std::string_view no_number = "a chunk's size that is no hexadecimal number";
+    const std::string_view no_number = "a chunk's size that is not a hexadecimal number";
     for (const char* line : {"\r\n", ";a\r\n", " 5\r\n", "-1\r\n", "zz", "{\"json\":"})
         is_refused(line, no_number, 0);
     for (const char* line : {"5 5\r\nhello", "0x5\r\nhello", "5h\r\nhello", "5,5\r\nhello"})
@@ -123,12 +123,12 @@ BOOST_AUTO_TEST_CASE(extensions_and_trailers_are_text_as_in_a_head) {
     const std::string_view extension = "a control character in a chunk's extension";
     is_refused("5;a\x7f\r\nhello\r\n0\r\n\r\n", extension, 0);
     is_refused("5;a\0\r\nhello\r\n0\r\n\r\n"sv, extension, 0);
-    is_refused("5\r\r\nhello\r\n0\r\n\r\n", "a chunk's size that is no hexadecimal number", 0);
+    is_refused("5\r\r\nhello\r\n0\r\n\r\n", "a chunk's size that is not a hexadecimal number", 0);
     is_refused("5;a\rb\r\nhello\r\n0\r\n\r\n", extension, 0);
     const std::string body = "5\r\nhello\r\n0\r\n";
     is_body(body + "A: b\r\nC:d\r\n\r\n", "hello");
     is_refused(body + "a: b\r\n c: d\r\n\r\n", "a folded line", 19);
-    is_refused(body + "a b: c\r\n\r\n", "a field whose name is no token", 13);
+    is_refused(body + "a b: c\r\n\r\n", "a field whose name is not a token", 13);
     is_refused(body + "no colon\r\n\r\n", "a field without a colon", 13);
     is_refused(body + std::string("a: \0\r\n\r\n", 8), "a control character in a field", 13);
 }

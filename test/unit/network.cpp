@@ -135,7 +135,7 @@ BOOST_AUTO_TEST_CASE(what_is_no_network_is_told_so) {
                                     "255.255.255.256"s})
         BOOST_TEST(!parse_network(text).has_value(), text);
     BOOST_TEST(problem("10.0.0.0/33") == "\"10.0.0.0/33\" has no valid prefix length (0 to 32)");
-    BOOST_TEST(problem("here") == "\"here\" is no network: expected an IPv4 or IPv6 address, or "
+    BOOST_TEST(problem("here") == "\"here\" is not a network: expected an IPv4 or IPv6 address, or "
                                   "ADDRESS/BITS");
     BOOST_TEST(problem("10.0.0.1/8") ==
                "\"10.0.0.1/8\" has bits set behind its prefix: expected 10.0.0.0/8");

@@ -43,8 +43,9 @@ BOOST_AUTO_TEST_CASE(two_braces_are_one) {
 
 BOOST_AUTO_TEST_CASE(a_name_that_is_not_known_is_told_with_those_that_are) {
     const std::string message = problem_of("/{peer}/x");
-    BOOST_TEST(message == "\"peer\" in braces is no name: expected peer.ip, peer.port, local.port, "
-                          "request.id, payload.bytes or tls.peer_name");
+    BOOST_TEST(message ==
+               "\"peer\" in braces is not a name: expected peer.ip, peer.port, local.port, "
+               "request.id, payload.bytes or tls.peer_name");
     BOOST_TEST(problem_of("{}") != "");
     BOOST_TEST(problem_of("{ peer.ip }") != "");
 }

@@ -402,13 +402,13 @@ BOOST_AUTO_TEST_CASE(every_refusal_has_a_cause_and_a_place) {
     };
     using namespace std::string_view_literals;
     const reason invalid = reason::upstream_invalid, cut = reason::upstream_incomplete;
-    const std::string no_http = "no HTTP/1.0 or 1.1: the first bytes begin no status line";
+    const std::string no_http = "not HTTP/1.0 or 1.1: the first bytes are not a status line";
     for (const example& each : {
              example{"SSH-2.0-OpenSSH_9.2p1\r\n", invalid, no_http, 0},
              example{"\x15\x03\x01", invalid, no_http, 0},
              example{"HTTP/1.2 200 OK\r\nContent-Length: 5\r\n\r\nhello", invalid, no_http, 7},
              example{"HTTP/1.1 100 Continue\r\n\r\nhello", invalid, no_http, 25},
-             example{line + "A: b\r\nA : b\r\n", invalid, "a field whose name is no token", 23},
+             example{line + "A: b\r\nA : b\r\n", invalid, "a field whose name is not a token", 23},
              example{line + "A: " + std::string(17'000, 'x'), invalid, "a head of more than 16 KiB",
                      16'384},
              example{line + "A: " + std::string(17'000, 'x') + "\r\n\r\n", invalid,
@@ -422,7 +422,7 @@ BOOST_AUTO_TEST_CASE(every_refusal_has_a_cause_and_a_place) {
              example{chunked + "5\r\nhelloworld", invalid,
                      "a chunk's data that does not end in CRLF", 55},
              example{chunked + "5\r\nhello\r\n0\r\na b: c\r\n\r\n", invalid,
-                     "a field whose name is no token", 60},
+                     "a field whose name is not a token", 60},
              example{"HTTP/1.1 206 Partial Content\r\nContent-Length: 5\r\n\r\nhello", invalid,
                      "a part of a response (206) that nobody asked for", 51},
              example{"", cut, "the end before a byte of a response", 0, true},

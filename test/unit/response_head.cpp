@@ -149,7 +149,7 @@ BOOST_AUTO_TEST_CASE(what_cannot_begin_a_response_is_refused_at_its_first_wrong_
             BOOST_REQUIRE(seen.has_value());
             BOOST_TEST(seen->bytes == bytes);
             BOOST_TEST(seen->offset == bytes - 1);
-            BOOST_TEST(seen->what == "no HTTP/1.0 or 1.1: the first bytes begin no status line");
+            BOOST_TEST(seen->what == "not HTTP/1.0 or 1.1: the first bytes are not a status line");
         }
     }
     for (const char* begun : {"", "H", "HTTP/1.", "HTTP/1.0", "HTTP/1.1 ", "HTTP/1.1 20"})
@@ -168,9 +168,9 @@ BOOST_AUTO_TEST_CASE(a_line_that_is_wrong_is_refused_at_its_end_and_told) {
              example{"HTTP/1.1 200 O\x01K\r\n", "a control character in the status line", 0},
              example{line + "A: b\r\nno colon\r\n", "a field without a colon", 23},
              example{line + "A: b\r\n c\r\n", "a folded line", 23},
-             example{line + "A : b\r\n", "a field whose name is no token", 17},
+             example{line + "A : b\r\n", "a field whose name is not a token", 17},
              example{line + "A: b\rc\r\n", "a control character in a field", 17},
-             example{line + "Content-Length: x\r\n", "a Content-Length that is no number", 17},
+             example{line + "Content-Length: x\r\n", "a Content-Length that is not a number", 17},
              example{line + "Content-Length: 1\r\nContent-Length: 1\r\n", "a second Content-Length",
                      36},
              example{line + "Content-Length: 1\r\nTransfer-Encoding: chunked\r\n",

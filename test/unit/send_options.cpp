@@ -153,9 +153,9 @@ BOOST_AUTO_TEST_CASE(who_mistypes_is_told_what_was_meant) {
     const auto told = [](std::vector<const char*> words) {
         return read(std::move(words)).problems.at(0);
     };
-    BOOST_TEST(told({"sed", "h:1"}) == "\"sed\" is no command: did you mean send?");
+    BOOST_TEST(told({"sed", "h:1"}) == "unknown command \"sed\": did you mean send?");
     BOOST_TEST(told({"send", "h:1", "--encod=base64"}) ==
-               "\"--encod=base64\" is no option: did you mean --encode?");
+               "unknown option \"--encod=base64\": did you mean --encode?");
     BOOST_TEST(told({"send", "h:1", "--encode", "base46"}).ends_with("did you mean base64?"));
     BOOST_TEST(told({"send", "http://h:1/"}).find("is a URL") != std::string::npos);
     BOOST_TEST(told({"send", "127.000.000.010:1"}).find("did you mean 127.0.0.10?") !=

@@ -146,7 +146,7 @@ private:
             }
             known.push_back(row.key());
         }
-        note(line_of(key), key.str(), "is no option" + hint(key.str(), known));
+        note(line_of(key), key.str(), "unknown option" + hint(key.str(), known));
     }
 
     // A file of another kind altogether is not worth the time: a reload runs beside exchanges.
@@ -184,7 +184,7 @@ private:
                     return note(line_of(key), key.str(), elsewhere(row));
                 }
             }
-            note(line_of(key), key.str(), "is no option of this table" + hint(key.str(), known));
+            note(line_of(key), key.str(), "unknown option in this table" + hint(key.str(), known));
         });
     }
 
@@ -227,7 +227,7 @@ private:
             const std::string_view text = name.str();
             if (text.empty() || text.size() > 64 || !std::all_of(text.begin(), text.end(), good))
                 note(line_of(name), "upstreams",
-                     quoted(text) + " is no name for an upstream: "
+                     quoted(text) + " is not a name for an upstream: "
                                     "expected up to 64 letters, digits, - and _");
             file_table& table = into.emplace_back();
             table.where = at(line_of(name), "[upstreams." + std::string(text) + ']');

@@ -29,7 +29,7 @@ parsed<std::string> as_it_is(std::string_view text) {
 parsed<std::string> parse_name(std::string_view text, const std::string& of_what) {
     if (text.empty()) return parse_error{"the name of a " + of_what + " is needed"};
     if (text.find('\0') != text.npos)
-        return parse_error{quoted(text) + " is no name of a " + of_what + ": it holds a NUL"};
+        return parse_error{quoted(text) + " is not the path of a " + of_what + ": it holds a NUL"};
     return as_it_is(text);
 }
 
@@ -107,7 +107,7 @@ parsed<std::uint64_t> spill_threshold::parse(std::string_view text) {
     const auto size = threshold::parse(text);
     if (!size) return size.error();
     if (*size == 0u)
-        return parse_error{"must be above zero, or off: a file for every payload is of no use"};
+        return parse_error{"must be above zero, or off: zero would put every payload into a file"};
     return size->value_or(0);
 }
 

@@ -40,10 +40,10 @@ void report_strangers(const std::vector<std::string>& strangers,
         const std::string near =
             flag ? suggestion(name, flags) : suggestion("--" + std::string(one), flags);
         if (flag)
-            problems.push_back(quoted(name) + " is no option" +
+            problems.push_back("unknown option " + quoted(name) +
                                (near.empty() ? ": see --help" : near));
         else if (!after_flag)
-            problems.push_back(quoted(one) + " belongs to no option" +
+            problems.push_back("unexpected argument " + quoted(one) +
                                (near.empty() ? ": see --help" : near));
         after_flag = flag;
     }
@@ -86,8 +86,7 @@ void report_strange_variables(const given_values& given, const config_file& file
             continue;
         if (is_from_kubernetes(name, value) || used.find("{env:" + name + '}') != used.npos)
             continue;
-        problems.push_back(printable(name) + ": is no variable of finpostd" +
-                           suggestion(name, known));
+        problems.push_back(printable(name) + ": unknown variable" + suggestion(name, known));
     }
 }
 
@@ -133,7 +132,8 @@ public:
         for (const option_row& row : option_table()) flags.emplace_back(row.flag);
         report_strangers(app_.remaining(), flags, problems);
         for (auto one = mark; one < end; ++one)
-            if (one > mark) problems.push_back(quoted(*one) + " belongs to no option: see --help");
+            if (one > mark)
+                problems.push_back("unexpected argument " + quoted(*one) + ": see --help");
     }
 
     bool help() const { return help_->count() > 0; }

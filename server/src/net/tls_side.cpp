@@ -53,7 +53,7 @@ tls_side make_listener_tls(const tls_options& options) {
     tls_side out = named(make_server_tls(options), listener_field);
     // Somebody would think that clients are verified.
     if (!asks && !options.ca.empty()) {
-        out.problems.push_back({"tls_client_ca", "is of no use while tls_client_auth is off"});
+        out.problems.push_back({"tls_client_ca", "has no effect while tls_client_auth is off"});
         out.context = {};
     }
     return out;

@@ -68,7 +68,8 @@ chunk_decoder::state chunk_decoder::line(payload& raw) {
         const std::string_view text = raw.text().substr(0, allowed);
         const std::size_t end = text.find('\n');
         if (in_size && !text.empty() && !is_hexadecimal(text.front()))
-            return fail(reason::upstream_invalid, "a chunk's size that is no hexadecimal number");
+            return fail(reason::upstream_invalid,
+                        "a chunk's size that is not a hexadecimal number");
         if (end == text.npos) {
             if (text.size() < allowed) return state::more;
             return fail(reason::upstream_invalid, in_size ? "a chunk's line of more than 256 bytes"
@@ -96,7 +97,7 @@ std::string_view chunk_decoder::size_line(std::string_view text) {
     const std::string_view rest(stop, static_cast<std::size_t>(end - stop));
     const std::size_t extension = rest.find_first_not_of(" \t");
     if (extension != rest.npos && rest[extension] != ';')
-        return "a chunk's size that is no hexadecimal number";
+        return "a chunk's size that is not a hexadecimal number";
     if (!is_text(rest)) return "a control character in a chunk's extension";
     part_ = left_ > 0 ? part::data : part::trailers;
     return {};

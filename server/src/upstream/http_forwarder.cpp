@@ -409,7 +409,7 @@ void http_forwarder::tell_connect(const attempt& now, const error_code& cause) c
          {{"endpoint", labels_[now.endpoint]}, {"what", what}});
 }
 
-// Whoever reads only `upstream_invalid` does not know what to mend.
+// Whoever reads only `upstream_invalid` does not know what to fix.
 void http_forwarder::tell_refused(const attempt& now, const response_guard& guard,
                                   error_code why) const {
     std::string_view what = guard.what();

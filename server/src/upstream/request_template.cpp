@@ -25,7 +25,7 @@ request_value value_named(std::string_view name) {
 }
 
 parse_error unknown(std::string_view name) {
-    std::string message = quoted(name) + " in braces is no name: expected ";
+    std::string message = quoted(name) + " in braces is not a name: expected ";
     for (std::size_t i = 0; i < names.size(); ++i) {
         if (i > 0) message += i + 1 == names.size() ? " or " : ", ";
         message += names[i].first;

@@ -58,7 +58,7 @@ inline field_line split(std::string_view line) {
     if (line.starts_with(' ') || line.starts_with('\t')) return {{}, {}, "a folded line"};
     if (colon == line.npos) return {{}, {}, "a field without a colon"};
     const std::string_view name = line.substr(0, colon), value = line.substr(colon + 1);
-    if (!is_token(name)) return {{}, {}, "a field whose name is no token"};
+    if (!is_token(name)) return {{}, {}, "a field whose name is not a token"};
     if (!consists_of(text_characters, value)) return {{}, {}, "a control character in a field"};
     return {name, trimmed(value), {}};
 }
@@ -99,7 +99,7 @@ response_head_reader::state response_head_reader::begun(std::string_view text) {
     const std::size_t good = well_begun(text);
     if (good == text.size() || good == expected.size() + 2) return state::more;
     line_ = good;
-    return fail("no HTTP/1.0 or 1.1: the first bytes begin no status line");
+    return fail("not HTTP/1.0 or 1.1: the first bytes are not a status line");
 }
 
 // "HTTP/1.1 200 OK"; the space behind the status is often left out with the reason.
@@ -107,7 +107,7 @@ std::string_view response_head_reader::status_line(std::string_view line) {
     const std::size_t good = well_begun(line);
     if (good < expected.size() + 2) {
         line_ = good;
-        return "no HTTP/1.0 or 1.1: the first bytes begin no status line";
+        return "not HTTP/1.0 or 1.1: the first bytes are not a status line";
     }
     head_.http_1_0 = line[expected.size()] == '0';
     const char* const digits = line.data() + good;
@@ -156,7 +156,7 @@ std::string_view response_head_reader::length(std::string_view value) {
     std::uint64_t size = 0;
     const char* const end = value.data() + value.size();
     const auto [stop, ec] = std::from_chars(value.data(), end, size);
-    if (ec != std::errc{} || stop != end) return "a Content-Length that is no number";
+    if (ec != std::errc{} || stop != end) return "a Content-Length that is not a number";
     if (head_.length) return "a second Content-Length";
     if (head_.chunked) return "both Transfer-Encoding and Content-Length";
     head_.length = size;
