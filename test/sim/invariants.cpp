@@ -414,7 +414,7 @@ nanos upload_is_over(const history& all, const client_history& one) {
     nanos last = began, due = began + nanos_of(all.rules.receive_total);
     if (one.end_came >= 0) due = std::min(due, std::max(one.end_came, began));
     for (const auto& [at, bytes] : one.arrived) {
-        if (at > last + idle || at > due) break;
+        if (at > last + idle + late_look || at > due) break; // what had come may have been unread
         last = std::max(last, at);
         if (at - began > unjudged + late_look &&
             slower_than(all.rules.min_rate, bytes, at - began - late_look))
@@ -452,12 +452,13 @@ sentences who_is_neither_is_not(const history& all) {
             out.push_back(one.name() + "timed out after " + std::to_string(span / ms) +
                           " ms, and something had come " + std::to_string((end - last) / ms) +
                           " ms before");
+        const std::uint64_t header = all.plan->rules.proxy ? 60 : 0; // is no payload
+        const std::uint64_t bytes = arrived_until(one, end - late_look);
         if (one.reason == "too_slow" &&
             (span < unjudged ||
-             !slower_than(all.rules.min_rate, arrived_until(one, end - late_look), span)))
+             !slower_than(all.rules.min_rate, bytes - std::min(bytes, header), span)))
             out.push_back(one.name() + "was too slow after " + std::to_string(span / ms) +
-                          " ms, with " + std::to_string(arrived_until(one, end - late_look)) +
-                          " bytes");
+                          " ms, with " + std::to_string(bytes) + " bytes");
     }
     return out;
 }

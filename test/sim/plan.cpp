@@ -230,10 +230,9 @@ struct drawer {
             out.how = dice.chance(0.6) ? framing::chunked : framing::until_close;
         if (bad && out.how != framing::until_close && dice.chance(0.1))
             out.extra = 1 + dice.below(80);
-        // A whole response that meets the next request on its way anybody would take for its
-        // answer.
+        // Where they meet the next request on its way, 13 bytes or more can begin a good answer.
         if (out.extra > 0 && dice.chance(0.5))
-            out.extra = 1 + out.extra % 37, out.extra_after = dice.between(1, 20 * ms);
+            out.extra = 1 + out.extra % 12, out.extra_after = dice.between(1, 20 * ms);
         if (rude && dice.chance(0.5)) {
             out.cut_at = dice.below(about);
             out.cut_by_reset = dice.chance(0.5);

@@ -497,8 +497,9 @@ private:
         const auto seen = c.read_sessions();
         complain_of_books(seen.accepted < seen.replied + seen.refused + seen.aborted + seen.probes,
                           "more ends than clients", static_cast<std::int64_t>(seen.accepted));
-        constexpr std::int64_t overdraft = 16
-                                           << 10; // what an exchange needs to give back what it has
+        // What a reply goes through on its way to a file, and each head that is under way.
+        const std::uint64_t overdraft =
+            (64 << 10) + (16 << 10) * std::max<std::int64_t>(1, c.upstream_busy.value());
         const auto between = [this](const char* what, const gauge& n, std::uint64_t most) {
             const std::int64_t value = n.value();
             complain_of_books(value < 0 || static_cast<std::uint64_t>(value) > most, what, value);
