@@ -8,10 +8,10 @@
 #include <boost/asio/this_coro.hpp>
 #include <boost/asio/use_awaitable.hpp>
 
+#include <finpost/exchange_deadline.hpp>
 #include <finpost/exchange_stream.hpp>
 #include <finpost/gateway.hpp>
 #include <finpost/metrics.hpp>
-#include <finpost/watchdog.hpp>
 
 #include <chrono>
 #include <csignal>
@@ -38,18 +38,18 @@ asio::awaitable<finpost::reply> turn_around(finpost::request asked) {
 //! [a handler that answers at once]
 
 //! [a handler that waits]
-// The payload itself, when the device that it is for has had its 50 ms. The watchdog is told how
-// long that may take, and what ends the wait when it takes longer or the gateway stops.
+// The payload itself, when the device that it is for has had its 50 ms. The exchange_deadline is
+// told how long that may take, and what ends the wait when it takes longer or the gateway stops.
 asio::awaitable<finpost::reply> ask_a_device(finpost::request asked) {
-    finpost::watchdog& dog = asked.dog();
+    finpost::exchange_deadline& deadline = asked.deadline();
     const asio::any_io_executor executor = co_await asio::this_coro::executor;
     asio::steady_timer device(executor, 50ms);
-    const finpost::watchdog::guard cancel(dog, [&device] { device.cancel(); });
-    dog.watch(0s, 5s, finpost::reason::upstream_timeout);
-    if (dog.error()) co_return finpost::reply(finpost::to_reason(dog.error()));
+    const finpost::exchange_deadline::on_cancel cancel(deadline, [&device] { device.cancel(); });
+    deadline.arm(0s, 5s, finpost::reason::upstream_timeout);
+    if (deadline.error()) co_return finpost::reply(finpost::to_reason(deadline.error()));
     auto [ec] = co_await device.async_wait(asio::as_tuple(asio::use_awaitable));
-    static_cast<void>(ec); // why it ended, the watchdog tells
-    if (dog.error()) co_return finpost::reply(finpost::to_reason(dog.error()));
+    static_cast<void>(ec); // why it ended, the exchange_deadline tells
+    if (deadline.error()) co_return finpost::reply(finpost::to_reason(deadline.error()));
     co_return finpost::reply(std::move(asked.body()));
 }
 //! [a handler that waits]

@@ -116,9 +116,10 @@ public:
         for (const place& one : open) one.door->close();
     }
 
-    asio::awaitable<void> drain(std::chrono::steady_clock::time_point until, watchdog& given_up);
+    asio::awaitable<void> drain(std::chrono::steady_clock::time_point until,
+                                exchange_deadline& given_up);
     asio::awaitable<void> drain_anyhow(std::chrono::steady_clock::time_point until,
-                                       watchdog& given_up);
+                                       exchange_deadline& given_up);
 
     struct drain_operation;
     const session_executors executors;
@@ -307,7 +308,7 @@ std::optional<tls_context::time_point> gateway::tls_expires() const {
 
 // Where `given_up` belongs to.
 asio::awaitable<void> gateway::state::drain(std::chrono::steady_clock::time_point until,
-                                            watchdog& given_up) {
+                                            exchange_deadline& given_up) {
     close_listeners();
     gate->drain();
     co_await gate->wait_empty(until, given_up);
@@ -321,7 +322,7 @@ asio::awaitable<void> gateway::state::drain(std::chrono::steady_clock::time_poin
 
 // Want of memory does not end a drain: it begins again.
 asio::awaitable<void> gateway::state::drain_anyhow(std::chrono::steady_clock::time_point until,
-                                                   watchdog& given_up) {
+                                                   exchange_deadline& given_up) {
     for (int tries = 0;; ++tries) {
         try {
             co_await drain(until, given_up);
@@ -334,7 +335,7 @@ asio::awaitable<void> gateway::state::drain_anyhow(std::chrono::steady_clock::ti
 
 asio::awaitable<void> gateway::drain(duration grace) {
     const auto kept = state_; // the gateway may be destroyed meanwhile
-    watchdog never;
+    exchange_deadline never;
     co_await kept->drain_anyhow(end_of(grace), never);
 }
 
@@ -367,7 +368,7 @@ struct gateway::state::drain_operation {
 
     const std::shared_ptr<state> owner;
     const asio::any_io_executor strand;
-    watchdog given_up;
+    exchange_deadline given_up;
 };
 
 void gateway::begin_drain(const std::shared_ptr<state>& one, duration grace, drained done,

@@ -230,7 +230,7 @@ void listener::go_on() noexcept {
         accept_what_fits();
         permit_.reset();
         share_.reset();
-        if (pause_until_ > watchdog::clock::now()) return wait_until(pause_until_);
+        if (pause_until_ > exchange_deadline::clock::now()) return wait_until(pause_until_);
     }
     wait_for_client();
 }
@@ -279,7 +279,9 @@ bool listener::wait_for_permits() noexcept {
     return true;
 }
 
-void listener::back_off_a_while() noexcept { wait_until(watchdog::clock::now() + back_off); }
+void listener::back_off_a_while() noexcept {
+    wait_until(exchange_deadline::clock::now() + back_off);
+}
 
 void listener::leave_queue() noexcept {
     std::shared_ptr<const session_context> asked;
@@ -295,7 +297,7 @@ void listener::leave_queue() noexcept {
 }
 
 // Where there is no memory for a pause, there is none.
-void listener::wait_until(watchdog::clock::time_point when) noexcept {
+void listener::wait_until(exchange_deadline::clock::time_point when) noexcept {
     try {
         pause_->async_wait(when,
                            step(shared_from_this(), pause_memory_, &listener::wait_for_client));
@@ -335,14 +337,14 @@ void listener::accept_what_fits() noexcept {
         accept_some();
     } catch (...) {
         // No memory, not even for a log line. Whatever was accepted is closed, and counted.
-        pause_until_ = watchdog::clock::now() + back_off;
+        pause_until_ = exchange_deadline::clock::now() + back_off;
     }
 }
 
 void listener::accept_some() {
     for (int i = 0; i < batch; ++i) {
         if (!take_permits()) return;
-        const auto now = watchdog::clock::now();
+        const auto now = exchange_deadline::clock::now();
         if (const auto due = context_->admits.accept_at(now)) {
             pause_until_ = *due;
             return;
@@ -378,7 +380,7 @@ unique_fd listener::accept_next(sockaddr* peer, socklen_t* size) {
 void listener::starve(int error) {
     context_->counters.accept_errors.add();
     // Accepting at once again would fail at once again, millions of times a second.
-    const auto now = watchdog::clock::now();
+    const auto now = exchange_deadline::clock::now();
     pause_until_ = now + back_off;
     if (shortage_->met(now)) {
         const error_code ec(error, boost::system::system_category());
@@ -407,7 +409,7 @@ void listener::refuse_with_spare() {
 // failures is the same shortage, and not a line in the log each time.
 void listener::recover() {
     if (!shortage_->is_on()) return;
-    const auto was = shortage_->over(watchdog::clock::now());
+    const auto was = shortage_->over(exchange_deadline::clock::now());
     if (!was) return;
     const auto ms = std::chrono::duration_cast<std::chrono::milliseconds>(was->lasted).count();
     const std::string address = to_string(address_);

@@ -72,7 +72,7 @@ private:
     bool wait_for_permits() noexcept;
     void back_off_a_while() noexcept;
     void leave_queue() noexcept;
-    void wait_until(watchdog::clock::time_point when) noexcept;
+    void wait_until(exchange_deadline::clock::time_point when) noexcept;
     void end() noexcept;
     void lost() noexcept;
     bool take_permits();
@@ -106,7 +106,7 @@ private:
     std::atomic<bool> lost_{false};
     std::optional<admission::permit> permit_;
     std::optional<admission::permit> share_; // of those in their preamble, where there are any
-    watchdog::clock::time_point pause_until_{};
+    exchange_deadline::clock::time_point pause_until_{};
     std::atomic<bool> changed_{false}; // `next_` is to take the place of `context_`
     std::mutex mutex_;                 // of the next three
     std::shared_ptr<const session_context> next_;

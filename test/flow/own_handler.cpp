@@ -1,8 +1,8 @@
 // A handler of an embedding program's own.
 #include "support/gateway_fixture.hpp"
 
+#include "finpost/exchange_deadline.hpp"
 #include "finpost/exchange_stream.hpp"
-#include "finpost/watchdog.hpp"
 
 #include <boost/asio/as_tuple.hpp>
 #include <boost/asio/steady_timer.hpp>
@@ -40,14 +40,14 @@ asio::awaitable<reply> obey(request asked) {
 }
 
 // Waits for a limit of its own, and for the gateway's stop.
-asio::awaitable<reply> wait_long(request asked, watchdog::span limit) {
+asio::awaitable<reply> wait_long(request asked, exchange_deadline::duration limit) {
     asio::any_io_executor executor = co_await asio::this_coro::executor;
     asio::steady_timer timer(executor, 1h);
-    const watchdog::guard cancel(asked.dog(), [&timer] { timer.cancel(); });
-    asked.dog().watch(watchdog::span::zero(), limit, reason::upstream_timeout);
+    const exchange_deadline::on_cancel cancel(asked.deadline(), [&timer] { timer.cancel(); });
+    asked.deadline().arm(exchange_deadline::duration::zero(), limit, reason::upstream_timeout);
     auto [ec] = co_await timer.async_wait(as_result);
     static_cast<void>(ec);
-    co_return reply(to_reason(asked.dog().error()));
+    co_return reply(to_reason(asked.deadline().error()));
 }
 
 // Counts what comes, and answers with the number. What it does at the first byte, the byte says.
@@ -79,7 +79,7 @@ asio::awaitable<reply> wait_for_nothing(request asked, exchange_stream& client) 
     asio::any_io_executor executor = co_await asio::this_coro::executor;
     asio::steady_timer timer(executor, 1h);
     client.on_cancel([&timer] { timer.cancel(); });
-    client.limit(watchdog::clock::now() + 200ms, reason::upstream_timeout);
+    client.limit(exchange_deadline::clock::now() + 200ms, reason::upstream_timeout);
     auto [ec] = co_await timer.async_wait(as_result);
     client.on_cancel({});
     static_cast<void>(ec);

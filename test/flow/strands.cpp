@@ -1,7 +1,7 @@
 // Four threads under one io_context: each session runs on its own strand. Made for ThreadSanitizer.
 #include "support/gateway_fixture.hpp"
 
-#include "finpost/watchdog.hpp"
+#include "finpost/exchange_deadline.hpp"
 
 #include <boost/asio/as_tuple.hpp>
 #include <boost/asio/steady_timer.hpp>
@@ -50,13 +50,13 @@ asio::awaitable<reply> hop(request asked, verdicts& seen, int naps) {
     asio::any_io_executor executor = co_await asio::this_coro::executor;
     int touched = 0;
     asio::steady_timer timer(executor);
-    const watchdog::guard cancel(asked.dog(), [&] {
+    const exchange_deadline::on_cancel cancel(asked.deadline(), [&] {
         ++touched;
         look(executor, seen);
         timer.cancel();
     });
-    asked.dog().watch(watchdog::span::zero(), 50ms, reason::upstream_timeout);
-    for (int i = 0; i < naps && !asked.dog().error(); ++i) {
+    asked.deadline().arm(exchange_deadline::duration::zero(), 50ms, reason::upstream_timeout);
+    for (int i = 0; i < naps && !asked.deadline().error(); ++i) {
         ++touched;
         look(executor, seen);
         timer.expires_after(std::chrono::microseconds(100 + 50 * (touched % 7)));
@@ -65,7 +65,7 @@ asio::awaitable<reply> hop(request asked, verdicts& seen, int naps) {
         ++touched;
         look(executor, seen);
     }
-    if (asked.dog().error()) co_return reply(to_reason(asked.dog().error()));
+    if (asked.deadline().error()) co_return reply(to_reason(asked.deadline().error()));
     co_return reply(std::move(asked.body()));
 }
 

@@ -7,8 +7,8 @@
 #include "upstream/request_head.hpp"
 
 #include "finpost/config.hpp"
+#include "finpost/exchange_deadline.hpp"
 #include "finpost/handler.hpp"
-#include "finpost/watchdog.hpp"
 
 #include <map>
 #include <optional>
@@ -125,13 +125,13 @@ void check_head(std::string_view path, std::string_view value, std::string_view 
     if (!problems.empty()) return;
     must(is_printable(accept_encoding(config)), "what is asked for is plain text");
 
-    watchdog dog;
+    exchange_deadline deadline;
     const bool streamed = (flags & 1) != 0;
     const auto peer =
         parse_socket_address((flags & 2) != 0 ? "[2001:db8::1]:40000" : "192.0.2.7:40000").value();
     const auto local = parse_socket_address("192.0.2.1:5000").value();
     const request_id id(std::chrono::milliseconds(1'700'000'000'000), flags, ~std::uint64_t{flags});
-    const request asked(payload("hello"), peer, local, id, dog, false, std::string(peer_name),
+    const request asked(payload("hello"), peer, local, id, deadline, false, std::string(peer_name),
                         streamed);
     const head_opening opening(url, config);
     const std::string head = request_head(opening, asked, 7);

@@ -14,7 +14,7 @@ const std::set<std::string> some_files{"common/include/finpost/error.hpp",
                                        "server/include/finpost/handler.hpp",
                                        "server/include/finpost/http_upstream.hpp",
                                        "server/include/finpost/metrics.hpp",
-                                       "server/include/finpost/watchdog.hpp",
+                                       "server/include/finpost/exchange_deadline.hpp",
                                        "server/src/net/client_socket.hpp",
                                        "server/src/listener.hpp",
                                        "server/src/session/session.hpp",
@@ -57,7 +57,7 @@ BOOST_AUTO_TEST_CASE(along_the_arrows_is_allowed) {
     BOOST_TEST(may("server/src/upstream/http_forwarder.cpp", "\"policy/wait_queue.hpp\""));
     BOOST_TEST(may("server/src/upstream/http_forwarder.hpp", "\"upstream/resolver.hpp\""));
     BOOST_TEST(may("server/src/policy/admission.hpp", "\"wait_queue.hpp\""));
-    BOOST_TEST(may("server/src/policy/admission.cpp", "\"finpost/watchdog.hpp\""));
+    BOOST_TEST(may("server/src/policy/admission.cpp", "\"finpost/exchange_deadline.hpp\""));
     BOOST_TEST(may("server/include/finpost/config.hpp", "\"finpost/error.hpp\""));
     BOOST_TEST(may("common/src/units.cpp", "\"quoted.hpp\""));
     BOOST_TEST(may("client/app/main.cpp", "\"finpost/client.hpp\""));

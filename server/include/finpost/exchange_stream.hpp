@@ -19,9 +19,9 @@ namespace finpost {
 /// One `read` and one `write` may be pending at the same time; both keep the limits of the
 /// configuration
 /// (`receive_idle`, `receive_total`, `min_rate`, `max_payload`, `reply_total`) and end when the
-/// gateway stops. While one of them is pending the exchange's watchdog is the stream's: a handler
-/// that waits for something of its own meanwhile says `limit` and `on_cancel` here. It belongs to
-/// the session's strand and is valid until the handler returns, with nothing pending.
+/// gateway stops. While one of them is pending the exchange's exchange_deadline is the stream's: a
+/// handler that waits for something of its own meanwhile says `limit` and `on_cancel` here. It
+/// belongs to the session's strand and is valid until the handler returns, with nothing pending.
 class exchange_stream {
 public:
     using time_point = std::chrono::steady_clock::time_point;

@@ -14,16 +14,17 @@
 namespace finpost {
 
 class spilling;
-class watchdog;
+class exchange_deadline;
 
 /// One payload, complete and decoded, and where it came from. Movable. A large body may be in a
 /// file
 /// (`payload::spilled`), which `body().bytes()` hides.
 class request {
 public:
-    request(payload body, socket_address peer, socket_address local, request_id id, watchdog& dog,
-            bool sampled = false, std::string tls_peer_name = {}, bool streamed = false)
-        : body_(std::move(body)), peer_(peer), local_(local), id_(id), dog_(&dog),
+    request(payload body, socket_address peer, socket_address local, request_id id,
+            exchange_deadline& deadline, bool sampled = false, std::string tls_peer_name = {},
+            bool streamed = false)
+        : body_(std::move(body)), peer_(peer), local_(local), id_(id), deadline_(&deadline),
           sampled_(sampled), streamed_(streamed), tls_peer_name_(std::move(tls_peer_name)) {}
 
     /// Whether the payload comes by an `exchange_stream` and the body is empty: for a
@@ -49,10 +50,10 @@ public:
     bool sampled() const noexcept { return sampled_; }
 
     /// The exchange's time limit and cancellation. A handler that waits for anything names what
-    /// cancels it (`watchdog::guard`) and says how long it may take (`watchdog::watch`); one that
-    /// does neither delays the gateway's drain until it returns by itself. Valid until the handler
-    /// returns.
-    watchdog& dog() const noexcept { return *dog_; }
+    /// cancels it (`exchange_deadline::on_cancel`) and says how long it may take
+    /// (`exchange_deadline::watch`); one that does neither delays the gateway's drain until it
+    /// returns by itself. Valid until the handler returns.
+    exchange_deadline& deadline() const noexcept { return *deadline_; }
 
     /// What the gateway's own forwarder asks about replies that are too large for memory; null for
     /// none.
@@ -64,7 +65,7 @@ private:
     socket_address peer_;
     socket_address local_;
     request_id id_;
-    watchdog* dog_;
+    exchange_deadline* deadline_;
     bool sampled_;
     bool streamed_;
     std::string tls_peer_name_;

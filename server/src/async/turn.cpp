@@ -131,15 +131,15 @@ asio::awaitable<std::tuple<error_code>> soon() {
     co_return over;
 }
 
-asio::awaitable<void> next_turn(watchdog& dog, watchdog::span idle,
-                                watchdog::clock::time_point until) {
-    if (dog.error()) co_return;
+asio::awaitable<void> next_turn(exchange_deadline& deadline, exchange_deadline::duration idle,
+                                exchange_deadline::clock::time_point until) {
+    if (deadline.error()) co_return;
     const auto left = [until] {
-        return std::max(until - watchdog::clock::now(), watchdog::span(1));
+        return std::max(until - exchange_deadline::clock::now(), exchange_deadline::duration(1));
     };
-    dog.watch(watchdog::span::zero(), left(), reason::receive_timeout);
+    deadline.arm(exchange_deadline::duration::zero(), left(), reason::receive_timeout);
     co_await next_turn();
-    if (!dog.error()) dog.watch(idle, left(), reason::receive_timeout);
+    if (!deadline.error()) deadline.arm(idle, left(), reason::receive_timeout);
 }
 
 } // namespace finpost

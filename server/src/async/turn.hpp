@@ -1,6 +1,6 @@
 #pragma once
 
-#include "finpost/watchdog.hpp"
+#include "finpost/exchange_deadline.hpp"
 
 #include <boost/asio/awaitable.hpp>
 
@@ -20,7 +20,7 @@ constexpr std::size_t takes_turns_above = 64 << 10;
 /// (`execution_context`) one turn is taken, in the order in which it was asked for, however many
 /// large exchanges are ready: a small exchange, which needs five or six passes, waits for as many
 /// turns and not for those of everybody. Completes at once where nobody else had one in this pass.
-/// Not cancelled: the line moves whatever happens, so look at the watchdog afterwards.
+/// Not cancelled: the line moves whatever happens, so look at the exchange_deadline afterwards.
 boost::asio::awaitable<void> next_turn();
 
 /// For whoever waits and has what it waits for: others come first, nothing is waited for.
@@ -28,8 +28,9 @@ boost::asio::awaitable<std::tuple<error_code>> soon();
 
 /// The same as `next_turn()` for an upload, whose client is not late for as long as it is us who do
 /// not read: `idle` begins again afterwards, and the whole ends at `until`. Nothing happens when
-/// the watchdog has said why it ends already.
-boost::asio::awaitable<void> next_turn(watchdog& dog, watchdog::span idle,
-                                       watchdog::clock::time_point until);
+/// the exchange_deadline has said why it ends already.
+boost::asio::awaitable<void> next_turn(exchange_deadline& deadline,
+                                       exchange_deadline::duration idle,
+                                       exchange_deadline::clock::time_point until);
 
 } // namespace finpost

@@ -5,7 +5,7 @@
 #include "net/linger.hpp"
 #include "net/spill_io.hpp"
 
-#include "finpost/watchdog.hpp"
+#include "finpost/exchange_deadline.hpp"
 
 #include <boost/asio/buffer.hpp>
 #include <boost/asio/error.hpp>
@@ -145,14 +145,14 @@ result<std::size_t> upstream_stream::peek() noexcept {
     return noted({errno, boost::system::system_category()});
 }
 
-asio::awaitable<error_code> shake_hands(upstream_stream& stream, watchdog& dog) {
-    const watchdog::guard cancel(dog, [&stream] { stream.cancel(); });
+asio::awaitable<error_code> shake_hands(upstream_stream& stream, exchange_deadline& deadline) {
+    const exchange_deadline::on_cancel cancel(deadline, [&stream] { stream.cancel(); });
     for (;;) {
         const error_code failed = stream.handshake();
         if (failed != asio::error::would_block) co_return failed;
-        if (dog.error()) co_return dog.error();
+        if (deadline.error()) co_return deadline.error();
         auto [ec] = co_await stream.async_wait_readable();
-        if (dog.error()) co_return dog.error();
+        if (deadline.error()) co_return deadline.error();
         if (ec) co_return ec;
     }
 }

@@ -15,7 +15,7 @@
 namespace finpost {
 
 class payload;
-class watchdog;
+class exchange_deadline;
 
 /// A connection to an endpoint: TCP, or TLS on it. Whoever reads and writes does not know which.
 /// Movable; closes itself, over TLS with a close_notify, whose answer is not waited for. While a
@@ -83,8 +83,9 @@ private:
     bool in_request_ = false;
 };
 
-/// Goes through with the handshake, as long as the watchdog lets it. Success, the watchdog's error,
-/// or why it failed.
-boost::asio::awaitable<error_code> shake_hands(upstream_stream& stream, watchdog& dog);
+/// Goes through with the handshake, as long as the exchange_deadline lets it. Success, the
+/// exchange_deadline's error, or why it failed.
+boost::asio::awaitable<error_code> shake_hands(upstream_stream& stream,
+                                               exchange_deadline& deadline);
 
 } // namespace finpost

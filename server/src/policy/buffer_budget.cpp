@@ -2,8 +2,8 @@
 
 #include "policy/wait_queue.hpp"
 
+#include "finpost/exchange_deadline.hpp"
 #include "finpost/metrics.hpp"
-#include "finpost/watchdog.hpp"
 
 #include <boost/asio/this_coro.hpp>
 
@@ -195,15 +195,17 @@ void buffer_share::on_release(std::function<void()> wake) {
     all_.line_waits_ += 1;
 }
 
-asio::awaitable<error_code> wait_for_room(payload& into, std::size_t n, watchdog& dog) {
+asio::awaitable<error_code> wait_for_room(payload& into, std::size_t n,
+                                          exchange_deadline& deadline) {
     while (!into.reserve(n)) {
-        if (dog.error()) co_return dog.stopped() ? dog.error() : make_error_code(reason::busy);
+        if (deadline.error())
+            co_return deadline.stopped() ? deadline.error() : make_error_code(reason::busy);
         asio::any_io_executor executor = co_await asio::this_coro::executor;
         auto turn = std::make_shared<waiter>(executor);
         into.budget()->on_release([turn] { turn->wake(); });
         // Between the refusal above and the registration bytes may have come back: look once more.
         if (into.reserve(n)) break;
-        co_await turn->wait(dog);
+        co_await turn->wait(deadline);
     }
     co_return error_code{};
 }

@@ -16,7 +16,7 @@ namespace finpost {
 
 class buffer_share;
 class gauge;
-class watchdog;
+class exchange_deadline;
 
 /// The limit on all payloads and replies held at once. The gauge that users see is its only count.
 ///
@@ -113,8 +113,9 @@ private:
 
 /// For who was refused by `payload::reserve`: waits until the budget has `n` bytes for `into`,
 /// which is how reading pauses, and makes the room. Completes with success, or with `busy` when the
-/// watchdog's limit passed meanwhile (the wait was the gateway's fault, not the peer's), or with
-/// what stopped the exchange.
-boost::asio::awaitable<error_code> wait_for_room(payload& into, std::size_t n, watchdog& dog);
+/// exchange_deadline's limit passed meanwhile (the wait was the gateway's fault, not the peer's),
+/// or with what stopped the exchange.
+boost::asio::awaitable<error_code> wait_for_room(payload& into, std::size_t n,
+                                                 exchange_deadline& deadline);
 
 } // namespace finpost

@@ -2,7 +2,7 @@
 
 #include "async/as_outcome.hpp"
 
-#include "finpost/watchdog.hpp"
+#include "finpost/exchange_deadline.hpp"
 
 #include <algorithm>
 
@@ -23,9 +23,9 @@ void waiter::interrupt() noexcept {
     timer_.cancel();
 }
 
-asio::awaitable<void> waiter::wait(watchdog& dog, time_point until) {
-    const watchdog::guard cancel(dog, [this] { interrupt(); });
-    if (woken_ || dog.error()) co_return;
+asio::awaitable<void> waiter::wait(exchange_deadline& deadline, time_point until) {
+    const exchange_deadline::on_cancel cancel(deadline, [this] { interrupt(); });
+    if (woken_ || deadline.error()) co_return;
     const auto begin = [this, until](auto&& handler) {
         async_wait(until, std::forward<decltype(handler)>(handler));
     };

@@ -15,7 +15,7 @@
 
 namespace finpost {
 
-class watchdog;
+class exchange_deadline;
 
 /// Something a coroutine waits for that another thread makes happen. Held by shared_ptr: whoever
 /// wakes it may do so after the waiting has been given up.
@@ -30,10 +30,12 @@ public:
     /// must not fail.
     void wake() noexcept;
 
-    /// Waits until `wake`, until `until`, or until the watchdog ends the exchange, whichever is
-    /// first; looks at `woken()` and the watchdog's `error()` tell which. One wait at a time.
-    boost::asio::awaitable<void> wait(watchdog& dog, time_point until = time_point::max());
-    /// The same without a watchdog: `ended` is the completion handler of a timer's wait.
+    /// Waits until `wake`, until `until`, or until the exchange_deadline ends the exchange,
+    /// whichever is first; looks at `woken()` and the exchange_deadline's `error()` tell which. One
+    /// wait at a time.
+    boost::asio::awaitable<void> wait(exchange_deadline& deadline,
+                                      time_point until = time_point::max());
+    /// The same without a exchange_deadline: `ended` is the completion handler of a timer's wait.
     template <class Handler>
     void async_wait(time_point until, Handler&& ended) {
         const std::lock_guard lock(mutex_);

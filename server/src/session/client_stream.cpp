@@ -29,13 +29,14 @@ constexpr std::chrono::milliseconds shortest_look{100};
 } // namespace
 
 client_stream::client_stream(client_socket& socket, tally& received, tally& written,
-                             const gateway_config& config, watchdog& dog, beginning start)
-    : socket_(socket), received_(received), written_(written), config_(config), dog_(dog),
+                             const gateway_config& config, exchange_deadline& deadline,
+                             beginning start)
+    : socket_(socket), received_(received), written_(written), config_(config), deadline_(deadline),
       place_(start.place), so_far_(std::move(start.so_far)), decoder_(config),
       held_(so_far_.budget()), text_(so_far_.budget()), began_(start.began),
       ended_(std::move(start.ended)), not_read_since_(clock::now()), not_read_(start.paused),
-      guard_(dog, [this] { expired(); }) {
-    if (dog_.stopped()) failed_ = dog_.error();
+      guard_(deadline, [this] { expired(); }) {
+    if (deadline_.stopped()) failed_ = deadline_.error();
     receive_ = {began_ + config_.receive_total, reason::receive_timeout};
 }
 
@@ -260,20 +261,20 @@ void client_stream::limit(time_point until, reason why) {
     arm();
 }
 
-// The nearest of all limits is the watchdog's.
+// The nearest of all limits is the exchange_deadline's.
 void client_stream::arm() {
-    if (dog_.stopped() && !failed_) return fail(dog_.error());
+    if (deadline_.stopped() && !failed_) return fail(deadline_.error());
     if (failed_) return;
     due nearest = receive_;
     for (const due& one : {reply_, handler_})
         if (one.when < nearest.when) nearest = one;
-    if (nearest.when == clock::time_point::max()) return dog_.rest();
+    if (nearest.when == clock::time_point::max()) return deadline_.disarm();
     const auto left = std::max(nearest.when - clock::now(), clock::duration(1));
-    dog_.watch(watchdog::span::zero(), left, nearest.why);
+    deadline_.arm(exchange_deadline::duration::zero(), left, nearest.why);
 }
 
 void client_stream::expired() {
-    if (dog_.stopped()) return fail(dog_.error());
+    if (deadline_.stopped()) return fail(deadline_.error());
     const auto now = clock::now();
     // The client may have read since it was waited for: only now is it judged.
     if (reply_.when <= now) reply_ = reply_limit(now);
@@ -286,7 +287,7 @@ void client_stream::expired() {
 void client_stream::fail(error_code why) {
     if (failed_) return;
     failed_ = why;
-    dog_.rest();
+    deadline_.disarm();
     socket_.cancel();
     if (cancel_) cancel_();
 }

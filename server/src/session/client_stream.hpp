@@ -4,9 +4,9 @@
 
 #include "finpost/base64.hpp"
 #include "finpost/config.hpp"
+#include "finpost/exchange_deadline.hpp"
 #include "finpost/exchange_stream.hpp"
 #include "finpost/payload.hpp"
-#include "finpost/watchdog.hpp"
 
 #include <functional>
 #include <optional>
@@ -21,7 +21,7 @@ class tally;
 /// every limit that is about the client.
 class client_stream final : public exchange_stream {
 public:
-    using clock = watchdog::clock;
+    using clock = exchange_deadline::clock;
 
     /// What was received before, since when, for how long of that it was not read, and what to call
     /// at the client's EOF.
@@ -38,7 +38,7 @@ public:
     };
 
     client_stream(client_socket& socket, tally& received, tally& written,
-                  const gateway_config& config, watchdog& dog, beginning start);
+                  const gateway_config& config, exchange_deadline& deadline, beginning start);
 
     boost::asio::awaitable<result<std::size_t>> read(std::span<std::byte> room) override;
     void stop_reading() noexcept override;
@@ -88,7 +88,7 @@ private:
     tally& received_;
     tally& written_;
     const gateway_config& config_;
-    watchdog& dog_;
+    exchange_deadline& deadline_;
     buffer_share* place_;
     payload so_far_;
     base64_text decoder_;
@@ -107,7 +107,7 @@ private:
     std::size_t moved_ = 0;       // since others were let in
     error_code failed_;
     bool complete_ = false, stopped_ = false, gone_ = false, reply_late_ = false;
-    const watchdog::guard guard_;
+    const exchange_deadline::on_cancel guard_;
 };
 
 } // namespace finpost

@@ -71,14 +71,14 @@ error_code next_of_handshake(client_socket& socket, preamble& first) {
 using step = error_code (*)(client_socket&, preamble&);
 
 asio::awaitable<error_code> go_through(step next, client_socket& socket, preamble& first,
-                                       watchdog& dog) {
-    const watchdog::guard cancel(dog, [&socket] { socket.cancel(); });
+                                       exchange_deadline& deadline) {
+    const exchange_deadline::on_cancel cancel(deadline, [&socket] { socket.cancel(); });
     for (;;) {
         const error_code failed = next(socket, first);
         if (failed != asio::error::would_block) co_return failed;
-        if (dog.error()) co_return dog.error();
+        if (deadline.error()) co_return deadline.error();
         auto [ec] = co_await socket.async_wait_readable();
-        if (dog.error()) co_return dog.error();
+        if (deadline.error()) co_return deadline.error();
         if (ec) co_return ec;
     }
 }
@@ -86,18 +86,18 @@ asio::awaitable<error_code> go_through(step next, client_socket& socket, preambl
 } // namespace
 
 asio::awaitable<error_code> read_proxy_header(client_socket& socket, preamble& first,
-                                              duration limit, watchdog& dog) {
-    dog.watch(duration::zero(), limit, reason::proxy_protocol);
-    error_code failed = co_await go_through(take_header, socket, first, dog);
+                                              duration limit, exchange_deadline& deadline) {
+    deadline.arm(duration::zero(), limit, reason::proxy_protocol);
+    error_code failed = co_await go_through(take_header, socket, first, deadline);
     // The end of the input in the middle of it.
     if (failed == asio::error::eof && first.begun) co_return reason::proxy_protocol;
     co_return failed;
 }
 
 asio::awaitable<error_code> shake_hands(client_socket& socket, preamble& first, duration limit,
-                                        watchdog& dog) {
-    dog.watch(duration::zero(), limit, reason::tls_handshake);
-    error_code failed = co_await go_through(next_of_handshake, socket, first, dog);
+                                        exchange_deadline& deadline) {
+    deadline.arm(duration::zero(), limit, reason::tls_handshake);
+    error_code failed = co_await go_through(next_of_handshake, socket, first, deadline);
     socket.wait_for_bytes(1);
     co_return failed;
 }

@@ -3,9 +3,9 @@
 #include "policy/admission.hpp"
 #include "policy/proxy_protocol.hpp"
 
+#include "finpost/exchange_deadline.hpp"
 #include "finpost/tls_context.hpp"
 #include "finpost/units.hpp"
-#include "finpost/watchdog.hpp"
 
 #include <boost/asio/awaitable.hpp>
 
@@ -37,13 +37,13 @@ public:
 };
 
 /// Reads the header and not a byte more. Fails with `proxy_protocol` when it is bad or not there in
-/// time, with the watchdog's error, or with what the connection says.
+/// time, with the exchange_deadline's error, or with what the connection says.
 boost::asio::awaitable<error_code> read_proxy_header(client_socket& socket, preamble& first,
-                                                     duration limit, watchdog& dog);
+                                                     duration limit, exchange_deadline& deadline);
 
 /// Agrees on TLS. Fails likewise, with `tls_handshake`; `preamble::is_other` says of a client that
 /// it does not speak TLS at all.
 boost::asio::awaitable<error_code> shake_hands(client_socket& socket, preamble& first,
-                                               duration limit, watchdog& dog);
+                                               duration limit, exchange_deadline& deadline);
 
 } // namespace finpost

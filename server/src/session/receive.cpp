@@ -55,20 +55,23 @@ private:
 // `until`. Where there are files it is `busy` after `file_instead` in any case.
 asio::awaitable<error_code> wait_in_line(upload& coming, std::size_t wanted,
                                          const gateway_config& limits, bool may_spill,
-                                         watchdog::clock::time_point until, watchdog& dog) {
+                                         exchange_deadline::clock::time_point until,
+                                         exchange_deadline& deadline) {
     const auto begin = [&](duration idle) {
-        const auto left = until - watchdog::clock::now();
-        dog.watch(idle, std::max(left, watchdog::clock::duration(1)), reason::receive_timeout);
+        const auto left = until - exchange_deadline::clock::now();
+        deadline.arm(idle, std::max(left, exchange_deadline::clock::duration(1)),
+                     reason::receive_timeout);
     };
     const duration patience =
         may_spill ? std::min(limits.receive_idle, file_instead) : limits.receive_idle;
     for (;;) {
         const std::uint64_t moves = coming.budget.moves();
         begin(patience);
-        error_code failed = co_await wait_for_room(coming.bytes, wanted, dog);
+        error_code failed = co_await wait_for_room(coming.bytes, wanted, deadline);
         // The client's own time, whatever passed in the moment that there was room.
         if (!failed) begin(limits.receive_idle);
-        const bool moved = coming.budget.moves() != moves && watchdog::clock::now() < until;
+        const bool moved =
+            coming.budget.moves() != moves && exchange_deadline::clock::now() < until;
         if (failed != reason::busy || may_spill || !moved) co_return failed;
     }
 }
@@ -90,9 +93,9 @@ std::size_t next_read(std::size_t have, std::uint64_t limit) noexcept {
 }
 
 asio::awaitable<error_code> receive(client_socket& socket, upload& coming,
-                                    const gateway_config& limits, watchdog& dog) {
+                                    const gateway_config& limits, exchange_deadline& deadline) {
     payload& into = coming.bytes;
-    const auto began = watchdog::clock::now();
+    const auto began = exchange_deadline::clock::now();
     const auto until = began + limits.receive_total;
     // What may become a stream goes to no file.
     const bool streams = limits.stream_above && *limits.stream_above < limits.max_payload;
@@ -104,8 +107,8 @@ asio::awaitable<error_code> receive(client_socket& socket, upload& coming,
     const std::size_t beside = largest_beside(limits, most);
     buffer_share& place = coming.place.emplace(coming.budget, into, most);
     leaves_line over(coming);
-    const watchdog::guard cancel(dog, [&socket] { socket.cancel(); });
-    dog.watch(limits.receive_idle, limits.receive_total, reason::receive_timeout);
+    const exchange_deadline::on_cancel cancel(deadline, [&socket] { socket.cancel(); });
+    deadline.arm(limits.receive_idle, limits.receive_total, reason::receive_timeout);
     for (;;) {
         const bool full = into.room().empty();
         const bool joins = full && into.size() >= beside && !place.joined();
@@ -114,7 +117,8 @@ asio::awaitable<error_code> receive(client_socket& socket, upload& coming,
         if (got.has_value()) {
             if (!streams && coming.spills.takes(into.size() + (full ? 1 : 0))) {
                 place.leave();
-                error_code ended = co_await receive_to_file(socket, coming, limits, dog, began);
+                error_code ended =
+                    co_await receive_to_file(socket, coming, limits, deadline, began);
                 co_return ended;
             }
             std::size_t wanted = next_read(into.size(), in_memory);
@@ -123,17 +127,18 @@ asio::awaitable<error_code> receive(client_socket& socket, upload& coming,
             // behind large ones.
             if (!place.joined()) wanted = std::min(wanted, beside - std::min(beside, into.size()));
             if (full && !into.reserve(wanted)) {
-                const auto paused = watchdog::clock::now();
+                const auto paused = exchange_deadline::clock::now();
                 error_code failed =
-                    co_await wait_in_line(coming, wanted, limits, may_spill, until, dog);
+                    co_await wait_in_line(coming, wanted, limits, may_spill, until, deadline);
                 coming.paused +=
-                    watchdog::clock::now() - paused; // the client was not slow meanwhile
-                const auto left = until - watchdog::clock::now();
+                    exchange_deadline::clock::now() - paused; // the client was not slow meanwhile
+                const auto left = until - exchange_deadline::clock::now();
                 if (failed == reason::busy && may_spill &&
-                    left > watchdog::clock::duration::zero()) {
+                    left > exchange_deadline::clock::duration::zero()) {
                     place.leave();
-                    dog.watch(limits.receive_idle, left, reason::receive_timeout);
-                    error_code ended = co_await receive_to_file(socket, coming, limits, dog, began);
+                    deadline.arm(limits.receive_idle, left, reason::receive_timeout);
+                    error_code ended =
+                        co_await receive_to_file(socket, coming, limits, deadline, began);
                     co_return ended;
                 }
                 if (failed) co_return failed;
@@ -147,10 +152,10 @@ asio::awaitable<error_code> receive(client_socket& socket, upload& coming,
             coming.took(into.bytes().last(*got));
             if (coming.is_unwanted(limits.foreign)) co_return reason::foreign;
             if (into.size() > limits.max_payload) co_return reason::too_large;
-            const auto now = watchdog::clock::now();
+            const auto now = exchange_deadline::clock::now();
             if (too_slow(into.size(), now - began - coming.paused, limits.min_rate))
                 co_return reason::too_slow;
-            dog.progress();
+            deadline.progress();
             if (limits.stream_above && into.size() > *limits.stream_above &&
                 may_stream(coming, limits)) {
                 // Its end may be there already, and then its length is known. Of one that was cut
@@ -167,8 +172,8 @@ asio::awaitable<error_code> receive(client_socket& socket, upload& coming,
             // thread.
             if (into.size() <= takes_turns_above) continue;
             if (into.size() < largest_read) {
-                co_await next_turn(dog, limits.receive_idle, until);
-                if (dog.error()) co_return dog.error();
+                co_await next_turn(deadline, limits.receive_idle, until);
+                if (deadline.error()) co_return deadline.error();
                 continue;
             }
         } else if (got.error() == asio::error::eof) {
@@ -178,11 +183,11 @@ asio::awaitable<error_code> receive(client_socket& socket, upload& coming,
             co_return got.error();
         }
         into.release_room();
-        if (dog.error()) co_return dog.error();
+        if (deadline.error()) co_return deadline.error();
         auto [ec] = co_await socket.async_wait_readable();
         if (!ec && into.size() > takes_turns_above)
-            co_await next_turn(dog, limits.receive_idle, until);
-        if (dog.error()) co_return dog.error();
+            co_await next_turn(deadline, limits.receive_idle, until);
+        if (deadline.error()) co_return deadline.error();
         if (ec) co_return ec;
     }
 }

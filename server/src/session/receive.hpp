@@ -6,8 +6,8 @@
 #include "finpost/base64.hpp"
 #include "finpost/config.hpp"
 #include "finpost/error.hpp"
+#include "finpost/exchange_deadline.hpp"
 #include "finpost/payload.hpp"
-#include "finpost/watchdog.hpp"
 
 #include <boost/asio/awaitable.hpp>
 
@@ -44,8 +44,8 @@ public:
         : bytes(into), received(so_far), budget(memory), spills(files), place(in_line) {}
 
     payload& bytes;
-    tally& received;                    // before decoding
-    watchdog::clock::duration paused{}; // the client was not read, for want of memory
+    tally& received;                             // before decoding
+    exchange_deadline::clock::duration paused{}; // the client was not read, for want of memory
     buffer_budget& budget;
     const spilling& spills;
     foreign_bytes first;
@@ -64,6 +64,7 @@ public:
 /// in a file. Any other code is the connection's end without an EOF: the payload was cut and must
 /// go nowhere.
 boost::asio::awaitable<error_code> receive(client_socket& socket, upload& coming,
-                                           const gateway_config& limits, watchdog& dog);
+                                           const gateway_config& limits,
+                                           exchange_deadline& deadline);
 
 } // namespace finpost

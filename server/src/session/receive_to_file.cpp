@@ -70,8 +70,9 @@ result<std::size_t> pass_some(client_socket& socket, upload& coming, file_decode
 } // namespace
 
 asio::awaitable<error_code> receive_to_file(client_socket& socket, upload& coming,
-                                            const gateway_config& limits, watchdog& dog,
-                                            watchdog::clock::time_point began) {
+                                            const gateway_config& limits,
+                                            exchange_deadline& deadline,
+                                            exchange_deadline::clock::time_point began) {
     file_decoder text(coming, limits);
     const auto before = text.decode({coming.bytes.data(), coming.bytes.size()});
     if (before.has_error()) co_return before.error();
@@ -84,10 +85,10 @@ asio::awaitable<error_code> receive_to_file(client_socket& socket, upload& comin
         if (received.value() > limits.max_payload) co_return reason::too_large;
         if (coming.is_unwanted(limits.foreign)) co_return reason::foreign;
         if (got.has_value()) {
-            const auto now = watchdog::clock::now();
+            const auto now = exchange_deadline::clock::now();
             if (too_slow(received.value(), now - began - coming.paused, limits.min_rate))
                 co_return reason::too_slow;
-            dog.progress();
+            deadline.progress();
             turn += *got;
             if (turn < turn_size) continue;
         } else if (got.error() == asio::error::eof) {
@@ -98,10 +99,10 @@ asio::awaitable<error_code> receive_to_file(client_socket& socket, upload& comin
             co_return got.error();
         }
         turn = 0;
-        if (dog.error()) co_return dog.error();
+        if (deadline.error()) co_return deadline.error();
         auto [ec] = co_await socket.async_wait_readable();
-        if (!ec) co_await next_turn(dog, limits.receive_idle, began + limits.receive_total);
-        if (dog.error()) co_return dog.error();
+        if (!ec) co_await next_turn(deadline, limits.receive_idle, began + limits.receive_total);
+        if (deadline.error()) co_return deadline.error();
         if (ec) co_return ec;
     }
 }

@@ -8,7 +8,8 @@ namespace finpost {
 /// and so does what comes, decoded if it is to be. No memory is held for it meanwhile. `began` is
 /// when the client began to be slow or not.
 boost::asio::awaitable<error_code> receive_to_file(client_socket& socket, upload& coming,
-                                                   const gateway_config& limits, watchdog& dog,
-                                                   watchdog::clock::time_point began);
+                                                   const gateway_config& limits,
+                                                   exchange_deadline& deadline,
+                                                   exchange_deadline::clock::time_point began);
 
 } // namespace finpost

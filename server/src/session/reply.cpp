@@ -51,58 +51,61 @@ error_code write_at_once(client_socket& socket, std::span<const std::byte> data,
 }
 
 asio::awaitable<error_code> write_all(client_socket& socket, std::span<const std::byte> data,
-                                      write_limits limits, watchdog& dog, tally& written) {
+                                      write_limits limits, exchange_deadline& deadline,
+                                      tally& written) {
     const write_turn turn = [&socket, data, &written] {
         return write_at_once(socket, data, written);
     };
-    error_code failed = co_await write_in_turns(socket, turn, limits, dog, written);
+    error_code failed = co_await write_in_turns(socket, turn, limits, deadline, written);
     co_return failed;
 }
 
 asio::awaitable<error_code> write_in_turns(client_socket& socket, const write_turn& turn,
-                                           write_limits limits, watchdog& dog,
+                                           write_limits limits, exchange_deadline& deadline,
                                            const tally& written) {
     error_code unsent = turn();
     if (unsent != asio::error::would_block) co_return unsent;
     // Only a client that does not keep up needs to be watched.
-    const watchdog::guard cancel(dog, [&socket] { socket.cancel(); });
-    const auto began = watchdog::clock::now();
+    const exchange_deadline::on_cancel cancel(deadline, [&socket] { socket.cancel(); });
+    const auto began = exchange_deadline::clock::now();
     while (unsent == asio::error::would_block) {
         // What waits in this kernel nobody has taken. The peer's kernel may hold more than its
         // program has read, never less: who reads fast enough is never judged too slow.
         const std::size_t taken =
             written.value() - std::min(written.value(), socket.unacknowledged());
-        const auto now = watchdog::clock::now();
+        const auto now = exchange_deadline::clock::now();
         if (now - began >= limits.total) co_return reason::internal;
         if (too_slow(taken, now - began, limits.min_rate)) co_return reason::too_slow;
         const auto judged = began + slow_after(taken, limits.min_rate);
         const auto look_at = std::min(began + limits.total, std::max(judged, now + shortest_look));
-        dog.watch(duration::zero(), look_at - now, reason::internal);
-        if (dog.stopped()) co_return dog.error();
+        deadline.arm(duration::zero(), look_at - now, reason::internal);
+        if (deadline.stopped()) co_return deadline.error();
         auto [ec] = co_await socket.async_wait_writable();
         if (!ec && written.value() > takes_turns_above) co_await next_turn();
-        if (dog.stopped()) co_return dog.error();
-        if (ec && !dog.error()) co_return ec;
+        if (deadline.stopped()) co_return deadline.error();
+        if (ec && !deadline.error()) co_return ec;
         unsent = turn();
     }
     co_return unsent;
 }
 
-asio::awaitable<void> drain_input(client_socket& socket, duration limit, watchdog& dog) {
-    const watchdog::guard cancel(dog, [&socket] { socket.cancel(); });
-    dog.watch(duration::zero(), limit, reason::internal);
-    while (!dog.error()) {
+asio::awaitable<void> drain_input(client_socket& socket, duration limit,
+                                  exchange_deadline& deadline) {
+    const exchange_deadline::on_cancel cancel(deadline, [&socket] { socket.cancel(); });
+    deadline.arm(duration::zero(), limit, reason::internal);
+    while (!deadline.error()) {
         // One read a wait: a client that sends without a pause must not keep the thread.
         auto [ec] = co_await socket.async_wait_readable();
         if (ec || !discard_some(socket)) break;
     }
 }
 
-asio::awaitable<void> let_it_read(client_socket& socket, duration limit, watchdog& dog) {
-    co_await drain_input(socket, limit, dog);
-    const watchdog::guard cancel(dog,
-                                 [&socket] { socket.cancel(); }); // of what is left of the limit
-    while (!dog.error() && !socket.was_reset()) {
+asio::awaitable<void> let_it_read(client_socket& socket, duration limit,
+                                  exchange_deadline& deadline) {
+    co_await drain_input(socket, limit, deadline);
+    const exchange_deadline::on_cancel cancel(
+        deadline, [&socket] { socket.cancel(); }); // of what is left of the limit
+    while (!deadline.error() && !socket.was_reset()) {
         auto [ec] = co_await socket.async_wait_reset();
         if (ec) break;
     }

@@ -1,8 +1,8 @@
 #pragma once
 
 #include "finpost/error.hpp"
+#include "finpost/exchange_deadline.hpp"
 #include "finpost/units.hpp"
-#include "finpost/watchdog.hpp"
 
 #include <boost/asio/awaitable.hpp>
 
@@ -42,7 +42,7 @@ using write_turn = std::function<error_code()>;
 /// Has `turn` write for as long as it says `error::would_block`, each time the peer has taken
 /// something, within `limits`. Fails as `write_all` does.
 boost::asio::awaitable<error_code> write_in_turns(client_socket& socket, const write_turn& turn,
-                                                  write_limits limits, watchdog& dog,
+                                                  write_limits limits, exchange_deadline& deadline,
                                                   const tally& written);
 
 /// Writes all of `data` from `written` on within `limits`, counting in `written` what the kernel
@@ -50,14 +50,17 @@ boost::asio::awaitable<error_code> write_in_turns(client_socket& socket, const w
 /// with another reason when the total has passed or the exchange was stopped, else with what the
 /// connection says.
 boost::asio::awaitable<error_code> write_all(client_socket& socket, std::span<const std::byte> data,
-                                             write_limits limits, watchdog& dog, tally& written);
+                                             write_limits limits, exchange_deadline& deadline,
+                                             tally& written);
 
 /// Reads and drops what the client still sends, until its EOF, for at most `limit`: closing with
 /// unread input would send a RST that could overtake what was written (RFC 9112 §9.6).
-boost::asio::awaitable<void> drain_input(client_socket& socket, duration limit, watchdog& dog);
+boost::asio::awaitable<void> drain_input(client_socket& socket, duration limit,
+                                         exchange_deadline& deadline);
 
 /// The same for a client that is reset afterwards, and is to read before what was written: until it
 /// resets, for at most `limit`, whether or not its EOF has come.
-boost::asio::awaitable<void> let_it_read(client_socket& socket, duration limit, watchdog& dog);
+boost::asio::awaitable<void> let_it_read(client_socket& socket, duration limit,
+                                         exchange_deadline& deadline);
 
 } // namespace finpost

@@ -35,7 +35,7 @@ namespace {
 // call.
 constexpr std::chrono::milliseconds watched_after{100};
 
-double milliseconds(watchdog::clock::duration span) {
+double milliseconds(exchange_deadline::clock::duration span) {
     return std::chrono::duration<double, std::milli>(span).count();
 }
 
@@ -59,7 +59,7 @@ arrival::~arrival() {
 
 session::session(const session_context& context, asio::any_io_executor strand,
                  accepted_client& client)
-    : context_(context), client_(client), dog_(&context.gate), socket_(strand, client_.v6),
+    : context_(context), client_(client), deadline_(&context.gate), socket_(strand, client_.v6),
       id_(request_id::generate()), payload_(&context.budget), answer_(reason::internal),
       received_at_(client_.at), answered_at_(client_.at), pass_(context.gate, strand, *this) {
     socket_.take(client_.came.hand_over());
@@ -81,7 +81,7 @@ asio::awaitable<void> session::run() {
     if (admitted() && client_.first) co_await introduce();
     if (undecided()) {
         upload coming(payload_, received_, context_.budget, context_.spills, place_);
-        error_code ended = co_await receive(socket_, coming, context_.config, dog_);
+        error_code ended = co_await receive(socket_, coming, context_.config, deadline_);
         if (ended == asio::error::in_progress) tell_of_stranger(coming.first);
         if (ended == asio::error::in_progress)
             co_await stream(coming);
@@ -119,18 +119,19 @@ asio::awaitable<void> session::introduce() {
     preamble& first = *client_.first;
     error_code failed;
     if (first.header) {
-        failed = co_await read_proxy_header(socket_, first, context_.config.proxy_protocol, dog_);
+        failed =
+            co_await read_proxy_header(socket_, first, context_.config.proxy_protocol, deadline_);
         if (!failed) identify(*first.header);
     }
     if (!failed && undecided() && first.tls) {
-        failed = co_await shake_hands(socket_, first, context_.config.tls_handshake, dog_);
+        failed = co_await shake_hands(socket_, first, context_.config.tls_handshake, deadline_);
         mute_ = failed && !first.is_other; // who does not speak TLS understands a line
         speaks_tls_ = first.begun && !first.is_other;
         if (!failed) tls_peer_name_ = socket_.peer_name();
     }
     introduced(failed);
     client_.first.reset(); // others may come in now
-    received_at_ = watchdog::clock::now();
+    received_at_ = exchange_deadline::clock::now();
     enter(session_stage::receive);
 }
 
@@ -171,7 +172,7 @@ void session::introduced(error_code failed) {
         const bool header = failed == reason::proxy_protocol;
         std::string_view what = header ? client_.first->header->fault() : socket_.failure();
         if (client_.first->is_other) what = "the other side does not speak TLS";
-        if (what.empty()) what = dog_.error() ? "it took too long" : "it ended too early";
+        if (what.empty()) what = deadline_.error() ? "it took too long" : "it ended too early";
         log_handshake(what);
     }
 }
@@ -183,7 +184,7 @@ void session::log_handshake(std::string_view what) {
 }
 
 void session::received(error_code ended, upload& coming) {
-    received_at_ = watchdog::clock::now();
+    received_at_ = exchange_deadline::clock::now();
     eof_ = !ended;
     context_.counters.payload_bytes.add(received_.value());
     const bool refusable = ended.category() == reason_category();
@@ -230,7 +231,7 @@ bool session::is_stranger(const foreign_bytes& first) {
 
 void session::tell_of_stranger(const foreign_bytes& first) {
     if (!first.is_foreign() || context_.config.decode != codec::none) return;
-    if (!context_.foreign_told.is_due(watchdog::clock::now())) return;
+    if (!context_.foreign_told.is_due(exchange_deadline::clock::now())) return;
     const std::string peer = to_string(client_.peer);
     const bool hello = first.is() == foreign_bytes::kind::hello;
     context_.log(log_level::warning, "foreign payload",
@@ -267,21 +268,21 @@ void session::log_bad_encoding(const base64::decode_error& error) {
 
 asio::awaitable<void> session::handle() {
     enter(session_stage::handle);
-    const watchdog::reminder late(dog_, received_at_ + watched_after,
-                                  [this] { watch_for_reset(); });
-    request asked(std::move(payload_), client_.peer, client_.local, id_, dog_, sampled_,
+    const exchange_deadline::call_at late(deadline_, received_at_ + watched_after,
+                                          [this] { watch_for_reset(); });
+    request asked(std::move(payload_), client_.peer, client_.local, id_, deadline_, sampled_,
                   std::move(tls_peer_name_));
     asked.spills(&context_.spills);
     try {
-        dog_.rest(); // the handler says itself how long it may take
+        deadline_.disarm(); // the handler says itself how long it may take
         reply given = co_await context_.answer(std::move(asked));
         answer_ = std::move(given);
     } catch (...) {
         handler_failed();
     }
-    dog_.rest();
+    deadline_.disarm();
     socket_.ignore_reset();
-    answered_at_ = watchdog::clock::now();
+    answered_at_ = exchange_deadline::clock::now();
     context_.counters.upstream_seconds.record(answered_at_ - received_at_);
     const bool finishes = context_.config.on_client_reset == client_reset_policy::finish;
     if (client_gone_ && !finishes)
@@ -310,34 +311,34 @@ asio::awaitable<void> session::stream(upload& begun) {
     client_stream::beginning start(std::move(payload_), received_at_, begun.paused,
                                    [this] { payload_ended(); });
     start.place = &*begun.place;
-    client_stream both(socket_, received_, written_, context_.config, dog_, std::move(start));
-    request asked(payload(&*begun.place), client_.peer, client_.local, id_, dog_, sampled_,
+    client_stream both(socket_, received_, written_, context_.config, deadline_, std::move(start));
+    request asked(payload(&*begun.place), client_.peer, client_.local, id_, deadline_, sampled_,
                   std::move(tls_peer_name_), true);
     asked.spills(&context_.spills);
     try {
-        dog_.rest(); // until a client or an upstream is waited for
+        deadline_.disarm(); // until a client or an upstream is waited for
         reply given = co_await context_.streams(std::move(asked), both);
         answer_ = std::move(given);
     } catch (...) {
         handler_failed();
     }
     both.on_cancel({}); // what the handler had is gone
-    both.limit(watchdog::clock::time_point::max(), reason::internal);
+    both.limit(exchange_deadline::clock::time_point::max(), reason::internal);
     if (!answer_.refused()) co_await both.finish(answer_.bytes().bytes());
-    dog_.rest();
+    deadline_.disarm();
     streamed(both);
     if (outcome_ == outcome::replied) co_await part_from_client();
 }
 
 void session::payload_ended() {
     eof_ = true;
-    received_at_ = watchdog::clock::now();
+    received_at_ = exchange_deadline::clock::now();
     watch_for_reset();
 }
 
 void session::streamed(const client_stream& both) {
     socket_.ignore_reset();
-    answered_at_ = watchdog::clock::now();
+    answered_at_ = exchange_deadline::clock::now();
     if (!eof_) received_at_ = answered_at_;
     context_.counters.payload_bytes.add(received_.value());
     context_.counters.reply_bytes.add(written_.value());
@@ -412,7 +413,7 @@ bool session::send_reply_at_once() {
 asio::awaitable<void> session::send_rest_of_reply() {
     const write_turn more = [this] { return write_reply(); };
     const write_limits limits(context_.config.reply_total, context_.config.min_rate);
-    error_code failed = co_await write_in_turns(socket_, more, limits, dog_, written_);
+    error_code failed = co_await write_in_turns(socket_, more, limits, deadline_, written_);
     replied(failed);
 }
 
@@ -426,7 +427,7 @@ void session::replied(error_code failed) {
         abort("aborted_reply");
     } else if (!failed) {
         outcome_ = outcome::replied;
-    } else if (dog_.stopped() && written_.value() == 0 && !socket_.mid_write()) {
+    } else if (deadline_.stopped() && written_.value() == 0 && !socket_.mid_write()) {
         // Not a byte of the answer is out: a refusal can still be read. But the work was done, and
         // `draining` would ask for it again.
         refuse(reason::upstream_incomplete);
@@ -452,7 +453,7 @@ asio::awaitable<void> session::send_refusal() {
         const std::string line = refusal_line(why_, id_);
         const auto data = std::as_bytes(std::span(line));
         const write_limits limits(context_.config.linger);
-        error_code failed = co_await write_all(socket_, data, limits, dog_, written_);
+        error_code failed = co_await write_all(socket_, data, limits, deadline_, written_);
         if (failed && failed.category() != reason_category()) note_reset();
         unsaid_ = failed.failed(); // a part of the line would be an answer
     }
@@ -470,7 +471,7 @@ asio::awaitable<void> session::part_from_broken_tls() {
     record(); // what is drained now changes nothing any more
     socket_.send_alert();
     socket_.end_tls();
-    co_await let_it_read(socket_, context_.config.linger, dog_);
+    co_await let_it_read(socket_, context_.config.linger, deadline_);
 }
 
 // A health check by HTTP gets what it asks for.
@@ -483,7 +484,7 @@ asio::awaitable<void> session::answer_look() {
     if (!looked_for_head_) text += "ok\n";
     const auto data = std::as_bytes(std::span(text));
     const write_limits limits(context_.config.linger);
-    error_code failed = co_await write_all(socket_, data, limits, dog_, written_);
+    error_code failed = co_await write_all(socket_, data, limits, deadline_, written_);
     unsaid_ = failed.failed();
     if (!unsaid_) co_await part_from_client();
 }
@@ -493,7 +494,7 @@ asio::awaitable<void> session::part_from_client() {
     record(); // what is drained now changes nothing any more
     if (eof_ || client_gone_) co_return;
     socket_.shutdown_send();
-    co_await drain_input(socket_, context_.config.linger, dog_);
+    co_await drain_input(socket_, context_.config.linger, deadline_);
 }
 
 void session::close() noexcept {
@@ -521,12 +522,13 @@ void session::abort(std::string_view why) {
 }
 
 void session::on_drain() {
-    if (!eof_ && received_.value() == 0 && outcome_ == outcome::none) dog_.stop(reason::draining);
+    if (!eof_ && received_.value() == 0 && outcome_ == outcome::none)
+        deadline_.stop(reason::draining);
 }
 
 // From any thread, while the session is in the gate: only what never changes, what changes under
 // the gate's lock, and what is atomic.
-session_view session::view(watchdog::clock::time_point now) const noexcept {
+session_view session::view(exchange_deadline::clock::time_point now) const noexcept {
     return {id_,
             client_.peer,
             client_.local,
@@ -545,7 +547,7 @@ void session::watch_for_reset() {
         socket_.when_reset([this] {
             note_reset();
             const bool cancels = context_.config.on_client_reset == client_reset_policy::cancel;
-            if (cancels) dog_.stop(reason::internal);
+            if (cancels) deadline_.stop(reason::internal);
         });
     } catch (const std::bad_alloc&) {
         // Then the write tells.
@@ -563,7 +565,7 @@ void session::record() noexcept {
     metrics& counters = context_.counters;
     if (cut_by_stop()) counters.cut.add();
     if (outcome_ != outcome::probe)
-        counters.exchange_seconds.record(watchdog::clock::now() - client_.at);
+        counters.exchange_seconds.record(exchange_deadline::clock::now() - client_.at);
     switch (outcome_) {
     case outcome::probe:
         counters.probes.add();
@@ -595,8 +597,8 @@ bool session::cut_by_stop() const noexcept {
     const bool unfinished = outcome_ == outcome::aborted ||
                             (outcome_ == outcome::refused &&
                              (why_ == reason::draining || why_ == reason::upstream_incomplete));
-    return unfinished && received_.value() > 0 && dog_.stopped() &&
-           dog_.error() == reason::draining;
+    return unfinished && received_.value() > 0 && deadline_.stopped() &&
+           deadline_.error() == reason::draining;
 }
 
 std::string_view session::outcome_word() const noexcept {
@@ -619,7 +621,7 @@ void session::write_access_line() {
     const bool refused = outcome_ == outcome::refused || outcome_ == outcome::none;
     if (wanted == access_log::off || (wanted == access_log::refused && !refused)) return;
     if (!context_.log.enabled(log_level::info)) return;
-    const auto now = watchdog::clock::now();
+    const auto now = exchange_deadline::clock::now();
     // What an exception has cut lasted until now.
     const session_stage stage = stage_.load(std::memory_order_relaxed);
     const bool cut = outcome_ == outcome::none;

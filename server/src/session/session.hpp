@@ -10,10 +10,10 @@
 
 #include "finpost/base64.hpp"
 #include "finpost/config.hpp"
+#include "finpost/exchange_deadline.hpp"
 #include "finpost/exchange_stream.hpp"
 #include "finpost/handler.hpp"
 #include "finpost/logger.hpp"
-#include "finpost/watchdog.hpp"
 
 #include <boost/asio/awaitable.hpp>
 #include <boost/asio/strand.hpp>
@@ -82,7 +82,7 @@ public:
                     admission::permit held, session_gate& gate, std::optional<reason> refused)
         : came(std::move(connection)), v6(peer_address.is_v6()), peer(peer_address),
           local(local_address), permit(std::move(held)), announced(gate), refusal(refused),
-          at(watchdog::clock::now()) {}
+          at(exchange_deadline::clock::now()) {}
 
     arrival came; // until there is a session
     bool v6;      // the socket
@@ -91,7 +91,7 @@ public:
     admission::permit permit;
     session_gate::hold announced;  // until there is a session
     std::optional<reason> refusal; // known before a byte was read
-    watchdog::clock::time_point at;
+    exchange_deadline::clock::time_point at;
     std::unique_ptr<preamble> first; // null when the payload begins at once
 };
 
@@ -150,13 +150,13 @@ private:
     std::string_view outcome_word() const noexcept;
     void write_access_line();
 
-    watchdog& dog() noexcept override { return dog_; }
+    exchange_deadline& deadline() noexcept override { return deadline_; }
     void on_drain() override;
-    session_view view(watchdog::clock::time_point now) const noexcept override;
+    session_view view(exchange_deadline::clock::time_point now) const noexcept override;
 
     const session_context& context_;
     accepted_client& client_;
-    watchdog dog_;
+    exchange_deadline deadline_;
     client_socket socket_;
     request_id id_;
     std::optional<buffer_share>
@@ -181,7 +181,7 @@ private:
     std::atomic<session_stage> stage_{session_stage::receive}; // read by `view` as the tallies are
     std::string tls_peer_name_;
     tally received_, written_;
-    watchdog::clock::time_point received_at_, answered_at_;
+    exchange_deadline::clock::time_point received_at_, answered_at_;
     session_gate::pass pass_; // last: the gate sees a complete session
 };
 

@@ -49,7 +49,7 @@ session_gate::pass::pass(session_gate& gate, asio::any_io_executor executor, gat
         slot_->last = stopped ? told::stop : draining ? told::drain : told::nothing;
     }
     if (stopped)
-        session.dog().stop(reason::draining);
+        session.deadline().stop(reason::draining);
     else if (draining)
         session.on_drain();
 }
@@ -145,7 +145,8 @@ void session_gate::stop(reason why) {
     look();
 }
 
-asio::awaitable<void> session_gate::wait_empty(clock::time_point until, watchdog& given_up) {
+asio::awaitable<void> session_gate::wait_empty(clock::time_point until,
+                                               exchange_deadline& given_up) {
     const asio::any_io_executor executor = co_await asio::this_coro::executor;
     std::shared_ptr<waiter> turn;
     {
@@ -158,15 +159,15 @@ asio::awaitable<void> session_gate::wait_empty(clock::time_point until, watchdog
     emptied_.leave(turn);
 }
 
-void session_gate::look_earlier(clock::time_point when) {
+void session_gate::reschedule(clock::time_point when) {
     const std::lock_guard lock(mutex_);
-    if (when.time_since_epoch().count() < next_look.load()) arm(when);
+    if (when.time_since_epoch().count() < next_check.load()) arm(when);
 }
 
 // Under the mutex, as `wait`. One wait is under way at the most: there is memory for one.
 void session_gate::arm(clock::time_point when) {
     if (stopped_ && empty_locked()) return;
-    next_look.store(when.time_since_epoch().count());
+    next_check.store(when.time_since_epoch().count());
     if (waiting_)
         timer_.cancel(); // its handler comes at once, and waits for the new time
     else
@@ -176,11 +177,12 @@ void session_gate::arm(clock::time_point when) {
 void session_gate::wait() {
     waiting_ = true;
     try {
-        timer_.expires_at(clock::time_point(watchdog::span(next_look.load())));
+        timer_.expires_at(clock::time_point(exchange_deadline::duration(next_check.load())));
         timer_.async_wait(timer_handler{weak_from_this(), memory_});
     } catch (...) {
         waiting_ = false;
-        next_look.store(watchdog::span::max().count()); // the next who has a limit tries again
+        next_check.store(
+            exchange_deadline::duration::max().count()); // the next who has a limit tries again
         throw;
     }
 }
@@ -190,7 +192,7 @@ void session_gate::woken() noexcept {
         const std::lock_guard lock(mutex_);
         waiting_ = false;
         if (stopped_ && empty_locked()) return;
-        const clock::time_point next{watchdog::span(next_look.load())};
+        const clock::time_point next{exchange_deadline::duration(next_check.load())};
         if (next > clock::now()) {
             try {
                 return wait();
@@ -204,8 +206,8 @@ void session_gate::woken() noexcept {
 
 void session_gate::look() noexcept {
     // Nobody is told that an earlier look is coming while this one is under way: see
-    // watchdog::watch.
-    next_look.store(watchdog::span::max().count());
+    // exchange_deadline::watch.
+    next_check.store(exchange_deadline::duration::max().count());
     const auto now = clock::now();
     auto next = now + look_again;
     try {
@@ -216,7 +218,7 @@ void session_gate::look() noexcept {
     if (next == clock::time_point::max()) return;
     try {
         const std::lock_guard lock(mutex_);
-        if (next.time_since_epoch().count() < next_look.load()) arm(next);
+        if (next.time_since_epoch().count() < next_check.load()) arm(next);
     } catch (...) {
         // As in `wait`.
     }
@@ -234,7 +236,7 @@ session_gate::clock::time_point session_gate::tell_who_is_due(clock::time_point 
         const told wanted = stopped_ ? told::stop : draining_ ? told::drain : told::nothing;
         alive = slots_.size();
         for (const auto& one : slots_) {
-            const auto when = one->session->dog().when();
+            const auto when = one->session->deadline().when();
             if (when <= now)
                 due.push_back(one);
             else
@@ -252,9 +254,9 @@ session_gate::clock::time_point session_gate::tell_who_is_due(clock::time_point 
     for (const auto& one : drained)
         tell(one, told::drain, [](gated& session) { session.on_drain(); });
     for (const auto& one : stopped)
-        tell(one, told::stop, [why](gated& session) { session.dog().stop(why); });
+        tell(one, told::stop, [why](gated& session) { session.deadline().stop(why); });
     for (const auto& one : due)
-        tell(one, told::nothing, [now](gated& session) { session.dog().expire(now); });
+        tell(one, told::nothing, [now](gated& session) { session.deadline().expire(now); });
     if (nearest == clock::time_point::max()) return nearest;
     // 10 us of pause for each session keeps the looks of ten thousand below one percent of a core.
     const auto pause = std::chrono::microseconds(10) * static_cast<std::int64_t>(alive);

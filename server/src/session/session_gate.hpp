@@ -4,8 +4,8 @@
 #include "policy/wait_queue.hpp"
 
 #include "finpost/error.hpp"
+#include "finpost/exchange_deadline.hpp"
 #include "finpost/session_view.hpp"
-#include "finpost/watchdog.hpp"
 
 #include <boost/asio/any_io_executor.hpp>
 #include <boost/asio/awaitable.hpp>
@@ -23,18 +23,18 @@ namespace finpost {
 /// What the gate needs to know of a session.
 class gated {
 public:
-    virtual watchdog& dog() noexcept = 0;
+    virtual exchange_deadline& deadline() noexcept = 0;
     /// The gateway drains: end now if nothing is in flight. On the session's executor.
     virtual void on_drain() = 0;
     /// The session as it is. From any thread, under the gate's lock: what it reads and can change
     /// is changed by `pass::change`.
-    virtual session_view view(watchdog::clock::time_point now) const noexcept = 0;
+    virtual session_view view(exchange_deadline::clock::time_point now) const noexcept = 0;
 
 protected:
     ~gated() = default;
 };
 
-/// Keeps the sessions that are alive: counts them, wakes their watchdogs with one timer for all,
+/// Keeps the sessions that are alive: counts them, wakes their deadlines with one timer for all,
 /// and ends them when the gateway stops. Thread safe.
 ///
 /// The timer sleeps until the nearest limit of any session, so a session that begins and ends in
@@ -43,7 +43,8 @@ protected:
 ///
 /// What is due for a session and cannot be told to it, for want of memory, is told at the next
 /// look, which is soon.
-class session_gate : public watchdog::alarm, public std::enable_shared_from_this<session_gate> {
+class session_gate : public exchange_deadline::timer_source,
+                     public std::enable_shared_from_this<session_gate> {
     struct slot;
 
 public:
@@ -107,12 +108,12 @@ public:
     /// Waits until no session is left, the time has come, `stop` is called, or it is `given_up`,
     /// which belongs to the coroutine's executor.
     boost::asio::awaitable<void> wait_empty(std::chrono::steady_clock::time_point until,
-                                            watchdog& given_up);
+                                            exchange_deadline& given_up);
 
-    void look_earlier(watchdog::clock::time_point when) override;
+    void reschedule(exchange_deadline::clock::time_point when) override;
 
 private:
-    using clock = watchdog::clock;
+    using clock = exchange_deadline::clock;
     enum class told : unsigned char { nothing, drain, stop };
     struct timer_handler;
     bool empty_locked() const noexcept { return slots_.empty() && holds_ == 0; }

@@ -2,7 +2,7 @@
 
 #include "async/as_outcome.hpp"
 
-#include "finpost/watchdog.hpp"
+#include "finpost/exchange_deadline.hpp"
 
 #include <boost/asio/bind_executor.hpp>
 #include <boost/asio/error.hpp>
@@ -27,12 +27,13 @@ connect_race::connect_race(asio::any_io_executor strand, asio::any_io_executor s
     tries_.reserve(addresses_.size());
 }
 
-asio::awaitable<error_code> connect_race::run(watchdog& dog, clock::time_point until) {
-    const watchdog::guard cancel(dog, [this] { next_.cancel(); });
+asio::awaitable<error_code> connect_race::run(exchange_deadline& deadline,
+                                              clock::time_point until) {
+    const exchange_deadline::on_cancel cancel(deadline, [this] { next_.cancel(); });
     const auto count = static_cast<std::int64_t>(std::max<std::size_t>(addresses_.size(), 1));
     const auto pace = std::min<clock::duration>((until - clock::now()) / count, longest_pace);
     auto due = clock::time_point::min();
-    while (!winner_ && !dog.error()) {
+    while (!winner_ && !deadline.error()) {
         const bool more = tries_.size() < addresses_.size();
         if (!more && running_ == 0) break;
         if (more && (running_ == 0 || clock::now() >= due)) {
@@ -42,12 +43,12 @@ asio::awaitable<error_code> connect_race::run(watchdog& dog, clock::time_point u
         }
         next_.expires_at(more ? due : clock::time_point::max());
         auto [ec] = co_await next_.async_wait(as_held_outcome);
-        static_cast<void>(ec); // due, or one is done, or the watchdog: the loop looks
+        static_cast<void>(ec); // due, or one is done, or the exchange_deadline: the loop looks
     }
     over_ = true;
     close_losers();
-    if (winner_ && !dog.error()) co_return error_code{};
-    if (dog.error()) co_return dog.error();
+    if (winner_ && !deadline.error()) co_return error_code{};
+    if (deadline.error()) co_return deadline.error();
     co_return last_error_;
 }
 

@@ -17,7 +17,7 @@
 
 namespace finpost {
 
-class watchdog;
+class exchange_deadline;
 
 /// Connects to the first of several addresses that answers. The next one is tried as soon as the
 /// one before has failed, or when it has not answered for a quarter of a second; it goes on trying
@@ -34,9 +34,10 @@ public:
     connect_race(boost::asio::any_io_executor strand, boost::asio::any_io_executor sockets,
                  std::vector<tcp::endpoint> addresses);
 
-    /// Success when one is connected; else the watchdog's error, or that of the last address. Once.
-    /// `until` only sets the pace: who wants a limit gives it to the watchdog.
-    boost::asio::awaitable<error_code> run(watchdog& dog, clock::time_point until);
+    /// Success when one is connected; else the exchange_deadline's error, or that of the last
+    /// address. Once. `until` only sets the pace: who wants a limit gives it to the
+    /// exchange_deadline.
+    boost::asio::awaitable<error_code> run(exchange_deadline& deadline, clock::time_point until);
 
     /// After a failure, and not a stop: why, in an error code whose message says it. It is what the
     /// system said of the last address (refused, no route), `timed_out`, or `host_not_found` when

@@ -10,7 +10,7 @@
 #include "upstream/upstream_tls.hpp"
 
 #include "finpost/endpoint.hpp"
-#include "finpost/watchdog.hpp"
+#include "finpost/exchange_deadline.hpp"
 
 #include <boost/asio/bind_executor.hpp>
 #include <boost/asio/co_spawn.hpp>
@@ -41,15 +41,15 @@ duration about(duration pause) {
 
 } // namespace
 
-// Held by shared_ptr: an alarm that has gone off may be handled after the last check.
+// Held by shared_ptr: an timer that has gone off may be handled after the last check.
 struct health_checks::subject : std::enable_shared_from_this<subject> {
     subject(std::size_t number, std::string request, const asio::any_io_executor& executor)
-        : endpoint(number), head(std::move(request)), pause(executor), alarm(executor) {}
+        : endpoint(number), head(std::move(request)), pause(executor), timer(executor) {}
     const std::size_t endpoint;
     const std::string head;
     asio::steady_timer pause; // between two checks
-    asio::steady_timer alarm; // of the watchdog
-    watchdog dog;
+    asio::steady_timer timer; // of the deadline
+    exchange_deadline deadline;
     std::optional<alarm_clock>
         again; // begins the checks anew when they have ended for want of memory
     // Of the check under way:
@@ -104,7 +104,7 @@ void health_checks::stop(std::shared_ptr<const void> owner) {
     try {
         asio::post(strand_, [this, owner = std::move(owner)] {
             for (const auto& one : subjects_) {
-                one->dog.stop(reason::draining);
+                one->deadline.stop(reason::draining);
                 one->pause.cancel();
             }
         });
@@ -119,7 +119,7 @@ asio::awaitable<void> health_checks::run(std::shared_ptr<const void> /*owner*/, 
             error_code found;
             const bool looked = due(one);
             if (looked) found = co_await check(one);
-            one.alarm.cancel();
+            one.timer.cancel();
             if (stopped_) co_return;
             if (looked) judge(one, found);
             one.pause.expires_after(about(every_));
@@ -128,7 +128,7 @@ asio::awaitable<void> health_checks::run(std::shared_ptr<const void> /*owner*/, 
         }
     } catch (const std::exception&) {
         // Want of memory, OpenSSL's perhaps, which says nothing about the endpoint.
-        one.alarm.cancel();
+        one.timer.cancel();
         begin_later(one);
     }
 }
@@ -137,7 +137,7 @@ asio::awaitable<error_code> health_checks::check(subject& one) {
     one.connected = false;
     one.cause.clear();
     limit(one);
-    co_await names_->first_answer(one.endpoint, one.dog);
+    co_await names_->first_answer(one.endpoint, one.deadline);
     auto addresses = names_->of(one.endpoint);
     if (addresses.empty()) {
         const error_code trouble = names_->trouble(one.endpoint);
@@ -145,17 +145,18 @@ asio::awaitable<error_code> health_checks::check(subject& one) {
         co_return reason::upstream_unreachable;
     }
     const auto race = std::make_shared<connect_race>(strand_, strand_, std::move(addresses));
-    const auto until = watchdog::clock::now() + timeout_;
-    const error_code failed = co_await race->run(one.dog, until);
+    const auto until = exchange_deadline::clock::now() + timeout_;
+    const error_code failed = co_await race->run(one.deadline, until);
     if (failed) one.cause = race->cause().message();
-    if (one.dog.error() || lacks_resources(failed)) co_return failed;
+    if (one.deadline.error() || lacks_resources(failed)) co_return failed;
     if (failed) co_return reason::upstream_unreachable;
     upstream_stream stream(std::move(race->winner()), race->address(race->position()));
     if (tls_.used()) {
         tls_.secure(stream, one.endpoint);
-        const error_code insecure = co_await shake_hands(stream, one.dog);
+        const error_code insecure = co_await shake_hands(stream, one.deadline);
         if (insecure)
-            one.cause = handshake_failure(one.dog.error() ? "it took too long" : stream.failure());
+            one.cause =
+                handshake_failure(one.deadline.error() ? "it took too long" : stream.failure());
         if (insecure) co_return reason::upstream_unreachable;
     }
     one.connected = true;
@@ -165,10 +166,10 @@ asio::awaitable<error_code> health_checks::check(subject& one) {
 }
 
 asio::awaitable<error_code> health_checks::ask(subject& one, upstream_stream& stream) {
-    const watchdog::guard cancel(one.dog, [&stream] { stream.cancel(); });
+    const exchange_deadline::on_cancel cancel(one.deadline, [&stream] { stream.cancel(); });
     auto rest = std::as_bytes(std::span(one.head));
     while (!rest.empty()) {
-        if (one.dog.error()) co_return one.dog.error();
+        if (one.deadline.error()) co_return one.deadline.error();
         const auto sent = stream.write_some(rest, {});
         if (sent.has_value())
             rest = rest.subspan(*sent);
@@ -181,7 +182,7 @@ asio::awaitable<error_code> health_checks::ask(subject& one, upstream_stream& st
     response_guard guard(std::uint64_t{1} << 46, nullptr); // the body is not read
     auto state = response_guard::state::more;
     while (state == response_guard::state::more && guard.status() == 0) {
-        if (one.dog.error()) co_return one.dog.error();
+        if (one.deadline.error()) co_return one.deadline.error();
         guard.buffer().reserve(guard.wanted());
         const auto got = stream.read_some(guard.buffer().room());
         if (got.has_value())
@@ -203,11 +204,11 @@ asio::awaitable<error_code> health_checks::ask(subject& one, upstream_stream& st
 }
 
 void health_checks::limit(subject& one) {
-    one.dog.watch(watchdog::span::zero(), timeout_, reason::upstream_timeout);
-    one.alarm.expires_after(timeout_ + std::chrono::milliseconds(1)); // not before the limit
-    one.alarm.async_wait(
+    one.deadline.arm(exchange_deadline::duration::zero(), timeout_, reason::upstream_timeout);
+    one.timer.expires_after(timeout_ + std::chrono::milliseconds(1)); // not before the limit
+    one.timer.async_wait(
         asio::bind_executor(strand_, [self = one.shared_from_this()](const error_code& ec) {
-            if (!ec) self->dog.expire(watchdog::clock::now());
+            if (!ec) self->deadline.expire(exchange_deadline::clock::now());
         }));
 }
 
@@ -217,7 +218,7 @@ bool health_checks::due(const subject& one) const {
 
 void health_checks::judge(const subject& one, error_code found) {
     if (lacks_resources(found)) return; // says nothing about the endpoint
-    if (one.dog.error()) found = one.dog.error();
+    if (one.deadline.error()) found = one.deadline.error();
     const bool by_request = !path_.empty();
     if (found && !by_request) found = reason::upstream_unreachable; // as an exchange calls it
     std::optional<endpoint_set::fault> what;

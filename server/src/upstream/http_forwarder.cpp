@@ -43,13 +43,13 @@ std::vector<std::string> host_and_port(const upstream_config& config) {
 
 struct http_forwarder::attempt {
     explicit attempt(request& r, const upstream_config& config)
-        : asked(r), dog(r.dog()), began(clock::now()), connect_until(began + config.connect),
-          until(began + config.total) {
+        : asked(r), deadline(r.deadline()), began(clock::now()),
+          connect_until(began + config.connect), until(began + config.total) {
         connect_until = std::min(connect_until, until);
     }
 
     request& asked;
-    watchdog& dog;
+    exchange_deadline& deadline;
     clock::time_point began, connect_until, until;
     endpoint_set::turn turn;
     endpoint_set::mask tried = 0; // could not be connected to
@@ -143,7 +143,7 @@ asio::awaitable<reply> http_forwarder::forward(std::shared_ptr<const void> /*own
 // §9.2.2), to the endpoint that may have seen it unless that is gone.
 bool http_forwarder::may_send_again(const attempt& now, error_code failed,
                                     const response_guard& guard) {
-    if (!now.may_repeat || now.dog.error()) return false;
+    if (!now.may_repeat || now.deadline.error()) return false;
     return guard.status() == 408 || (failed == reason::upstream_incomplete && !guard.started());
 }
 
@@ -168,7 +168,7 @@ asio::awaitable<reply> http_forwarder::forward_stream(std::shared_ptr<const void
     response_guard guard(config_.max_reply, budget, response_guard::body::passed_on);
     guard.asked_for(codings_, config_.on_status == status_policy::relay);
     streamed_exchange both(client, guard, budget, config_);
-    error_code failed = co_await both.make_room(now.dog);
+    error_code failed = co_await both.make_room(now.deadline);
     if (failed) co_return refuse(now, failed);
     now.connect_until = clock::now() + config_.connect;
     choose(now);
@@ -205,8 +205,8 @@ asio::awaitable<reply> http_forwarder::forward_whole(std::shared_ptr<const void>
                                                      request asked, exchange_stream& client) {
     error_code failed = co_await receive_whole(asked, client);
     if (failed) co_return reply(to_reason(failed));
-    request whole(std::move(asked.body()), asked.peer(), asked.local(), asked.id(), asked.dog(),
-                  asked.sampled(), asked.tls_peer_name());
+    request whole(std::move(asked.body()), asked.peer(), asked.local(), asked.id(),
+                  asked.deadline(), asked.sampled(), asked.tls_peer_name());
     whole.spills(asked.spills());
     reply given = co_await forward(owner, std::move(whole));
     co_return given;
@@ -215,8 +215,8 @@ asio::awaitable<reply> http_forwarder::forward_whole(std::shared_ptr<const void>
 asio::awaitable<error_code> http_forwarder::receive_whole(request& asked,
                                                           exchange_stream& client) const {
     payload piece(asked.body().budget());
-    asked.dog().watch(watchdog::span::zero(), config_.connect, reason::busy);
-    error_code failed = co_await wait_for_room(piece, piece_size, asked.dog());
+    asked.deadline().arm(exchange_deadline::duration::zero(), config_.connect, reason::busy);
+    error_code failed = co_await wait_for_room(piece, piece_size, asked.deadline());
     while (!failed) {
         const std::span<std::byte> room = piece.room();
         auto got = co_await client.read(room);
@@ -335,7 +335,7 @@ asio::awaitable<error_code> http_forwarder::connect(attempt& now) {
         if (!refused) co_return refused;
         now.held.reset();
         now.tried |= endpoint_set::mask{1} << now.endpoint;
-        if (now.dog.stopped()) co_return now.dog.error();
+        if (now.deadline.stopped()) co_return now.deadline.error();
         failed = refused;
     }
     co_return failed;
@@ -349,17 +349,17 @@ asio::awaitable<error_code> http_forwarder::connect_to(attempt& now) {
         endpoints_.size() - static_cast<std::size_t>(std::popcount(now.tried)));
     const auto share = (now.connect_until - began) / untried;
     if (share <= clock::duration::zero()) co_return reason::upstream_unreachable; // not its fault
-    now.dog.watch(watchdog::span::zero(), share, reason::upstream_unreachable);
+    now.deadline.arm(exchange_deadline::duration::zero(), share, reason::upstream_unreachable);
     auto addresses = resolver_->of(now.endpoint);
     if (addresses.empty()) {
         // Only the exchanges of a gateway that has just been started find a name not looked up yet.
-        co_await resolver_->first_answer(now.endpoint, now.dog);
+        co_await resolver_->first_answer(now.endpoint, now.deadline);
         addresses = resolver_->of(now.endpoint);
     }
     const asio::any_io_executor strand = co_await asio::this_coro::executor;
     const auto race =
         std::make_shared<connect_race>(strand, executors_[now.lane], std::move(addresses));
-    error_code failed = co_await race->run(now.dog, began + share);
+    error_code failed = co_await race->run(now.deadline, began + share);
     if (!failed) {
         made(now, *race);
         if (tls_.used()) failed = co_await secure(now);
@@ -368,7 +368,7 @@ asio::awaitable<error_code> http_forwarder::connect_to(attempt& now) {
             co_return failed;
         }
     }
-    if (now.dog.stopped()) co_return now.dog.error();
+    if (now.deadline.stopped()) co_return now.deadline.error();
     if (!race->connected()) tell_connect(now, race->cause());
     if (lacks_resources(failed)) co_return reason::busy; // this side's fault
     if (now.trouble.empty()) now.trouble = race->cause().message();
@@ -389,9 +389,9 @@ void http_forwarder::made(attempt& now, connect_race& race) {
 // Within what is left of this endpoint's share. Plain text is no way out when it fails.
 asio::awaitable<error_code> http_forwarder::secure(attempt& now) {
     tls_.secure(now.stream(), now.endpoint);
-    error_code failed = co_await shake_hands(now.stream(), now.dog);
-    if (!failed || now.dog.stopped()) co_return failed;
-    tell_handshake(now, now.dog.error() ? "it took too long" : now.stream().failure());
+    error_code failed = co_await shake_hands(now.stream(), now.deadline);
+    if (!failed || now.deadline.stopped()) co_return failed;
+    tell_handshake(now, now.deadline.error() ? "it took too long" : now.stream().failure());
     tls_.forget(now.endpoint); // what was to be resumed may be why
     co_return failed;
 }
@@ -465,17 +465,18 @@ asio::awaitable<error_code> http_forwarder::wait_for_slot(attempt& now) {
     slot_wait place(pool_, pool_.join_unless_free(executor));
     if (!place.turn) co_return error_code{};
     const auto remaining = now.connect_until - clock::now();
-    now.dog.watch(watchdog::span::zero(), std::max(remaining, clock::duration(1)), reason::busy);
-    co_await place.turn->wait(now.dog);
-    place.gave_up = now.dog.error().failed();
-    co_return now.dog.error();
+    now.deadline.arm(exchange_deadline::duration::zero(), std::max(remaining, clock::duration(1)),
+                     reason::busy);
+    co_await place.turn->wait(now.deadline);
+    place.gave_up = now.deadline.error().failed();
+    co_return now.deadline.error();
 }
 
 asio::awaitable<error_code> http_forwarder::exchange(attempt& now, response_guard& guard) {
-    const watchdog::guard cancel(now.dog, [&now] { now.stream().cancel(); });
+    const exchange_deadline::on_cancel cancel(now.deadline, [&now] { now.stream().cancel(); });
     const auto remaining = std::max(now.until - clock::now(), clock::duration(1));
-    now.dog.watch(watchdog::span::zero(), remaining, reason::upstream_timeout);
-    if (now.dog.stopped()) co_return now.dog.error(); // while nothing of it is out
+    now.deadline.arm(exchange_deadline::duration::zero(), remaining, reason::upstream_timeout);
+    if (now.deadline.stopped()) co_return now.deadline.error(); // while nothing of it is out
     prepare(now);
     now.stream().begin_request();
     error_code unsent = send_some(now);
@@ -484,7 +485,7 @@ asio::awaitable<error_code> http_forwarder::exchange(attempt& now, response_guar
     if (unsent == reason::spill_failed) co_return unsent;
     now.cut = unsent.failed();
     now.head = std::string(); // most exchanges that are in flight wait from here on
-    if (now.dog.error()) co_return now.dog.error();
+    if (now.deadline.error()) co_return now.deadline.error();
     // An upstream that refuses early answers before it has read everything (RFC 9112 §9.5): what it
     // said is read even when the request could not be sent whole.
     error_code failed = co_await read_response(now, guard);
@@ -545,11 +546,11 @@ error_code http_forwarder::unreadable(const attempt& now) {
 asio::awaitable<error_code> http_forwarder::send_rest(attempt& now) {
     error_code unsent = asio::error::would_block;
     while (unsent == asio::error::would_block) {
-        if (now.dog.error()) co_return now.dog.error();
+        if (now.deadline.error()) co_return now.deadline.error();
         auto [ec] = co_await now.stream().async_wait_writable();
         if (ec) co_return ec;
         if (now.sent > takes_turns_above) co_await next_turn();
-        if (now.dog.error()) co_return now.dog.error();
+        if (now.deadline.error()) co_return now.deadline.error();
         unsent = send_some(now);
     }
     co_return unsent;
@@ -559,12 +560,12 @@ asio::awaitable<error_code> http_forwarder::read_response(attempt& now, response
     payload& into = guard.buffer();
     auto state = response_guard::state::more;
     while (state == response_guard::state::more) {
-        if (now.dog.error()) co_return now.dog.error();
+        if (now.deadline.error()) co_return now.deadline.error();
         // Whoever waits holds no buffer: most exchanges that are in flight wait here.
         if (!guard.started() || guard.spills()) into.release_room();
         auto [waited] = co_await now.stream().async_wait_readable();
         if (!waited && guard.taken() > takes_turns_above) co_await next_turn();
-        if (now.dog.error()) co_return now.dog.error();
+        if (now.deadline.error()) co_return now.deadline.error();
         if (waited) {
             guard.cut();
             co_return reason::upstream_incomplete;
@@ -572,7 +573,7 @@ asio::awaitable<error_code> http_forwarder::read_response(attempt& now, response
         bool has_room = !into.room().empty() || guard.make_room();
         while (!has_room) {
             const response_guard::room lacking = guard.lacking();
-            error_code failed = co_await wait_for_room(*lacking.of, lacking.size, now.dog);
+            error_code failed = co_await wait_for_room(*lacking.of, lacking.size, now.deadline);
             if (failed) co_return failed;
             has_room = guard.make_room();
         }

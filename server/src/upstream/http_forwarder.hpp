@@ -12,10 +12,10 @@
 #include "upstream/upstream_tls.hpp"
 
 #include "finpost/config.hpp"
+#include "finpost/exchange_deadline.hpp"
 #include "finpost/exchange_stream.hpp"
 #include "finpost/handler.hpp"
 #include "finpost/logger.hpp"
-#include "finpost/watchdog.hpp"
 
 #include <boost/asio/awaitable.hpp>
 #include <boost/asio/ip/tcp.hpp>
@@ -69,7 +69,7 @@ public:
     void restrict(std::size_t endpoint, const std::function<bool(const connection&)>& wanted);
 
 private:
-    using clock = watchdog::clock;
+    using clock = exchange_deadline::clock;
     struct slot_wait;
     struct attempt; // what one exchange has got so far
 

@@ -1,6 +1,6 @@
 #include "upstream/resolver.hpp"
 
-#include "finpost/watchdog.hpp"
+#include "finpost/exchange_deadline.hpp"
 
 #include <boost/asio/bind_executor.hpp>
 #include <boost/asio/ip/address.hpp>
@@ -78,16 +78,16 @@ void resolver::demote(std::size_t endpoint, const tcp::endpoint& address) {
     if (found != all.end()) std::rotate(found, found + 1, all.end());
 }
 
-asio::awaitable<void> resolver::first_answer(std::size_t endpoint, watchdog& dog) {
+asio::awaitable<void> resolver::first_answer(std::size_t endpoint, exchange_deadline& deadline) {
     asio::any_io_executor executor = co_await asio::this_coro::executor;
-    while (!dog.error()) {
+    while (!deadline.error()) {
         std::shared_ptr<waiter> turn;
         {
             const std::lock_guard lock(mutex_);
             if (answered_[endpoint]) co_return;
             turn = waiting_.join(executor);
         }
-        co_await turn->wait(dog);
+        co_await turn->wait(deadline);
         const std::lock_guard lock(mutex_);
         waiting_.leave(turn);
     }

@@ -51,8 +51,8 @@ public:
     void demote(std::size_t endpoint, const boost::asio::ip::tcp::endpoint& address);
 
     /// Waits for the first answer about an endpoint's name, found or not; completes at once when
-    /// there has been one. The watchdog ends the wait.
-    boost::asio::awaitable<void> first_answer(std::size_t endpoint, watchdog& dog);
+    /// there has been one. The exchange_deadline ends the wait.
+    boost::asio::awaitable<void> first_answer(std::size_t endpoint, exchange_deadline& deadline);
 
     /// Why `of` has none: the last lookup's error, and no error before there was one.
     error_code trouble(std::size_t endpoint) const;

@@ -116,14 +116,14 @@ streamed_exchange::~streamed_exchange() {
     if (upload_over_) upload_over_->exchange = nullptr;
 }
 
-asio::awaitable<error_code> streamed_exchange::make_room(watchdog& dog) {
+asio::awaitable<error_code> streamed_exchange::make_room(exchange_deadline& deadline) {
     auto* const place =
         dynamic_cast<buffer_share*>(chunk_.budget()); // in the line, when it came from a session
     const auto until = clock::now() + config_.total;
     for (;;) {
         const std::uint64_t moves = place == nullptr ? 0 : place->budget().moves();
-        dog.watch(watchdog::span::zero(), config_.connect, reason::busy);
-        error_code failed = co_await wait_for_room(chunk_, 2 * window, dog);
+        deadline.arm(exchange_deadline::duration::zero(), config_.connect, reason::busy);
+        error_code failed = co_await wait_for_room(chunk_, 2 * window, deadline);
         const bool moved =
             place != nullptr && place->budget().moves() != moves && clock::now() < until;
         if (failed == reason::busy && moved) continue;

@@ -3,9 +3,9 @@
 #include "upstream/response_guard.hpp"
 
 #include "finpost/config.hpp"
+#include "finpost/exchange_deadline.hpp"
 #include "finpost/exchange_stream.hpp"
 #include "finpost/payload.hpp"
-#include "finpost/watchdog.hpp"
 
 #include <boost/asio/awaitable.hpp>
 
@@ -35,7 +35,7 @@ public:
 
     /// Takes the buffers from the budget, waiting for at most `connect`: what has begun waits for
     /// none.
-    boost::asio::awaitable<error_code> make_room(watchdog& dog);
+    boost::asio::awaitable<error_code> make_room(exchange_deadline& deadline);
 
     /// Gives them back: the exchange is made in another way.
     void leave_room();
@@ -54,7 +54,7 @@ public:
     bool rejected() const noexcept { return rejected_; }
 
 private:
-    using clock = watchdog::clock;
+    using clock = exchange_deadline::clock;
 
     class uploading;
     boost::asio::awaitable<void> upload(std::string_view head, uploading going_on);

@@ -1,4 +1,4 @@
-#include "finpost/watchdog.hpp"
+#include "finpost/exchange_deadline.hpp"
 
 #include "finpost/deadline.hpp"
 
@@ -8,7 +8,7 @@ namespace {
 
 using namespace std::chrono_literals;
 using finpost::deadline;
-using finpost::watchdog;
+using finpost::exchange_deadline;
 
 void deadline_progress(benchmark::State& state) {
     auto now = std::chrono::steady_clock::now();
@@ -19,26 +19,27 @@ void deadline_progress(benchmark::State& state) {
     }
 }
 
-struct far_alarm : watchdog::alarm {
-    void look_earlier(watchdog::clock::time_point when) override {
-        next_look = when.time_since_epoch().count();
+struct far_timer : exchange_deadline::timer_source {
+    void reschedule(exchange_deadline::clock::time_point when) override {
+        next_check = when.time_since_epoch().count();
     }
 };
 
 // What the limits of one exchange cost in all: three stages, each with an operation that could be
 // cancelled, and some reads. The clock is most of it.
 void watchdog_exchange(benchmark::State& state) {
-    far_alarm alarm;
+    far_timer timer;
     for ([[maybe_unused]] auto each : state) {
-        watchdog dog(&alarm);
+        exchange_deadline deadline(&timer);
         for (const auto why : {finpost::reason::receive_timeout, finpost::reason::upstream_timeout,
                                finpost::reason::internal}) {
-            const watchdog::guard cancel(dog, [&dog] { benchmark::DoNotOptimize(&dog); });
-            dog.watch(10s, 60s, why);
-            dog.progress();
-            benchmark::DoNotOptimize(dog.error());
+            const exchange_deadline::on_cancel cancel(
+                deadline, [&deadline] { benchmark::DoNotOptimize(&deadline); });
+            deadline.arm(10s, 60s, why);
+            deadline.progress();
+            benchmark::DoNotOptimize(deadline.error());
         }
-        dog.rest();
+        deadline.disarm();
     }
 }
 
