@@ -215,7 +215,7 @@ std::vector<config_problem> validate(const gateway_config& config) {
     check.positive(config.receive_idle, "receive_idle");
     check.positive(config.receive_total, "receive_total");
     check.positive(config.reply_total, "reply_total");
-    check.positive(config.linger, "linger");
+    check.positive(config.lingering_close, "lingering_close");
     check.require(config.trace_sampled >= 0 && config.trace_sampled <= 1, "trace_sampled",
                   "must be a share between 0 and 1");
     return check.done();

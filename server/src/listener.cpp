@@ -1,7 +1,7 @@
 #include "listener.hpp"
 
 #include "async/sequence.hpp"
-#include "net/linger.hpp"
+#include "net/reset_on_close.hpp"
 #include "policy/address_filter.hpp"
 #include "policy/shortage.hpp"
 #include "policy/wait_queue.hpp"

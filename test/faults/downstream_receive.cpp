@@ -68,7 +68,7 @@ BOOST_AUTO_TEST_CASE(D9_the_refusal_reaches_a_client_that_is_still_sending) {
 
 BOOST_AUTO_TEST_CASE(D9_a_client_that_never_stops_sending_is_cut_in_time) {
     config.max_payload = 10'000;
-    config.linger = 300ms;
+    config.lingering_close = 300ms;
     start();
     raw_client client = connect();
     auto sent = std::async(std::launch::async, [&client] {
@@ -86,7 +86,7 @@ BOOST_AUTO_TEST_CASE(D9_a_client_that_never_stops_sending_is_cut_in_time) {
 
 BOOST_AUTO_TEST_CASE(D9_a_refusal_that_cannot_be_written_whole_ends_in_a_reset) {
     config.max_payload = 10'000;
-    config.linger = 300ms;
+    config.lingering_close = 300ms;
     start();
     for (const bool half_closed : {false, true}) {
         choke_on("finpost: too_large");
@@ -108,7 +108,7 @@ BOOST_AUTO_TEST_CASE(D9_a_refusal_whose_gateway_goes_before_it_is_written_ends_i
     auto io = std::make_unique<boost::asio::io_context>();
     config.listen = {parse_socket_address("127.0.0.1:0").value()};
     config.max_payload = 10'000;
-    config.linger = 60s;
+    config.lingering_close = 60s;
     auto answer = [](request) -> boost::asio::awaitable<reply> {
         co_return reply(payload("never"));
     };

@@ -122,7 +122,7 @@ BOOST_AUTO_TEST_CASE(D19_nothing_is_spent_on_part_of_a_client_hello) {
 
 BOOST_AUTO_TEST_CASE(D19_an_alert_is_read_before_the_reset) {
     if (!ready()) return;
-    config.linger = 100ms;
+    config.lingering_close = 100ms;
     start();
     const std::string hello =
         std::string("\x16\x03\x01\x00\x2d\x01\x00\x00\x29\x03\x02", 11) + std::string(32, 'r') +

@@ -94,7 +94,7 @@ public:
 
     void start() {
         config.listen = {parse_socket_address("127.0.0.1:0").value()};
-        config.linger = 500ms;
+        config.lingering_close = 500ms;
         if (service.endpoints.empty()) service.endpoints = {upstream.url()};
         service.keep_alive = 60s;
         work_.emplace(asio::make_work_guard(io_));

@@ -31,7 +31,8 @@ boost::asio::awaitable<reply> refuse_as_told(request asked) {
 
 struct failing : tls_gateway {
     failing() {
-        config.receive_idle = config.tls_handshake = config.proxy_protocol = config.linger = 200ms;
+        config.receive_idle = config.tls_handshake = config.proxy_protocol =
+            config.lingering_close = 200ms;
     }
 
     void set_up(transport way, refusal_style style) {

@@ -379,7 +379,7 @@ sentences limits_are_kept(const history& all) {
                 upstream + (streams ? ms_of(rules.receive_total) + ms_of(rules.reply_total) +
                                           ms_of(all.service.total)
                                     : 0));
-        in_time("replying", one.reply_ms, ms_of(rules.reply_total) + ms_of(rules.linger));
+        in_time("replying", one.reply_ms, ms_of(rules.reply_total) + ms_of(rules.lingering_close));
     }
     return out;
 }
@@ -524,7 +524,7 @@ sentences preambles_keep_their_share(const history& all) {
 sentences a_drain_ends_in_its_grace(const history& all) {
     sentences out;
     if (all.killed || all.stuck || all.drain_began < 0) return out;
-    const nanos linger = all.rules.linger.count() * ms;
+    const nanos linger = all.rules.lingering_close.count() * ms;
     if (all.drain_ended < 0)
         out.push_back("the drain did not end");
     else if (all.drain_ended - all.drain_began > all.grace + linger + 2 * s)
@@ -540,7 +540,7 @@ sentences a_refused_client_can_read_why(const history& all) {
     const bool rough = hard.short_write > 0 || hard.no_space > 0 || hard.late > 0 ||
                        hard.stall > 0 || hard.send_buffer < 64 << 10;
     const bool short_limits =
-        all.rules.linger < duration(2'000) || all.rules.reply_total < duration(30'000);
+        all.rules.lingering_close < duration(2'000) || all.rules.reply_total < duration(30'000);
     // The drain that follows the last client is none of theirs.
     const bool drains = std::any_of(all.plan->acts.begin(), all.plan->acts.end(),
                                     [](const act& one) { return one.kind == act_kind::drain; });

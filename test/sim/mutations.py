@@ -51,7 +51,7 @@ BUGS = [
     ("a part of the reply is dropped", "session/reply.cpp", "        written.add(*sent);",
      "        written.add(std::max(*sent, n / 2));"),
     ("a refusal is closed at once", "session/session.cpp",
-     "    socket_.shutdown_send();\n    co_await drain_input(socket_, context_.config.linger, deadline_);", "    co_return;"),
+     "    socket_.shutdown_send();\n    co_await drain_input(socket_, context_.config.lingering_close, deadline_);", "    co_return;"),
     ("a client that does not read is waited for for ever", "session/reply.cpp",
      "        deadline.arm(duration::zero(), look_at - now, reason::internal);\n        if (deadline.stopped())",
      "        if (deadline.stopped())"),

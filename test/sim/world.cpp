@@ -67,7 +67,7 @@ gateway_config gateway_rules(const rules_plan& rules) {
     out.receive_idle = millis(rules.receive_idle);
     out.receive_total = millis(rules.receive_total);
     out.reply_total = millis(rules.reply_total);
-    out.linger = millis(rules.linger);
+    out.lingering_close = millis(rules.linger);
     out.tls_handshake = out.proxy_protocol = millis(rules.handshake);
     return out;
 }

@@ -47,11 +47,12 @@ BOOST_AUTO_TEST_CASE(every_problem_of_a_gateway_is_named_at_once) {
     config.receive_idle = 0ms;
     config.receive_total = -1s;
     config.reply_total = std::chrono::hours(24 * 400);
-    config.linger = 0ms;
+    config.lingering_close = 0ms;
     config.trace_sampled = 1.5;
-    BOOST_TEST(fields_of(validate(config)) == "listen max_payload max_buffered max_connections "
-                                              "receive_idle receive_total reply_total linger "
-                                              "trace_sampled ");
+    BOOST_TEST(fields_of(validate(config)) ==
+               "listen max_payload max_buffered max_connections "
+               "receive_idle receive_total reply_total lingering_close "
+               "trace_sampled ");
     try {
         throw config_error(validate(config));
     } catch (const config_error& error) {

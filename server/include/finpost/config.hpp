@@ -44,9 +44,9 @@ enum class status_policy {
 enum class foreign_policy {
     forward, ///< it goes to the handler, as every payload; a warning says so, at most once an hour
     probe,   ///< GET and HEAD get a 200 from the gateway itself, once their head is there; a
-           ///< ClientHello is reset. Both count as probes. Other requests are refused with
-           ///< `foreign`
-    refuse, ///< `foreign`, at once
+             ///< ClientHello is reset. Both count as probes. Other requests are refused with
+             ///< `foreign`
+    refuse,  ///< `foreign`, at once
 };
 
 /// What becomes of an exchange whose client resets the connection while the handler works. Clients
@@ -141,7 +141,7 @@ struct gateway_config {
     duration reply_total{30'000};
     /// After a refusal to a client that is still sending: how long its input is drained, so that it
     /// gets to read the refusal (RFC 9112 §9.6).
-    duration linger{2'000};
+    duration lingering_close{2'000};
 
     refusal_style on_refusal = refusal_style::line;
     foreign_policy foreign = foreign_policy::forward;

@@ -33,7 +33,8 @@ public:
     virtual boost::asio::awaitable<result<std::size_t>> read(std::span<std::byte> room) = 0;
 
     /// The pending `read` and all later ones fail with `operation_aborted`: the rest is not wanted.
-    /// What the client still sends is dropped, for at most `linger`, once the handler has returned.
+    /// What the client still sends is dropped, for at most `lingering_close`, once the handler has
+    /// returned.
     virtual void stop_reading() noexcept = 0;
 
     /// Writes all of `data` to the client, encoded; waits for as long as the client does not take

@@ -2,7 +2,7 @@
 
 #include "async/as_outcome.hpp"
 #include "async/turn.hpp"
-#include "net/linger.hpp"
+#include "net/reset_on_close.hpp"
 #include "net/spill_io.hpp"
 
 #include "finpost/exchange_deadline.hpp"

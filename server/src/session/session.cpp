@@ -452,7 +452,7 @@ asio::awaitable<void> session::send_refusal() {
     if (style == refusal_style::line) {
         const std::string line = refusal_line(why_, id_);
         const auto data = std::as_bytes(std::span(line));
-        const write_limits limits(context_.config.linger);
+        const write_limits limits(context_.config.lingering_close);
         error_code failed = co_await write_all(socket_, data, limits, deadline_, written_);
         if (failed && failed.category() != reason_category()) note_reset();
         unsaid_ = failed.failed(); // a part of the line would be an answer
@@ -471,7 +471,7 @@ asio::awaitable<void> session::part_from_broken_tls() {
     record(); // what is drained now changes nothing any more
     socket_.send_alert();
     socket_.end_tls();
-    co_await let_it_read(socket_, context_.config.linger, deadline_);
+    co_await let_it_read(socket_, context_.config.lingering_close, deadline_);
 }
 
 // A health check by HTTP gets what it asks for.
@@ -483,7 +483,7 @@ asio::awaitable<void> session::answer_look() {
                        "3\r\nConnection: close\r\n\r\n";
     if (!looked_for_head_) text += "ok\n";
     const auto data = std::as_bytes(std::span(text));
-    const write_limits limits(context_.config.linger);
+    const write_limits limits(context_.config.lingering_close);
     error_code failed = co_await write_all(socket_, data, limits, deadline_, written_);
     unsaid_ = failed.failed();
     if (!unsaid_) co_await part_from_client();
@@ -494,7 +494,7 @@ asio::awaitable<void> session::part_from_client() {
     record(); // what is drained now changes nothing any more
     if (eof_ || client_gone_) co_return;
     socket_.shutdown_send();
-    co_await drain_input(socket_, context_.config.linger, deadline_);
+    co_await drain_input(socket_, context_.config.lingering_close, deadline_);
 }
 
 void session::close() noexcept {
