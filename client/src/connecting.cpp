@@ -93,7 +93,7 @@ void operation::open_stream() {
 }
 
 // In the clear: whoever reads it may not be the one who speaks TLS.
-asio::awaitable<void> operation::introduce() {
+asio::awaitable<void> operation::send_proxy_header() {
     if (!options_.proxy) co_return;
     const proxy_options& by = *options_.proxy;
     const std::string header = proxy_header(by.version, by.source.value_or(result_.local),

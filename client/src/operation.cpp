@@ -84,7 +84,7 @@ asio::awaitable<void> operation::run(std::shared_ptr<operation> self) {
     if (!error_ && !options_.allow_empty) co_await begin(self);
     if (!error_) co_await resolve();
     if (!error_) co_await connect();
-    if (!error_) co_await introduce();
+    if (!error_) co_await send_proxy_header();
     if (!error_) co_await secure();
     if (!error_) {
         result_.stage = exchange_stage::send;

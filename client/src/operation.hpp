@@ -40,7 +40,7 @@ private:
     boost::asio::awaitable<void> begin(std::shared_ptr<operation> self);
     boost::asio::awaitable<void> resolve();
     boost::asio::awaitable<void> connect();
-    boost::asio::awaitable<void> introduce();
+    boost::asio::awaitable<void> send_proxy_header();
     boost::asio::awaitable<void> secure();
     boost::asio::awaitable<void> receive();
     boost::asio::awaitable<void> send(std::shared_ptr<operation> self);

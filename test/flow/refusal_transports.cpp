@@ -42,7 +42,7 @@ struct failing : tls_gateway {
         start(refuse_as_told);
     }
 
-    raw_client introduced(transport way) const {
+    raw_client preamble_sent(transport way) const {
         raw_client out = connect();
         const auto from = parse_socket_address("192.0.2.1:1").value();
         if (has_header(way)) out.send(proxy_header(proxy_version::v2, from, from));
@@ -55,7 +55,7 @@ struct failing : tls_gateway {
         set_up(way, style);
         for (const reason why : all_reasons) {
             BOOST_TEST_CONTEXT(to_string(why)) {
-                raw_client raw = introduced(way);
+                raw_client raw = preamble_sent(way);
                 if (has_tls(way)) {
                     tls_client one(std::move(raw), client());
                     BOOST_REQUIRE(!one.handshake());
@@ -104,7 +104,7 @@ struct failing : tls_gateway {
                         continue; // a payload
                     BOOST_TEST_CONTEXT(text.substr(0, 20)
                                        << (ends ? ", FIN" : "") << ' ' << behind_header) {
-                        raw_client one = behind_header ? introduced(way) : connect();
+                        raw_client one = behind_header ? preamble_sent(way) : connect();
                         one.send(text);
                         if (ends) one.half_close();
                         const auto got = one.read_to_end();
@@ -118,7 +118,7 @@ struct failing : tls_gateway {
         }
         for (const bool behind_header : {false, true}) { // and says nothing more
             if (way == transport::plain || (behind_header && !has_header(way))) continue;
-            raw_client one = behind_header ? introduced(way) : connect();
+            raw_client one = behind_header ? preamble_sent(way) : connect();
             const auto got = one.read_to_end();
             BOOST_TEST((!got.bytes.empty() || got.how == raw_client::ending::reset));
         }

@@ -38,7 +38,7 @@ struct both {
     transfer client, server;
 };
 
-both shake_hands(tls_connection& client, tls_connection& server) {
+both handshake(tls_connection& client, tls_connection& server) {
     both last;
     for (int i = 0; i < 20; ++i) {
         last.client = client.handshake();
@@ -82,7 +82,7 @@ struct fixture {
         pair_of_sockets pair;
         tls_connection left(client, role::client, pair.fd[0], "server.test");
         tls_connection right(asking, role::server, pair.fd[1]);
-        const both last = shake_hands(left, right);
+        const both last = handshake(left, right);
         BOOST_TEST(!last.server.error);
         BOOST_TEST((last.server.wait_for == readiness::none));
         BOOST_TEST(left.peer_name() == "server.test");
@@ -101,7 +101,7 @@ BOOST_AUTO_TEST_CASE(after_a_close_notify_the_other_direction_goes_on_for_as_lon
     pair_of_sockets pair;
     finpost::tls_connection client(trusting, role::client, pair.fd[0], "server.test");
     finpost::tls_connection gateway(server, role::server, pair.fd[1]);
-    BOOST_TEST(!shake_hands(client, gateway).client.error);
+    BOOST_TEST(!handshake(client, gateway).client.error);
     const std::string hello = "hello";
     BOOST_TEST(client.write_some(std::as_bytes(std::span(hello))).size == 5u);
     const transfer ended = client.close_notify();
@@ -133,7 +133,7 @@ BOOST_AUTO_TEST_CASE(a_fin_without_a_close_notify_is_a_truncation_on_either_side
         pair_of_sockets pair;
         finpost::tls_connection client(trusting, role::client, pair.fd[0], "server.test");
         finpost::tls_connection gateway(server, role::server, pair.fd[1]);
-        BOOST_TEST(!shake_hands(client, gateway).client.error);
+        BOOST_TEST(!handshake(client, gateway).client.error);
         finpost::tls_connection& writer = of_client ? client : gateway;
         finpost::tls_connection& reader = of_client ? gateway : client;
         const std::string half = "half of it";
@@ -186,7 +186,7 @@ BOOST_AUTO_TEST_CASE(writing_to_a_peer_that_is_gone_is_an_error_and_no_signal) {
     finpost::tls_connection client(trusting, role::client, pair.fd[0], "server.test");
     {
         finpost::tls_connection gateway(server, role::server, pair.fd[1]);
-        shake_hands(client, gateway);
+        handshake(client, gateway);
     }
     pair.close_second();
     const std::string data = "x";
@@ -225,7 +225,7 @@ BOOST_AUTO_TEST_CASE(a_client_without_a_certificate_has_no_name_and_may_not_be_l
         pair_of_sockets pair;
         finpost::tls_connection client(trusting, role::client, pair.fd[0], "server.test");
         finpost::tls_connection gateway(asking, role::server, pair.fd[1]);
-        const both last = shake_hands(client, gateway);
+        const both last = handshake(client, gateway);
         const bool refused = last.server.error == reason::tls_handshake;
         BOOST_TEST(refused == (auth == tls_client_auth::required));
         BOOST_TEST(gateway.peer_name() == "");
@@ -253,7 +253,7 @@ BOOST_AUTO_TEST_CASE(a_certificate_that_is_revoked_by_the_list_is_refused) {
         pair_of_sockets pair;
         finpost::tls_connection client(left, role::client, pair.fd[0], "server.test");
         finpost::tls_connection gateway(right, role::server, pair.fd[1]);
-        const both last = shake_hands(client, gateway);
+        const both last = handshake(client, gateway);
         BOOST_TEST((last.client.error == reason::tls_handshake) == (name == "revoked"));
         if (last.client.error) BOOST_TEST(client.failure() == "certificate revoked");
         if (last.client.error) BOOST_TEST(client.description().verified == "certificate revoked");

@@ -145,7 +145,7 @@ result<std::size_t> upstream_stream::peek() noexcept {
     return noted({errno, boost::system::system_category()});
 }
 
-asio::awaitable<error_code> shake_hands(upstream_stream& stream, exchange_deadline& deadline) {
+asio::awaitable<error_code> handshake(upstream_stream& stream, exchange_deadline& deadline) {
     const exchange_deadline::on_cancel cancel(deadline, [&stream] { stream.cancel(); });
     for (;;) {
         const error_code failed = stream.handshake();

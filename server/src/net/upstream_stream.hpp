@@ -85,7 +85,6 @@ private:
 
 /// Goes through with the handshake, as long as the exchange_deadline lets it. Success, the
 /// exchange_deadline's error, or why it failed.
-boost::asio::awaitable<error_code> shake_hands(upstream_stream& stream,
-                                               exchange_deadline& deadline);
+boost::asio::awaitable<error_code> handshake(upstream_stream& stream, exchange_deadline& deadline);
 
 } // namespace finpost

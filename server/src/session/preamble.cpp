@@ -94,8 +94,8 @@ asio::awaitable<error_code> read_proxy_header(client_socket& socket, preamble& f
     co_return failed;
 }
 
-asio::awaitable<error_code> shake_hands(client_socket& socket, preamble& first, duration limit,
-                                        exchange_deadline& deadline) {
+asio::awaitable<error_code> handshake(client_socket& socket, preamble& first, duration limit,
+                                      exchange_deadline& deadline) {
     deadline.arm(duration::zero(), limit, reason::tls_handshake);
     error_code failed = co_await go_through(next_of_handshake, socket, first, deadline);
     socket.wait_for_bytes(1);

@@ -43,7 +43,7 @@ boost::asio::awaitable<error_code> read_proxy_header(client_socket& socket, prea
 
 /// Agrees on TLS. Fails likewise, with `tls_handshake`; `preamble::is_other` says of a client that
 /// it does not speak TLS at all.
-boost::asio::awaitable<error_code> shake_hands(client_socket& socket, preamble& first,
-                                               duration limit, exchange_deadline& deadline);
+boost::asio::awaitable<error_code> handshake(client_socket& socket, preamble& first, duration limit,
+                                             exchange_deadline& deadline);
 
 } // namespace finpost

@@ -78,7 +78,7 @@ session::~session() {
 }
 
 asio::awaitable<void> session::run() {
-    if (admitted() && client_.first) co_await introduce();
+    if (admitted() && client_.first) co_await run_preamble();
     if (undecided()) {
         upload coming(payload_, received_, context_.budget, context_.spills, place_);
         error_code ended = co_await receive(socket_, coming, context_.config, deadline_);
@@ -94,7 +94,7 @@ asio::awaitable<void> session::run() {
     if (!send_reply_at_once()) co_await send_rest_of_reply();
     if (outcome_ == outcome::refused) co_await send_refusal();
     if (looked_) co_await answer_look();
-    if (outcome_ == outcome::aborted && !socket_.failure().empty()) co_await part_from_broken_tls();
+    if (outcome_ == outcome::aborted && !socket_.failure().empty()) co_await close_broken_tls();
     close();
 }
 
@@ -114,7 +114,7 @@ bool session::admitted() {
 }
 
 // What is due before the payload. Somebody who goes without a word is a probe, here as well.
-asio::awaitable<void> session::introduce() {
+asio::awaitable<void> session::run_preamble() {
     enter(session_stage::handshake);
     preamble& first = *client_.first;
     error_code failed;
@@ -124,12 +124,12 @@ asio::awaitable<void> session::introduce() {
         if (!failed) identify(*first.header);
     }
     if (!failed && undecided() && first.tls) {
-        failed = co_await shake_hands(socket_, first, context_.config.tls_handshake, deadline_);
+        failed = co_await handshake(socket_, first, context_.config.tls_handshake, deadline_);
         mute_ = failed && !first.is_other; // who does not speak TLS understands a line
         speaks_tls_ = first.begun && !first.is_other;
         if (!failed) tls_peer_name_ = socket_.peer_name();
     }
-    introduced(failed);
+    preamble_ended(failed);
     client_.first.reset(); // others may come in now
     received_at_ = exchange_deadline::clock::now();
     enter(session_stage::receive);
@@ -159,7 +159,7 @@ void session::identify(const proxy_parser& header) {
         refuse(reason::busy);
 }
 
-void session::introduced(error_code failed) {
+void session::preamble_ended(error_code failed) {
     if (!failed) return;
     const bool refusable = failed.category() == reason_category();
     if (!client_.first->begun && !refusable) {
@@ -327,7 +327,7 @@ asio::awaitable<void> session::stream(upload& begun) {
     if (!answer_.refused()) co_await both.finish(answer_.bytes().bytes());
     deadline_.disarm();
     streamed(both);
-    if (outcome_ == outcome::replied) co_await part_from_client();
+    if (outcome_ == outcome::replied) co_await lingering_close();
 }
 
 void session::payload_ended() {
@@ -446,7 +446,7 @@ asio::awaitable<void> session::send_refusal() {
     if (style == refusal_style::close) unsaid_ = false; // that is what was asked for
     if (style == refusal_style::reset || kept_out_) co_return;
     if (style == refusal_style::line && (mute_ || !socket_.can_speak())) {
-        if (speaks_tls_) co_await part_from_broken_tls();
+        if (speaks_tls_) co_await close_broken_tls();
         co_return;
     }
     if (style == refusal_style::line) {
@@ -457,12 +457,12 @@ asio::awaitable<void> session::send_refusal() {
         if (failed && failed.category() != reason_category()) note_reset();
         unsaid_ = failed.failed(); // a part of the line would be an answer
     }
-    if (!unsaid_) co_await part_from_client();
+    if (!unsaid_) co_await lingering_close();
 }
 
 // Of a TLS client that could not be talked to: an alert has said so, and a reset follows once it
 // could be read. A FIN would tell those who do not understand the alert that this was all.
-asio::awaitable<void> session::part_from_broken_tls() {
+asio::awaitable<void> session::close_broken_tls() {
     if (outcome_ == outcome::aborted) {
         const std::string peer = to_string(client_.peer);
         context_.log(log_level::info, "tls failed",
@@ -486,11 +486,11 @@ asio::awaitable<void> session::answer_look() {
     const write_limits limits(context_.config.lingering_close);
     error_code failed = co_await write_all(socket_, data, limits, deadline_, written_);
     unsaid_ = failed.failed();
-    if (!unsaid_) co_await part_from_client();
+    if (!unsaid_) co_await lingering_close();
 }
 
 // Closing while the client is still sending would be a reset.
-asio::awaitable<void> session::part_from_client() {
+asio::awaitable<void> session::lingering_close() {
     record(); // what is drained now changes nothing any more
     if (eof_ || client_gone_) co_return;
     socket_.shutdown_send();

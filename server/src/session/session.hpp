@@ -111,9 +111,9 @@ private:
     enum class outcome { none, replied, refused, aborted, probe };
 
     bool admitted();
-    boost::asio::awaitable<void> introduce();
+    boost::asio::awaitable<void> run_preamble();
     void identify(const proxy_parser& header);
-    void introduced(error_code failed);
+    void preamble_ended(error_code failed);
     void received(error_code ended, upload& coming);
     bool is_stranger(const foreign_bytes& first);
     void tell_of_stranger(const foreign_bytes& first);
@@ -134,8 +134,8 @@ private:
     void replied(error_code failed);
     boost::asio::awaitable<void> send_refusal();
     boost::asio::awaitable<void> answer_look();
-    boost::asio::awaitable<void> part_from_client();
-    boost::asio::awaitable<void> part_from_broken_tls();
+    boost::asio::awaitable<void> lingering_close();
+    boost::asio::awaitable<void> close_broken_tls();
     void log_handshake(std::string_view what);
 
     void enter(session_stage stage) noexcept;

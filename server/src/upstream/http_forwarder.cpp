@@ -389,7 +389,7 @@ void http_forwarder::made(attempt& now, connect_race& race) {
 // Within what is left of this endpoint's share. Plain text is no way out when it fails.
 asio::awaitable<error_code> http_forwarder::secure(attempt& now) {
     tls_.secure(now.stream(), now.endpoint);
-    error_code failed = co_await shake_hands(now.stream(), now.deadline);
+    error_code failed = co_await handshake(now.stream(), now.deadline);
     if (!failed || now.deadline.stopped()) co_return failed;
     tell_handshake(now, now.deadline.error() ? "it took too long" : now.stream().failure());
     tls_.forget(now.endpoint); // what was to be resumed may be why
