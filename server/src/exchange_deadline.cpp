@@ -39,8 +39,9 @@ void exchange_deadline::expire(clock::time_point now) {
         if (const auto call = std::exchange(call_, nullptr)) call(); // does not throw
     }
     if (!error_ && limit_.due(now)) return end(on_expiry_);
-    // Something moved between the timer's check and this call, or there is another time to wait for.
-    // The timer took the first time as passed and does not wait for it any more: it has to be told.
+    // Something moved between the timer's check and this call, or there is another time to wait
+    // for. The timer took the first time as passed and does not wait for it any more: it has to be
+    // told.
     reschedule();
 }
 

@@ -7,7 +7,7 @@
 #include "policy/buffer_budget.hpp"
 #include "policy/seldom.hpp"
 #include "policy/spilling.hpp"
-#include "session/session_gate.hpp"
+#include "session/session_registry.hpp"
 
 #include "finpost/metrics.hpp"
 
@@ -99,7 +99,7 @@ public:
           logger log_)
         : executors(std::move(executors_)), executor(executors.all.at(0)), counters(counters_),
           log(std::move(log_)), budget(buffered_limit(groups), counters_.buffered_bytes),
-          files(counters_.spilled_bytes), gate(std::make_shared<session_gate>(executor)),
+          files(counters_.spilled_bytes), registry(std::make_shared<session_registry>(executor)),
           first(std::move(groups)) {}
 
     void apply(std::vector<listener_group> groups);
@@ -128,7 +128,7 @@ public:
     const logger log;
     buffer_budget budget;
     file_space files;
-    const std::shared_ptr<session_gate> gate;
+    const std::shared_ptr<session_registry> registry;
     seldom foreign_told{std::chrono::hours(1)};
     std::vector<listener_group> first; // until `start`
     std::atomic<bool> accepting{false};
@@ -155,13 +155,14 @@ struct gateway::state::rules {
           answer(std::move(group.answer)), streams(std::move(group.streams)),
           admits(std::move(admits_)), filter(config.allow, config.deny),
           shares(config.max_handshakes, 0, 0), tls(read_certificates(config, owner->log)),
-          spills(config, owner->files, owner->log), context{config,       answer,
-                                                            streams,      owner->counters,
-                                                            owner->log,   owner->budget,
-                                                            *owner->gate, *admits,
-                                                            filter,       tls,
-                                                            shares,       has_preambles(),
-                                                            spills,       owner->foreign_told} {}
+          spills(config, owner->files, owner->log), context{config,           answer,
+                                                            streams,          owner->counters,
+                                                            owner->log,       owner->budget,
+                                                            *owner->registry, *admits,
+                                                            filter,           tls,
+                                                            shares,           has_preambles(),
+                                                            spills,           owner->foreign_told} {
+    }
 
     bool has_preambles() const { return tls || !config.proxy_protocol_from.empty(); }
 
@@ -285,10 +286,10 @@ bool gateway::accepting() const noexcept {
     return std::all_of(all.begin(), all.end(), [](const auto& one) { return one.door->works(); });
 }
 
-std::size_t gateway::sessions() const noexcept { return state_->gate->size(); }
+std::size_t gateway::sessions() const noexcept { return state_->registry->size(); }
 
 std::vector<session_view> gateway::session_views(std::size_t most) const {
-    std::vector<session_view> all = state_->gate->views();
+    std::vector<session_view> all = state_->registry->views();
     const auto older = [](const session_view& a, const session_view& b) { return a.age > b.age; };
     const auto end = all.begin() + static_cast<std::ptrdiff_t>(std::min(most, all.size()));
     std::partial_sort(all.begin(), end, all.end(), older);
@@ -310,13 +311,13 @@ std::optional<tls_context::time_point> gateway::tls_expires() const {
 asio::awaitable<void> gateway::state::drain(std::chrono::steady_clock::time_point until,
                                             exchange_deadline& given_up) {
     close_listeners();
-    gate->drain();
-    co_await gate->wait_empty(until, given_up);
+    registry->drain();
+    co_await registry->wait_empty(until, given_up);
     if (given_up.error()) co_return;
-    gate->stop(reason::draining);
-    while (!gate->empty() && !given_up.error()) {
+    registry->stop(reason::draining);
+    while (!registry->empty() && !given_up.error()) {
         constexpr auto ever = std::chrono::steady_clock::time_point::max();
-        co_await gate->wait_empty(ever, given_up);
+        co_await registry->wait_empty(ever, given_up);
     }
 }
 
@@ -391,7 +392,7 @@ asio::any_io_executor gateway::get_executor() const noexcept { return state_->ex
 
 void gateway::stop() {
     state_->close_listeners();
-    state_->gate->stop(reason::draining);
+    state_->registry->stop(reason::draining);
 }
 
 } // namespace finpost

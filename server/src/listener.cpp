@@ -173,7 +173,7 @@ void listener::bind(const socket_address& address, bool shared) {
 
 void listener::start() {
     for (const auto& other : others_) other->start();
-    may_bring_sessions_.emplace(context_->gate);
+    may_bring_sessions_.emplace(context_->registry);
     wait_for_client();
 }
 
@@ -460,8 +460,8 @@ bool listener::start_session(arrival came, const socket_address& peer) noexcept 
         const bool proxied = is_proxy(peer);
         if (!proxied && !context_->admits.admit_source(*permit_, peer)) refused = reason::busy;
         const socket_address local = wildcard_ ? bound_address(came.fd()) : address_;
-        accepted_client client(std::move(came), peer, local, std::move(*permit_), context_->gate,
-                               refused);
+        accepted_client client(std::move(came), peer, local, std::move(*permit_),
+                               context_->registry, refused);
         permit_.reset();
         if (context_->preambles) client.first = preamble_of(proxied);
         const asio::any_io_executor strand = sequence_on(executor_, one_thread_);

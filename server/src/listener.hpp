@@ -44,7 +44,7 @@ public:
     /// Accepts until `close`. Keeps itself and the context alive meanwhile.
     void start();
 
-    /// Clients that connect from now on are served by `context`, which has the same gate. From any
+    /// Clients that connect from now on are served by `context`, which has the same registry. From any
     /// thread.
     void change(std::shared_ptr<const session_context> context);
 
@@ -99,7 +99,7 @@ private:
         others_; // that share the address, for the other executors
     operation_memory client_memory_, turn_memory_,
         pause_memory_; // of what it waits for, one thing at a time
-    std::optional<session_gate::hold> may_bring_sessions_;
+    std::optional<session_registry::keep_alive> may_bring_sessions_;
     const std::shared_ptr<waiter> pause_; // `close` wakes it
     bool somebody_came_ = false;          // and was not accepted yet
     std::atomic<bool> closing_{false};

@@ -36,7 +36,7 @@ const std::vector<room>& rooms() {
          {"server/src/listener."},
          {"session", "reply", "net", "handler", "policy", "async", "base", "common"}},
         {"session",
-         {"server/src/session/session.", "server/src/session/session_gate."},
+         {"server/src/session/session.", "server/src/session/session_registry."},
          {"preamble", "receive", "reply", "stream", "client socket", "encoding", "net", "handler",
           "policy", "async", "base", "common"}},
         {"preamble",

@@ -72,7 +72,7 @@ BUGS = [
     ("a close before the request is out ends a body", "upstream/streamed_exchange.cpp",
      "if (got.error() == asio::error::eof && whole_)", "if (got.error() == asio::error::eof)"),
     ("a drain whose grace is over stops nobody", "session/session_gate.cpp",
-     "        tell(one, told::stop, [why](gated& session) { session.deadline().stop(why); });", "        static_cast<void>(why);"),
+     "        tell(one, told::stop, [why](registered& session) { session.deadline().stop(why); });", "        static_cast<void>(why);"),
     ("the upstream is waited for for ever", "upstream/http_forwarder.cpp",
      "    now.deadline.arm(exchange_deadline::duration::zero(), remaining, reason::upstream_timeout);\n    if (now.deadline.stopped())",
      "    if (now.deadline.stopped())"),

@@ -59,18 +59,19 @@ arrival::~arrival() {
 
 session::session(const session_context& context, asio::any_io_executor strand,
                  accepted_client& client)
-    : context_(context), client_(client), deadline_(&context.gate), socket_(strand, client_.v6),
+    : context_(context), client_(client), deadline_(&context.registry), socket_(strand, client_.v6),
       id_(request_id::generate()), payload_(&context.budget), answer_(reason::internal),
-      received_at_(client_.at), answered_at_(client_.at), pass_(context.gate, strand, *this) {
+      received_at_(client_.at), answered_at_(client_.at),
+      registration_(context.registry, strand, *this) {
     socket_.take(client_.came.hand_over());
-    client_.announced.release();
+    client_.keeps_open.release();
     mute_ = client_.first && client_.first->tls;
     sampled_ = id_.sampled(context_.config.trace_sampled);
 }
 
 session::~session() {
     close();
-    // Before the gate counts one session less: whoever waits for the last one to end, and then
+    // Before the registry counts one session less: whoever waits for the last one to end, and then
     // drops the counters, finds every buffer given back.
     payload_ = payload();
     answer_ = reply(reason::internal);
@@ -147,7 +148,7 @@ void session::identify(const proxy_parser& header) {
             context_.log(log_level::debug, "proxied",
                          {{"id", id_.text()}, {"peer", peer}, {"proxy", proxy}});
         }
-        pass_.change([&] {
+        registration_.change([&] {
             client_.peer = header.source();
             client_.local = header.destination();
         });
@@ -526,8 +527,8 @@ void session::on_drain() {
         deadline_.stop(reason::draining);
 }
 
-// From any thread, while the session is in the gate: only what never changes, what changes under
-// the gate's lock, and what is atomic.
+// From any thread, while the session is in the registry: only what never changes, what changes
+// under the registry's lock, and what is atomic.
 session_view session::view(exchange_deadline::clock::time_point now) const noexcept {
     return {id_,
             client_.peer,

@@ -5,7 +5,7 @@
 #include "policy/admission.hpp"
 #include "policy/buffer_budget.hpp"
 #include "session/preamble.hpp"
-#include "session/session_gate.hpp"
+#include "session/session_registry.hpp"
 #include "tally.hpp"
 
 #include "finpost/base64.hpp"
@@ -43,7 +43,7 @@ struct session_context {
     metrics& counters;
     const logger& log;
     buffer_budget& budget;
-    session_gate& gate;
+    session_registry& registry;
     admission& admits;
     const address_filter& filter;
     const tls_context& tls; // none: plain TCP
@@ -79,9 +79,10 @@ private:
 class accepted_client {
 public:
     accepted_client(arrival connection, socket_address peer_address, socket_address local_address,
-                    admission::permit held, session_gate& gate, std::optional<reason> refused)
+                    admission::permit held, session_registry& registry,
+                    std::optional<reason> refused)
         : came(std::move(connection)), v6(peer_address.is_v6()), peer(peer_address),
-          local(local_address), permit(std::move(held)), announced(gate), refusal(refused),
+          local(local_address), permit(std::move(held)), keeps_open(registry), refusal(refused),
           at(exchange_deadline::clock::now()) {}
 
     arrival came; // until there is a session
@@ -89,15 +90,15 @@ public:
     socket_address peer;
     socket_address local;
     admission::permit permit;
-    session_gate::hold announced;  // until there is a session
-    std::optional<reason> refusal; // known before a byte was read
+    session_registry::keep_alive keeps_open; // until there is a session
+    std::optional<reason> refusal;           // known before a byte was read
     exchange_deadline::clock::time_point at;
     std::unique_ptr<preamble> first; // null when the payload begins at once
 };
 
 /// One accepted TCP connection and its exchange. It lives in the frame of `serve` and on its
 /// strand.
-class session final : private gated {
+class session final : private registered {
 public:
     session(const session_context& context, boost::asio::any_io_executor strand,
             accepted_client& client);
@@ -182,7 +183,7 @@ private:
     std::string tls_peer_name_;
     tally received_, written_;
     exchange_deadline::clock::time_point received_at_, answered_at_;
-    session_gate::pass pass_; // last: the gate sees a complete session
+    session_registry::registration registration_; // last: the registry sees a complete session
 };
 
 /// Runs a session from accept to close. Its completion handler keeps the context: the client's

@@ -1,4 +1,4 @@
-#include "session/session_gate.hpp"
+#include "session/session_registry.hpp"
 
 #include <boost/asio/post.hpp>
 #include <boost/asio/this_coro.hpp>
@@ -16,36 +16,38 @@ constexpr std::chrono::milliseconds look_again{20}; // when there was no memory 
 
 } // namespace
 
-struct session_gate::slot {
-    slot(asio::any_io_executor e, gated& s) : executor(std::move(e)), session(&s) {}
+struct session_registry::slot {
+    slot(asio::any_io_executor e, registered& s) : executor(std::move(e)), session(&s) {}
     asio::any_io_executor executor;
-    gated* session; // null when the session has ended; written on its executor, under the mutex
+    registered*
+        session; // null when the session has ended; written on its executor, under the mutex
     std::size_t index = 0;     // in slots_
     told last = told::nothing; // under the mutex
 };
 
 // Its memory is there beforehand, and it keeps that for as long as Asio does.
-struct session_gate::timer_handler {
+struct session_registry::timer_handler {
     using allocator_type = operation_allocator<>;
     allocator_type get_allocator() const noexcept { return allocator_type(*memory); }
     void operator()(error_code) const {
-        if (const auto self = gate.lock()) self->woken();
+        if (const auto self = registry.lock()) self->woken();
     }
 
-    std::weak_ptr<session_gate> gate;
+    std::weak_ptr<session_registry> registry;
     const std::shared_ptr<operation_memory> memory; // const: what was moved from still finds it
 };
 
-session_gate::pass::pass(session_gate& gate, asio::any_io_executor executor, gated& session)
-    : gate_(gate), slot_(std::make_shared<slot>(std::move(executor), session)) {
+session_registry::registration::registration(session_registry& registry,
+                                             asio::any_io_executor executor, registered& session)
+    : registry_(registry), slot_(std::make_shared<slot>(std::move(executor), session)) {
     bool stopped = false;
     bool draining = false;
     {
-        const std::lock_guard lock(gate_.mutex_);
-        slot_->index = gate_.slots_.size();
-        gate_.slots_.push_back(slot_);
-        stopped = gate_.stopped_;
-        draining = gate_.draining_;
+        const std::lock_guard lock(registry_.mutex_);
+        slot_->index = registry_.slots_.size();
+        registry_.slots_.push_back(slot_);
+        stopped = registry_.stopped_;
+        draining = registry_.draining_;
         slot_->last = stopped ? told::stop : draining ? told::drain : told::nothing;
     }
     if (stopped)
@@ -54,60 +56,60 @@ session_gate::pass::pass(session_gate& gate, asio::any_io_executor executor, gat
         session.on_drain();
 }
 
-const asio::any_io_executor& session_gate::pass::executor() const noexcept {
+const asio::any_io_executor& session_registry::registration::executor() const noexcept {
     return slot_->executor;
 }
 
-session_gate::pass::~pass() {
-    const std::lock_guard lock(gate_.mutex_);
+session_registry::registration::~registration() {
+    const std::lock_guard lock(registry_.mutex_);
     slot_->session = nullptr;
-    auto& slots = gate_.slots_;
+    auto& slots = registry_.slots_;
     slots[slot_->index] = slots.back();
     slots[slot_->index]->index = slot_->index;
     slots.pop_back();
-    gate_.left();
+    registry_.left();
 }
 
-session_gate::hold::hold(session_gate& gate) : gate_(&gate) {
-    const std::lock_guard lock(gate.mutex_);
-    ++gate.holds_;
+session_registry::keep_alive::keep_alive(session_registry& registry) : registry_(&registry) {
+    const std::lock_guard lock(registry.mutex_);
+    ++registry.keep_alives_;
 }
 
-void session_gate::hold::release() noexcept {
-    if (gate_ == nullptr) return;
-    const std::lock_guard lock(gate_->mutex_);
-    --gate_->holds_;
-    gate_->left();
-    gate_ = nullptr;
+void session_registry::keep_alive::release() noexcept {
+    if (registry_ == nullptr) return;
+    const std::lock_guard lock(registry_->mutex_);
+    --registry_->keep_alives_;
+    registry_->left();
+    registry_ = nullptr;
 }
 
 // Under the mutex: somebody has left. When nobody is left to look at, a timer would only keep the
 // host's `run` from returning.
-void session_gate::left() noexcept {
+void session_registry::left() noexcept {
     if (!empty_locked()) return;
     emptied_.wake_all();
     if (stopped_) timer_.cancel();
 }
 
-session_gate::session_gate(asio::any_io_executor executor)
+session_registry::session_registry(asio::any_io_executor executor)
     : memory_(std::make_shared<operation_memory>()), timer_(std::move(executor)) {}
 
-std::size_t session_gate::size() const {
+std::size_t session_registry::size() const {
     const std::lock_guard lock(mutex_);
     return slots_.size();
 }
 
-bool session_gate::empty() const {
+bool session_registry::empty() const {
     const std::lock_guard lock(mutex_);
     return empty_locked();
 }
 
-bool session_gate::stopped() const {
+bool session_registry::stopped() const {
     const std::lock_guard lock(mutex_);
     return stopped_;
 }
 
-std::vector<session_view> session_gate::views() const {
+std::vector<session_view> session_registry::views() const {
     constexpr std::size_t at_once =
         64; // who begins or ends meanwhile waits for so many, not for all
     std::vector<std::shared_ptr<slot>> all;
@@ -126,7 +128,7 @@ std::vector<session_view> session_gate::views() const {
     return out;
 }
 
-void session_gate::drain() {
+void session_registry::drain() {
     {
         const std::lock_guard lock(mutex_);
         draining_ = true;
@@ -134,7 +136,7 @@ void session_gate::drain() {
     look();
 }
 
-void session_gate::stop(reason why) {
+void session_registry::stop(reason why) {
     {
         const std::lock_guard lock(mutex_);
         stopped_ = true;
@@ -145,8 +147,8 @@ void session_gate::stop(reason why) {
     look();
 }
 
-asio::awaitable<void> session_gate::wait_empty(clock::time_point until,
-                                               exchange_deadline& given_up) {
+asio::awaitable<void> session_registry::wait_empty(clock::time_point until,
+                                                   exchange_deadline& given_up) {
     const asio::any_io_executor executor = co_await asio::this_coro::executor;
     std::shared_ptr<waiter> turn;
     {
@@ -159,13 +161,13 @@ asio::awaitable<void> session_gate::wait_empty(clock::time_point until,
     emptied_.leave(turn);
 }
 
-void session_gate::reschedule(clock::time_point when) {
+void session_registry::reschedule(clock::time_point when) {
     const std::lock_guard lock(mutex_);
     if (when.time_since_epoch().count() < next_check.load()) arm(when);
 }
 
 // Under the mutex, as `wait`. One wait is under way at the most: there is memory for one.
-void session_gate::arm(clock::time_point when) {
+void session_registry::arm(clock::time_point when) {
     if (stopped_ && empty_locked()) return;
     next_check.store(when.time_since_epoch().count());
     if (waiting_)
@@ -174,7 +176,7 @@ void session_gate::arm(clock::time_point when) {
         wait();
 }
 
-void session_gate::wait() {
+void session_registry::wait() {
     waiting_ = true;
     try {
         timer_.expires_at(clock::time_point(exchange_deadline::duration(next_check.load())));
@@ -187,7 +189,7 @@ void session_gate::wait() {
     }
 }
 
-void session_gate::woken() noexcept {
+void session_registry::woken() noexcept {
     {
         const std::lock_guard lock(mutex_);
         waiting_ = false;
@@ -204,7 +206,7 @@ void session_gate::woken() noexcept {
     look();
 }
 
-void session_gate::look() noexcept {
+void session_registry::look() noexcept {
     // Nobody is told that an earlier look is coming while this one is under way: see
     // exchange_deadline::watch.
     next_check.store(exchange_deadline::duration::max().count());
@@ -225,7 +227,7 @@ void session_gate::look() noexcept {
 }
 
 // When to look again.
-session_gate::clock::time_point session_gate::tell_who_is_due(clock::time_point now) {
+session_registry::clock::time_point session_registry::tell_who_is_due(clock::time_point now) {
     auto nearest = clock::time_point::max();
     std::vector<std::shared_ptr<slot>> due, drained, stopped;
     std::size_t alive = 0;
@@ -252,11 +254,11 @@ session_gate::clock::time_point session_gate::tell_who_is_due(clock::time_point 
         one->last = std::max(one->last, what);
     };
     for (const auto& one : drained)
-        tell(one, told::drain, [](gated& session) { session.on_drain(); });
+        tell(one, told::drain, [](registered& session) { session.on_drain(); });
     for (const auto& one : stopped)
-        tell(one, told::stop, [why](gated& session) { session.deadline().stop(why); });
+        tell(one, told::stop, [why](registered& session) { session.deadline().stop(why); });
     for (const auto& one : due)
-        tell(one, told::nothing, [now](gated& session) { session.deadline().expire(now); });
+        tell(one, told::nothing, [now](registered& session) { session.deadline().expire(now); });
     if (nearest == clock::time_point::max()) return nearest;
     // 10 us of pause for each session keeps the looks of ten thousand below one percent of a core.
     const auto pause = std::chrono::microseconds(10) * static_cast<std::int64_t>(alive);

@@ -20,18 +20,18 @@
 
 namespace finpost {
 
-/// What the gate needs to know of a session.
-class gated {
+/// What the registry needs to know of a session.
+class registered {
 public:
     virtual exchange_deadline& deadline() noexcept = 0;
     /// The gateway drains: end now if nothing is in flight. On the session's executor.
     virtual void on_drain() = 0;
-    /// The session as it is. From any thread, under the gate's lock: what it reads and can change
-    /// is changed by `pass::change`.
+    /// The session as it is. From any thread, under the registry's lock: what it reads and can
+    /// change is changed by `registration::change`.
     virtual session_view view(exchange_deadline::clock::time_point now) const noexcept = 0;
 
 protected:
-    ~gated() = default;
+    ~registered() = default;
 };
 
 /// Keeps the sessions that are alive: counts them, wakes their deadlines with one timer for all,
@@ -43,52 +43,54 @@ protected:
 ///
 /// What is due for a session and cannot be told to it, for want of memory, is told at the next
 /// look, which is soon.
-class session_gate : public exchange_deadline::timer_source,
-                     public std::enable_shared_from_this<session_gate> {
+class session_registry : public exchange_deadline::timer_source,
+                         public std::enable_shared_from_this<session_registry> {
     struct slot;
 
 public:
-    /// A session's place in the gate, held by value as long as the session lives.
-    class pass {
+    /// A session's place in the registry, held by value as long as the session lives.
+    class registration {
     public:
-        pass(session_gate& gate, boost::asio::any_io_executor executor, gated& session);
-        ~pass();
-        pass(const pass&) = delete;
-        pass& operator=(const pass&) = delete;
+        registration(session_registry& registry, boost::asio::any_io_executor executor,
+                     registered& session);
+        ~registration();
+        registration(const registration&) = delete;
+        registration& operator=(const registration&) = delete;
 
         /// The session's strand.
         const boost::asio::any_io_executor& executor() const noexcept;
 
-        /// Changes what `gated::view` reads.
+        /// Changes what `registered::view` reads.
         template <class Change>
         void change(const Change& now) {
-            const std::lock_guard lock(gate_.mutex_);
+            const std::lock_guard lock(registry_.mutex_);
             now();
         }
 
     private:
-        session_gate& gate_;
+        session_registry& registry_;
         std::shared_ptr<slot> slot_;
     };
 
     /// Keeps `wait_empty` waiting: held by whatever may still bring a session, and by a connection
     /// between its accept and its session.
-    class hold {
+    class keep_alive {
     public:
-        explicit hold(session_gate& gate);
-        hold(hold&& other) noexcept : gate_(std::exchange(other.gate_, nullptr)) {}
-        hold& operator=(hold&& other) noexcept {
-            std::swap(gate_, other.gate_);
+        explicit keep_alive(session_registry& registry);
+        keep_alive(keep_alive&& other) noexcept
+            : registry_(std::exchange(other.registry_, nullptr)) {}
+        keep_alive& operator=(keep_alive&& other) noexcept {
+            std::swap(registry_, other.registry_);
             return *this;
         }
-        ~hold() { release(); }
+        ~keep_alive() { release(); }
         void release() noexcept;
 
     private:
-        session_gate* gate_;
+        session_registry* registry_;
     };
 
-    explicit session_gate(boost::asio::any_io_executor executor);
+    explicit session_registry(boost::asio::any_io_executor executor);
 
     /// Sessions alive.
     std::size_t size() const;
@@ -116,7 +118,7 @@ private:
     using clock = exchange_deadline::clock;
     enum class told : unsigned char { nothing, drain, stop };
     struct timer_handler;
-    bool empty_locked() const noexcept { return slots_.empty() && holds_ == 0; }
+    bool empty_locked() const noexcept { return slots_.empty() && keep_alives_ == 0; }
     void left() noexcept;
     void arm(clock::time_point when);
     void wait();
@@ -129,7 +131,7 @@ private:
     boost::asio::steady_timer timer_;
     bool waiting_ = false; // the timer's handler is still to come
     std::vector<std::shared_ptr<slot>> slots_;
-    std::size_t holds_ = 0;
+    std::size_t keep_alives_ = 0;
     wait_queue emptied_;
     bool draining_ = false;
     bool stopped_ = false;
