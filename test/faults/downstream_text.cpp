@@ -92,7 +92,7 @@ BOOST_AUTO_TEST_CASE(D23_what_is_logged_of_a_service_is_its_address_and_numbers)
     BOOST_TEST(log.count("upstream response refused") >= 2u);
     for (const char* const event :
          {"exchange", "upstream response refused", "upstream bytes behind response",
-          "upstream endpoint avoided"}) {
+          "upstream endpoint ejected"}) {
         for (const auto& line : log.of(event))
             for (const auto& [name, value] : line.fields)
                 BOOST_TEST(std::all_of(value.begin(), value.end(),

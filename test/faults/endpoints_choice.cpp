@@ -47,8 +47,8 @@ BOOST_AUTO_TEST_CASE(one_that_goes_away_costs_nobody_an_exchange) {
     other.stop();
     for (int i = 0; i < 30; ++i) expect_served();
     BOOST_TEST(upstream.count() == 35u);
-    BOOST_REQUIRE(log.wait_for("upstream endpoint avoided"));
-    BOOST_TEST(log.of("upstream endpoint avoided").front().at("endpoint") ==
+    BOOST_REQUIRE(log.wait_for("upstream endpoint ejected"));
+    BOOST_TEST(log.of("upstream endpoint ejected").front().at("endpoint") ==
                to_string(other.address()));
 }
 
@@ -65,14 +65,14 @@ BOOST_AUTO_TEST_CASE(one_that_answers_nonsense_is_avoided_after_five_in_a_row_an
         static_cast<void>(exchange("x"));
     BOOST_TEST(exchanges <= 11u);
     BOOST_TEST(refused(reason::upstream_invalid) == 5u);
-    BOOST_TEST(log.of("upstream endpoint avoided").front().at("reason") == "upstream_invalid");
+    BOOST_TEST(log.of("upstream endpoint ejected").front().at("reason") == "upstream_invalid");
     broken = false;
     // One exchange tries it when the pause is over; here somebody asks all the time.
     const std::size_t before = other.count();
     const auto until = std::chrono::steady_clock::now() + 20s;
     while (other.count() == before && std::chrono::steady_clock::now() < until) expect_served();
-    BOOST_REQUIRE(log.wait_for("upstream endpoint is back"));
-    BOOST_TEST(log.of("upstream endpoint is back").front().at("endpoint") ==
+    BOOST_REQUIRE(log.wait_for("upstream endpoint restored"));
+    BOOST_TEST(log.of("upstream endpoint restored").front().at("endpoint") ==
                to_string(other.address()));
     BOOST_TEST(forwarder().endpoints().back().up);
     BOOST_TEST(!forwarder().endpoints().back().last_error);

@@ -38,15 +38,15 @@ BOOST_AUTO_TEST_CASE(an_idle_gateway_knows_when_its_endpoint_is_unwell_and_when_
     BOOST_REQUIRE(upstream.wait_for_heads(2));
     BOOST_TEST(forwarder().endpoints().front().up);
     health = 503;
-    BOOST_REQUIRE(log.wait_for("upstream endpoint avoided"));
+    BOOST_REQUIRE(log.wait_for("upstream endpoint ejected"));
     const auto status = forwarder().endpoints().front();
     BOOST_TEST(!status.up);
     BOOST_TEST((status.last_error == reason::upstream_status));
     BOOST_TEST(status.cause == "/health?full=******** answers 503");
-    BOOST_TEST((status.avoided_until == std::chrono::steady_clock::time_point::max()));
+    BOOST_TEST((status.ejected_until == std::chrono::steady_clock::time_point::max()));
     BOOST_TEST(counters.upstream_ejections.value() == 1u);
     health = 204;
-    BOOST_REQUIRE(log.wait_for("upstream endpoint is back"));
+    BOOST_REQUIRE(log.wait_for("upstream endpoint restored"));
     BOOST_TEST(forwarder().endpoints().front().up);
     BOOST_TEST(counters.accepted.value() == 0u);
 }
@@ -67,10 +67,10 @@ BOOST_AUTO_TEST_CASE(silence_is_unwell) {
     health = 0;
     service.health_timeout = 100ms;
     start();
-    BOOST_REQUIRE(log.wait_for("upstream endpoint avoided"));
-    BOOST_TEST(log.of("upstream endpoint avoided").front().at("reason") == "upstream_timeout");
+    BOOST_REQUIRE(log.wait_for("upstream endpoint ejected"));
+    BOOST_TEST(log.of("upstream endpoint ejected").front().at("reason") == "upstream_timeout");
     BOOST_TEST(upstream.connections() == 1u); // at the first check
-    expect_served();                          // all are avoided, so it is asked all the same
+    expect_served();                          // all are ejected, so it is asked all the same
 }
 
 BOOST_AUTO_TEST_CASE(a_black_hole_and_a_refusal_are_unwell) {
@@ -79,7 +79,7 @@ BOOST_AUTO_TEST_CASE(a_black_hole_and_a_refusal_are_unwell) {
     service.endpoints = {url_of(nobody.address()), url_of(silent.address()), upstream.url()};
     service.health_timeout = 100ms;
     start();
-    BOOST_REQUIRE(log.wait_for("upstream endpoint avoided", 2));
+    BOOST_REQUIRE(log.wait_for("upstream endpoint ejected", 2));
     const auto all = forwarder().endpoints();
     BOOST_TEST((all[0].last_error == reason::upstream_unreachable));
     BOOST_TEST((all[1].last_error == reason::upstream_timeout));
@@ -91,8 +91,8 @@ BOOST_AUTO_TEST_CASE(a_black_hole_and_a_refusal_are_unwell) {
 BOOST_AUTO_TEST_CASE(what_is_no_http_is_unwell) {
     upstream.by_default(scripted_upstream::raw_then_fin("SSH-2.0-OpenSSH_9.2\r\n\r\n"));
     start();
-    BOOST_REQUIRE(log.wait_for("upstream endpoint avoided"));
-    BOOST_TEST(log.of("upstream endpoint avoided").front().at("reason") == "upstream_invalid");
+    BOOST_REQUIRE(log.wait_for("upstream endpoint ejected"));
+    BOOST_TEST(log.of("upstream endpoint ejected").front().at("reason") == "upstream_invalid");
 }
 
 BOOST_AUTO_TEST_CASE(closing_ends_a_check_under_way) {
@@ -126,18 +126,18 @@ BOOST_AUTO_TEST_CASE(without_a_path_one_that_nobody_asks_is_found_to_be_gone_and
     start();
     const auto before = forwarder().endpoints().front();
     BOOST_TEST((!before.up && !before.usable));
-    BOOST_REQUIRE(log.wait_for("upstream endpoint avoided"));
-    BOOST_TEST(log.of("upstream endpoint avoided").front().at("reason") == "upstream_unreachable");
-    BOOST_TEST(log.of("upstream endpoint avoided").front().at("what") == "Connection refused");
+    BOOST_REQUIRE(log.wait_for("upstream endpoint ejected"));
+    BOOST_TEST(log.of("upstream endpoint ejected").front().at("reason") == "upstream_unreachable");
+    BOOST_TEST(log.of("upstream endpoint ejected").front().at("what") == "Connection refused");
     const auto gone = forwarder().endpoints().front();
     BOOST_TEST((!gone.up && !gone.usable));
     BOOST_TEST(gone.cause == "Connection refused");
     expect_refusal(exchange("x"), reason::upstream_unreachable); // it is asked all the same
     nobody.listen();
-    BOOST_REQUIRE(log.wait_for("upstream endpoint is back"));
+    BOOST_REQUIRE(log.wait_for("upstream endpoint restored"));
     const auto back = forwarder().endpoints().front();
     BOOST_TEST((back.up && back.usable && back.cause.empty()));
-    BOOST_TEST(log.of("upstream endpoint avoided").size() == 1u); // though it failed several times
+    BOOST_TEST(log.of("upstream endpoint ejected").size() == 1u); // though it failed several times
     BOOST_TEST(counters.upstream_ejections.value() == 1u);
 }
 
@@ -147,7 +147,7 @@ BOOST_AUTO_TEST_CASE(without_a_path_a_dead_service_stays_down_between_one_exchan
     expect_served();
     upstream.stop();
     static_cast<void>(exchange("x"));
-    BOOST_REQUIRE(log.wait_for("upstream endpoint avoided"));
+    BOOST_REQUIRE(log.wait_for("upstream endpoint ejected"));
     // Longer than the pause after a first failure, and than one check takes.
     const auto enough = std::chrono::steady_clock::now() + 400ms;
     while (std::chrono::steady_clock::now() < enough) {
@@ -156,7 +156,7 @@ BOOST_AUTO_TEST_CASE(without_a_path_a_dead_service_stays_down_between_one_exchan
         BOOST_TEST_REQUIRE(now.cause == "Connection refused");
         std::this_thread::yield();
     }
-    BOOST_TEST(log.of("upstream endpoint is back").empty());
+    BOOST_TEST(log.of("upstream endpoint restored").empty());
 }
 
 BOOST_AUTO_TEST_CASE(without_a_path_a_black_hole_is_told_from_a_refusal) {
@@ -165,8 +165,8 @@ BOOST_AUTO_TEST_CASE(without_a_path_a_black_hole_is_told_from_a_refusal) {
     service.health_timeout = 100ms;
     service.endpoints = {url_of(silent.address())};
     start();
-    BOOST_REQUIRE(log.wait_for("upstream endpoint avoided"));
-    BOOST_TEST(log.of("upstream endpoint avoided").front().at("reason") == "upstream_unreachable");
+    BOOST_REQUIRE(log.wait_for("upstream endpoint ejected"));
+    BOOST_TEST(log.of("upstream endpoint ejected").front().at("reason") == "upstream_unreachable");
     BOOST_TEST(forwarder().endpoints().front().cause == "Connection timed out");
 }
 
@@ -176,8 +176,8 @@ BOOST_AUTO_TEST_CASE(without_a_path_plain_text_where_tls_is_due_is_no_connection
     service.health_timeout = 100ms; // the service waits for what it would know as a request
     service.endpoints = {parse_http_url("https://" + to_string(upstream.address()) + "/").value()};
     start();
-    BOOST_REQUIRE(log.wait_for("upstream endpoint avoided"));
-    const std::string cause = log.of("upstream endpoint avoided").front().at("what");
+    BOOST_REQUIRE(log.wait_for("upstream endpoint ejected"));
+    const std::string cause = log.of("upstream endpoint ejected").front().at("what");
     BOOST_TEST(cause.starts_with("TLS handshake: "), cause);
 }
 

@@ -99,7 +99,7 @@ BOOST_AUTO_TEST_CASE(S4_a_reply_that_the_disk_does_not_take_is_refused) {
     }
     upstream.by_default(scripted_upstream::close_delimited_echo());
     BOOST_TEST(exchange("still there").bytes == "still there");
-    BOOST_TEST(log.count("upstream endpoint avoided") == 0u); // it is not the service's fault
+    BOOST_TEST(log.count("upstream endpoint ejected") == 0u); // it is not the service's fault
 }
 
 BOOST_AUTO_TEST_CASE(S4_a_directory_that_is_gone_refuses_until_it_is_back) {

@@ -22,8 +22,8 @@ BOOST_AUTO_TEST_CASE(U1_one_that_refuses_is_told_at_once_and_avoided) {
     expect_refusal(exchange("x"), reason::upstream_unreachable);
     BOOST_TEST(access_line().number("upstream_ms") < 1000); // not the 3 s a connection may take
     BOOST_TEST(access_line().at("upstream") == to_string(nobody.address()));
-    BOOST_REQUIRE(log.wait_for("upstream endpoint avoided"));
-    const auto line = log.of("upstream endpoint avoided").front();
+    BOOST_REQUIRE(log.wait_for("upstream endpoint ejected"));
+    const auto line = log.of("upstream endpoint ejected").front();
     BOOST_TEST(line.at("endpoint") == to_string(nobody.address()));
     BOOST_TEST(line.at("reason") == "upstream_unreachable");
     BOOST_TEST(counters.upstream_ejections.value() == 1u);

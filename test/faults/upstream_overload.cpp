@@ -26,7 +26,7 @@ BOOST_AUTO_TEST_CASE(U23_a_flood_with_all_endpoints_down_is_told_so_and_leaves_n
     BOOST_TEST(unreachable + busy == got.size());
     BOOST_TEST(refused(reason::upstream_unreachable) == unreachable);
     BOOST_TEST(refused(reason::busy) == busy);
-    // They came to be avoided once, not with each exchange.
+    // They were ejected once, not with each exchange.
     BOOST_TEST(counters.upstream_ejections.value() == 2u);
     for (const auto& status : forwarder().endpoints()) {
         BOOST_TEST(status.outstanding == 0u);

@@ -229,8 +229,8 @@ BOOST_AUTO_TEST_CASE(U19_the_next_endpoint_is_asked_when_one_cannot_prove_itself
     begin();
     for (int i = 0; i < 4; ++i) BOOST_TEST(exchange("hello").bytes == "hello");
     // An exchange finds it, or the gateway's own first look.
-    BOOST_REQUIRE(log.wait_for("upstream endpoint avoided"));
-    const auto told = log.of("upstream endpoint avoided").front();
+    BOOST_REQUIRE(log.wait_for("upstream endpoint ejected"));
+    const auto told = log.of("upstream endpoint ejected").front();
     BOOST_TEST(told.at("what").ends_with("hostname mismatch"), told.at("what"));
 }
 
@@ -250,7 +250,7 @@ BOOST_AUTO_TEST_CASE(U19_a_health_check_finds_the_same) {
     serve("bad");
     service.health_path = "/health";
     begin();
-    BOOST_REQUIRE(log.wait_for("upstream endpoint avoided"));
+    BOOST_REQUIRE(log.wait_for("upstream endpoint ejected"));
     BOOST_TEST(!forwarder().endpoints().at(0).up);
     BOOST_TEST((forwarder().endpoints().at(0).last_error == reason::upstream_unreachable));
 }

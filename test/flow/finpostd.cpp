@@ -284,8 +284,8 @@ BOOST_AUTO_TEST_CASE(without_its_upstream_it_is_not_ready_and_says_why_and_for_h
                           "127.0.0.1:0", "--log-format", "json"});
     gateway.wait_ready();
     // Nobody has sent anything: it finds out by itself, and never was ready.
-    BOOST_REQUIRE(gateway.process().wait_for_error("\"upstream endpoint avoided\""));
-    BOOST_TEST(logged(gateway.log(), "upstream endpoint avoided", "what") == "Connection refused");
+    BOOST_REQUIRE(gateway.process().wait_for_error("\"upstream endpoint ejected\""));
+    BOOST_TEST(logged(gateway.log(), "upstream endpoint ejected", "what") == "Connection refused");
     const std::string up = "finpost_upstream_endpoint_up{endpoint=\"" + at + "\"}";
     for (int i = 0; i < 3; ++i) {
         const std::string readyz = gateway.get("/readyz");

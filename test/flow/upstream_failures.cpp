@@ -121,7 +121,7 @@ BOOST_AUTO_TEST_CASE(nobody_listens) {
     service.endpoints = {url_of(nobody.address())};
     start();
     expect_refusal(exchange("x"), reason::upstream_unreachable);
-    expect_refusal(exchange("x"), reason::upstream_unreachable); // while the endpoint is avoided
+    expect_refusal(exchange("x"), reason::upstream_unreachable); // while the endpoint is ejected
     BOOST_TEST(access_line().at("upstream") == to_string(nobody.address()));
     BOOST_TEST(access_line().at("status") == "0");
 }

@@ -69,7 +69,7 @@ BOOST_AUTO_TEST_CASE(one_that_failed_is_avoided_until_its_pause_is_over) {
     set_type set(2);
     refuse(set, 0); // 50 ms for certain, 0 of 50 by chance
     BOOST_TEST((set.look(0).last_error == reason::upstream_unreachable));
-    BOOST_TEST((set.look(0).avoided_until == now + 50ms));
+    BOOST_TEST((set.look(0).ejected_until == now + 50ms));
     for (int i = 0; i < 4; ++i) BOOST_TEST(next_of(set, now + 49ms) == 1u);
     for (int i = 0; i < 4; ++i) BOOST_TEST(next_of(set, now + 50ms) == 0u); // until one knows
 }
@@ -102,9 +102,9 @@ BOOST_AUTO_TEST_CASE(one_that_was_never_reached_is_neither_up_nor_avoided) {
     BOOST_TEST(!up(set, 0));
     BOOST_TEST(!set.look(0).usable);
     BOOST_TEST((set.look(0).since == now));
-    BOOST_TEST((!set.look(0).last_error && !set.look(0).avoided_until));
+    BOOST_TEST((!set.look(0).last_error && !set.look(0).ejected_until));
     for (const std::size_t expected : {0u, 1u, 0u}) BOOST_TEST(next_of(set) == expected);
-    BOOST_TEST(!set.choose(now, 0b10).connected()); // it was not avoided, so it is not back
+    BOOST_TEST(!set.choose(now, 0b10).connected()); // it was not ejected, so it is not back
     BOOST_TEST((up(set, 0) && set.look(0).usable));
     set.choose(now, 0b01).answered();
     BOOST_TEST(up(set, 1));
@@ -195,7 +195,7 @@ BOOST_AUTO_TEST_CASE(after_the_pause_one_exchange_finds_out_for_all) {
 BOOST_AUTO_TEST_CASE(the_pause_doubles_to_a_limit_and_is_spread_by_chance) {
     set_type set(1);
     const auto pause = [&set](set_type::clock::time_point from) {
-        return set.look(0).avoided_until.value() - from;
+        return set.look(0).ejected_until.value() - from;
     };
     refuse(set, 0, now, 50); // all of the half that chance gives
     BOOST_TEST((pause(now) == 100ms));
@@ -209,7 +209,7 @@ BOOST_AUTO_TEST_CASE(the_pause_doubles_to_a_limit_and_is_spread_by_chance) {
 BOOST_AUTO_TEST_CASE(exchanges_that_fail_together_are_one_failure) {
     set_type set(1);
     for (int i = 0; i < 100; ++i) refuse(set, 0);
-    BOOST_TEST((set.look(0).avoided_until == now + 50ms));
+    BOOST_TEST((set.look(0).ejected_until == now + 50ms));
 }
 
 BOOST_AUTO_TEST_CASE(only_answers_that_fail_five_times_in_a_row_count) {
@@ -239,7 +239,7 @@ BOOST_AUTO_TEST_CASE(a_probe_without_an_answer_ejects_at_once) {
     for (int i = 0; i < 5; ++i) set.choose(now, 0b10).failed(reason::upstream_timeout, now, 0);
     const auto later = now + 50ms;
     BOOST_TEST(!set.choose(later, 0b10).failed(reason::upstream_timeout, later, 0)); // no news
-    BOOST_TEST((set.look(0).avoided_until == later + 100ms));
+    BOOST_TEST((set.look(0).ejected_until == later + 100ms));
 }
 
 BOOST_AUTO_TEST_CASE(when_all_are_avoided_they_are_asked_all_the_same) {
@@ -259,7 +259,7 @@ BOOST_AUTO_TEST_CASE(success_clears_the_record) {
     set.choose(when).connected();
     BOOST_TEST(up(set, 0));
     refuse(set, 0, when);
-    BOOST_TEST((set.look(0).avoided_until == when + 50ms));
+    BOOST_TEST((set.look(0).ejected_until == when + 50ms));
 }
 
 BOOST_AUTO_TEST_CASE(the_first_health_check_decides_and_later_two_in_a_row) {
@@ -276,7 +276,7 @@ BOOST_AUTO_TEST_CASE(the_first_health_check_decides_and_later_two_in_a_row) {
     BOOST_TEST(!set.checked(0, reason::upstream_timeout, now));
     BOOST_TEST(set.checked(0, reason::upstream_timeout, now));
     BOOST_TEST(!up(set, 0));
-    BOOST_TEST((set.look(0).avoided_until == set_type::clock::time_point::max()));
+    BOOST_TEST((set.look(0).ejected_until == set_type::clock::time_point::max()));
     BOOST_TEST((set.look(0).last_error == reason::upstream_timeout));
 }
 

@@ -123,12 +123,11 @@ std::string metrics_text(const metrics& counters, const daemon_numbers& more) {
                "Requests sent again because a kept connection had been closed.");
     out.sample(counters.upstream_retries.value());
     out.family("finpost_upstream_endpoint_up", "gauge",
-               "1 unless the endpoint is avoided after failures.");
+               "1 unless the endpoint is ejected after failures.");
     for (const auto& one : more.endpoints) out.sample("endpoint", one.endpoint, one.up ? 1 : 0);
     out.family("finpost_upstream_endpoint_outstanding", "gauge", "Exchanges the endpoint has now.");
     for (const auto& one : more.endpoints) out.sample("endpoint", one.endpoint, one.outstanding);
-    out.family("finpost_upstream_ejections_total", "counter",
-               "How often an endpoint was avoided from then on.");
+    out.family("finpost_upstream_ejections_total", "counter", "How often an endpoint was ejected.");
     out.sample(counters.upstream_ejections.value());
 
     out.family("finpost_draining", "gauge", "1 from the signal to stop on.");

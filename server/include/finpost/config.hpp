@@ -211,7 +211,7 @@ struct upstream_config {
 
     /// What a health check asks each endpoint for, with a GET on a connection of its own: a status
     /// of 200 to 299 is well. An endpoint that is not, two times in a row or at the first check, is
-    /// avoided until a check succeeds. Empty: an endpoint is connected to, over TLS with the
+    /// ejected until a check succeeds. Empty: an endpoint is connected to, over TLS with the
     /// handshake, when it was never reached or has failed last, and is left alone while it is well.
     std::string health_path;
     /// From one check of an endpoint to the next, a tenth more or less.

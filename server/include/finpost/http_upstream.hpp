@@ -34,7 +34,7 @@ struct metrics;
 /// safe.
 ///
 /// Of several endpoints the one with the fewest exchanges has the next, in turns among equals. One
-/// that cannot be connected to, or that has not answered acceptably five times in a row, is avoided
+/// that cannot be connected to, or that has not answered acceptably five times in a row, is ejected
 /// until something has succeeded there. Once in a pause of 0.1 s, then twice as long each time up
 /// to 10 s, half of it by chance, one exchange tries it. Without a `health_path` it is also
 /// connected to every `health_every`, as is one that was never reached; one that is well is not
@@ -79,14 +79,14 @@ public:
     /// What is known of an endpoint now, in the order of the configuration.
     struct endpoint_status {
         std::string endpoint; ///< "127.0.0.1:3000"
-        bool up = true;       ///< false while it is avoided, and before it was ever reached
+        bool up = true;       ///< false while it is ejected, and before it was ever reached
         /// What was wrong last; none since all went well.
         std::optional<reason> last_error = {};
         std::size_t outstanding = 0; ///< exchanges that it has now
-        /// While it is avoided: until then, or `max()` until a health check succeeds. In the past
+        /// While it is ejected: until then, or `max()` until a health check succeeds. In the past
         /// when the next exchange is to find out.
-        std::optional<std::chrono::steady_clock::time_point> avoided_until = {};
-        /// An exchange has a chance there: it is up, or was avoided for its answers and can be
+        std::optional<std::chrono::steady_clock::time_point> ejected_until = {};
+        /// An exchange has a chance there: it is up, or was ejected for its answers and can be
         /// connected to again.
         bool usable = true;
         std::string cause = {}; ///< of the last error, for people: "Connection refused"

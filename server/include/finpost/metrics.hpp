@@ -88,7 +88,7 @@ struct metrics {
     gauge upstream_idle;      ///< upstream connections kept for the next
     counter upstream_retries; ///< requests sent again because a kept connection had been closed, or
                               ///< ended by a 408
-    counter upstream_ejections; ///< how often an endpoint was avoided from then on
+    counter upstream_ejections; ///< how often an endpoint was ejected
 
     counter& refused_for(reason why) noexcept { return refused[static_cast<std::size_t>(why) - 1]; }
 

@@ -10,7 +10,7 @@ namespace {
 using std::chrono::milliseconds;
 constexpr milliseconds first_pause{100};
 constexpr milliseconds longest_pause{10'000};
-constexpr unsigned bad_answers_allowed = 4; // one more in a row, and the endpoint is avoided
+constexpr unsigned bad_answers_allowed = 4; // one more in a row, and the endpoint is ejected
 constexpr unsigned bad_checks_allowed = 1;
 constexpr auto relaxed = std::memory_order_relaxed;
 
@@ -35,7 +35,7 @@ endpoint_set::turn endpoint_set::choose(clock::time_point now, mask tried, mask 
         const std::size_t outstanding = one.outstanding.load(relaxed);
         if (outstanding < any.outstanding) any = {endpoint, outstanding};
         if (one.check_failed.load(relaxed) || (unknown >> endpoint & 1)) continue;
-        const clock::rep until = one.down_until.load(relaxed);
+        const clock::rep until = one.ejected_until.load(relaxed);
         if (until != 0) {
             if (now.time_since_epoch().count() < until || one.probing.load(relaxed) ||
                 one.probing.exchange(true))
@@ -63,35 +63,35 @@ bool endpoint_set::turn::connected() const {
     state& mine = set_->states_[endpoint_];
     if (!mine.blemished.load(relaxed)) return false;
     const std::lock_guard lock(set_->mutex_);
-    const bool was_avoided = avoided(mine);
+    const bool was_ejected = ejected(mine);
     reached(mine);
-    return was_avoided && !avoided(mine);
+    return was_ejected && !ejected(mine);
 }
 
 bool endpoint_set::turn::answered() const {
     state& mine = set_->states_[endpoint_];
     if (!mine.blemished.load(relaxed)) return false;
     const std::lock_guard lock(set_->mutex_);
-    const bool was_avoided = avoided(mine);
+    const bool was_ejected = ejected(mine);
     mine.last = result::success;
-    forgive(mine);
-    return was_avoided && !avoided(mine);
+    reset(mine);
+    return was_ejected && !ejected(mine);
 }
 
 bool endpoint_set::turn::failed(const fault& what, clock::time_point now,
                                 std::uint64_t jitter) const {
     const std::lock_guard lock(set_->mutex_);
     state& mine = set_->states_[endpoint_];
-    const bool was_avoided = avoided(mine);
+    const bool was_ejected = ejected(mine);
     fail(mine, what, now, jitter);
-    return !was_avoided && avoided(mine);
+    return !was_ejected && ejected(mine);
 }
 
 bool endpoint_set::checked(std::size_t endpoint, const std::optional<fault>& what,
                            clock::time_point now) {
     const std::lock_guard lock(mutex_);
     state& one = states_[endpoint];
-    const bool was_avoided = avoided(one), was_up = up(one);
+    const bool was_ejected = ejected(one), was_up = up(one);
     if (what) {
         one.cause = what->cause;
         one.blemished = true;
@@ -106,7 +106,7 @@ bool endpoint_set::checked(std::size_t endpoint, const std::optional<fault>& wha
         reached(one);
     }
     if (was_up && !up(one)) one.since = now;
-    return was_avoided != avoided(one);
+    return was_ejected != ejected(one);
 }
 
 bool endpoint_set::in_doubt(std::size_t endpoint) const {
@@ -118,12 +118,12 @@ bool endpoint_set::probed(std::size_t endpoint, const std::optional<fault>& what
                           clock::time_point now, std::uint64_t jitter) {
     const std::lock_guard lock(mutex_);
     state& one = states_[endpoint];
-    const bool was_avoided = avoided(one);
+    const bool was_ejected = ejected(one);
     if (!what)
         reached(one);
     else if (one.last != result::success)
         fail(one, *what, now, jitter);
-    return was_avoided != avoided(one);
+    return was_ejected != ejected(one);
 }
 
 // Under the mutex, like all that follow.
@@ -137,10 +137,10 @@ void endpoint_set::fail(state& one, const fault& what, clock::time_point now,
     // Whoever comes back after that is another: its answers are not known yet.
     if (!what.connected) one.bad_answers = 0;
     // Exchanges that fail at the same time are one failure, or the pause would grow with the load.
-    if (one.down_until != 0 && now.time_since_epoch().count() < one.down_until) return;
+    if (one.ejected_until != 0 && now.time_since_epoch().count() < one.ejected_until) return;
     // The probe's word is enough; for the others, one bad answer may be one bad payload.
     if (what.connected) ++one.bad_answers;
-    if (what.why != reason::upstream_unreachable && one.down_until == 0 &&
+    if (what.why != reason::upstream_unreachable && one.ejected_until == 0 &&
         one.bad_answers <= bad_answers_allowed)
         return;
     const milliseconds pause =
@@ -149,18 +149,18 @@ void endpoint_set::fail(state& one, const fault& what, clock::time_point now,
     // Half of the pause for certain, the other half by chance.
     const auto half = pause / 2;
     const milliseconds by_chance(jitter % static_cast<std::uint64_t>(half.count() + 1));
-    one.down_until = (now + half + by_chance).time_since_epoch().count();
+    one.ejected_until = (now + half + by_chance).time_since_epoch().count();
     if (was_up) one.since = now;
 }
 
 // A connection was made. Whether it answers exchanges, only an exchange can tell.
 void endpoint_set::reached(state& one) noexcept {
     one.last = result::success;
-    if (one.bad_answers == 0) forgive(one);
+    if (one.bad_answers == 0) reset(one);
 }
 
-void endpoint_set::forgive(state& one) noexcept {
-    one.down_until = 0;
+void endpoint_set::reset(state& one) noexcept {
+    one.ejected_until = 0;
     one.ejections = one.bad_answers = 0;
     if (one.bad_checks > 0) return; // checks have the last word about what they found
     one.last_error.reset();
@@ -168,12 +168,12 @@ void endpoint_set::forgive(state& one) noexcept {
     one.blemished = false;
 }
 
-bool endpoint_set::avoided(const state& one) noexcept {
-    return one.down_until != 0 || one.check_failed;
+bool endpoint_set::ejected(const state& one) noexcept {
+    return one.ejected_until != 0 || one.check_failed;
 }
 
 bool endpoint_set::up(const state& one) noexcept {
-    return one.last != result::none && !avoided(one);
+    return one.last != result::none && !ejected(one);
 }
 
 endpoint_set::status endpoint_set::look(std::size_t endpoint) const {
@@ -182,8 +182,9 @@ endpoint_set::status endpoint_set::look(std::size_t endpoint) const {
     const bool is_up = up(one);
     const bool on_trial = one.last == result::success && !one.check_failed;
     status out{is_up, is_up || on_trial, one.last_error, one.outstanding, {}, one.cause, one.since};
-    if (one.down_until != 0) out.avoided_until = clock::time_point(clock::duration(one.down_until));
-    if (one.check_failed) out.avoided_until = clock::time_point::max();
+    if (one.ejected_until != 0)
+        out.ejected_until = clock::time_point(clock::duration(one.ejected_until));
+    if (one.check_failed) out.ejected_until = clock::time_point::max();
     return out;
 }
 

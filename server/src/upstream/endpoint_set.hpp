@@ -18,9 +18,9 @@ namespace finpost {
 /// without a lock or an allocation as long as all goes well.
 ///
 /// The endpoint with the fewest exchanges has the next one; among equals they take turns. One that
-/// failed is avoided: at once when it cannot be connected to, after five exchanges in a row without
+/// failed is ejected: at once when it cannot be connected to, after five exchanges in a row without
 /// an acceptable answer. Once in a pause, which grows with each failure and ends at a moment that
-/// chance decides, one exchange finds out for all. When every endpoint is avoided they are asked
+/// chance decides, one exchange finds out for all. When every endpoint is ejected they are asked
 /// all the same, since there is nothing better.
 ///
 /// Whether an endpoint is up changes only when something succeeded or failed there, never because
@@ -63,12 +63,12 @@ public:
         std::size_t endpoint() const noexcept { return endpoint_; }
 
         /// A connection was made. Makes good a failure to connect, not one to answer. True when the
-        /// endpoint was avoided before and is not any more.
+        /// endpoint was ejected before and is not any more.
         bool connected() const;
         /// A complete response came, whatever its status: the endpoint's record is clean. True
         /// likewise.
         bool answered() const;
-        /// It could not be connected to, or gave no acceptable answer. True when it is avoided from
+        /// It could not be connected to, or gave no acceptable answer. True when it is ejected from
         /// now on and was not before. `jitter` is any random number.
         bool failed(const fault& what, clock::time_point now, std::uint64_t jitter) const;
 
@@ -85,12 +85,12 @@ public:
     explicit endpoint_set(std::size_t count, clock::time_point now = clock::now());
 
     /// The best endpoint for an exchange at `now` that is not in `tried`; none when all are. Those
-    /// in `unknown` (their names were never found) are avoided like failed ones.
+    /// in `unknown` (their names were never found) are ejected like failed ones.
     turn choose(clock::time_point now, mask tried = 0, mask unknown = 0) noexcept;
 
     /// What a health check found: nothing when all is well; otherwise two in a row, or one when no
-    /// check has succeeded yet, and the endpoint is avoided until a check succeeds. True when it is
-    /// avoided from now on and was not before, or the other way round.
+    /// check has succeeded yet, and the endpoint is ejected until a check succeeds. True when it is
+    /// ejected from now on and was not before, or the other way round.
     bool checked(std::size_t endpoint, const std::optional<fault>& what, clock::time_point now);
 
     /// Whether somebody should try to connect to it: it was never reached, or what was tried there
@@ -103,15 +103,15 @@ public:
                 std::uint64_t jitter);
 
     struct status {
-        bool up; ///< it was reached, and is not avoided
-        /// An exchange would be sent there in good faith: it is up, or was avoided for its answers
+        bool up; ///< it was reached, and is not ejected
+        /// An exchange would be sent there in good faith: it is up, or was ejected for its answers
         /// and has been connected to since. Whether it answers again only an exchange can tell.
         bool usable;
         std::optional<reason> last_error; ///< what was wrong last; none since all went well
         std::size_t outstanding;
-        /// While it is avoided: until then, or `max()` until a health check succeeds. In the past
+        /// While it is ejected: until then, or `max()` until a health check succeeds. In the past
         /// when the next exchange is to find out.
-        std::optional<clock::time_point> avoided_until;
+        std::optional<clock::time_point> ejected_until;
         std::string cause;       ///< of the last error; empty without one
         clock::time_point since; ///< since when it is not up, if it is not
     };
@@ -123,8 +123,8 @@ private:
     // Each on its own cache line: the counts change with every exchange.
     struct alignas(64) state {
         std::atomic<std::size_t> outstanding{0};
-        std::atomic<clock::rep> down_until{0}; // 0: not ejected
-        std::atomic<bool> probing{false};      // somebody finds out whether it is back
+        std::atomic<clock::rep> ejected_until{0}; // 0: not ejected
+        std::atomic<bool> probing{false};         // somebody finds out whether it is back
         std::atomic<bool> check_failed{false};
         std::atomic<bool> blemished{true}; // anything below is not as it is when all is well
         // Guarded by the mutex.
@@ -137,9 +137,9 @@ private:
         unsigned bad_checks = 0;
         bool check_succeeded = false;
     };
-    static bool avoided(const state& one) noexcept;
+    static bool ejected(const state& one) noexcept;
     static bool up(const state& one) noexcept;
-    static void forgive(state& one) noexcept;
+    static void reset(state& one) noexcept;
     static void reached(state& one) noexcept;
     static void fail(state& one, const fault& what, clock::time_point now, std::uint64_t jitter);
 

@@ -28,7 +28,7 @@ class upstream_tls;
 /// bothered. Thread safe.
 class health_checks {
 public:
-    /// `on_change` is called when an endpoint comes to be avoided (with the reason) or is not any
+    /// `on_change` is called when an endpoint is ejected (with the reason) or is not any
     /// more. `endpoints` and `tls` outlive the owner that `start` is given.
     using change = std::function<void(std::size_t endpoint, error_code why)>;
     health_checks(boost::asio::any_io_executor executor, const upstream_config& config,

@@ -127,7 +127,7 @@ asio::awaitable<reply> http_forwarder::forward(std::shared_ptr<const void> /*own
         if (!may_send_again(now, failed, *guard)) {
             if (!failed) break;
             tell_refused(now, *guard, failed);
-            blame(now, failed);
+            record_failure(now, failed);
             co_return refuse(now, failed);
         }
         counters_.upstream_retries.add();
@@ -194,7 +194,7 @@ asio::awaitable<reply> http_forwarder::forward_stream(std::shared_ptr<const void
     if (failed) {
         remember_version(now.endpoint, guard);
         tell_refused(now, guard, failed);
-        blame(now, failed);
+        record_failure(now, failed);
         co_return refuse(now, failed);
     }
     co_return relay(now, guard);
@@ -374,14 +374,14 @@ asio::awaitable<error_code> http_forwarder::connect_to(attempt& now) {
     if (now.trouble.empty()) now.trouble = race->cause().message();
     const endpoint_set::fault what(reason::upstream_unreachable, std::exchange(now.trouble, {}),
                                    false);
-    accuse(now, what);
-    resolver_->suspect();
+    eject(now, what);
+    resolver_->request_refresh();
     co_return reason::upstream_unreachable;
 }
 
 void http_forwarder::made(attempt& now, connect_race& race) {
     for (std::size_t i = 0; i < race.position(); ++i)
-        resolver_->demote(now.endpoint, race.address(i));
+        resolver_->deprioritize(now.endpoint, race.address(i));
     now.held->made(upstream_stream(std::move(race.winner()), race.address(race.position())));
     now.held->forget_kept();
 }
@@ -435,28 +435,29 @@ void http_forwarder::tell_behind(const attempt& now) {
            "the service sent more than its response said: is the length counted in characters?"}});
 }
 
-// What an endpoint is blamed for: no connection, no answer in time, or one that is not acceptable.
-// Not for a status, which is an answer, nor for what this side lacks or the client wanted.
-void http_forwarder::blame(const attempt& now, error_code why) {
+// What counts as a failure of an endpoint: no connection, no answer in time, or one that is not
+// acceptable. Not for a status, which is an answer, nor for what this side lacks or the client
+// wanted.
+void http_forwarder::record_failure(const attempt& now, error_code why) {
     if (why != reason::upstream_unreachable && why != reason::upstream_timeout &&
         why != reason::upstream_invalid && why != reason::upstream_incomplete)
         return;
     // Not before it has read the request does TLS 1.3 say that it takes no certificate of ours.
     const std::string cause = now.trouble.empty() ? why.message() : now.trouble;
-    accuse(now, endpoint_set::fault(to_reason(why), cause, true));
+    eject(now, endpoint_set::fault(to_reason(why), cause, true));
 }
 
-void http_forwarder::accuse(const attempt& now, const endpoint_set::fault& what) {
+void http_forwarder::eject(const attempt& now, const endpoint_set::fault& what) {
     if (now.turn.failed(what, clock::now(), random_bits())) tell(now.endpoint, what.why);
 }
 
 void http_forwarder::tell(std::size_t endpoint, error_code why) {
     if (!why)
-        return log_(log_level::info, "upstream endpoint is back",
+        return log_(log_level::info, "upstream endpoint restored",
                     {{"endpoint", labels_[endpoint]}});
     counters_.upstream_ejections.add();
     const std::string cause = endpoints_.look(endpoint).cause;
-    log_(log_level::warning, "upstream endpoint avoided",
+    log_(log_level::warning, "upstream endpoint ejected",
          {{"endpoint", labels_[endpoint]}, {"reason", to_string(to_reason(why))}, {"what", cause}});
 }
 

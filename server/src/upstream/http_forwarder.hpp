@@ -57,7 +57,7 @@ public:
     const std::string& label(std::size_t endpoint) const { return labels_[endpoint]; }
     endpoint_set& endpoints() noexcept { return endpoints_; }
     const std::shared_ptr<resolver>& names() const noexcept { return resolver_; }
-    /// Counts and logs that an endpoint is avoided from now on, or, without a reason, no more.
+    /// Counts and logs that an endpoint is ejected now, or, without a reason, no more.
     void tell(std::size_t endpoint, error_code why);
 
     upstream_tls& tls() noexcept { return tls_; }
@@ -85,8 +85,8 @@ private:
     void tell_connect(const attempt& now, const error_code& cause) const;
     void tell_refused(const attempt& now, const response_guard& guard, error_code why) const;
     void tell_behind(const attempt& now);
-    void blame(const attempt& now, error_code why);
-    void accuse(const attempt& now, const endpoint_set::fault& what);
+    void record_failure(const attempt& now, error_code why);
+    void eject(const attempt& now, const endpoint_set::fault& what);
     boost::asio::awaitable<error_code> wait_for_slot(attempt& now);
     boost::asio::awaitable<error_code> exchange(attempt& now, response_guard& guard);
     boost::asio::awaitable<reply> forward_whole(std::shared_ptr<const void> owner, request asked,

@@ -132,7 +132,7 @@ std::vector<http_upstream::endpoint_status> http_upstream::endpoints() const {
     for (std::size_t i = 0; i < forwarder.endpoints().size(); ++i) {
         const auto seen = forwarder.endpoints().look(i);
         endpoint_status one{forwarder.label(i), seen.up,     seen.last_error, seen.outstanding,
-                            seen.avoided_until, seen.usable, seen.cause,      seen.since};
+                            seen.ejected_until, seen.usable, seen.cause,      seen.since};
         if (forwarder.names()->of(i).empty()) {
             one.up = one.usable = false;
             one.last_error = reason::upstream_unreachable;

@@ -71,7 +71,7 @@ error_code resolver::trouble(std::size_t endpoint) const {
     return trouble_[endpoint];
 }
 
-void resolver::demote(std::size_t endpoint, const tcp::endpoint& address) {
+void resolver::deprioritize(std::size_t endpoint, const tcp::endpoint& address) {
     const std::lock_guard lock(mutex_);
     addresses& all = known_[endpoint];
     const auto found = std::find(all.begin(), all.end(), address);
@@ -93,7 +93,7 @@ asio::awaitable<void> resolver::first_answer(std::size_t endpoint, exchange_dead
     }
 }
 
-void resolver::suspect() {
+void resolver::request_refresh() {
     if (names_.empty()) return;
     try {
         asio::post(strand_, [self = shared_from_this()] {

@@ -48,7 +48,7 @@ public:
     std::uint64_t unknown() const noexcept { return unknown_.load(std::memory_order_relaxed); }
 
     /// An address that did not answer where another did: it is tried last from now on.
-    void demote(std::size_t endpoint, const boost::asio::ip::tcp::endpoint& address);
+    void deprioritize(std::size_t endpoint, const boost::asio::ip::tcp::endpoint& address);
 
     /// Waits for the first answer about an endpoint's name, found or not; completes at once when
     /// there has been one. The exchange_deadline ends the wait.
@@ -59,7 +59,7 @@ public:
 
     /// Connecting failed: the names may have changed. Looks them up soon, not more than once a
     /// second.
-    void suspect();
+    void request_refresh();
 
 private:
     struct name {
