@@ -65,7 +65,7 @@ session::session(const session_context& context, asio::any_io_executor strand,
       registration_(context.registry, strand, *this) {
     socket_.take(client_.came.hand_over());
     client_.keeps_open.release();
-    mute_ = client_.first && client_.first->tls;
+    no_refusal_line_ = client_.first && client_.first->tls;
     sampled_ = id_.sampled(context_.config.trace_sampled);
 }
 
@@ -126,7 +126,7 @@ asio::awaitable<void> session::run_preamble() {
     }
     if (!failed && undecided() && first.tls) {
         failed = co_await handshake(socket_, first, context_.config.tls_handshake, deadline_);
-        mute_ = failed && !first.is_other; // who does not speak TLS understands a line
+        no_refusal_line_ = failed && !first.is_other; // who does not speak TLS understands a line
         speaks_tls_ = first.begun && !first.is_other;
         if (!failed) tls_peer_name_ = socket_.peer_name();
     }
@@ -153,8 +153,8 @@ void session::identify(const proxy_parser& header) {
             client_.local = header.destination();
         });
     }
-    kept_out_ = !context_.filter.admits(client_.peer);
-    if (kept_out_)
+    denied_ = !context_.filter.admits(client_.peer);
+    if (denied_)
         refuse(reason::denied);
     else if (!context_.admits.admit_source(client_.permit, client_.peer))
         refuse(reason::busy);
@@ -445,8 +445,8 @@ asio::awaitable<void> session::send_refusal() {
     enter(session_stage::refuse);
     const refusal_style style = context_.config.on_refusal;
     if (style == refusal_style::close) unsaid_ = false; // that is what was asked for
-    if (style == refusal_style::reset || kept_out_) co_return;
-    if (style == refusal_style::line && (mute_ || !socket_.can_speak())) {
+    if (style == refusal_style::reset || denied_) co_return;
+    if (style == refusal_style::line && (no_refusal_line_ || !socket_.can_speak())) {
         if (speaks_tls_) co_await close_broken_tls();
         co_return;
     }
@@ -564,7 +564,7 @@ void session::record() noexcept {
     if (recorded_) return;
     recorded_ = true;
     metrics& counters = context_.counters;
-    if (cut_by_stop()) counters.cut.add();
+    if (aborted_by_stop()) counters.cut.add();
     if (outcome_ != outcome::probe)
         counters.exchange_seconds.record(exchange_deadline::clock::now() - client_.at);
     switch (outcome_) {
@@ -594,7 +594,7 @@ void session::record() noexcept {
 }
 
 // An exchange that was in flight and did not get to its end because the gateway stopped.
-bool session::cut_by_stop() const noexcept {
+bool session::aborted_by_stop() const noexcept {
     const bool unfinished = outcome_ == outcome::aborted ||
                             (outcome_ == outcome::refused &&
                              (why_ == reason::draining || why_ == reason::upstream_incomplete));

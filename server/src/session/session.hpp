@@ -147,7 +147,7 @@ private:
     void note_reset() noexcept;
     void close() noexcept;
     void record() noexcept;
-    bool cut_by_stop() const noexcept;
+    bool aborted_by_stop() const noexcept;
     std::string_view outcome_word() const noexcept;
     void write_access_line();
 
@@ -167,11 +167,11 @@ private:
     outcome outcome_ = outcome::none;
     reason why_ = reason::internal;
     std::string_view aborted_why_;
-    bool mute_ = false;       // the client waits for TLS, and would not understand a line
-    bool speaks_tls_ = false; // it has begun to
-    bool looked_ = false;     // by an HTTP request, which is answered here
+    bool no_refusal_line_ = false; // the client waits for TLS, and would not understand a line
+    bool speaks_tls_ = false;      // it has begun to
+    bool looked_ = false;          // by an HTTP request, which is answered here
     bool looked_for_head_ = false;
-    bool kept_out_ = false; // by its address, as the proxy tells it
+    bool denied_ = false; // by its address, as the proxy tells it
     bool unsaid_ =
         false; // nothing true was said so far, whatever it is counted as: its end must be no FIN
     bool eof_ = false;         // the client has half-closed
