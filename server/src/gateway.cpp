@@ -5,8 +5,8 @@
 #include "net/tls_side.hpp"
 #include "policy/address_filter.hpp"
 #include "policy/buffer_budget.hpp"
-#include "policy/seldom.hpp"
-#include "policy/spilling.hpp"
+#include "policy/log_throttle.hpp"
+#include "policy/spill_policy.hpp"
 #include "session/session_registry.hpp"
 
 #include "finpost/metrics.hpp"
@@ -129,7 +129,7 @@ public:
     buffer_budget budget;
     file_space files;
     const std::shared_ptr<session_registry> registry;
-    seldom foreign_told{std::chrono::hours(1)};
+    log_throttle foreign_warning{std::chrono::hours(1)};
     std::vector<listener_group> first; // until `start`
     std::atomic<bool> accepting{false};
 
@@ -155,14 +155,14 @@ struct gateway::state::rules {
           answer(std::move(group.answer)), streams(std::move(group.streams)),
           admits(std::move(admits_)), filter(config.allow, config.deny),
           shares(config.max_handshakes, 0, 0), tls(read_certificates(config, owner->log)),
-          spills(config, owner->files, owner->log), context{config,           answer,
-                                                            streams,          owner->counters,
-                                                            owner->log,       owner->budget,
-                                                            *owner->registry, *admits,
-                                                            filter,           tls,
-                                                            shares,           has_preambles(),
-                                                            spills,           owner->foreign_told} {
-    }
+          spills(config, owner->files, owner->log), context{
+                                                        config,           answer,
+                                                        streams,          owner->counters,
+                                                        owner->log,       owner->budget,
+                                                        *owner->registry, *admits,
+                                                        filter,           tls,
+                                                        shares,           has_preambles(),
+                                                        spills,           owner->foreign_warning} {}
 
     bool has_preambles() const { return tls || !config.proxy_protocol_from.empty(); }
 
@@ -174,7 +174,7 @@ struct gateway::state::rules {
     const address_filter filter;
     admission shares; // of those in their preamble, who are over with it soon: not carried on
     const tls_context tls;
-    const spilling spills;
+    const spill_policy spills;
     const session_context context;
 };
 

@@ -3,7 +3,7 @@
 #include "async/sequence.hpp"
 #include "net/reset_on_close.hpp"
 #include "policy/address_filter.hpp"
-#include "policy/shortage.hpp"
+#include "policy/resource_shortage.hpp"
 #include "policy/wait_queue.hpp"
 #include "session/reply.hpp"
 
@@ -141,7 +141,7 @@ listener::listener(const session_executors& on, std::shared_ptr<const session_co
                    const socket_address& address)
     : executor_(on.all.front()), one_thread_(on.one_thread_each), context_(std::move(context)),
       acceptor_(executor_), pause_(std::make_shared<waiter>(executor_)),
-      shortage_(std::make_shared<shortage>()), spare_(open_spare()) {
+      shortage_(std::make_shared<resource_shortage>()), spare_(open_spare()) {
     const bool shared = on.all.size() > 1;
     if (shared) {
         // Two processes that both share a port would take each other's clients without a word. Who
@@ -157,7 +157,7 @@ listener::listener(const session_executors& on, std::shared_ptr<const session_co
 
 listener::listener(shares, asio::any_io_executor executor, bool one_thread,
                    std::shared_ptr<const session_context> context, const socket_address& address,
-                   std::shared_ptr<shortage> told)
+                   std::shared_ptr<resource_shortage> told)
     : executor_(std::move(executor)), one_thread_(one_thread), context_(std::move(context)),
       acceptor_(executor_), pause_(std::make_shared<waiter>(executor_)), shortage_(std::move(told)),
       spare_(open_spare()) {

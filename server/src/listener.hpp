@@ -15,7 +15,7 @@
 
 namespace finpost {
 
-class shortage;
+class resource_shortage;
 
 /// Where sessions run.
 struct session_executors {
@@ -44,8 +44,8 @@ public:
     /// Accepts until `close`. Keeps itself and the context alive meanwhile.
     void start();
 
-    /// Clients that connect from now on are served by `context`, which has the same registry. From any
-    /// thread.
+    /// Clients that connect from now on are served by `context`, which has the same registry. From
+    /// any thread.
     void change(std::shared_ptr<const session_context> context);
 
     /// No connection is accepted from now on. From any thread.
@@ -62,7 +62,7 @@ public:
     struct shares {};
     listener(shares, boost::asio::any_io_executor executor, bool one_thread,
              std::shared_ptr<const session_context> context, const socket_address& address,
-             std::shared_ptr<shortage> told);
+             std::shared_ptr<resource_shortage> told);
 
 private:
     void bind(const socket_address& address, bool shared);
@@ -112,7 +112,7 @@ private:
     std::shared_ptr<const session_context> next_;
     std::shared_ptr<waiter> turn_;                 // its place in the queue for a permit ...
     std::shared_ptr<const session_context> asked_; // ... of these
-    std::shared_ptr<shortage> shortage_;           // one for all that share the address
+    std::shared_ptr<resource_shortage> shortage_;           // one for all that share the address
     unique_fd spare_; // given up for a moment to refuse a client when descriptors are short
 };
 

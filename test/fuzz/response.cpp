@@ -4,7 +4,7 @@
 
 #include "fuzz.hpp"
 #include "policy/buffer_budget.hpp"
-#include "policy/spilling.hpp"
+#include "policy/spill_policy.hpp"
 #include "upstream/content_codings.hpp"
 #include "upstream/response_guard.hpp"
 
@@ -58,7 +58,7 @@ driven drive(std::string_view text, const how& by, splits where) {
     }();
     static gauge disk_used;
     static buffer_budget disk(1 << 30, disk_used);
-    static const spilling spills(files, disk, {});
+    static const spill_policy spills(files, disk, {});
     static const std::array<content_codings, 4> asked{
         content_codings(codings[0]), content_codings(codings[1]), content_codings(codings[2]),
         content_codings(codings[3])};

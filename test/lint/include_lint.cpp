@@ -71,7 +71,7 @@ const std::vector<room>& rooms() {
           "server/src/metrics.", "server/include/finpost/exchange_deadline.hpp",
           "server/src/exchange_deadline.", "server/include/finpost/request_id.hpp",
           "server/src/request_id.", "server/include/finpost/session_view.hpp",
-          "server/src/session_view.", "server/src/random.", "server/src/tally."},
+          "server/src/session_view.", "server/src/random.", "server/src/single_writer_counter."},
          {"common"}},
         {"common", {"common/include/", "common/src/"}, {}},
         {"test", {"test/"}, {"*"}},

@@ -13,7 +13,7 @@
 
 namespace finpost {
 
-class spilling;
+class spill_policy;
 class exchange_deadline;
 
 /// One payload, complete and decoded, and where it came from. Movable. A large body may be in a
@@ -57,8 +57,8 @@ public:
 
     /// What the gateway's own forwarder asks about replies that are too large for memory; null for
     /// none.
-    const spilling* spills() const noexcept { return spills_; }
-    void spills(const spilling* files) noexcept { spills_ = files; }
+    const spill_policy* spills() const noexcept { return spills_; }
+    void spills(const spill_policy* files) noexcept { spills_ = files; }
 
 private:
     payload body_;
@@ -69,7 +69,7 @@ private:
     bool sampled_;
     bool streamed_;
     std::string tls_peer_name_;
-    const spilling* spills_ = nullptr;
+    const spill_policy* spills_ = nullptr;
 };
 
 /// What a client gets: bytes (none is a valid answer), or a refusal with its reason. Movable.

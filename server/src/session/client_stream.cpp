@@ -4,7 +4,7 @@
 #include "net/client_socket.hpp"
 #include "policy/buffer_budget.hpp"
 #include "policy/min_rate.hpp"
-#include "tally.hpp"
+#include "single_writer_counter.hpp"
 
 #include <boost/asio/error.hpp>
 
@@ -28,9 +28,9 @@ constexpr std::chrono::milliseconds shortest_look{100};
 
 } // namespace
 
-client_stream::client_stream(client_socket& socket, tally& received, tally& written,
-                             const gateway_config& config, exchange_deadline& deadline,
-                             beginning start)
+client_stream::client_stream(client_socket& socket, single_writer_counter& received,
+                             single_writer_counter& written, const gateway_config& config,
+                             exchange_deadline& deadline, beginning start)
     : socket_(socket), received_(received), written_(written), config_(config), deadline_(deadline),
       place_(start.place), so_far_(std::move(start.so_far)), decoder_(config),
       held_(so_far_.budget()), text_(so_far_.budget()), began_(start.began),

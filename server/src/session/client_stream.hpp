@@ -15,7 +15,7 @@ namespace finpost {
 
 class buffer_share;
 class client_socket;
-class tally;
+class single_writer_counter;
 
 /// A session's exchange as its `streaming_handler` sees it: the client's socket, the codecs, and
 /// every limit that is about the client.
@@ -37,8 +37,9 @@ public:
         buffer_share* place = nullptr; // in the line for memory, left with the first `read`
     };
 
-    client_stream(client_socket& socket, tally& received, tally& written,
-                  const gateway_config& config, exchange_deadline& deadline, beginning start);
+    client_stream(client_socket& socket, single_writer_counter& received,
+                  single_writer_counter& written, const gateway_config& config,
+                  exchange_deadline& deadline, beginning start);
 
     boost::asio::awaitable<result<std::size_t>> read(std::span<std::byte> room) override;
     void stop_reading() noexcept override;
@@ -85,8 +86,8 @@ private:
     void fail(error_code why);
 
     client_socket& socket_;
-    tally& received_;
-    tally& written_;
+    single_writer_counter& received_;
+    single_writer_counter& written_;
     const gateway_config& config_;
     exchange_deadline& deadline_;
     buffer_share* place_;

@@ -4,9 +4,9 @@
 #include "net/client_socket.hpp"
 #include "policy/buffer_budget.hpp"
 #include "policy/min_rate.hpp"
-#include "policy/spilling.hpp"
+#include "policy/spill_policy.hpp"
 #include "session/receive_to_file.hpp"
-#include "tally.hpp"
+#include "single_writer_counter.hpp"
 
 #include "finpost/config.hpp"
 

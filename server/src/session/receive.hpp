@@ -19,8 +19,8 @@
 namespace finpost {
 
 class client_socket;
-class spilling;
-class tally;
+class spill_policy;
+class single_writer_counter;
 
 /// How much to read next when `have` bytes are there: few and growing reads, and never more than
 /// one byte beyond `limit`, which is enough to know that it was passed.
@@ -39,15 +39,15 @@ public:
         return !answered || first.is_whole();
     }
 
-    upload(payload& into, tally& so_far, buffer_budget& memory, const spilling& files,
-           std::optional<buffer_share>& in_line)
+    upload(payload& into, single_writer_counter& so_far, buffer_budget& memory,
+           const spill_policy& files, std::optional<buffer_share>& in_line)
         : bytes(into), received(so_far), budget(memory), spills(files), place(in_line) {}
 
     payload& bytes;
-    tally& received;                             // before decoding
+    single_writer_counter& received;             // before decoding
     exchange_deadline::clock::duration paused{}; // the client was not read, for want of memory
     buffer_budget& budget;
-    const spilling& spills;
+    const spill_policy& spills;
     foreign_bytes first;
     std::optional<base64::decode_error> fault; // of a payload that was decoded on its way to a file
     std::optional<buffer_share>&

@@ -4,9 +4,9 @@
 #include "net/client_socket.hpp"
 #include "net/spill_io.hpp"
 #include "policy/min_rate.hpp"
-#include "policy/spilling.hpp"
+#include "policy/spill_policy.hpp"
 #include "session/payload_text.hpp"
-#include "tally.hpp"
+#include "single_writer_counter.hpp"
 
 #include "finpost/config.hpp"
 
@@ -80,7 +80,7 @@ asio::awaitable<error_code> receive_to_file(client_socket& socket, upload& comin
     error_code failed = co_await coming.spills.move_piecewise(coming.bytes);
     if (failed) co_return failed;
     for (std::size_t turn = 0;;) {
-        const tally& received = coming.received;
+        const single_writer_counter& received = coming.received;
         const auto got = pass_some(socket, coming, text, limits.max_payload + 1 - received.value());
         if (received.value() > limits.max_payload) co_return reason::too_large;
         if (coming.is_unwanted(limits.foreign)) co_return reason::foreign;

@@ -3,7 +3,7 @@
 #include "async/turn.hpp"
 #include "net/client_socket.hpp"
 #include "policy/min_rate.hpp"
-#include "tally.hpp"
+#include "single_writer_counter.hpp"
 
 #include "finpost/request_id.hpp"
 
@@ -38,7 +38,7 @@ bool discard_some(client_socket& socket) {
 } // namespace
 
 error_code write_at_once(client_socket& socket, std::span<const std::byte> data,
-                         tally& written) noexcept {
+                         single_writer_counter& written) noexcept {
     const std::size_t before = written.value();
     while (written.value() < data.size()) {
         if (written.value() - before >= turn_size) return asio::error::would_block;
@@ -52,7 +52,7 @@ error_code write_at_once(client_socket& socket, std::span<const std::byte> data,
 
 asio::awaitable<error_code> write_all(client_socket& socket, std::span<const std::byte> data,
                                       write_limits limits, exchange_deadline& deadline,
-                                      tally& written) {
+                                      single_writer_counter& written) {
     const write_turn turn = [&socket, data, &written] {
         return write_at_once(socket, data, written);
     };
@@ -62,7 +62,7 @@ asio::awaitable<error_code> write_all(client_socket& socket, std::span<const std
 
 asio::awaitable<error_code> write_in_turns(client_socket& socket, const write_turn& turn,
                                            write_limits limits, exchange_deadline& deadline,
-                                           const tally& written) {
+                                           const single_writer_counter& written) {
     error_code unsent = turn();
     if (unsent != asio::error::would_block) co_return unsent;
     // Only a client that does not keep up needs to be watched.

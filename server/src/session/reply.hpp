@@ -16,7 +16,7 @@ namespace finpost {
 
 class client_socket;
 class request_id;
-class tally;
+class single_writer_counter;
 
 /// What a client reads in place of an answer: `finpost: <reason> <request id>\n`.
 std::string refusal_line(reason why, const request_id& id);
@@ -24,7 +24,7 @@ std::string refusal_line(reason why, const request_id& id);
 /// Writes of `data` what the kernel takes, counting it in `written`: success when that is all of it
 /// and its end is marked (`client_socket::finish`), `error::would_block` when there is more.
 error_code write_at_once(client_socket& socket, std::span<const std::byte> data,
-                         tally& written) noexcept;
+                         single_writer_counter& written) noexcept;
 
 /// How long the peer of `write_all` may take, and how few bytes a second.
 class write_limits {
@@ -43,7 +43,7 @@ using write_turn = std::function<error_code()>;
 /// something, within `limits`. Fails as `write_all` does.
 boost::asio::awaitable<error_code> write_in_turns(client_socket& socket, const write_turn& turn,
                                                   write_limits limits, exchange_deadline& deadline,
-                                                  const tally& written);
+                                                  const single_writer_counter& written);
 
 /// Writes all of `data` from `written` on within `limits`, counting in `written` what the kernel
 /// took. Closes nothing. Fails with `too_slow` when the peer takes it more slowly than `min_rate`,
@@ -51,7 +51,7 @@ boost::asio::awaitable<error_code> write_in_turns(client_socket& socket, const w
 /// connection says.
 boost::asio::awaitable<error_code> write_all(client_socket& socket, std::span<const std::byte> data,
                                              write_limits limits, exchange_deadline& deadline,
-                                             tally& written);
+                                             single_writer_counter& written);
 
 /// Reads and drops what the client still sends, until its EOF, for at most `limit`: closing with
 /// unread input would send a RST that could overtake what was written (RFC 9112 §9.6).

@@ -3,7 +3,7 @@
 #include "async/turn.hpp"
 #include "net/client_socket.hpp"
 #include "net/spill_io.hpp"
-#include "tally.hpp"
+#include "single_writer_counter.hpp"
 
 #include "finpost/base64.hpp"
 #include "finpost/payload.hpp"
@@ -33,7 +33,7 @@ result<std::size_t> write_text(client_socket& socket, const payload& bytes, std:
 } // namespace
 
 error_code write_piecewise(client_socket& socket, const payload& bytes, codec encode,
-                           tally& written) {
+                           single_writer_counter& written) {
     const bool plain = encode == codec::none;
     const std::size_t size = plain ? bytes.size() : base64::encoded_size(bytes.size());
     const std::size_t before = written.value();

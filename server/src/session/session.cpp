@@ -3,8 +3,8 @@
 #include "policy/address_filter.hpp"
 #include "policy/buffer_budget.hpp"
 #include "policy/foreign.hpp"
-#include "policy/seldom.hpp"
-#include "policy/spilling.hpp"
+#include "policy/log_throttle.hpp"
+#include "policy/spill_policy.hpp"
 #include "session/client_stream.hpp"
 #include "session/payload_text.hpp"
 #include "session/receive.hpp"
@@ -232,7 +232,7 @@ bool session::is_stranger(const foreign_bytes& first) {
 
 void session::tell_of_stranger(const foreign_bytes& first) {
     if (!first.is_foreign() || context_.config.decode != codec::none) return;
-    if (!context_.foreign_told.is_due(exchange_deadline::clock::now())) return;
+    if (!context_.foreign_warning.is_due(exchange_deadline::clock::now())) return;
     const std::string peer = to_string(client_.peer);
     const bool hello = first.is() == foreign_bytes::kind::hello;
     context_.log(log_level::warning, "foreign payload",

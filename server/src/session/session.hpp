@@ -6,7 +6,7 @@
 #include "policy/buffer_budget.hpp"
 #include "session/preamble.hpp"
 #include "session/session_registry.hpp"
-#include "tally.hpp"
+#include "single_writer_counter.hpp"
 
 #include "finpost/base64.hpp"
 #include "finpost/config.hpp"
@@ -29,8 +29,8 @@ namespace finpost {
 class address_filter;
 class client_stream;
 class foreign_bytes;
-class seldom;
-class spilling;
+class log_throttle;
+class spill_policy;
 class upload;
 struct metrics;
 
@@ -49,8 +49,8 @@ struct session_context {
     const tls_context& tls; // none: plain TCP
     admission& shares;      // of those in their preamble
     bool preambles;         // clients may have one
-    const spilling& spills;
-    seldom& foreign_told; // that payloads of strangers are forwarded
+    const spill_policy& spills;
+    log_throttle& foreign_warning; // that payloads of strangers are forwarded
 };
 
 /// A connection that was accepted, and counted so. Whatever becomes of it on its way to a session,
@@ -179,9 +179,9 @@ private:
     bool recorded_ = false;    // counted and logged
     bool sampled_ = false;     // the trace is
     bool piecewise_ = false;   // the reply is too large to be sent, or encoded, from memory
-    std::atomic<session_stage> stage_{session_stage::receive}; // read by `view` as the tallies are
+    std::atomic<session_stage> stage_{session_stage::receive}; // read by `view` as the counters are
     std::string tls_peer_name_;
-    tally received_, written_;
+    single_writer_counter received_, written_;
     exchange_deadline::clock::time_point received_at_, answered_at_;
     session_registry::registration registration_; // last: the registry sees a complete session
 };

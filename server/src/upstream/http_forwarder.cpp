@@ -4,7 +4,7 @@
 #include "async/turn.hpp"
 #include "net/spill_io.hpp"
 #include "policy/buffer_budget.hpp"
-#include "policy/spilling.hpp"
+#include "policy/spill_policy.hpp"
 #include "random.hpp"
 #include "upstream/streamed_exchange.hpp"
 
@@ -231,7 +231,7 @@ asio::awaitable<error_code> http_forwarder::receive_whole(request& asked,
 // In memory as far as that is allowed and there, else in a file.
 error_code http_forwarder::hold(request& asked, std::span<const std::byte> data) {
     payload& body = asked.body();
-    const spilling* const files = asked.spills();
+    const spill_policy* const files = asked.spills();
     const bool may_spill = files != nullptr && files->is_on();
     if (!body.spilled()) {
         const bool small = !may_spill || !files->takes(body.size() + data.size());
@@ -428,7 +428,7 @@ void http_forwarder::tell_refused(const attempt& now, const response_guard& guar
 
 // A length that was counted in characters cuts replies, and nobody notices.
 void http_forwarder::tell_behind(const attempt& now) {
-    if (!behind_told_.is_due(clock::now())) return;
+    if (!behind_warning_.is_due(clock::now())) return;
     log_(log_level::warning, "upstream bytes behind response",
          {{"endpoint", labels_[now.endpoint]},
           {"what",

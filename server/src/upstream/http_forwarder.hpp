@@ -1,7 +1,7 @@
 #pragma once
 
 #include "net/upstream_stream.hpp"
-#include "policy/seldom.hpp"
+#include "policy/log_throttle.hpp"
 #include "upstream/connect_race.hpp"
 #include "upstream/connection_pool.hpp"
 #include "upstream/content_codings.hpp"
@@ -112,8 +112,8 @@ private:
     std::vector<head_opening> heads_; // by endpoint
     std::vector<std::string> labels_; // "host:port", by endpoint
     const content_codings codings_;
-    std::vector<std::atomic<bool>> speaks_1_0_;   // by endpoint: its last response was HTTP/1.0
-    seldom behind_told_{std::chrono::minutes(1)}; // bytes behind a response
+    std::vector<std::atomic<bool>> speaks_1_0_; // by endpoint: its last response was HTTP/1.0
+    log_throttle behind_warning_{std::chrono::minutes(1)}; // bytes behind a response
     endpoint_set endpoints_;
     const std::shared_ptr<resolver> resolver_;
     pool pool_;

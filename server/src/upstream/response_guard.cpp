@@ -1,6 +1,6 @@
 #include "upstream/response_guard.hpp"
 
-#include "policy/spilling.hpp"
+#include "policy/spill_policy.hpp"
 
 #include <algorithm>
 #include <utility>
@@ -26,7 +26,7 @@ std::uint64_t largest_beside(const buffer_budget& all) noexcept {
 } // namespace
 
 response_guard::response_guard(std::uint64_t max_body, byte_budget* budget, body becomes,
-                               const spilling* files)
+                               const spill_policy* files)
     : max_body_(max_body), passes_on_(becomes == body::passed_on), files_(files), raw_(budget),
       body_(budget), all_(dynamic_cast<buffer_budget*>(budget)), chunks_(max_body) {}
 

@@ -15,7 +15,7 @@
 
 namespace finpost {
 
-class spilling;
+class spill_policy;
 
 /// Decides what an upstream's bytes are: one complete HTTP/1.1 response, part of one, or something
 /// that must not be relayed. No socket inside; the forwarder reads what this asks for.
@@ -34,7 +34,7 @@ public:
     /// What `files` says is too large for memory, or finds none, goes to a file when it is kept
     /// (null: nothing does). What stays in memory and is not small grows in the budget's line.
     response_guard(std::uint64_t max_body, byte_budget* budget, body becomes = body::kept,
-                   const spilling* files = nullptr);
+                   const spill_policy* files = nullptr);
     response_guard(const response_guard&) = delete;
     response_guard& operator=(const response_guard&) = delete;
 
@@ -117,7 +117,7 @@ private:
     const std::uint64_t max_body_;
     const bool passes_on_;
     std::uint64_t passed_ = 0; // of the body
-    const spilling* const files_;
+    const spill_policy* const files_;
     payload raw_;  // what was read and not yet consumed; in the end the body itself, unless that is
                    // in `body_`
     payload body_; // decoded chunks, and whatever is spilled

@@ -7,7 +7,7 @@ namespace finpost {
 
 /// A number that one thread at a time changes and anybody may read meanwhile. To its owner it costs
 /// what a plain number costs.
-class tally {
+class single_writer_counter {
 public:
     void set(std::size_t value) noexcept { value_.store(value, std::memory_order_relaxed); }
     void add(std::size_t n) noexcept { set(value() + n); }

@@ -7,11 +7,11 @@ namespace finpost {
 
 /// Says yes once, and then not again for a while: for what would be told with every exchange
 /// otherwise. Thread safe.
-class seldom {
+class log_throttle {
 public:
     using clock = std::chrono::steady_clock;
 
-    explicit seldom(clock::duration pause) noexcept : pause_(pause) {}
+    explicit log_throttle(clock::duration pause) noexcept : pause_(pause) {}
 
     bool is_due(clock::time_point now) noexcept {
         const clock::rep at = now.time_since_epoch().count();

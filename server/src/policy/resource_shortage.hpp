@@ -10,7 +10,7 @@ namespace finpost {
 
 /// A shortage of descriptors or memory, which several event loops meet again and again: it is told
 /// once when it begins and once when it is over. Thread safe.
-class shortage {
+class resource_shortage {
 public:
     using clock = std::chrono::steady_clock;
     struct episode {

@@ -1,4 +1,4 @@
-#include "policy/shortage.hpp"
+#include "policy/resource_shortage.hpp"
 
 #include <boost/test/unit_test.hpp>
 
@@ -8,11 +8,11 @@
 using namespace finpost;
 using namespace std::chrono_literals;
 
-BOOST_AUTO_TEST_SUITE(shortage)
+BOOST_AUTO_TEST_SUITE(resource_shortage)
 
 BOOST_AUTO_TEST_CASE(it_begins_once_and_ends_once_however_often_it_is_met) {
-    finpost::shortage of;
-    const auto now = finpost::shortage::clock::now();
+    finpost::resource_shortage of;
+    const auto now = finpost::resource_shortage::clock::now();
     BOOST_TEST(!of.over(now).has_value());
     BOOST_TEST(!of.is_on());
     BOOST_TEST(of.met(now));
@@ -32,9 +32,9 @@ BOOST_AUTO_TEST_CASE(it_begins_once_and_ends_once_however_often_it_is_met) {
 }
 
 BOOST_AUTO_TEST_CASE(only_while_it_is_on_they_take_turns) {
-    finpost::shortage of;
+    finpost::resource_shortage of;
     BOOST_TEST(!of.turn().owns_lock());
-    of.met(finpost::shortage::clock::now());
+    of.met(finpost::resource_shortage::clock::now());
     std::atomic<bool> mine{true};
     auto turn = of.turn();
     BOOST_REQUIRE(turn.owns_lock());

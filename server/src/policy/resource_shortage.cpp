@@ -1,10 +1,10 @@
-#include "policy/shortage.hpp"
+#include "policy/resource_shortage.hpp"
 
 #include <utility>
 
 namespace finpost {
 
-bool shortage::met(clock::time_point now) {
+bool resource_shortage::met(clock::time_point now) {
     const std::lock_guard lock(mutex_);
     if (since_) return false;
     since_ = now;
@@ -12,16 +12,16 @@ bool shortage::met(clock::time_point now) {
     return true;
 }
 
-void shortage::refused() {
+void resource_shortage::refused() {
     const std::lock_guard lock(mutex_);
     ++refused_;
 }
 
-std::unique_lock<std::mutex> shortage::turn() {
+std::unique_lock<std::mutex> resource_shortage::turn() {
     return is_on() ? std::unique_lock(turn_) : std::unique_lock<std::mutex>();
 }
 
-std::optional<shortage::episode> shortage::over(clock::time_point now) {
+std::optional<resource_shortage::episode> resource_shortage::over(clock::time_point now) {
     const std::lock_guard lock(mutex_);
     if (!since_) return std::nullopt;
     const episode was{now - *since_, std::exchange(refused_, 0)};

@@ -1,6 +1,6 @@
 #pragma once
 
-#include "policy/shortage.hpp"
+#include "policy/resource_shortage.hpp"
 
 #include "finpost/error.hpp"
 #include "finpost/logger.hpp"
@@ -21,10 +21,10 @@ struct gateway_config;
 /// Decides what goes to files, and tells when the disk does not take it: once a shortage, and once
 /// when it is over. One for each group of listeners. Thread safe, as long as a payload is one
 /// exchange's.
-class spilling {
+class spill_policy {
 public:
     /// Files count in `space`.
-    spilling(const gateway_config& config, byte_budget& space, logger log);
+    spill_policy(const gateway_config& config, byte_budget& space, logger log);
 
     bool is_on() const noexcept { return above_ != off; }
     /// What may be held in memory; the largest number when everything may.
@@ -51,7 +51,7 @@ private:
     const std::string directory_;
     byte_budget& space_;
     const logger log_;
-    mutable shortage shortage_;
+    mutable resource_shortage shortage_;
 };
 
 } // namespace finpost

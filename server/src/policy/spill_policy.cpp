@@ -1,4 +1,4 @@
-#include "policy/spilling.hpp"
+#include "policy/spill_policy.hpp"
 
 #include "async/turn.hpp"
 
@@ -11,23 +11,23 @@ namespace asio = boost::asio;
 
 namespace finpost {
 
-spilling::spilling(const gateway_config& config, byte_budget& space, logger log)
+spill_policy::spill_policy(const gateway_config& config, byte_budget& space, logger log)
     : above_(config.spill_above == 0 ? off : config.spill_above),
       directory_(config.spill_dir.empty() ? default_spill_directory() : config.spill_dir),
       space_(space), log_(std::move(log)) {}
 
-result<std::unique_ptr<spill_file>> spilling::create() const {
+result<std::unique_ptr<spill_file>> spill_policy::create() const {
     return spill_file::create(directory_, &space_);
 }
 
-error_code spilling::move(payload& bytes) const {
+error_code spill_policy::move(payload& bytes) const {
     auto file = create();
     if (!file) return failed(file.error());
     const error_code unwritten = bytes.spill(std::move(*file));
     return unwritten ? failed(unwritten) : unwritten;
 }
 
-asio::awaitable<error_code> spilling::move_piecewise(payload& bytes) const {
+asio::awaitable<error_code> spill_policy::move_piecewise(payload& bytes) const {
     auto file = create();
     if (!file) co_return failed(file.error());
     while (bytes.size() - (*file)->size() > turn_size) {
@@ -41,13 +41,13 @@ asio::awaitable<error_code> spilling::move_piecewise(payload& bytes) const {
     co_return unwritten ? failed(unwritten) : unwritten;
 }
 
-error_code spilling::write(payload& to, std::span<const std::byte> data) const {
+error_code spill_policy::write(payload& to, std::span<const std::byte> data) const {
     const error_code unwritten = to.write(data);
     return unwritten ? failed(unwritten) : unwritten;
 }
 
-error_code spilling::failed(error_code why) const {
-    if (shortage_.met(shortage::clock::now())) {
+error_code spill_policy::failed(error_code why) const {
+    if (shortage_.met(resource_shortage::clock::now())) {
         const std::string what = why.message();
         log_(log_level::warning, "spilling failed", {{"dir", directory_}, {"what", what}});
     }
@@ -55,9 +55,9 @@ error_code spilling::failed(error_code why) const {
     return reason::spill_failed;
 }
 
-void spilling::kept() const {
+void spill_policy::kept() const {
     if (!shortage_.is_on()) return;
-    const auto was = shortage_.over(shortage::clock::now());
+    const auto was = shortage_.over(resource_shortage::clock::now());
     if (!was) return;
     const std::chrono::duration<double> lasted = was->lasted;
     log_(log_level::info, "spilling works again",
