@@ -182,7 +182,7 @@ void listener::change(std::shared_ptr<const session_context> context) {
     const std::lock_guard lock(mutex_);
     next_ = std::move(context);
     changed_ = true;
-    if (turn_) turn_->wake(); // what it waits for may not be its own any more
+    if (ticket_) ticket_->wake(); // what it waits for may not be its own any more
 }
 
 // A client that connected after `change` finds it made; one that came before may find either.
@@ -209,7 +209,7 @@ void listener::close() noexcept {
     const std::lock_guard lock(mutex_); // with it the descriptor is still this listener's, or none
     // Refuses new connections at once, from whatever thread this is, and ends the wait for one.
     ::shutdown(acceptor_.native_handle(), SHUT_RD);
-    if (turn_) turn_->wake();
+    if (ticket_) ticket_->wake();
 }
 
 bool listener::works() const noexcept {
@@ -257,22 +257,22 @@ bool listener::take_permits() {
 
 // False when there is one now.
 bool listener::wait_for_permits() noexcept {
-    std::shared_ptr<waiter> turn;
+    std::shared_ptr<waiter> ticket;
     try {
         admission& lacking = permit_ ? context_->shares : context_->admits;
-        turn = lacking.join_unless_free(executor_);
-        if (!turn) return false;
+        ticket = lacking.join_unless_free(executor_);
+        if (!ticket) return false;
         const std::lock_guard lock(mutex_);
-        turn_ = turn;
+        ticket_ = ticket;
         asked_ = context_; // other rules may be in force when the wait is over
     } catch (...) {
         back_off_a_while();
         return true;
     }
-    if (closing_) turn->wake();
+    if (closing_) ticket->wake();
     try {
         step next(shared_from_this(), turn_memory_, &listener::back_off_a_while);
-        turn->async_wait(waiter::time_point::max(), std::move(next));
+        ticket->async_wait(waiter::time_point::max(), std::move(next));
     } catch (...) {
         // It backs off.
     }
@@ -285,15 +285,15 @@ void listener::back_off_a_while() noexcept {
 
 void listener::leave_queue() noexcept {
     std::shared_ptr<const session_context> asked;
-    std::shared_ptr<waiter> turn;
+    std::shared_ptr<waiter> ticket;
     bool gives_up = false; // then the wake is somebody else's
     {
         const std::lock_guard lock(mutex_);
-        turn.swap(turn_);
+        ticket.swap(ticket_);
         asked.swap(asked_);
         gives_up = closing_ || changed_;
     }
-    if (turn) (permit_ ? asked->shares : asked->admits).leave(turn, gives_up);
+    if (ticket) (permit_ ? asked->shares : asked->admits).leave(ticket, gives_up);
 }
 
 // Where there is no memory for a pause, there is none.
@@ -373,7 +373,7 @@ void listener::accept_some() {
 }
 
 unique_fd listener::accept_next(sockaddr* peer, socklen_t* size) {
-    const auto turn = shortage_->turn();
+    const auto lock = shortage_->lock();
     return accept_from(acceptor_, peer, size);
 }
 
@@ -394,7 +394,7 @@ void listener::starve(int error) {
 
 // One client a pause: the others wait in the backlog, where a descriptor may become free for them.
 void listener::refuse_with_spare() {
-    const auto turn = shortage_->turn();
+    const auto lock = shortage_->lock();
     if (!spare_) spare_ = open_spare();
     if (!spare_) return;
     spare_.reset();

@@ -110,9 +110,9 @@ private:
     std::atomic<bool> changed_{false}; // `next_` is to take the place of `context_`
     std::mutex mutex_;                 // of the next three
     std::shared_ptr<const session_context> next_;
-    std::shared_ptr<waiter> turn_;                 // its place in the queue for a permit ...
+    std::shared_ptr<waiter> ticket_;               // its place in the queue for a permit ...
     std::shared_ptr<const session_context> asked_; // ... of these
-    std::shared_ptr<resource_shortage> shortage_;           // one for all that share the address
+    std::shared_ptr<resource_shortage> shortage_;  // one for all that share the address
     unique_fd spare_; // given up for a moment to refuse a client when descriptors are short
 };
 

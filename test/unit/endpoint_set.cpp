@@ -216,9 +216,9 @@ BOOST_AUTO_TEST_CASE(only_answers_that_fail_five_times_in_a_row_count) {
     set_type set(2);
     reach(set);
     for (int i = 0; i < 10; ++i) {
-        const auto turn = set.choose(now, 0b10);
-        BOOST_TEST(!turn.failed(reason::upstream_timeout, now, 0));
-        if (i % 4 == 3) turn.answered();
+        const auto chosen = set.choose(now, 0b10);
+        BOOST_TEST(!chosen.failed(reason::upstream_timeout, now, 0));
+        if (i % 4 == 3) chosen.answered();
     }
     BOOST_TEST(up(set, 0));
     set.choose(now, 0b10).answered();

@@ -117,7 +117,7 @@ BOOST_AUTO_TEST_CASE(a_call_is_made_once_and_ends_nothing) {
     finpost::exchange_deadline deadline(&timer);
     int called = 0;
     const auto now = clock_type::now();
-    const finpost::exchange_deadline::call_at soon(deadline, now + 1s, [&] { ++called; });
+    const finpost::exchange_deadline::call_at yield(deadline, now + 1s, [&] { ++called; });
     BOOST_REQUIRE(timer.asked.size() == 1u);
     BOOST_TEST((timer.asked.back() == now + 1s));
     deadline.arm(0s, 1h, reason::upstream_timeout); // a stage that begins changes nothing

@@ -33,17 +33,17 @@ BOOST_AUTO_TEST_CASE(it_begins_once_and_ends_once_however_often_it_is_met) {
 
 BOOST_AUTO_TEST_CASE(only_while_it_is_on_they_take_turns) {
     finpost::resource_shortage of;
-    BOOST_TEST(!of.turn().owns_lock());
+    BOOST_TEST(!of.lock().owns_lock());
     of.met(finpost::resource_shortage::clock::now());
     std::atomic<bool> mine{true};
-    auto turn = of.turn();
-    BOOST_REQUIRE(turn.owns_lock());
+    auto lock = of.lock();
+    BOOST_REQUIRE(lock.owns_lock());
     auto other = std::async(std::launch::async, [&] {
-        const auto second = of.turn();
+        const auto second = of.lock();
         return !mine;
     });
     mine = false;
-    turn.unlock();
+    lock.unlock();
     BOOST_TEST(other.get());
 }
 

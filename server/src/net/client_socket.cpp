@@ -1,7 +1,7 @@
 #include "net/client_socket.hpp"
 
 #include "async/as_outcome.hpp"
-#include "async/turn.hpp"
+#include "async/fairness.hpp"
 #include "net/reset_on_close.hpp"
 #include "net/spill_io.hpp"
 #include "net/tls_layer.hpp"
@@ -107,7 +107,7 @@ error_code client_socket::failed(int error) noexcept {
 asio::awaitable<std::tuple<error_code>> client_socket::async_wait_readable() {
     register_for_events();
     if (!tls_ || input_over_) return socket_.async_wait(tcp::socket::wait_read, as_outcome);
-    if (tls_->input_at_hand()) return soon(); // what TLS has taken from the socket already
+    if (tls_->input_at_hand()) return yield(); // what TLS has taken from the socket already
     return socket_.async_wait(wait_for(tls_->to_read()), as_outcome);
 }
 

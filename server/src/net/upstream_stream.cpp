@@ -1,7 +1,7 @@
 #include "net/upstream_stream.hpp"
 
 #include "async/as_outcome.hpp"
-#include "async/turn.hpp"
+#include "async/fairness.hpp"
 #include "net/reset_on_close.hpp"
 #include "net/spill_io.hpp"
 
@@ -111,7 +111,7 @@ result<std::size_t> upstream_stream::send_piece(const payload& bytes, std::uint6
 
 asio::awaitable<std::tuple<error_code>> upstream_stream::async_wait_readable() {
     if (!tls_) return socket_.async_wait(tcp::socket::wait_read, as_outcome);
-    if (tls_->input_at_hand()) return soon(); // what TLS has taken from the socket already
+    if (tls_->input_at_hand()) return yield(); // what TLS has taken from the socket already
     return socket_.async_wait(wait_for(tls_->to_read()), as_outcome);
 }
 

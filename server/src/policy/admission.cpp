@@ -47,9 +47,9 @@ std::shared_ptr<waiter> admission::join_unless_free(boost::asio::any_io_executor
     return waiting_.join(std::move(executor));
 }
 
-void admission::leave(const std::shared_ptr<waiter>& turn, bool gave_up) noexcept {
+void admission::leave(const std::shared_ptr<waiter>& ticket, bool gave_up) noexcept {
     const std::lock_guard lock(mutex_);
-    if (!waiting_.leave(turn) && gave_up) waiting_.wake_one();
+    if (!waiting_.leave(ticket) && gave_up) waiting_.wake_one();
 }
 
 bool admission::admit_source(permit& held, const socket_address& peer) {

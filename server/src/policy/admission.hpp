@@ -73,7 +73,7 @@ public:
     /// A place in the queue for one, unless one has become free meanwhile (null then).
     std::shared_ptr<waiter> join_unless_free(boost::asio::any_io_executor executor);
     /// Gives the place up. Who has been woken and takes no permit (`gave_up`) passes the wake on.
-    void leave(const std::shared_ptr<waiter>& turn, bool gave_up) noexcept;
+    void leave(const std::shared_ptr<waiter>& ticket, bool gave_up) noexcept;
 
     /// Books the permit on an address; false when that address holds as many as it may.
     bool admit_source(permit& held, const socket_address& peer);

@@ -201,11 +201,11 @@ asio::awaitable<error_code> wait_for_room(payload& into, std::size_t n,
         if (deadline.error())
             co_return deadline.stopped() ? deadline.error() : make_error_code(reason::busy);
         asio::any_io_executor executor = co_await asio::this_coro::executor;
-        auto turn = std::make_shared<waiter>(executor);
-        into.budget()->on_release([turn] { turn->wake(); });
+        auto ticket = std::make_shared<waiter>(executor);
+        into.budget()->on_release([ticket] { ticket->wake(); });
         // Between the refusal above and the registration bytes may have come back: look once more.
         if (into.reserve(n)) break;
-        co_await turn->wait(deadline);
+        co_await ticket->wait(deadline);
     }
     co_return error_code{};
 }

@@ -17,8 +17,8 @@ void resource_shortage::refused() {
     ++refused_;
 }
 
-std::unique_lock<std::mutex> resource_shortage::turn() {
-    return is_on() ? std::unique_lock(turn_) : std::unique_lock<std::mutex>();
+std::unique_lock<std::mutex> resource_shortage::lock() {
+    return is_on() ? std::unique_lock(exclusive_) : std::unique_lock<std::mutex>();
 }
 
 std::optional<resource_shortage::episode> resource_shortage::over(clock::time_point now) {

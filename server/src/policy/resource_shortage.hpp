@@ -27,13 +27,13 @@ public:
     /// While it is on: the right to take what is free, which no two loops have at a time, so that
     /// what one gives up to refuse a client with is not taken by another. In good times an empty
     /// one, at no cost.
-    std::unique_lock<std::mutex> turn();
+    std::unique_lock<std::mutex> lock();
     /// Somebody got whatever was wanted, so it is over: what it was, if there was one.
     std::optional<episode> over(clock::time_point now);
 
 private:
     std::atomic<bool> on_{false};
-    std::mutex turn_;
+    std::mutex exclusive_;
     std::mutex mutex_; // of what follows
     std::optional<clock::time_point> since_;
     std::int64_t refused_ = 0;

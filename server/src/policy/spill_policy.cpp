@@ -1,6 +1,6 @@
 #include "policy/spill_policy.hpp"
 
-#include "async/turn.hpp"
+#include "async/fairness.hpp"
 
 #include "finpost/config.hpp"
 
@@ -30,12 +30,12 @@ error_code spill_policy::move(payload& bytes) const {
 asio::awaitable<error_code> spill_policy::move_piecewise(payload& bytes) const {
     auto file = create();
     if (!file) co_return failed(file.error());
-    while (bytes.size() - (*file)->size() > turn_size) {
+    while (bytes.size() - (*file)->size() > quantum) {
         const auto piece =
-            bytes.bytes().subspan(static_cast<std::size_t>((*file)->size()), turn_size);
+            bytes.bytes().subspan(static_cast<std::size_t>((*file)->size()), quantum);
         const error_code unwritten = (*file)->append(piece);
         if (unwritten) co_return failed(unwritten);
-        co_await next_turn();
+        co_await fair_yield();
     }
     const error_code unwritten = bytes.spill(std::move(*file));
     co_return unwritten ? failed(unwritten) : unwritten;

@@ -32,7 +32,7 @@ public:
     /// Whether so many bytes belong into a file.
     bool takes(std::uint64_t size) const noexcept { return size > above_; }
 
-    /// Moves a payload's bytes to a file: all in one go, or in pieces (turn.hpp) between which
+    /// Moves a payload's bytes to a file: all in one go, or in pieces (fairness.hpp) between which
     /// others have their turn. Fails with `spill_failed`, having told why.
     error_code move(payload& bytes) const;
     boost::asio::awaitable<error_code> move_piecewise(payload& bytes) const;

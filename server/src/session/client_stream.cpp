@@ -1,6 +1,6 @@
 #include "session/client_stream.hpp"
 
-#include "async/turn.hpp"
+#include "async/fairness.hpp"
 #include "net/client_socket.hpp"
 #include "policy/buffer_budget.hpp"
 #include "policy/min_rate.hpp"
@@ -20,7 +20,7 @@ namespace finpost {
 namespace {
 
 // So much is moved without a pause: both directions, and all sessions of a thread, take turns.
-constexpr std::size_t turn = 256 << 10;
+constexpr std::size_t stream_quantum = 256 << 10;
 // Of the reply's encoding at once.
 constexpr std::size_t text_size = 16 << 10;
 // A client that reads just fast enough is not looked at without a pause.
@@ -250,9 +250,9 @@ asio::awaitable<error_code> client_stream::finish(std::span<const std::byte> las
 
 asio::awaitable<void> client_stream::let_others_in(std::size_t moved) {
     moved_ += moved;
-    if (moved_ >= turn) {
+    if (moved_ >= stream_quantum) {
         moved_ = 0;
-        co_await next_turn();
+        co_await fair_yield();
     }
 }
 

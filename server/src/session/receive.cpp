@@ -1,6 +1,6 @@
 #include "session/receive.hpp"
 
-#include "async/turn.hpp"
+#include "async/fairness.hpp"
 #include "net/client_socket.hpp"
 #include "policy/buffer_budget.hpp"
 #include "policy/min_rate.hpp"
@@ -24,7 +24,7 @@ namespace {
 // waits no longer than this, and goes to its file.
 constexpr duration file_instead = std::chrono::seconds(1);
 constexpr std::size_t first_read = 4 << 10;
-constexpr std::size_t largest_read = turn_size;
+constexpr std::size_t largest_read = quantum;
 // A full buffer of this size or more is perhaps a whole payload: growing it costs more than a look.
 constexpr std::size_t look_before_growing = 16 << 10;
 
@@ -170,9 +170,9 @@ asio::awaitable<error_code> receive(client_socket& socket, upload& coming,
             }
             // Try first, wait second; but a client that sends without a pause must not keep the
             // thread.
-            if (into.size() <= takes_turns_above) continue;
+            if (into.size() <= yields_above) continue;
             if (into.size() < largest_read) {
-                co_await next_turn(deadline, limits.receive_idle, until);
+                co_await fair_yield(deadline, limits.receive_idle, until);
                 if (deadline.error()) co_return deadline.error();
                 continue;
             }
@@ -185,8 +185,8 @@ asio::awaitable<error_code> receive(client_socket& socket, upload& coming,
         into.release_room();
         if (deadline.error()) co_return deadline.error();
         auto [ec] = co_await socket.async_wait_readable();
-        if (!ec && into.size() > takes_turns_above)
-            co_await next_turn(deadline, limits.receive_idle, until);
+        if (!ec && into.size() > yields_above)
+            co_await fair_yield(deadline, limits.receive_idle, until);
         if (deadline.error()) co_return deadline.error();
         if (ec) co_return ec;
     }

@@ -1,6 +1,6 @@
 #include "session/receive_to_file.hpp"
 
-#include "async/turn.hpp"
+#include "async/fairness.hpp"
 #include "net/client_socket.hpp"
 #include "net/spill_io.hpp"
 #include "policy/min_rate.hpp"
@@ -79,7 +79,7 @@ asio::awaitable<error_code> receive_to_file(client_socket& socket, upload& comin
     coming.bytes.truncate(*before);
     error_code failed = co_await coming.spills.move_piecewise(coming.bytes);
     if (failed) co_return failed;
-    for (std::size_t turn = 0;;) {
+    for (std::size_t since_yield = 0;;) {
         const single_writer_counter& received = coming.received;
         const auto got = pass_some(socket, coming, text, limits.max_payload + 1 - received.value());
         if (received.value() > limits.max_payload) co_return reason::too_large;
@@ -89,8 +89,8 @@ asio::awaitable<error_code> receive_to_file(client_socket& socket, upload& comin
             if (too_slow(received.value(), now - began - coming.paused, limits.min_rate))
                 co_return reason::too_slow;
             deadline.progress();
-            turn += *got;
-            if (turn < turn_size) continue;
+            since_yield += *got;
+            if (since_yield < quantum) continue;
         } else if (got.error() == asio::error::eof) {
             failed = text.finish();
             if (!failed) coming.spills.kept();
@@ -98,10 +98,10 @@ asio::awaitable<error_code> receive_to_file(client_socket& socket, upload& comin
         } else if (got.error() != asio::error::would_block) {
             co_return got.error();
         }
-        turn = 0;
+        since_yield = 0;
         if (deadline.error()) co_return deadline.error();
         auto [ec] = co_await socket.async_wait_readable();
-        if (!ec) co_await next_turn(deadline, limits.receive_idle, began + limits.receive_total);
+        if (!ec) co_await fair_yield(deadline, limits.receive_idle, began + limits.receive_total);
         if (deadline.error()) co_return deadline.error();
         if (ec) co_return ec;
     }

@@ -1,6 +1,6 @@
 #include "session/reply.hpp"
 
-#include "async/turn.hpp"
+#include "async/fairness.hpp"
 #include "net/client_socket.hpp"
 #include "policy/min_rate.hpp"
 #include "single_writer_counter.hpp"
@@ -41,8 +41,8 @@ error_code write_at_once(client_socket& socket, std::span<const std::byte> data,
                          single_writer_counter& written) noexcept {
     const std::size_t before = written.value();
     while (written.value() < data.size()) {
-        if (written.value() - before >= turn_size) return asio::error::would_block;
-        const std::size_t n = std::min(data.size() - written.value(), turn_size);
+        if (written.value() - before >= quantum) return asio::error::would_block;
+        const std::size_t n = std::min(data.size() - written.value(), quantum);
         const auto sent = socket.write_some(data.subspan(written.value(), n));
         if (sent.has_error()) return sent.error();
         written.add(*sent);
@@ -53,17 +53,17 @@ error_code write_at_once(client_socket& socket, std::span<const std::byte> data,
 asio::awaitable<error_code> write_all(client_socket& socket, std::span<const std::byte> data,
                                       write_limits limits, exchange_deadline& deadline,
                                       single_writer_counter& written) {
-    const write_turn turn = [&socket, data, &written] {
+    const write_step step = [&socket, data, &written] {
         return write_at_once(socket, data, written);
     };
-    error_code failed = co_await write_in_turns(socket, turn, limits, deadline, written);
+    error_code failed = co_await write_in_steps(socket, step, limits, deadline, written);
     co_return failed;
 }
 
-asio::awaitable<error_code> write_in_turns(client_socket& socket, const write_turn& turn,
+asio::awaitable<error_code> write_in_steps(client_socket& socket, const write_step& step,
                                            write_limits limits, exchange_deadline& deadline,
                                            const single_writer_counter& written) {
-    error_code unsent = turn();
+    error_code unsent = step();
     if (unsent != asio::error::would_block) co_return unsent;
     // Only a client that does not keep up needs to be watched.
     const exchange_deadline::on_cancel cancel(deadline, [&socket] { socket.cancel(); });
@@ -81,10 +81,10 @@ asio::awaitable<error_code> write_in_turns(client_socket& socket, const write_tu
         deadline.arm(duration::zero(), look_at - now, reason::internal);
         if (deadline.stopped()) co_return deadline.error();
         auto [ec] = co_await socket.async_wait_writable();
-        if (!ec && written.value() > takes_turns_above) co_await next_turn();
+        if (!ec && written.value() > yields_above) co_await fair_yield();
         if (deadline.stopped()) co_return deadline.error();
         if (ec && !deadline.error()) co_return ec;
-        unsent = turn();
+        unsent = step();
     }
     co_return unsent;
 }

@@ -37,11 +37,11 @@ public:
 };
 
 /// Writes what the kernel takes, and counts it: what `write_at_once` says of some bytes.
-using write_turn = std::function<error_code()>;
+using write_step = std::function<error_code()>;
 
-/// Has `turn` write for as long as it says `error::would_block`, each time the peer has taken
+/// Has `step` write for as long as it says `error::would_block`, each time the peer has taken
 /// something, within `limits`. Fails as `write_all` does.
-boost::asio::awaitable<error_code> write_in_turns(client_socket& socket, const write_turn& turn,
+boost::asio::awaitable<error_code> write_in_steps(client_socket& socket, const write_step& step,
                                                   write_limits limits, exchange_deadline& deadline,
                                                   const single_writer_counter& written);
 

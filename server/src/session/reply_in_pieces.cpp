@@ -1,6 +1,6 @@
 #include "session/reply_in_pieces.hpp"
 
-#include "async/turn.hpp"
+#include "async/fairness.hpp"
 #include "net/client_socket.hpp"
 #include "net/spill_io.hpp"
 #include "single_writer_counter.hpp"
@@ -38,7 +38,7 @@ error_code write_piecewise(client_socket& socket, const payload& bytes, codec en
     const std::size_t size = plain ? bytes.size() : base64::encoded_size(bytes.size());
     const std::size_t before = written.value();
     while (written.value() < size) {
-        if (written.value() - before >= turn_size) return boost::asio::error::would_block;
+        if (written.value() - before >= quantum) return boost::asio::error::would_block;
         const auto sent = plain ? socket.send_piece(bytes, written.value())
                                 : write_text(socket, bytes, written.value());
         if (sent.has_error()) return sent.error();

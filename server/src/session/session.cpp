@@ -412,9 +412,9 @@ bool session::send_reply_at_once() {
 }
 
 asio::awaitable<void> session::send_rest_of_reply() {
-    const write_turn more = [this] { return write_reply(); };
+    const write_step more = [this] { return write_reply(); };
     const write_limits limits(context_.config.reply_total, context_.config.min_rate);
-    error_code failed = co_await write_in_turns(socket_, more, limits, deadline_, written_);
+    error_code failed = co_await write_in_steps(socket_, more, limits, deadline_, written_);
     replied(failed);
 }
 

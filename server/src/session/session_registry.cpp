@@ -150,15 +150,15 @@ void session_registry::stop(reason why) {
 asio::awaitable<void> session_registry::wait_empty(clock::time_point until,
                                                    exchange_deadline& given_up) {
     const asio::any_io_executor executor = co_await asio::this_coro::executor;
-    std::shared_ptr<waiter> turn;
+    std::shared_ptr<waiter> ticket;
     {
         const std::lock_guard lock(mutex_);
         if (empty_locked()) co_return;
-        turn = emptied_.join(executor);
+        ticket = emptied_.join(executor);
     }
-    co_await turn->wait(given_up, until);
+    co_await ticket->wait(given_up, until);
     const std::lock_guard lock(mutex_);
-    emptied_.leave(turn);
+    emptied_.leave(ticket);
 }
 
 void session_registry::reschedule(clock::time_point when) {

@@ -103,9 +103,9 @@ public:
         return waiting_.join(std::move(executor));
     }
     /// Gives a place up. Who has been woken and takes no connection (`gave_up`) passes the wake on.
-    void leave(const std::shared_ptr<waiter>& turn, bool gave_up) noexcept {
+    void leave(const std::shared_ptr<waiter>& ticket, bool gave_up) noexcept {
         const std::lock_guard lock(mutex_);
-        if (!waiting_.leave(turn) && gave_up) waiting_.wake_one();
+        if (!waiting_.leave(ticket) && gave_up) waiting_.wake_one();
     }
 
     /// Closes what has been idle too long; says when to look again, or that nothing is left.

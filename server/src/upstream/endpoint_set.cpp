@@ -20,7 +20,8 @@ endpoint_set::endpoint_set(std::size_t count, clock::time_point now) : states_(c
     for (state& one : states_) one.since = now;
 }
 
-endpoint_set::turn endpoint_set::choose(clock::time_point now, mask tried, mask unknown) noexcept {
+endpoint_set::selection endpoint_set::choose(clock::time_point now, mask tried,
+                                             mask unknown) noexcept {
     const std::size_t count = states_.size();
     const std::size_t start = count > 1 ? next_.fetch_add(1, relaxed) : 0;
     struct candidate {
@@ -41,7 +42,7 @@ endpoint_set::turn endpoint_set::choose(clock::time_point now, mask tried, mask 
                 one.probing.exchange(true))
                 continue;
             one.outstanding.fetch_add(1, relaxed);
-            return turn(*this, endpoint, true);
+            return selection(*this, endpoint, true);
         }
         if (outstanding < good.outstanding) good = {endpoint, outstanding};
     }
@@ -49,17 +50,17 @@ endpoint_set::turn endpoint_set::choose(clock::time_point now, mask tried, mask 
     const candidate best = good.outstanding != none ? good : any;
     if (best.outstanding == none) return {};
     states_[best.endpoint].outstanding.fetch_add(1, relaxed);
-    return turn(*this, best.endpoint, false);
+    return selection(*this, best.endpoint, false);
 }
 
-void endpoint_set::turn::end() noexcept {
+void endpoint_set::selection::end() noexcept {
     if (set_ == nullptr) return;
     state& mine = std::exchange(set_, nullptr)->states_[endpoint_];
     mine.outstanding.fetch_sub(1, relaxed);
     if (probe_) mine.probing = false;
 }
 
-bool endpoint_set::turn::connected() const {
+bool endpoint_set::selection::connected() const {
     state& mine = set_->states_[endpoint_];
     if (!mine.blemished.load(relaxed)) return false;
     const std::lock_guard lock(set_->mutex_);
@@ -68,7 +69,7 @@ bool endpoint_set::turn::connected() const {
     return was_ejected && !ejected(mine);
 }
 
-bool endpoint_set::turn::answered() const {
+bool endpoint_set::selection::answered() const {
     state& mine = set_->states_[endpoint_];
     if (!mine.blemished.load(relaxed)) return false;
     const std::lock_guard lock(set_->mutex_);
@@ -78,8 +79,8 @@ bool endpoint_set::turn::answered() const {
     return was_ejected && !ejected(mine);
 }
 
-bool endpoint_set::turn::failed(const fault& what, clock::time_point now,
-                                std::uint64_t jitter) const {
+bool endpoint_set::selection::failed(const fault& what, clock::time_point now,
+                                     std::uint64_t jitter) const {
     const std::lock_guard lock(set_->mutex_);
     state& mine = set_->states_[endpoint_];
     const bool was_ejected = ejected(mine);

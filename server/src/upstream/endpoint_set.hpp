@@ -45,19 +45,19 @@ public:
     };
 
     /// One exchange's hold on its endpoint; counts as outstanding until it goes.
-    class turn {
+    class selection {
     public:
-        turn() noexcept = default;
-        turn(turn&& other) noexcept
+        selection() noexcept = default;
+        selection(selection&& other) noexcept
             : set_(std::exchange(other.set_, nullptr)), endpoint_(other.endpoint_),
               probe_(other.probe_) {}
-        turn& operator=(turn&& other) noexcept {
+        selection& operator=(selection&& other) noexcept {
             std::swap(set_, other.set_);
             std::swap(endpoint_, other.endpoint_);
             std::swap(probe_, other.probe_);
             return *this;
         }
-        ~turn() { end(); }
+        ~selection() { end(); }
         void end() noexcept;
         explicit operator bool() const noexcept { return set_ != nullptr; }
         std::size_t endpoint() const noexcept { return endpoint_; }
@@ -74,7 +74,7 @@ public:
 
     private:
         friend class endpoint_set;
-        turn(endpoint_set& set, std::size_t endpoint, bool probe) noexcept
+        selection(endpoint_set& set, std::size_t endpoint, bool probe) noexcept
             : set_(&set), endpoint_(endpoint), probe_(probe) {}
         endpoint_set* set_ = nullptr;
         std::size_t endpoint_ = 0;
@@ -86,7 +86,7 @@ public:
 
     /// The best endpoint for an exchange at `now` that is not in `tried`; none when all are. Those
     /// in `unknown` (their names were never found) are ejected like failed ones.
-    turn choose(clock::time_point now, mask tried = 0, mask unknown = 0) noexcept;
+    selection choose(clock::time_point now, mask tried = 0, mask unknown = 0) noexcept;
 
     /// What a health check found: nothing when all is well; otherwise two in a row, or one when no
     /// check has succeeded yet, and the endpoint is ejected until a check succeeds. True when it is

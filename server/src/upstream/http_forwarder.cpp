@@ -1,7 +1,7 @@
 #include "upstream/http_forwarder.hpp"
 
+#include "async/fairness.hpp"
 #include "async/sequence.hpp"
-#include "async/turn.hpp"
 #include "net/spill_io.hpp"
 #include "policy/buffer_budget.hpp"
 #include "policy/spill_policy.hpp"
@@ -51,7 +51,7 @@ struct http_forwarder::attempt {
     request& asked;
     exchange_deadline& deadline;
     clock::time_point began, connect_until, until;
-    endpoint_set::turn turn;
+    endpoint_set::selection selection;
     endpoint_set::mask tried = 0; // could not be connected to
     std::optional<pool::lease> held;
     std::size_t endpoint = 0; // taken last
@@ -79,14 +79,15 @@ struct http_forwarder::attempt {
 
 // A place in the queue for a connection. Whatever ends the wait, a wake is not lost.
 struct http_forwarder::slot_wait {
-    slot_wait(pool& from_, std::shared_ptr<waiter> turn_) : from(from_), turn(std::move(turn_)) {}
+    slot_wait(pool& from_, std::shared_ptr<waiter> ticket_)
+        : from(from_), ticket(std::move(ticket_)) {}
     ~slot_wait() {
-        if (turn) from.leave(turn, gave_up);
+        if (ticket) from.leave(ticket, gave_up);
     }
     slot_wait(const slot_wait&) = delete;
 
     pool& from;
-    const std::shared_ptr<waiter> turn;
+    const std::shared_ptr<waiter> ticket;
     bool gave_up = true;
 };
 
@@ -158,8 +159,8 @@ asio::awaitable<reply> http_forwarder::forward_stream(std::shared_ptr<const void
         now.lane = lane_of(executor);
     }
     choose(now);
-    const bool in_one_piece = now.turn && speaks_1_0_[now.turn.endpoint()];
-    now.turn.end(); // who waits for room burdens no endpoint
+    const bool in_one_piece = now.selection && speaks_1_0_[now.selection.endpoint()];
+    now.selection.end(); // who waits for room burdens no endpoint
     if (in_one_piece) {
         reply given = co_await forward_whole(owner, std::move(asked), client);
         co_return given;
@@ -175,7 +176,7 @@ asio::awaitable<reply> http_forwarder::forward_stream(std::shared_ptr<const void
     if (!take(now) || !now.connected()) failed = co_await connect(now);
     if (failed) co_return refuse(now, failed);
     if (speaks_1_0_[now.endpoint]) { // another than was chosen
-        now.turn.end();
+        now.selection.end();
         now.held.reset();
         both.leave_room();
         reply given = co_await forward_whole(owner, std::move(asked), client);
@@ -252,7 +253,7 @@ void http_forwarder::remember_version(std::size_t endpoint, const response_guard
 }
 
 reply http_forwarder::relay(attempt& now, response_guard& guard) {
-    if (now.turn.answered()) tell(now.endpoint, {});
+    if (now.selection.answered()) tell(now.endpoint, {});
     remember_version(now.endpoint, guard);
     if (tls_.used() && !now.held->kept_before()) tls_.remember(now.stream(), now.endpoint);
     // One that is not kept is looked at here, the others when they are taken again.
@@ -304,15 +305,15 @@ void http_forwarder::restrict(std::size_t endpoint,
 
 // Among the endpoints that have not been tried; none when all have.
 void http_forwarder::choose(attempt& now) {
-    now.turn = endpoints_.choose(clock::now(), now.tried, resolver_->unknown());
+    now.selection = endpoints_.choose(clock::now(), now.tried, resolver_->unknown());
 }
 
 // A lease for the chosen endpoint, with a connection when a fit one was kept; false when all are in
 // use.
 bool http_forwarder::take(attempt& now) {
-    if (!now.held) now.held = pool_.take(place(now.turn.endpoint(), now.lane), clock::now());
+    if (!now.held) now.held = pool_.take(place(now.selection.endpoint(), now.lane), clock::now());
     if (!now.held) return false;
-    now.endpoint = now.turn.endpoint();
+    now.endpoint = now.selection.endpoint();
     now.asked_any = true;
     if (!now.connected()) return true;
     const bool quiet = now.stream().is_quiet();
@@ -323,9 +324,9 @@ bool http_forwarder::take(attempt& now) {
 
 asio::awaitable<error_code> http_forwarder::connect(attempt& now) {
     error_code failed = reason::upstream_unreachable;
-    for (; now.turn; choose(now)) {
+    for (; now.selection; choose(now)) {
         if (!take(now)) {
-            now.turn.end(); // who waits burdens no endpoint
+            now.selection.end(); // who waits burdens no endpoint
             error_code gave_up = co_await wait_for_slot(now);
             if (gave_up) co_return gave_up;
             continue;
@@ -364,7 +365,7 @@ asio::awaitable<error_code> http_forwarder::connect_to(attempt& now) {
         made(now, *race);
         if (tls_.used()) failed = co_await secure(now);
         if (!failed) {
-            if (now.turn.connected()) tell(now.endpoint, {});
+            if (now.selection.connected()) tell(now.endpoint, {});
             co_return failed;
         }
     }
@@ -448,7 +449,7 @@ void http_forwarder::record_failure(const attempt& now, error_code why) {
 }
 
 void http_forwarder::eject(const attempt& now, const endpoint_set::fault& what) {
-    if (now.turn.failed(what, clock::now(), random_bits())) tell(now.endpoint, what.why);
+    if (now.selection.failed(what, clock::now(), random_bits())) tell(now.endpoint, what.why);
 }
 
 void http_forwarder::tell(std::size_t endpoint, error_code why) {
@@ -463,13 +464,13 @@ void http_forwarder::tell(std::size_t endpoint, error_code why) {
 
 asio::awaitable<error_code> http_forwarder::wait_for_slot(attempt& now) {
     asio::any_io_executor executor = co_await asio::this_coro::executor;
-    slot_wait place(pool_, pool_.join_unless_free(executor));
-    if (!place.turn) co_return error_code{};
+    slot_wait wait(pool_, pool_.join_unless_free(executor));
+    if (!wait.ticket) co_return error_code{};
     const auto remaining = now.connect_until - clock::now();
     now.deadline.arm(exchange_deadline::duration::zero(), std::max(remaining, clock::duration(1)),
                      reason::busy);
-    co_await place.turn->wait(now.deadline);
-    place.gave_up = now.deadline.error().failed();
+    co_await wait.ticket->wait(now.deadline);
+    wait.gave_up = now.deadline.error().failed();
     co_return now.deadline.error();
 }
 
@@ -517,16 +518,16 @@ error_code http_forwarder::send_some(attempt& now) const {
     const std::size_t total = now.head.size() + body.size() - now.in_head;
     const std::size_t before = now.sent;
     while (now.sent < total) {
-        if (now.sent - before >= turn_size) return asio::error::would_block;
+        if (now.sent - before >= quantum) return asio::error::would_block;
         // Head and body in one gathered write; the payload is never copied, but for what fills a
         // TLS record.
         const std::size_t of_head = std::min(now.sent, now.head.size());
         const std::size_t of_body = now.sent - of_head + now.in_head;
         const auto head = std::as_bytes(std::span(now.head)).subspan(of_head);
         auto sent = result<std::size_t>(std::size_t{0});
-        const std::size_t of_turn = std::min(body.size() - of_body, turn_size);
+        const std::size_t of_quantum = std::min(body.size() - of_body, quantum);
         if (!body.spilled())
-            sent = now.stream().write_some(head, body.bytes().subspan(of_body, of_turn));
+            sent = now.stream().write_some(head, body.bytes().subspan(of_body, of_quantum));
         else if (!head.empty())
             sent = now.stream().write_some(head, {});
         else
@@ -550,7 +551,7 @@ asio::awaitable<error_code> http_forwarder::send_rest(attempt& now) {
         if (now.deadline.error()) co_return now.deadline.error();
         auto [ec] = co_await now.stream().async_wait_writable();
         if (ec) co_return ec;
-        if (now.sent > takes_turns_above) co_await next_turn();
+        if (now.sent > yields_above) co_await fair_yield();
         if (now.deadline.error()) co_return now.deadline.error();
         unsent = send_some(now);
     }
@@ -565,7 +566,7 @@ asio::awaitable<error_code> http_forwarder::read_response(attempt& now, response
         // Whoever waits holds no buffer: most exchanges that are in flight wait here.
         if (!guard.started() || guard.spills()) into.release_room();
         auto [waited] = co_await now.stream().async_wait_readable();
-        if (!waited && guard.taken() > takes_turns_above) co_await next_turn();
+        if (!waited && guard.taken() > yields_above) co_await fair_yield();
         if (now.deadline.error()) co_return now.deadline.error();
         if (waited) {
             guard.cut();
@@ -593,7 +594,7 @@ asio::awaitable<error_code> http_forwarder::read_response(attempt& now, response
 
 response_guard::state http_forwarder::read_some(attempt& now, response_guard& guard) {
     const std::span<std::byte> room = guard.buffer().room();
-    const auto got = now.stream().read_some(room.first(std::min(room.size(), turn_size)));
+    const auto got = now.stream().read_some(room.first(std::min(room.size(), quantum)));
     if (got.has_value()) return guard.received(*got);
     if (got.error() == asio::error::would_block) return response_guard::state::more;
     // The close that meets a request which is not out ends no body.

@@ -81,15 +81,15 @@ void resolver::deprioritize(std::size_t endpoint, const tcp::endpoint& address) 
 asio::awaitable<void> resolver::first_answer(std::size_t endpoint, exchange_deadline& deadline) {
     asio::any_io_executor executor = co_await asio::this_coro::executor;
     while (!deadline.error()) {
-        std::shared_ptr<waiter> turn;
+        std::shared_ptr<waiter> ticket;
         {
             const std::lock_guard lock(mutex_);
             if (answered_[endpoint]) co_return;
-            turn = waiting_.join(executor);
+            ticket = waiting_.join(executor);
         }
-        co_await turn->wait(deadline);
+        co_await ticket->wait(deadline);
         const std::lock_guard lock(mutex_);
-        waiting_.leave(turn);
+        waiting_.leave(ticket);
     }
 }
 

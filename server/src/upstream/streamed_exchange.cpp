@@ -1,7 +1,7 @@
 #include "upstream/streamed_exchange.hpp"
 
+#include "async/fairness.hpp"
 #include "async/operation_memory.hpp"
-#include "async/turn.hpp"
 #include "net/upstream_stream.hpp"
 #include "policy/buffer_budget.hpp"
 
@@ -271,7 +271,7 @@ asio::awaitable<error_code> streamed_exchange::pass_on() {
         client_holds_ = false;
         limit(until_ == clock::time_point::max() ? until_ : until_ + (clock::now() - began));
     } else {
-        co_await next_turn();
+        co_await fair_yield();
     }
     state_ = guard_.passed_on(data.size());
     co_return failed;

@@ -1,4 +1,4 @@
-#include "async/turn.hpp"
+#include "async/fairness.hpp"
 
 #include "async/as_outcome.hpp"
 #include "async/operation_memory.hpp"
@@ -40,9 +40,9 @@ public:
     }
 
     void join(const asio::any_io_executor& loop, const asio::any_io_executor& executor,
-              handler turn) {
+              handler ticket) {
         const std::lock_guard lock(mutex_);
-        waiting_.emplace_back(executor, std::move(turn));
+        waiting_.emplace_back(executor, std::move(ticket));
         begin_pass(loop); // the last one may have ended since
     }
 
@@ -90,8 +90,9 @@ private:
         }
         // Where one thread runs the loop this is where the exchange belongs.
         if (first->first == loop) return std::move(first->second)(error_code());
-        asio::post(first->first,
-                   [turn = std::move(first->second)]() mutable { std::move(turn)(error_code()); });
+        asio::post(first->first, [ticket = std::move(first->second)]() mutable {
+            std::move(ticket)(error_code());
+        });
     }
 
     std::mutex mutex_;
@@ -110,18 +111,18 @@ asio::any_io_executor loop_of(const asio::any_io_executor& executor) {
 
 } // namespace
 
-asio::awaitable<void> next_turn() {
+asio::awaitable<void> fair_yield() {
     const asio::any_io_executor executor = co_await asio::this_coro::executor;
     auto& line = asio::use_service<turn_line>(asio::query(executor, asio::execution::context));
     const asio::any_io_executor loop = loop_of(executor);
     if (line.take(loop)) co_return;
-    const auto join = [&line, &loop, &executor](auto&& turn) {
-        line.join(loop, executor, std::forward<decltype(turn)>(turn));
+    const auto join = [&line, &loop, &executor](auto&& ticket) {
+        line.join(loop, executor, std::forward<decltype(ticket)>(ticket));
     };
     co_await asio::async_initiate<const as_held_outcome_t, void(error_code)>(join, as_held_outcome);
 }
 
-asio::awaitable<std::tuple<error_code>> soon() {
+asio::awaitable<std::tuple<error_code>> yield() {
     const asio::any_io_executor executor = co_await asio::this_coro::executor;
     const auto post = [&executor](auto&& next) {
         asio::post(executor, [later = std::forward<decltype(next)>(next)] { later(error_code()); });
@@ -131,14 +132,14 @@ asio::awaitable<std::tuple<error_code>> soon() {
     co_return over;
 }
 
-asio::awaitable<void> next_turn(exchange_deadline& deadline, exchange_deadline::duration idle,
-                                exchange_deadline::clock::time_point until) {
+asio::awaitable<void> fair_yield(exchange_deadline& deadline, exchange_deadline::duration idle,
+                                 exchange_deadline::clock::time_point until) {
     if (deadline.error()) co_return;
     const auto left = [until] {
         return std::max(until - exchange_deadline::clock::now(), exchange_deadline::duration(1));
     };
     deadline.arm(exchange_deadline::duration::zero(), left(), reason::receive_timeout);
-    co_await next_turn();
+    co_await fair_yield();
     if (!deadline.error()) deadline.arm(idle, left(), reason::receive_timeout);
 }
 

@@ -1,4 +1,4 @@
-#include "async/turn.hpp"
+#include "async/fairness.hpp"
 
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/io_context.hpp>
@@ -29,18 +29,18 @@ void start(asio::io_context& loop, asio::awaitable<void> work) {
 
 asio::awaitable<void> count_turns(std::atomic<int>& count, int turns) {
     for (int i = 0; i < turns; ++i) {
-        co_await next_turn();
+        co_await fair_yield();
         ++count;
     }
 }
 
 asio::awaitable<void> hold_while_waiting(std::shared_ptr<int> held) {
-    while (held) co_await next_turn();
+    while (held) co_await fair_yield();
 }
 
 asio::awaitable<void> take_turns(std::string& record, char name, int turns) {
     for (int i = 0; i < turns; ++i) {
-        co_await next_turn();
+        co_await fair_yield();
         record += name;
     }
 }
@@ -52,7 +52,7 @@ void small_work(asio::io_context& loop, std::string& record, int passes) {
         asio::post(loop, [&loop, &record, passes] { small_work(loop, record, passes - 1); });
 }
 
-BOOST_AUTO_TEST_SUITE(turn)
+BOOST_AUTO_TEST_SUITE(fairness)
 
 BOOST_AUTO_TEST_CASE(alone_nobody_is_waited_for) {
     asio::io_context loop(1);
@@ -96,12 +96,12 @@ BOOST_AUTO_TEST_CASE(who_is_busy_on_its_own_strand_keeps_nobody_from_a_turn) {
     std::promise<void> others_had_theirs;
     bool waited = false;
     start(loop, [](std::promise<void>& others, bool& in_time) -> asio::awaitable<void> {
-        co_await next_turn();
+        co_await fair_yield();
         in_time =
             others.get_future().wait_for(std::chrono::seconds(20)) == std::future_status::ready;
     }(others_had_theirs, waited));
     start(loop, [](std::promise<void>& others) -> asio::awaitable<void> {
-        co_await next_turn();
+        co_await fair_yield();
         others.set_value();
     }(others_had_theirs));
     std::thread other([&loop] { loop.run(); });
