@@ -159,7 +159,7 @@ bool payload::reserve(std::size_t n) {
     return true;
 }
 
-void payload::release_room() noexcept {
+void payload::release_writable() noexcept {
     if (file_) return;
     if (size_ == 0) return release();
     if (capacity_ == size_ || capacity_ > large) return;

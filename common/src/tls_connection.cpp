@@ -146,10 +146,10 @@ transfer tls_connection::handshake() {
     return out;
 }
 
-transfer tls_connection::read_some(std::span<std::byte> room) {
+transfer tls_connection::read_some(std::span<std::byte> buffer) {
     ERR_clear_error();
     std::size_t n = 0;
-    transfer out = judge(SSL_read_ex(ssl_.get(), room.data(), room.size(), &n));
+    transfer out = judge(SSL_read_ex(ssl_.get(), buffer.data(), buffer.size(), &n));
     out.size = n;
     return out;
 }

@@ -34,13 +34,13 @@ parsed<std::string> read_file(const std::string& file) {
     const int fd = ::open(file.c_str(), O_RDONLY | O_CLOEXEC);
     if (fd < 0) return system_problem(file);
     std::string text;
-    std::array<char, 16 << 10> room;
+    std::array<char, 16 << 10> buffer;
     ssize_t n = 0;
     while (text.size() <= largest_file) {
-        n = ::read(fd, room.data(), room.size());
+        n = ::read(fd, buffer.data(), buffer.size());
         if (n < 0 && errno == EINTR) continue;
         if (n <= 0) break;
-        text.append(room.data(), static_cast<std::size_t>(n));
+        text.append(buffer.data(), static_cast<std::size_t>(n));
     }
     const int why = errno;
     ::close(fd);

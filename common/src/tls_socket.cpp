@@ -25,12 +25,12 @@ int failed(BIO* one) noexcept {
     return -1;
 }
 
-int read_socket(BIO* one, char* room, int size) noexcept {
+int read_socket(BIO* one, char* buffer, int size) noexcept {
     socket_state& state = state_of(one);
     BIO_clear_retry_flags(one);
     BIO_set_retry_read(one);
     ssize_t n = 0;
-    do n = ::recv(state.fd, room, static_cast<std::size_t>(size), MSG_DONTWAIT);
+    do n = ::recv(state.fd, buffer, static_cast<std::size_t>(size), MSG_DONTWAIT);
     while (n < 0 && errno == EINTR);
     if (n < 0) return failed(one);
     if (n == 0 && state.error != 0) {

@@ -113,9 +113,9 @@ private:
                      readiness::writable);
     }
 
-    transfer read(std::span<std::byte> room) {
-        if (connection_) return connection_->read_some(room);
-        return moved(::recv(socket_.get(), room.data(), room.size(), 0), readiness::readable);
+    transfer read(std::span<std::byte> buffer) {
+        if (connection_) return connection_->read_some(buffer);
+        return moved(::recv(socket_.get(), buffer.data(), buffer.size(), 0), readiness::readable);
     }
 
     // As `health_checks` does it.
@@ -133,12 +133,12 @@ private:
                 return what + "it is not taken in time";
         }
         std::string line;
-        std::array<std::byte, 1024> room;
-        while (line.find('\n') == line.npos && line.size() < room.size()) {
-            const transfer step = read(room);
+        std::array<std::byte, 1024> buffer;
+        while (line.find('\n') == line.npos && line.size() < buffer.size()) {
+            const transfer step = read(buffer);
             if (step.error) return what + why(step);
             if (step.ended) break;
-            line.append(reinterpret_cast<const char*>(room.data()), step.size);
+            line.append(reinterpret_cast<const char*>(buffer.data()), step.size);
             if (step.wait_for != readiness::none && !wait_for(socket_.get(), step.wait_for, until_))
                 return what + "no answer in time";
         }

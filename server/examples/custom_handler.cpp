@@ -58,10 +58,10 @@ asio::awaitable<finpost::reply> ask_a_device(finpost::request asked) {
 // How many bytes came, in constant memory. A payload that is cut never gets to its end: nothing is
 // made of it.
 asio::awaitable<finpost::reply> measure(finpost::request, finpost::exchange_stream& client) {
-    std::vector<std::byte> room(64 << 10);
+    std::vector<std::byte> buffer(64 << 10);
     std::uint64_t size = 0;
     while (!client.complete()) {
-        const std::span<std::byte> into(room);
+        const std::span<std::byte> into(buffer);
         auto got = co_await client.read(into);
         if (got.has_error()) co_return finpost::reply(finpost::to_reason(got.error()));
         size += *got;

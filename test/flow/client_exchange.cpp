@@ -423,10 +423,10 @@ BOOST_AUTO_TEST_CASE(an_exchange_that_is_given_up_while_it_sends_is_no_end_for_t
         // Half of a payload, and then nothing more.
         class half final : public byte_source {
         public:
-            void read(std::span<std::byte> room,
+            void read(std::span<std::byte> buffer,
                       std::function<void(error_code, std::size_t)> done) override {
                 if (std::exchange(given_, true)) return;
-                room[0] = std::byte{'h'};
+                buffer[0] = std::byte{'h'};
                 done({}, 1);
             }
 

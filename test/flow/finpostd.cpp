@@ -430,9 +430,9 @@ BOOST_AUTO_TEST_CASE(a_log_file_that_is_a_pipe_nobody_reads_does_not_hold_up_the
     BOOST_REQUIRE(reader >= 0);
     std::string log;
     BOOST_TEST(until([&] {
-        std::array<char, 4096> room;
-        const ssize_t n = ::read(reader, room.data(), room.size());
-        if (n > 0) log.append(room.data(), static_cast<std::size_t>(n));
+        std::array<char, 4096> buffer;
+        const ssize_t n = ::read(reader, buffer.data(), buffer.size());
+        if (n > 0) log.append(buffer.data(), static_cast<std::size_t>(n));
         return has(log, "\"pid\":");
     }));
     BOOST_TEST(exchange(address(logged(log, "ready", "listen")), "hello").bytes == "hello");

@@ -52,20 +52,20 @@ asio::awaitable<reply> wait_long(request asked, exchange_deadline::duration limi
 
 // Counts what comes, and answers with the number. What it does at the first byte, the byte says.
 asio::awaitable<reply> count_bytes(request asked, exchange_stream& client) {
-    std::array<std::byte, 1'000> room;
+    std::array<std::byte, 1'000> buffer;
     std::size_t count = 0;
     BOOST_TEST(asked.streamed());
     BOOST_TEST(asked.body().empty());
     while (!client.complete()) {
-        const std::span<std::byte> into(room);
+        const std::span<std::byte> into(buffer);
         auto got = co_await client.read(into);
         if (got.has_error()) co_return reply(reason::busy); // the client's own reason counts
         count += *got;
-        const auto first = static_cast<char>(room[0]);
+        const auto first = static_cast<char>(buffer[0]);
         if (first == 'T') throw std::runtime_error("a bug in the middle");
         if (first == 'E') co_return reply(payload("that will do"));
         if (first == 'W') {
-            const std::span<const std::byte> back(room.data(), *got);
+            const std::span<const std::byte> back(buffer.data(), *got);
             error_code failed = co_await client.write(back);
             if (failed) co_return reply(reason::busy);
             if (count > 4'000) co_return reply(reason::busy);

@@ -83,7 +83,7 @@ struct fixture {
 
     asio::io_context io;
     test::temporary_folder folder;
-    std::array<std::byte, 64> room{};
+    std::array<std::byte, 64> buffer{};
     std::span<const std::byte> data = std::as_bytes(std::span("x", 1));
 };
 
@@ -101,9 +101,9 @@ BOOST_AUTO_TEST_CASE(whichever_call_has_met_a_clients_reset_nothing_after_it_is_
     const payload file = spilled();
     using call = std::function<result<std::size_t>(client_socket&)>;
     const std::vector<call> calls{
-        [this](client_socket& one) { return one.read_some(room); },
+        [this](client_socket& one) { return one.read_some(buffer); },
         [](client_socket& one) { return one.peek(); },
-        [this](client_socket& one) { return one.look(room); },
+        [this](client_socket& one) { return one.look(buffer); },
         [](client_socket& one) { return one.discard_some(); },
         [this](client_socket& one) { return one.write_some(data); },
         [&file](client_socket& one) { return one.send_piece(file, 0); },
@@ -123,7 +123,7 @@ BOOST_AUTO_TEST_CASE(whichever_call_has_met_a_services_reset_nothing_after_it_is
     const payload file = spilled();
     using call = std::function<void(upstream_stream&)>;
     const std::vector<call> calls{
-        [this](upstream_stream& one) { expect_no_end(one.read_some(room)); },
+        [this](upstream_stream& one) { expect_no_end(one.read_some(buffer)); },
         [this](upstream_stream& one) { expect_no_end(one.write_some(data, data)); },
         [&file](upstream_stream& one) { expect_no_end(one.send_piece(file, 0)); },
         [](upstream_stream& one) { BOOST_TEST(!one.is_quiet()); },
@@ -149,19 +149,19 @@ BOOST_AUTO_TEST_CASE(what_came_before_the_reset_is_read_and_then_there_is_no_end
     other.break_off("last words");
     BOOST_TEST(one.write_some(data).has_error());
     BOOST_TEST(two.write_some(data, {}).has_error());
-    BOOST_TEST(one.read_some(room).value() == 10u);
-    BOOST_TEST(two.read_some(room).value() == 10u);
-    expect_no_end(one.read_some(room));
-    expect_no_end(two.read_some(room));
+    BOOST_TEST(one.read_some(buffer).value() == 10u);
+    BOOST_TEST(two.read_some(buffer).value() == 10u);
+    expect_no_end(one.read_some(buffer));
+    expect_no_end(two.read_some(buffer));
 }
 
 BOOST_AUTO_TEST_CASE(that_nothing_is_there_yet_is_no_error_that_stays) {
     connection between, other;
     client_socket one = client(between);
     upstream_stream two = upstream(other);
-    BOOST_TEST((one.read_some(room).error() == asio::error::would_block));
+    BOOST_TEST((one.read_some(buffer).error() == asio::error::would_block));
     BOOST_TEST((one.peek().error() == asio::error::would_block));
-    BOOST_TEST((two.read_some(room).error() == asio::error::would_block));
+    BOOST_TEST((two.read_some(buffer).error() == asio::error::would_block));
     BOOST_TEST(two.is_quiet());
     BOOST_TEST(!two.has_bytes());
     ::shutdown(between.far, SHUT_WR);
@@ -171,8 +171,8 @@ BOOST_AUTO_TEST_CASE(that_nothing_is_there_yet_is_no_error_that_stays) {
         BOOST_REQUIRE(::poll(&ended, 1, 20'000) == 1);
     }
     BOOST_TEST((one.peek().error() == asio::error::eof));
-    BOOST_TEST((one.read_some(room).error() == asio::error::eof));
-    BOOST_TEST((two.read_some(room).error() == asio::error::eof));
+    BOOST_TEST((one.read_some(buffer).error() == asio::error::eof));
+    BOOST_TEST((two.read_some(buffer).error() == asio::error::eof));
 }
 
 BOOST_AUTO_TEST_SUITE_END()

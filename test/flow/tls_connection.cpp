@@ -107,9 +107,9 @@ BOOST_AUTO_TEST_CASE(after_a_close_notify_the_other_direction_goes_on_for_as_lon
     const transfer ended = client.close_notify();
     BOOST_TEST(!ended.error);
     BOOST_TEST((ended.wait_for == readiness::none));
-    std::array<std::byte, 100> room{};
-    BOOST_TEST(gateway.read_some(room).size == 5u);
-    BOOST_TEST(gateway.read_some(room).ended);
+    std::array<std::byte, 100> buffer{};
+    BOOST_TEST(gateway.read_some(buffer).size == 5u);
+    BOOST_TEST(gateway.read_some(buffer).ended);
     // More than the kernel takes: write and read in turns.
     const std::string answer(3'000'000, 'y');
     std::size_t written = 0, read = 0;
@@ -118,13 +118,13 @@ BOOST_AUTO_TEST_CASE(after_a_close_notify_the_other_direction_goes_on_for_as_lon
         const transfer put = gateway.write_some(rest);
         BOOST_REQUIRE(!put.error);
         written += put.size;
-        const transfer got = client.read_some(room);
+        const transfer got = client.read_some(buffer);
         BOOST_REQUIRE(!got.error);
         BOOST_REQUIRE(!got.ended);
         read += got.size;
     }
     BOOST_TEST(!gateway.close_notify().error);
-    BOOST_TEST(client.read_some(room).ended);
+    BOOST_TEST(client.read_some(buffer).ended);
 }
 
 BOOST_AUTO_TEST_CASE(a_fin_without_a_close_notify_is_a_truncation_on_either_side) {
@@ -139,11 +139,11 @@ BOOST_AUTO_TEST_CASE(a_fin_without_a_close_notify_is_a_truncation_on_either_side
         const std::string half = "half of it";
         BOOST_TEST(!writer.write_some(std::as_bytes(std::span(half))).error);
         ::shutdown(pair.fd[of_client ? 0 : 1], SHUT_WR);
-        std::array<std::byte, 100> room{};
+        std::array<std::byte, 100> buffer{};
         std::size_t n = 0;
         transfer got;
         while (!got.error && !got.ended && got.wait_for == readiness::none) {
-            got = reader.read_some(room);
+            got = reader.read_some(buffer);
             n += got.size;
         }
         BOOST_TEST(n == half.size());
@@ -231,8 +231,8 @@ BOOST_AUTO_TEST_CASE(a_client_without_a_certificate_has_no_name_and_may_not_be_l
         BOOST_TEST(gateway.peer_name() == "");
         if (refused) BOOST_TEST(gateway.failure() == "the client showed no certificate");
         // With TLS 1.3 the client learns it when it reads.
-        std::array<std::byte, 100> room{};
-        const transfer got = client.read_some(room);
+        std::array<std::byte, 100> buffer{};
+        const transfer got = client.read_some(buffer);
         if (refused) BOOST_TEST((got.error == reason::tls_handshake));
         if (refused) BOOST_TEST(client.failure() == "the other side refused: certificate required");
     }

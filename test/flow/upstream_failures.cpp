@@ -54,11 +54,11 @@ private:
     }
     static bool takes(int fd, std::string_view payload) {
         std::string request;
-        std::array<char, 4096> room;
+        std::array<char, 4096> buffer;
         while (!request.ends_with("\r\n\r\n" + std::string(payload))) {
-            const ssize_t n = ::recv(fd, room.data(), room.size(), 0);
+            const ssize_t n = ::recv(fd, buffer.data(), buffer.size(), 0);
             if (n <= 0) return false;
-            request.append(room.data(), static_cast<std::size_t>(n));
+            request.append(buffer.data(), static_cast<std::size_t>(n));
         }
         return true;
     }

@@ -86,10 +86,10 @@ decoded in_pieces(std::string_view text, const base64::rules& by, const splits& 
     base64::decoder one(by);
     each_piece(text, where, [&](std::string_view piece) {
         if (out.error) return;
-        exact_copy room(piece); // in place
-        const auto read = one.decode(room.bytes(), room.bytes().data());
+        exact_copy buffer(piece); // in place
+        const auto read = one.decode(buffer.bytes(), buffer.bytes().data());
         must(read.size <= piece.size(), "no more bytes come out than characters go in");
-        out.bytes += room.text().substr(0, read.size);
+        out.bytes += buffer.text().substr(0, read.size);
         out.error = read.error;
     });
     if (!out.error) out.error = one.finish().error;
@@ -104,11 +104,11 @@ void check_decoding(std::string_view text, const base64::rules& by, const splits
     must(!whole.error == expected.has_value(), "what is good Base64 is decoded, and nothing else");
     if (expected)
         must(chars_of(out, whole.size) == *expected, "the bytes are those of the reference");
-    exact_copy room(text);
-    const auto in_place = base64::decode(room.bytes(), room.bytes().data(), by);
+    exact_copy buffer(text);
+    const auto in_place = base64::decode(buffer.bytes(), buffer.bytes().data(), by);
     must(same(in_place.error, whole.error), "decoding in place finds the same error");
     if (expected)
-        must(room.text().substr(0, in_place.size) == *expected,
+        must(buffer.text().substr(0, in_place.size) == *expected,
              "decoding in place gives the same bytes");
     const decoded pieces = in_pieces(text, by, where);
     must(same(pieces.error, whole.error), "pieces have the error of the whole");
@@ -140,18 +140,18 @@ void check_trimmed(std::string_view text, const gateway_config& config, const sp
     bool failed = false;
     each_piece(text, where, [&](std::string_view piece) {
         if (failed) return;
-        exact_copy room(piece);
-        const auto read = one.decode(room.bytes());
+        exact_copy buffer(piece);
+        const auto read = one.decode(buffer.bytes());
         failed = read.has_error();
-        if (!failed) bytes += room.text().substr(0, *read);
+        if (!failed) bytes += buffer.text().substr(0, *read);
     });
     if (!failed) failed = static_cast<bool>(one.finish());
     must(failed != expected.has_value(),
          "trimmed, what is good Base64 is decoded, and nothing else");
     must(failed == one.fault().has_value(), "a fault is told");
     if (expected) return must(bytes == *expected, "trimmed, the bytes are those of the reference");
-    std::vector<std::byte> room(left.size());
-    const auto whole = base64::decode(bytes_of(left), room.data(), config.base64);
+    std::vector<std::byte> buffer(left.size());
+    const auto whole = base64::decode(bytes_of(left), buffer.data(), config.base64);
     must(same(whole.error, one.fault()), "trimmed pieces have the error of the trimmed whole");
 }
 
@@ -165,8 +165,8 @@ void check_encoding(std::string_view bytes, const splits& where) {
     std::string pieces;
     base64::encoder one;
     each_piece(bytes, where, [&](std::string_view piece) {
-        std::vector<char> room(base64::encoded_size(piece.size() + 2));
-        pieces.append(room.data(), one.encode(bytes_of(piece), room.data()));
+        std::vector<char> buffer(base64::encoded_size(piece.size() + 2));
+        pieces.append(buffer.data(), one.encode(bytes_of(piece), buffer.data()));
     });
     std::array<char, 4> last{};
     pieces.append(last.data(), one.finish(last.data()));

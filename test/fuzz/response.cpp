@@ -78,10 +78,11 @@ driven drive(std::string_view text, const how& by, splits where) {
             if (by.passed_on)
                 must(into.reserve(1 << 10), "a window fits");
             else if (!guard.started() || guard.spills())
-                into.release_room();
-            if (into.room().empty()) must(guard.wanted() > 0 && guard.make_room(), "there is room");
-            const std::size_t n = std::min(where.next(text.size() - at), into.room().size());
-            std::memcpy(into.room().data(), text.data() + at, n);
+                into.release_writable();
+            if (into.writable().empty())
+                must(guard.wanted() > 0 && guard.make_room(), "there is room");
+            const std::size_t n = std::min(where.next(text.size() - at), into.writable().size());
+            std::memcpy(into.writable().data(), text.data() + at, n);
             at += n;
             out.is = guard.received(n);
             while (out.is == state::more && !guard.at_hand().empty() && by.passed_on) {

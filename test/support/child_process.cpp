@@ -155,13 +155,13 @@ std::string child_process::error() const {
 }
 
 void child_process::collect(int fd, stream& into) {
-    std::array<char, 4096> room;
+    std::array<char, 4096> buffer;
     for (;;) {
-        const ssize_t n = ::read(fd, room.data(), room.size());
+        const ssize_t n = ::read(fd, buffer.data(), buffer.size());
         if (n < 0 && errno == EINTR) continue;
         const std::lock_guard lock(mutex_);
         if (n > 0)
-            into.text.append(room.data(), static_cast<std::size_t>(n));
+            into.text.append(buffer.data(), static_cast<std::size_t>(n));
         else
             into.ended = true;
         changed_.notify_all();

@@ -113,11 +113,11 @@ void raw_client::close() {
 raw_client::received raw_client::read_to_end() {
     const auto until = clock::now() + limit_;
     received out{{}, ending::timeout};
-    std::array<char, 64 << 10> room;
+    std::array<char, 64 << 10> buffer;
     for (;;) {
-        const ssize_t n = ::recv(fd_, room.data(), room.size(), 0);
+        const ssize_t n = ::recv(fd_, buffer.data(), buffer.size(), 0);
         if (n > 0) {
-            out.bytes.append(room.data(), static_cast<std::size_t>(n));
+            out.bytes.append(buffer.data(), static_cast<std::size_t>(n));
         } else if (n == 0) {
             out.how = ending::fin;
             return out;
@@ -135,11 +135,11 @@ raw_client::received raw_client::read_to_end() {
 std::string raw_client::read_at_least(std::size_t n) {
     const auto until = clock::now() + limit_;
     std::string out;
-    std::array<char, 4 << 10> room;
+    std::array<char, 4 << 10> buffer;
     while (out.size() < n) {
-        const ssize_t got = ::recv(fd_, room.data(), room.size(), 0);
+        const ssize_t got = ::recv(fd_, buffer.data(), buffer.size(), 0);
         if (got > 0)
-            out.append(room.data(), static_cast<std::size_t>(got));
+            out.append(buffer.data(), static_cast<std::size_t>(got));
         else if (got == 0 || (errno != EAGAIN && errno != EINTR))
             break;
         else if (!ready(fd_, POLLIN, until))

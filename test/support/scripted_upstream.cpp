@@ -75,10 +75,10 @@ void scripted_upstream::conversation::publish() {
 }
 
 bool scripted_upstream::conversation::read_more() {
-    std::array<char, 64 << 10> room;
+    std::array<char, 64 << 10> buffer;
     for (;;) {
-        const ssize_t n = ::recv(fd_, room.data(), room.size(), 0);
-        if (n > 0) input_.append(room.data(), static_cast<std::size_t>(n));
+        const ssize_t n = ::recv(fd_, buffer.data(), buffer.size(), 0);
+        if (n > 0) input_.append(buffer.data(), static_cast<std::size_t>(n));
         if (n >= 0) return n > 0;
         request_.by_reset = errno == ECONNRESET;
         if (errno != EINTR) return false;

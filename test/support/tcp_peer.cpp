@@ -34,12 +34,12 @@ std::string peer_connection::read_to_end() { return read_at_least(SIZE_MAX); }
 
 std::string peer_connection::read_at_least(std::size_t n) {
     std::string out;
-    std::array<char, 64 << 10> room;
+    std::array<char, 64 << 10> buffer;
     while (out.size() < n && ready(fd_, POLLIN)) {
-        const ssize_t got = ::recv(fd_, room.data(), room.size(), 0);
+        const ssize_t got = ::recv(fd_, buffer.data(), buffer.size(), 0);
         was_reset_ = got < 0 && errno == ECONNRESET;
         if (got <= 0) break;
-        out.append(room.data(), static_cast<std::size_t>(got));
+        out.append(buffer.data(), static_cast<std::size_t>(got));
     }
     return out;
 }

@@ -67,11 +67,11 @@ tls_client& tls_client::finish() {
 
 tls_client::received tls_client::read_to_end() {
     received out{{}, ending::timeout};
-    std::array<std::byte, 16 << 10> room;
+    std::array<std::byte, 16 << 10> buffer;
     try {
         for (;;) {
-            const transfer got = whole([&] { return connection_.read_some(room); });
-            out.bytes.append(reinterpret_cast<const char*>(room.data()), got.size);
+            const transfer got = whole([&] { return connection_.read_some(buffer); });
+            out.bytes.append(reinterpret_cast<const char*>(buffer.data()), got.size);
             if (got.ended)
                 out.how = ending::close_notify;
             else if (got.error == reason::tls_truncated)

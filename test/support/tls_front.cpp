@@ -99,12 +99,12 @@ void tls_front::serve(int client) {
     if (whole(client, [&] { return tls.handshake(); }).error) return;
     bool used = false;
     raw_client service(behind_);
-    std::array<std::byte, 16 << 10> room;
+    std::array<std::byte, 16 << 10> buffer;
     bool over = false; // the service has said everything
     for (;;) {
         // What TLS holds already no poll would tell of.
         for (;;) {
-            const transfer got = tls.read_some(room);
+            const transfer got = tls.read_some(buffer);
             if (got.ended && used) ++goodbyes_;
             if (got.ended || got.error) return;
             if (got.wait_for != readiness::none) break;
@@ -113,14 +113,14 @@ void tls_front::serve(int client) {
                 if (tls.description().resumed) ++resumed_;
             }
             used = true;
-            service.send({reinterpret_cast<const char*>(room.data()), got.size});
+            service.send({reinterpret_cast<const char*>(buffer.data()), got.size});
         }
         pollfd both[2]{{client, POLLIN, 0}, {over ? -1 : service.fd(), POLLIN, 0}};
         if (::poll(both, 2, patience) <= 0) return;
         if (both[1].revents == 0) continue;
-        const ssize_t n = ::recv(service.fd(), room.data(), room.size(), 0);
+        const ssize_t n = ::recv(service.fd(), buffer.data(), buffer.size(), 0);
         if (n < 0 && errno == EAGAIN) continue;
-        auto rest = std::span<const std::byte>(room).first(n > 0 ? static_cast<std::size_t>(n) : 0);
+        auto rest = std::span<const std::byte>(buffer).first(n > 0 ? static_cast<std::size_t>(n) : 0);
         while (!rest.empty()) {
             const transfer put = whole(client, [&] { return tls.write_some(rest); });
             if (put.error) return;

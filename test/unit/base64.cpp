@@ -70,16 +70,16 @@ std::string random_bytes(std::mt19937& generator, std::size_t size) {
 // In pieces that end at `cuts` (ascending) and at the end, each decoded in place.
 template <class Cuts>
 std::string decoded_in_pieces(std::string_view text, const Cuts& cuts) {
-    std::string room(text), bytes;
-    const auto in_place = [&room](std::size_t from, std::size_t to) {
-        return std::span(reinterpret_cast<std::byte*>(room.data()) + from, to - from);
+    std::string buffer(text), bytes;
+    const auto in_place = [&buffer](std::size_t from, std::size_t to) {
+        return std::span(reinterpret_cast<std::byte*>(buffer.data()) + from, to - from);
     };
     b64::decoder one;
     std::size_t from = 0;
     const auto piece = [&](std::size_t to) {
         const auto here = in_place(from, to);
         const auto result = one.decode(here, here.data());
-        if (!result.error) bytes.append(room, from, result.size);
+        if (!result.error) bytes.append(buffer, from, result.size);
         BOOST_REQUIRE(result.size <= to - from);
         from = to;
         return result;
@@ -97,8 +97,9 @@ std::string encoded_in_pieces(std::string_view plain, const Cuts& cuts) {
     std::size_t from = 0;
     const auto piece = [&](std::size_t to) {
         // Of exactly the promised size, as in `decoded`.
-        std::vector<char> room(b64::encoded_size(to - from + 2));
-        text.append(room.data(), one.encode(bytes_of(plain.substr(from, to - from)), room.data()));
+        std::vector<char> buffer(b64::encoded_size(to - from + 2));
+        text.append(buffer.data(),
+                    one.encode(bytes_of(plain.substr(from, to - from)), buffer.data()));
         from = to;
     };
     for (const std::size_t cut : cuts) piece(cut);
@@ -348,9 +349,9 @@ BOOST_AUTO_TEST_CASE(pieces_are_decoded_to_the_room_that_is_asked_for) {
         std::string bytes;
         for (std::size_t at = 0; at < text.size(); at += longest) {
             const std::string_view piece = std::string_view(text).substr(at, longest);
-            std::vector<std::byte> room(b64::decoded_size(piece.size() + 3));
-            const auto result = one.decode(bytes_of(piece), room.data());
-            bytes.append(reinterpret_cast<const char*>(room.data()), result.size);
+            std::vector<std::byte> buffer(b64::decoded_size(piece.size() + 3));
+            const auto result = one.decode(bytes_of(piece), buffer.data());
+            bytes.append(reinterpret_cast<const char*>(buffer.data()), result.size);
         }
         BOOST_TEST(!one.finish().error);
         BOOST_TEST(bytes == plain);
@@ -378,10 +379,10 @@ std::string decoded(std::string_view text, const b64::rules& by, std::size_t pie
     b64::decoder decoder(by);
     for (std::size_t at = 0; at < text.size(); at += piece) {
         const auto part = bytes_of(text.substr(at, piece));
-        std::vector<std::byte> room(part.size());
-        const auto got = decoder.decode(part, room.data());
+        std::vector<std::byte> buffer(part.size());
+        const auto got = decoder.decode(part, buffer.data());
         if (got.error) return told(got, {});
-        out.insert(out.end(), room.begin(), room.begin() + static_cast<std::ptrdiff_t>(got.size));
+        out.insert(out.end(), buffer.begin(), buffer.begin() + static_cast<std::ptrdiff_t>(got.size));
     }
     const auto end = decoder.finish();
     return told(end, {reinterpret_cast<const char*>(out.data()), out.size()});
@@ -452,10 +453,10 @@ BOOST_AUTO_TEST_CASE(other_rules_decode_the_whole_as_they_do_pieces) {
             for (const std::string_view text :
                  {"aGVs", "aGVsbG8=", "aGVsbG8", "aGVs bG8=", "YQ", "Y", "=", "", "-_-_", "+/+/",
                   "aGVsbG8=\n", "YQ==x", "YR"}) {
-                std::string room(text);
-                auto* const at = reinterpret_cast<std::byte*>(room.data());
-                const auto got = b64::decode(std::as_bytes(std::span(room)), at, by);
-                BOOST_TEST(told(got, std::string_view(room).substr(0, got.size)) ==
+                std::string buffer(text);
+                auto* const at = reinterpret_cast<std::byte*>(buffer.data());
+                const auto got = b64::decode(std::as_bytes(std::span(buffer)), at, by);
+                BOOST_TEST(told(got, std::string_view(buffer).substr(0, got.size)) ==
                                decoded(text, by, 1),
                            text);
             }

@@ -56,7 +56,7 @@ BOOST_AUTO_TEST_CASE(a_little_beyond_the_limit_is_counted_and_comes_back) {
         payload bytes(&budget);
         BOOST_TEST(!bytes.reserve(2'000));
         budget.overdraw(bytes, 2'000);
-        BOOST_TEST(bytes.room().size() >= 2'000u);
+        BOOST_TEST(bytes.writable().size() >= 2'000u);
         BOOST_TEST(used.value() == 10'000 + static_cast<std::int64_t>(bytes.capacity()));
         BOOST_TEST(!bytes.reserve(8'000)); // and no further
     }
@@ -73,7 +73,7 @@ struct line {
         explicit member(line& all) : bytes(&all.budget), place(all.budget, bytes, 300) {
             place.join();
         }
-        // What wait_for_room does, without the waiting.
+        // What wait_for_buffer does, without the waiting.
         bool asks(std::size_t n) {
             if (place.try_take(n)) return held += n, true;
             place.on_release([this] { ++woken; });
@@ -82,7 +82,7 @@ struct line {
         void gives_back() { place.give_back(std::exchange(held, 0)); }
 
         payload bytes;
-        buffer_share place;
+        growth_ticket place;
         std::size_t held = 0;
         int woken = 0;
     };
@@ -157,7 +157,7 @@ BOOST_FIXTURE_TEST_CASE(who_gives_up_wakes_the_next, line) {
 BOOST_FIXTURE_TEST_CASE(what_was_taken_in_the_line_is_given_back_when_it_was_left, line) {
     payload one(&budget), two(&budget);
     {
-        buffer_share place(budget, one, 300, &two);
+        growth_ticket place(budget, one, 300, &two);
         place.join();
         BOOST_TEST(one.budget() == &place);
         BOOST_TEST(two.budget() == &place);
@@ -190,7 +190,7 @@ BOOST_FIXTURE_TEST_CASE(a_payload_takes_its_memory_along_into_the_line_and_out_o
     BOOST_TEST(bytes.reserve(100));
     const auto held = used.value();
     {
-        buffer_share place(budget, bytes, 5000);
+        growth_ticket place(budget, bytes, 5000);
         place.join();
         BOOST_TEST(bytes.budget() == &place);
         BOOST_TEST(used.value() == held);

@@ -17,12 +17,12 @@ class pieces final : public byte_source {
 public:
     pieces(std::string bytes, std::vector<std::size_t> sizes)
         : bytes_(std::move(bytes)), sizes_(std::move(sizes)) {}
-    void read(std::span<std::byte> room,
+    void read(std::span<std::byte> buffer,
               std::function<void(error_code, std::size_t)> done) override {
         const std::size_t wanted = sizes_[turn_++ % sizes_.size()];
-        const std::size_t n = std::min({room.size(), bytes_.size() - at_, wanted});
+        const std::size_t n = std::min({buffer.size(), bytes_.size() - at_, wanted});
         std::copy_n(std::as_bytes(std::span(bytes_)).begin() + static_cast<std::ptrdiff_t>(at_), n,
-                    room.begin());
+                    buffer.begin());
         at_ += n;
         done({}, n);
     }
@@ -35,11 +35,11 @@ private:
 
 std::string read_all(byte_source& source, std::size_t room_size) {
     std::string out;
-    std::vector<std::byte> room(room_size);
+    std::vector<std::byte> buffer(room_size);
     for (bool more = true; more;) {
-        source.read(room, [&](error_code ec, std::size_t n) {
+        source.read(buffer, [&](error_code ec, std::size_t n) {
             BOOST_TEST(!ec);
-            out.append(reinterpret_cast<const char*>(room.data()), n);
+            out.append(reinterpret_cast<const char*>(buffer.data()), n);
             more = n > 0;
         });
     }
@@ -59,10 +59,10 @@ BOOST_AUTO_TEST_CASE(any_block_boundaries_give_the_same_text) {
         base64::encode(std::as_bytes(std::span(bytes)), whole.data());
         for (const std::vector<std::size_t>& sizes :
              {std::vector<std::size_t>{1}, {2}, {3}, {4}, {1, 5, 2}, {1000}}) {
-            for (const std::size_t room : {4u, 8u, 64u, 4096u}) {
+            for (const std::size_t buffer : {4u, 8u, 64u, 4096u}) {
                 pieces from(bytes, sizes);
                 finpost::encoding_source encoded(from);
-                BOOST_TEST(read_all(encoded, room) == whole);
+                BOOST_TEST(read_all(encoded, buffer) == whole);
             }
         }
     }

@@ -52,10 +52,10 @@ struct pipe_pair {
     std::string read_all() {
         close_write();
         std::string all;
-        std::array<char, 4096> room{};
+        std::array<char, 4096> buffer{};
         for (ssize_t n = 1; n > 0;) {
-            n = ::read(ends[0], room.data(), room.size());
-            if (n > 0) all.append(room.data(), static_cast<std::size_t>(n));
+            n = ::read(ends[0], buffer.data(), buffer.size());
+            if (n > 0) all.append(buffer.data(), static_cast<std::size_t>(n));
         }
         return all;
     }
@@ -128,10 +128,10 @@ BOOST_AUTO_TEST_CASE(several_threads_log_whole_lines) {
     finpost::log_setup log(text_at(log_level::info), out.ends[1], 1 << 20);
     std::string text;
     std::thread reader([&] {
-        std::array<char, 4096> room{};
+        std::array<char, 4096> buffer{};
         for (ssize_t n = 1; n > 0;) {
-            n = ::read(out.ends[0], room.data(), room.size());
-            if (n > 0) text.append(room.data(), static_cast<std::size_t>(n));
+            n = ::read(out.ends[0], buffer.data(), buffer.size());
+            if (n > 0) text.append(buffer.data(), static_cast<std::size_t>(n));
         }
     });
     std::vector<std::thread> writers;
@@ -164,9 +164,9 @@ BOOST_AUTO_TEST_CASE(a_file_is_appended_to_and_one_that_cannot_be_opened_is_name
         finpost::log_setup log(config);
         log.door()(log_level::info, "after");
     }
-    std::array<char, 4096> room{};
-    const ssize_t n = ::pread(fd, room.data(), room.size(), 0);
-    const std::string text(room.data(), static_cast<std::size_t>(std::max<ssize_t>(n, 0)));
+    std::array<char, 4096> buffer{};
+    const ssize_t n = ::pread(fd, buffer.data(), buffer.size(), 0);
+    const std::string text(buffer.data(), static_cast<std::size_t>(std::max<ssize_t>(n, 0)));
     ::close(fd);
     ::unlink(name.c_str());
     BOOST_TEST(text.starts_with("before\n{\"time\":"));
@@ -236,11 +236,11 @@ BOOST_AUTO_TEST_CASE(a_named_pipe_that_nobody_reads_holds_up_nobody_and_keeps_li
     const int reader = ::open(config.file.c_str(), O_RDONLY | O_CLOEXEC);
     log.door()(log_level::info, "late");
     std::string text;
-    std::array<char, 4096> room{};
+    std::array<char, 4096> buffer{};
     while (lines(text) < 2) {
-        const ssize_t n = ::read(reader, room.data(), room.size());
+        const ssize_t n = ::read(reader, buffer.data(), buffer.size());
         BOOST_REQUIRE(n > 0);
-        text.append(room.data(), static_cast<std::size_t>(n));
+        text.append(buffer.data(), static_cast<std::size_t>(n));
     }
     BOOST_TEST(text.find(" info early\n") != text.npos);
     BOOST_TEST(text.ends_with(" info late\n"));

@@ -44,7 +44,7 @@ BOOST_AUTO_TEST_CASE(a_new_one_is_empty_and_holds_nothing) {
     BOOST_TEST(bytes.empty());
     BOOST_TEST(bytes.capacity() == 0u);
     BOOST_TEST(bytes.text() == "");
-    BOOST_TEST(bytes.room().empty());
+    BOOST_TEST(bytes.writable().empty());
     BOOST_TEST(bytes.append({}));
     BOOST_TEST(bytes.reserve(0));
     BOOST_TEST(budget.used() == 0u);
@@ -66,8 +66,8 @@ BOOST_AUTO_TEST_CASE(what_is_appended_stays_in_order) {
 BOOST_AUTO_TEST_CASE(room_that_was_filled_becomes_part_when_committed) {
     finpost::payload bytes("ab");
     BOOST_TEST(bytes.reserve(3));
-    BOOST_TEST(bytes.room().size() >= 3u);
-    for (std::size_t i = 0; i < 3; ++i) bytes.room()[i] = static_cast<std::byte>('x' + i);
+    BOOST_TEST(bytes.writable().size() >= 3u);
+    for (std::size_t i = 0; i < 3; ++i) bytes.writable()[i] = static_cast<std::byte>('x' + i);
     BOOST_TEST(bytes.text() == "ab");
     bytes.commit(2);
     BOOST_TEST(bytes.text() == "abxy");
@@ -134,7 +134,7 @@ BOOST_AUTO_TEST_CASE(dropping_at_the_front_moves_nothing_and_leaves_room_that_is
     bytes.remove_prefix(capacity - 3);
     BOOST_TEST((bytes.data() == before + capacity - 3));
     BOOST_TEST(bytes.text() == "xyz");
-    BOOST_TEST(bytes.room().empty());
+    BOOST_TEST(bytes.writable().empty());
     BOOST_TEST(append(bytes, std::string(capacity - 3, 'b')));
     BOOST_TEST(bytes.capacity() == capacity);
     BOOST_TEST((bytes.text() == "xyz" + std::string(capacity - 3, 'b')));
@@ -214,13 +214,13 @@ BOOST_AUTO_TEST_CASE(gives_room_back_and_keeps_its_bytes) {
     account budget(100'000);
     finpost::payload bytes(&budget);
     BOOST_TEST(bytes.reserve(4'096));
-    bytes.release_room(); // nothing in it: nothing is held
+    bytes.release_writable(); // nothing in it: nothing is held
     BOOST_TEST(bytes.capacity() == 0u);
     BOOST_TEST(budget.used() == 0u);
     BOOST_TEST(append(bytes, "head and body"));
     BOOST_TEST(bytes.reserve(4'000));
     bytes.remove_prefix(9);
-    bytes.release_room();
+    bytes.release_writable();
     BOOST_TEST(bytes.text() == "body");
     BOOST_TEST(bytes.capacity() == 4u);
     BOOST_TEST(budget.used() == 4u);
@@ -232,7 +232,7 @@ BOOST_AUTO_TEST_CASE(large_buffers_keep_their_room) {
     finpost::payload bytes(std::string(100'000, 'x'));
     BOOST_TEST(bytes.reserve(50'000));
     const std::size_t before = bytes.capacity();
-    bytes.release_room();
+    bytes.release_writable();
     BOOST_TEST(bytes.capacity() == before);
 }
 
@@ -242,8 +242,8 @@ BOOST_AUTO_TEST_CASE(first_buffers_are_used_again_without_mixing_their_bytes) {
         for (std::size_t i = 0; i < many.size(); ++i) {
             many[i] = finpost::payload();
             BOOST_TEST(many[i].reserve(4'096));
-            const auto room = many[i].room().first(4'096);
-            std::fill(room.begin(), room.end(), static_cast<std::byte>(i));
+            const auto buffer = many[i].writable().first(4'096);
+            std::fill(buffer.begin(), buffer.end(), static_cast<std::byte>(i));
             many[i].commit(4'096);
         }
         for (std::size_t i = 0; i < many.size(); ++i)

@@ -17,10 +17,10 @@ std::string in_pieces(std::string_view text, const gateway_config& config, std::
     base64_text decoder(config);
     std::string out;
     for (std::size_t at = 0; at < text.size(); at += piece) {
-        std::string room(text.substr(at, piece));
-        const auto got = decoder.decode(std::as_writable_bytes(std::span(room)));
+        std::string buffer(text.substr(at, piece));
+        const auto got = decoder.decode(std::as_writable_bytes(std::span(buffer)));
         if (got.has_error()) break;
-        out += room.substr(0, *got);
+        out += buffer.substr(0, *got);
     }
     if (!decoder.fault()) static_cast<void>(decoder.finish());
     if (!decoder.fault()) return out;
@@ -29,10 +29,10 @@ std::string in_pieces(std::string_view text, const gateway_config& config, std::
 
 // The same of the whole, trimmed first.
 std::string at_once(std::string_view text, const gateway_config& config) {
-    std::string room(text.substr(0, trimmed_size(std::as_bytes(std::span(text)), config.trim)));
-    auto* const to = reinterpret_cast<std::byte*>(room.data());
-    const auto got = base64::decode(std::as_bytes(std::span(room)), to, config.base64);
-    if (!got.error) return room.substr(0, got.size);
+    std::string buffer(text.substr(0, trimmed_size(std::as_bytes(std::span(text)), config.trim)));
+    auto* const to = reinterpret_cast<std::byte*>(buffer.data());
+    const auto got = base64::decode(std::as_bytes(std::span(buffer)), to, config.base64);
+    if (!got.error) return buffer.substr(0, got.size);
     return std::to_string(got.error->offset) + ": " + std::string(got.error->cause);
 }
 

@@ -35,9 +35,9 @@ struct transcript {
     transcript& feed(std::string_view bytes, std::size_t piece = SIZE_MAX) {
         while (!bytes.empty() && now == state::more) {
             payload& into = guard.buffer();
-            if (into.room().empty()) BOOST_REQUIRE(guard.make_room());
-            const std::size_t n = std::min({bytes.size(), piece, into.room().size()});
-            std::memcpy(into.room().data(), bytes.data(), n);
+            if (into.writable().empty()) BOOST_REQUIRE(guard.make_room());
+            const std::size_t n = std::min({bytes.size(), piece, into.writable().size()});
+            std::memcpy(into.writable().data(), bytes.data(), n);
             now = guard.received(n);
             bytes.remove_prefix(n);
             unread = bytes.size();
@@ -286,7 +286,7 @@ BOOST_AUTO_TEST_CASE(a_body_is_passed_on_piece_by_piece) {
                 for (std::string_view left = each.response; !left.empty() && now == state::more;) {
                     const std::size_t n = std::min(piece, left.size());
                     BOOST_REQUIRE(guard.buffer().reserve(n));
-                    std::memcpy(guard.buffer().room().data(), left.data(), n);
+                    std::memcpy(guard.buffer().writable().data(), left.data(), n);
                     left.remove_prefix(n);
                     now = guard.received(n);
                     while (now == state::more && !guard.at_hand().empty()) {
@@ -475,8 +475,8 @@ BOOST_AUTO_TEST_CASE(the_place_of_a_body_that_is_too_large_is_its_first_byte_too
                     else
                         BOOST_REQUIRE(guard.make_room());
                     const std::size_t n =
-                        std::min({piece, left.size(), guard.buffer().room().size()});
-                    std::memcpy(guard.buffer().room().data(), left.data(), n);
+                        std::min({piece, left.size(), guard.buffer().writable().size()});
+                    std::memcpy(guard.buffer().writable().data(), left.data(), n);
                     left.remove_prefix(n);
                     now = guard.received(n);
                     while (now == state::more && !guard.at_hand().empty() && passed_on)
@@ -552,7 +552,7 @@ BOOST_AUTO_TEST_CASE(a_success_in_http_1_0_is_none_for_a_request_in_chunks) {
     const auto outcome = [](std::string_view head, finpost::response_guard::body becomes) {
         finpost::response_guard guard(100, nullptr, becomes);
         BOOST_REQUIRE(guard.buffer().reserve(200));
-        std::memcpy(guard.buffer().room().data(), head.data(), head.size());
+        std::memcpy(guard.buffer().writable().data(), head.data(), head.size());
         const state now = guard.received(head.size());
         BOOST_TEST(guard.http_1_0() == head.starts_with("HTTP/1.0"));
         return now == state::failed ? std::string(to_string(guard.why())) : "goes on";
@@ -622,7 +622,7 @@ BOOST_AUTO_TEST_CASE(replies_that_stay_in_memory_grow_in_the_line) {
             while (one->guard.taken() < 80'000) one->feed(chunk);
         }
         const auto grow = [&](transcript& one) {
-            if (!one.guard.buffer().room().empty() || one.guard.make_room())
+            if (!one.guard.buffer().writable().empty() || one.guard.make_room())
                 return one.feed(chunk), true;
             return false;
         };

@@ -115,7 +115,7 @@ BOOST_AUTO_TEST_CASE(a_spilled_payload_holds_no_memory_and_reads_as_before) {
     BOOST_TEST(one.size() == 8u);
     BOOST_TEST(read(one, 0, 100) == "and body");
     BOOST_TEST(one.text() == "and body");
-    BOOST_TEST(one.room().empty());
+    BOOST_TEST(one.writable().empty());
     BOOST_TEST(!one.reserve(1));
     BOOST_TEST(one.append(bytes_of(" and more")));
     BOOST_TEST(one.text() == "and body and more");

@@ -38,7 +38,7 @@ public:
 /// and not in memory: `spilled()`. Nobody has to know. `bytes()`, `text()` and `data()` are the
 /// file's pages then, mapped at the first call, which the kernel reads in as they are touched and
 /// can drop again; who wants no mapping reads piece by piece with `read`. Such a one grows with
-/// `append` only: it has no `room`.
+/// `append` only: it has no `writable`.
 class FINPOST_EXPORT payload {
 public:
     /// Empty, without a budget.
@@ -88,17 +88,18 @@ public:
     bool reserve(std::size_t n);
 
     /// The room behind the end: what `reserve` made, to be filled and then committed.
-    std::span<std::byte> room() noexcept {
+    std::span<std::byte> writable() noexcept {
         if (file_) return {};
         return {memory_ + begin_ + size_, capacity_ - begin_ - size_};
     }
 
-    /// The first `n` bytes of the room become part of the payload; `n` is at most `room().size()`.
+    /// The first `n` bytes of the room become part of the payload; `n` is at most
+    /// `writable().size()`.
     void commit(std::size_t n) noexcept { size_ += n; }
 
     /// Gives back the room, which nothing needs while the payload waits for its bytes. Large
     /// buffers keep theirs: there it is a small part, and giving it back costs more than it brings.
-    void release_room() noexcept;
+    void release_writable() noexcept;
 
     /// Drops `n` bytes at the front, or keeps only the first `n`; no memory moves.
     void remove_prefix(std::size_t n) noexcept {

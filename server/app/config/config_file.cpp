@@ -66,11 +66,11 @@ std::optional<std::string> text_of(const toml::node& node, const option_row& row
     if (const auto* text = node.as_string()) return text->get();
     const bool ratio = row.value == "RATIO|off";
     if (const auto* share = node.as_floating_point(); share != nullptr && ratio) {
-        std::array<char, 400> room{}; // the longest double
-        const auto end = std::to_chars(room.data(), room.data() + room.size(), share->get(),
+        std::array<char, 400> buffer{}; // the longest double
+        const auto end = std::to_chars(buffer.data(), buffer.data() + buffer.size(), share->get(),
                                        std::chars_format::fixed)
                              .ptr;
-        return std::string(room.data(), end);
+        return std::string(buffer.data(), end);
     }
     const bool number = row.value == "N" || row.value == "SIZE" || ratio;
     if (const auto* integer = node.as_integer(); integer != nullptr && number)

@@ -26,11 +26,11 @@ class exchange_stream {
 public:
     using time_point = std::chrono::steady_clock::time_point;
 
-    /// Waits for what comes next of the payload, decoded, and puts it into `room`, which has at
+    /// Waits for what comes next of the payload, decoded, and puts it into `buffer`, which has at
     /// least 16 bytes. Zero is the client's EOF: all of it was read, and only now is it known to be
     /// complete. An error says that it never will be: a `reason`, or what became of the connection.
     /// Whatever was made of the bytes before it has to be thrown away.
-    virtual boost::asio::awaitable<result<std::size_t>> read(std::span<std::byte> room) = 0;
+    virtual boost::asio::awaitable<result<std::size_t>> read(std::span<std::byte> buffer) = 0;
 
     /// The pending `read` and all later ones fail with `operation_aborted`: the rest is not wanted.
     /// What the client still sends is dropped, for at most `lingering_close`, once the handler has

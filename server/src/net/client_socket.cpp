@@ -54,8 +54,8 @@ std::string client_socket::peer_name() const {
     return tls_ ? tls_->connection().peer_name() : std::string();
 }
 
-result<std::size_t> client_socket::read_some(std::span<std::byte> room) noexcept {
-    return tls_ ? tls_->read_some(room) : receive(room, 0);
+result<std::size_t> client_socket::read_some(std::span<std::byte> buffer) noexcept {
+    return tls_ ? tls_->read_some(buffer) : receive(buffer, 0);
 }
 
 result<std::size_t> client_socket::peek() noexcept {
@@ -64,8 +64,8 @@ result<std::size_t> client_socket::peek() noexcept {
     return receive({&one, 1}, MSG_PEEK);
 }
 
-result<std::size_t> client_socket::look(std::span<std::byte> room) noexcept {
-    return receive(room, MSG_PEEK);
+result<std::size_t> client_socket::look(std::span<std::byte> buffer) noexcept {
+    return receive(buffer, MSG_PEEK);
 }
 
 std::size_t client_socket::unread() const noexcept {
@@ -90,9 +90,9 @@ result<std::size_t> client_socket::discard_some() noexcept {
     return receive(scratch, 0);
 }
 
-result<std::size_t> client_socket::receive(std::span<std::byte> room, int flags) noexcept {
+result<std::size_t> client_socket::receive(std::span<std::byte> buffer, int flags) noexcept {
     for (;;) {
-        const ssize_t n = ::recv(fd_, room.data(), room.size(), flags);
+        const ssize_t n = ::recv(fd_, buffer.data(), buffer.size(), flags);
         if (n > 0) return static_cast<std::size_t>(n);
         if (n == 0) return broken_ == 0 ? error_code(asio::error::eof) : error_of(broken_);
         if (errno != EINTR) return failed(errno);

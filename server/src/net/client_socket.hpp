@@ -58,11 +58,11 @@ public:
 
     /// Reads what is there now; `error::would_block` when nothing is, `error::eof` at the client's
     /// end: the FIN, and over TLS the close_notify. A FIN alone is `reason::tls_truncated` there.
-    result<std::size_t> read_some(std::span<std::byte> room) noexcept;
+    result<std::size_t> read_some(std::span<std::byte> buffer) noexcept;
     /// Says what `read_some` would say, and takes nothing.
     result<std::size_t> peek() noexcept;
-    /// Copies what is there to the front of `room` and takes nothing. Before `secure` only.
-    result<std::size_t> look(std::span<std::byte> room) noexcept;
+    /// Copies what is there to the front of `buffer` and takes nothing. Before `secure` only.
+    result<std::size_t> look(std::span<std::byte> buffer) noexcept;
     /// How many bytes the kernel holds that were not read, and whether the client's FIN is behind
     /// them.
     std::size_t unread() const noexcept;
@@ -122,7 +122,7 @@ public:
     void reset() noexcept;
 
 private:
-    result<std::size_t> receive(std::span<std::byte> room, int flags) noexcept;
+    result<std::size_t> receive(std::span<std::byte> buffer, int flags) noexcept;
     error_code failed(int error) noexcept;
     void register_for_events();
     void wait_for_reset();

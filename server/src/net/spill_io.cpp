@@ -52,16 +52,16 @@ private:
 
 } // namespace
 
-std::span<std::byte> passing_room() {
-    auto* const room = of_each_thread<std::vector<std::byte>, struct passing>::get();
-    if (room == nullptr) throw std::bad_alloc();
-    room->resize(piece);
-    return *room;
+std::span<std::byte> passing_buffer() {
+    auto* const buffer = of_each_thread<std::vector<std::byte>, struct passing>::get();
+    if (buffer == nullptr) throw std::bad_alloc();
+    buffer->resize(piece);
+    return *buffer;
 }
 
 result<std::size_t> read_piece(const payload& body, std::uint64_t from,
-                               std::span<std::byte> room) noexcept {
-    const auto got = body.read(from, room);
+                               std::span<std::byte> buffer) noexcept {
+    const auto got = body.read(from, buffer);
     if (got.has_value()) return got;
     errno = got.error().value();
     return error_code(reason::spill_failed);
@@ -83,10 +83,10 @@ result<std::size_t> send_piece(int socket, const payload& body, std::uint64_t fr
 
 result<std::size_t> send_piece(tls_layer& tls, const payload& body, std::uint64_t from) {
     // After `would_block` TLS wants the same bytes again: the same `from` gives the same piece.
-    const std::span<std::byte> room = passing_room();
-    const auto got = read_piece(body, from, room);
+    const std::span<std::byte> buffer = passing_buffer();
+    const auto got = read_piece(body, from, buffer);
     if (got.has_error()) return got;
-    return tls.write_some(room.first(*got));
+    return tls.write_some(buffer.first(*got));
 }
 
 } // namespace finpost

@@ -13,12 +13,12 @@ class tls_layer;
 
 /// This thread's room for what is on its way between a socket and a file: 256 KiB that no exchange
 /// holds, and that must not be held across a co_await.
-std::span<std::byte> passing_room();
+std::span<std::byte> passing_buffer();
 
-/// Reads bytes of a payload from `from` on, until `room` is full or there are no more. A file that
-/// fails is `reason::spill_failed`, as below.
+/// Reads bytes of a payload from `from` on, until `buffer` is full or there are no more. A file
+/// that fails is `reason::spill_failed`, as below.
 result<std::size_t> read_piece(const payload& body, std::uint64_t from,
-                               std::span<std::byte> room) noexcept;
+                               std::span<std::byte> buffer) noexcept;
 
 /// Sends bytes of a spilled payload from `from` on, as many as the kernel takes and a piece has.
 /// Says `error::would_block`, what the connection says, or `reason::spill_failed` when it is the

@@ -41,8 +41,8 @@ error_code tls_layer::handshake() noexcept {
     return failed;
 }
 
-result<std::size_t> tls_layer::read_some(std::span<std::byte> room) noexcept {
-    const transfer step = tried([&] { return connection_.read_some(room); });
+result<std::size_t> tls_layer::read_some(std::span<std::byte> buffer) noexcept {
+    const transfer step = tried([&] { return connection_.read_some(buffer); });
     const error_code failed = noted(step, to_read_);
     reading_ = !failed;
     if (failed) return failed;

@@ -76,10 +76,10 @@ bool upstream_stream::belongs_to(const tls_context& context) const noexcept {
     return tls_ && tls_->connection().uses(context);
 }
 
-result<std::size_t> upstream_stream::read_some(std::span<std::byte> room) noexcept {
-    if (tls_) return tls_->read_some(room);
+result<std::size_t> upstream_stream::read_some(std::span<std::byte> buffer) noexcept {
+    if (tls_) return tls_->read_some(buffer);
     error_code ec;
-    const std::size_t n = socket_.read_some(asio::buffer(room.data(), room.size()), ec);
+    const std::size_t n = socket_.read_some(asio::buffer(buffer.data(), buffer.size()), ec);
     if (ec) return noted(ec);
     return n;
 }

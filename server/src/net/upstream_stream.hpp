@@ -50,7 +50,7 @@ public:
 
     /// Says `error::would_block` when nothing is there, `error::eof` at the end: the FIN, over TLS
     /// the close_notify. A FIN alone is `reason::tls_truncated` there.
-    result<std::size_t> read_some(std::span<std::byte> room) noexcept;
+    result<std::size_t> read_some(std::span<std::byte> buffer) noexcept;
     /// Both in one write; over TLS `second` follows when `first` is empty.
     result<std::size_t> write_some(std::span<const std::byte> first,
                                    std::span<const std::byte> second) noexcept;

@@ -90,11 +90,11 @@ void buffer_budget::overdraw(payload& bytes, std::size_t n) {
 // What the first in line may still need.
 std::int64_t buffer_budget::reserved() const noexcept {
     if (line_.empty()) return 0;
-    const buffer_share& first = *line_.front();
+    const growth_ticket& first = *line_.front();
     return std::clamp<std::int64_t>(first.most_ - first.held_, 0, limit_);
 }
 
-std::int64_t buffer_budget::limit_of(const buffer_share& one) const noexcept {
+std::int64_t buffer_budget::limit_of(const growth_ticket& one) const noexcept {
     if (line_.front() == &one) return limit_;
     return limit_ - reserved() - limit_ / 8;
 }
@@ -107,7 +107,7 @@ void buffer_budget::line_changed() noexcept {
 
 // Wakes one; whoever is woken and gets its bytes, or has no more use for them, wakes the next.
 std::function<void()> buffer_budget::next_in_line() noexcept {
-    for (buffer_share* const one : line_) {
+    for (growth_ticket* const one : line_) {
         if (!one->wake_) continue;
         if (used_.value() + one->wanted_ <= limit_of(*one)) {
             line_waits_ -= 1;
@@ -128,7 +128,7 @@ void buffer_budget::wake_line() noexcept {
     if (wake) wake();
 }
 
-void buffer_share::join() {
+void growth_ticket::join() {
     const std::lock_guard lock(all_.line_mutex_);
     place_ = all_.line_.insert(all_.line_.end(), this);
     joined_ = true;
@@ -141,7 +141,7 @@ void buffer_share::join() {
     all_.line_changed();
 }
 
-void buffer_share::leave() noexcept {
+void growth_ticket::leave() noexcept {
     if (!joined_) return;
     bytes_.budget(&all_);
     if (more_ != nullptr) more_->budget(&all_);
@@ -156,12 +156,12 @@ void buffer_share::leave() noexcept {
     all_.wake_all();
 }
 
-void buffer_share::forget_wake() noexcept {
+void growth_ticket::forget_wake() noexcept {
     if (wake_) all_.line_waits_ -= 1;
     wake_ = nullptr;
 }
 
-bool buffer_share::try_take(std::size_t n) noexcept {
+bool growth_ticket::try_take(std::size_t n) noexcept {
     if (!joined_) return all_.try_take(n);
     {
         const std::lock_guard lock(all_.line_mutex_);
@@ -178,7 +178,7 @@ bool buffer_share::try_take(std::size_t n) noexcept {
     return true;
 }
 
-void buffer_share::give_back(std::size_t n) noexcept {
+void growth_ticket::give_back(std::size_t n) noexcept {
     if (joined_) {
         const std::lock_guard lock(all_.line_mutex_);
         held_ -= static_cast<std::int64_t>(n);
@@ -187,7 +187,7 @@ void buffer_share::give_back(std::size_t n) noexcept {
     all_.give_back(n);
 }
 
-void buffer_share::on_release(std::function<void()> wake) {
+void growth_ticket::on_release(std::function<void()> wake) {
     if (!joined_) return all_.on_release(std::move(wake));
     const std::lock_guard lock(all_.line_mutex_);
     forget_wake();
@@ -195,8 +195,8 @@ void buffer_share::on_release(std::function<void()> wake) {
     all_.line_waits_ += 1;
 }
 
-asio::awaitable<error_code> wait_for_room(payload& into, std::size_t n,
-                                          exchange_deadline& deadline) {
+asio::awaitable<error_code> wait_for_buffer(payload& into, std::size_t n,
+                                            exchange_deadline& deadline) {
     while (!into.reserve(n)) {
         if (deadline.error())
             co_return deadline.stopped() ? deadline.error() : make_error_code(reason::busy);

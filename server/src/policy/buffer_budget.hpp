@@ -14,15 +14,15 @@
 
 namespace finpost {
 
-class buffer_share;
+class growth_ticket;
 class gauge;
 class exchange_deadline;
 
 /// The limit on all payloads and replies held at once. The gauge that users see is its only count.
 ///
 /// Partial payloads cannot be given back, so left alone they could fill the budget and wait for
-/// each other. Therefore large ones grow in a line (`buffer_share`), and what the first in line may
-/// still need is kept free from everyone else: it can always be finished, then the next is the
+/// each other. Therefore large ones grow in a line (`growth_ticket`), and what the first in line
+/// may still need is kept free from everyone else: it can always be finished, then the next is the
 /// first. An eighth is kept free from the others in line, for small exchanges, which pass beside
 /// it. Replies that are kept in memory grow in the same line, and so does a stream until it has its
 /// buffers.
@@ -49,10 +49,10 @@ public:
     void overdraw(payload& bytes, std::size_t n);
 
 private:
-    friend class buffer_share;
+    friend class growth_ticket;
 
     std::int64_t reserved() const noexcept;
-    std::int64_t limit_of(const buffer_share& one) const noexcept;
+    std::int64_t limit_of(const growth_ticket& one) const noexcept;
     void line_changed() noexcept;
     std::function<void()> next_in_line() noexcept;
     void wake_line() noexcept;
@@ -67,7 +67,7 @@ private:
     std::vector<std::function<void()>> wake_;
     std::atomic<std::size_t> line_waits_{0}; // shares that wait
     std::mutex line_mutex_;                  // of the line and what its shares hold
-    std::list<buffer_share*> line_;
+    std::list<growth_ticket*> line_;
 };
 
 /// What a stream takes before it begins, for both directions.
@@ -76,15 +76,15 @@ constexpr std::size_t stream_buffers = 256 << 10;
 /// A partial payload's door to the budget and, from `join` on, its place in the line. It lives as
 /// long as the payload grows; then the payload is back at the budget's own door. Belongs to its
 /// exchange's executor.
-class buffer_share final : public byte_budget {
+class growth_ticket final : public byte_budget {
 public:
     /// For `bytes`, which may need `most` bytes in the end, with what is in `more`, if anything is.
-    buffer_share(buffer_budget& all, payload& bytes, std::uint64_t most,
-                 payload* more = nullptr) noexcept
+    growth_ticket(buffer_budget& all, payload& bytes, std::uint64_t most,
+                  payload* more = nullptr) noexcept
         : all_(all), bytes_(bytes), more_(more), most_(static_cast<std::int64_t>(most)) {}
-    ~buffer_share() { leave(); }
-    buffer_share(const buffer_share&) = delete;
-    buffer_share& operator=(const buffer_share&) = delete;
+    ~growth_ticket() { leave(); }
+    growth_ticket(const growth_ticket&) = delete;
+    growth_ticket& operator=(const growth_ticket&) = delete;
 
     void join();
     /// From now on this is but another way to the budget.
@@ -108,14 +108,14 @@ private:
     std::int64_t wanted_ = 0; // what was refused last
     bool joined_ = false;
     std::function<void()> wake_;
-    std::list<buffer_share*>::iterator place_;
+    std::list<growth_ticket*>::iterator place_;
 };
 
 /// For who was refused by `payload::reserve`: waits until the budget has `n` bytes for `into`,
 /// which is how reading pauses, and makes the room. Completes with success, or with `busy` when the
 /// exchange_deadline's limit passed meanwhile (the wait was the gateway's fault, not the peer's),
 /// or with what stopped the exchange.
-boost::asio::awaitable<error_code> wait_for_room(payload& into, std::size_t n,
-                                                 exchange_deadline& deadline);
+boost::asio::awaitable<error_code> wait_for_buffer(payload& into, std::size_t n,
+                                                   exchange_deadline& deadline);
 
 } // namespace finpost

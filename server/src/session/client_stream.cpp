@@ -40,17 +40,17 @@ client_stream::client_stream(client_socket& socket, single_writer_counter& recei
     receive_ = {began_ + config_.receive_total, reason::receive_timeout};
 }
 
-asio::awaitable<result<std::size_t>> client_stream::read(std::span<std::byte> room) {
+asio::awaitable<result<std::size_t>> client_stream::read(std::span<std::byte> buffer) {
     std::size_t got = 0;
     if (place_ != nullptr)
         std::exchange(place_, nullptr)->leave(); // whoever reads has the memory for it
     while (!failed_ && !stopped_ && !complete_ && got == 0) {
         const bool certain = ready_ > 0;
-        auto some = certain ? give_back(room) : take(room);
+        auto some = certain ? give_back(buffer) : take(buffer);
         if (some.has_value() && config_.decode == codec::base64)
-            some = decoder_.decode(room.first(*some));
+            some = decoder_.decode(buffer.first(*some));
         else if (some.has_value() && config_.trim != trimming::none && !certain)
-            some = hold_end(room.first(*some));
+            some = hold_end(buffer.first(*some));
         if (some.has_value())
             got = *some;
         else if (some.error() == asio::error::would_block)
@@ -78,9 +78,9 @@ result<std::size_t> client_stream::hold_end(std::span<std::byte> fresh) {
     return std::size_t{0};
 }
 
-result<std::size_t> client_stream::give_back(std::span<std::byte> room) {
-    const std::size_t n = std::min(ready_, room.size());
-    std::memcpy(room.data(), held_.data(), n);
+result<std::size_t> client_stream::give_back(std::span<std::byte> buffer) {
+    const std::size_t n = std::min(ready_, buffer.size());
+    std::memcpy(buffer.data(), held_.data(), n);
     held_.remove_prefix(n);
     ready_ -= n;
     if (held_.empty()) held_ = payload(held_.budget());
@@ -88,17 +88,17 @@ result<std::size_t> client_stream::give_back(std::span<std::byte> room) {
 }
 
 // What has come before the stream began goes first.
-result<std::size_t> client_stream::take(std::span<std::byte> room) {
+result<std::size_t> client_stream::take(std::span<std::byte> buffer) {
     if (!so_far_.empty()) {
-        const std::size_t n = std::min(so_far_.size(), room.size());
-        std::memcpy(room.data(), so_far_.data(), n);
+        const std::size_t n = std::min(so_far_.size(), buffer.size());
+        std::memcpy(buffer.data(), so_far_.data(), n);
         so_far_.remove_prefix(n);
         if (so_far_.empty()) so_far_ = payload(so_far_.budget());
         return n;
     }
     const std::uint64_t allowed = config_.max_payload + 1 - received_.value();
     const auto got = socket_.read_some(
-        room.first(static_cast<std::size_t>(std::min<std::uint64_t>(room.size(), allowed))));
+        buffer.first(static_cast<std::size_t>(std::min<std::uint64_t>(buffer.size(), allowed))));
     if (got.has_error()) return got;
     received_.add(*got);
     if (received_.value() > config_.max_payload) return make_error_code(reason::too_large);
@@ -160,16 +160,16 @@ asio::awaitable<error_code> client_stream::write(std::span<const std::byte> data
 asio::awaitable<error_code> client_stream::write_encoded(std::span<const std::byte> data) {
     // What has begun waits for no memory, for it holds some that others wait for: in a shortage
     // this is uncounted.
-    if (!data.empty() && text_.room().empty() && !text_.reserve(text_size)) {
+    if (!data.empty() && text_.writable().empty() && !text_.reserve(text_size)) {
         text_ = payload();
         text_.reserve(text_size);
     }
     while (!failed_ && !data.empty()) {
         const std::size_t n = std::min(data.size(), base64::decoded_size(text_size) - 3);
-        char* const out = reinterpret_cast<char*>(text_.room().data());
+        char* const out = reinterpret_cast<char*>(text_.writable().data());
         const std::size_t size = encoder_.encode(data.first(n), out);
         data = data.subspan(n);
-        const std::span<const std::byte> text(text_.room().first(size));
+        const std::span<const std::byte> text(text_.writable().first(size));
         co_await write_bytes(text);
     }
     co_return failed_;

@@ -13,7 +13,7 @@
 
 namespace finpost {
 
-class buffer_share;
+class growth_ticket;
 class client_socket;
 class single_writer_counter;
 
@@ -34,14 +34,14 @@ public:
         clock::time_point began;
         clock::duration paused;
         std::function<void()> ended;
-        buffer_share* place = nullptr; // in the line for memory, left with the first `read`
+        growth_ticket* place = nullptr; // in the line for memory, left with the first `read`
     };
 
     client_stream(client_socket& socket, single_writer_counter& received,
                   single_writer_counter& written, const gateway_config& config,
                   exchange_deadline& deadline, beginning start);
 
-    boost::asio::awaitable<result<std::size_t>> read(std::span<std::byte> room) override;
+    boost::asio::awaitable<result<std::size_t>> read(std::span<std::byte> buffer) override;
     void stop_reading() noexcept override;
     boost::asio::awaitable<error_code> write(std::span<const std::byte> data) override;
     void limit(time_point until, reason why) override;
@@ -68,9 +68,9 @@ private:
         reason why = reason::internal;
     };
 
-    result<std::size_t> take(std::span<std::byte> room);
+    result<std::size_t> take(std::span<std::byte> buffer);
     result<std::size_t> hold_end(std::span<std::byte> fresh);
-    result<std::size_t> give_back(std::span<std::byte> room);
+    result<std::size_t> give_back(std::span<std::byte> buffer);
     void taken(error_code ended);
     error_code judge_end();
     boost::asio::awaitable<void> wait_for_input();
@@ -90,7 +90,7 @@ private:
     single_writer_counter& written_;
     const gateway_config& config_;
     exchange_deadline& deadline_;
-    buffer_share* place_;
+    growth_ticket* place_;
     payload so_far_;
     base64_text decoder_;
     payload held_;          // of a payload that is trimmed and not decoded: what may be its end

@@ -36,13 +36,13 @@ error_code trim_end(payload& whole, trimming which) {
         whole.truncate(trimmed_size(whole.bytes(), which));
         return {};
     }
-    const std::span<std::byte> room = passing_room();
+    const std::span<std::byte> buffer = passing_buffer();
     while (!whole.empty()) {
-        const std::size_t n = std::min(room.size(), whole.size());
+        const std::size_t n = std::min(buffer.size(), whole.size());
         const std::size_t before = whole.size() - n;
-        const auto got = whole.read(before, room.first(n));
+        const auto got = whole.read(before, buffer.first(n));
         if (got.has_error()) return got.error();
-        const std::size_t left = trimmed_size(room.first(*got), which);
+        const std::size_t left = trimmed_size(buffer.first(*got), which);
         whole.truncate(before + left);
         if (left > 0) break;
     }

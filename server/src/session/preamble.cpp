@@ -17,15 +17,15 @@ namespace {
 // Takes of what has come what belongs to the header: `would_block` while that is not all of it.
 // What is behind it stays in the kernel, for the TLS handshake or as the payload.
 error_code take_header(client_socket& socket, preamble& first) {
-    std::array<std::byte, 512> room;
+    std::array<std::byte, 512> buffer;
     proxy_parser& header = *first.header;
     while (header.reading() == proxy_parser::state::more) {
-        const auto seen = socket.look(room);
+        const auto seen = socket.look(buffer);
         if (seen.has_error()) return seen.error();
         first.begun = true;
-        std::size_t due = header.feed(std::span(room).first(*seen));
+        std::size_t due = header.feed(std::span(buffer).first(*seen));
         while (due > 0) {
-            const auto taken = socket.read_some(std::span(room).first(due));
+            const auto taken = socket.read_some(std::span(buffer).first(due));
             if (taken.has_error()) return taken.error();
             due -= *taken;
         }
@@ -38,11 +38,11 @@ error_code take_header(client_socket& socket, preamble& first) {
 // Success when the first record is there, or enough of it to know that it is none that can be
 // taken. Until then it stays in the kernel, and nothing is spent on the client.
 error_code wait_for_hello(client_socket& socket, preamble& first) {
-    std::array<std::byte, first_record::enough> room{};
-    const auto seen = socket.look(room);
+    std::array<std::byte, first_record::enough> buffer{};
+    const auto seen = socket.look(buffer);
     if (seen.has_error()) return seen.error();
     first.begun = true;
-    const auto begun = std::span(room).first(*seen);
+    const auto begun = std::span(buffer).first(*seen);
     const first_record record(begun);
     if (record.is() == first_record::kind::other) {
         first.is_other = true;

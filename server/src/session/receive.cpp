@@ -67,7 +67,7 @@ asio::awaitable<error_code> wait_in_line(upload& coming, std::size_t wanted,
     for (;;) {
         const std::uint64_t moves = coming.budget.moves();
         begin(patience);
-        error_code failed = co_await wait_for_room(coming.bytes, wanted, deadline);
+        error_code failed = co_await wait_for_buffer(coming.bytes, wanted, deadline);
         // The client's own time, whatever passed in the moment that there was room.
         if (!failed) begin(limits.receive_idle);
         const bool moved =
@@ -105,12 +105,12 @@ asio::awaitable<error_code> receive(client_socket& socket, upload& coming,
     const std::uint64_t most =
         streams ? *limits.stream_above + largest_read + stream_buffers : in_memory + 1;
     const std::size_t beside = largest_beside(limits, most);
-    buffer_share& place = coming.place.emplace(coming.budget, into, most);
+    growth_ticket& place = coming.place.emplace(coming.budget, into, most);
     leaves_line over(coming);
     const exchange_deadline::on_cancel cancel(deadline, [&socket] { socket.cancel(); });
     deadline.arm(limits.receive_idle, limits.receive_total, reason::receive_timeout);
     for (;;) {
-        const bool full = into.room().empty();
+        const bool full = into.writable().empty();
         const bool joins = full && into.size() >= beside && !place.joined();
         auto got =
             full && (joins || into.size() >= look_before_growing) ? socket.peek() : std::size_t{1};
@@ -144,7 +144,8 @@ asio::awaitable<error_code> receive(client_socket& socket, upload& coming,
                 if (failed) co_return failed;
             }
             const auto allowed = static_cast<std::size_t>(in_memory + 1 - into.size());
-            got = socket.read_some(into.room().first(std::min(into.room().size(), allowed)));
+            got =
+                socket.read_some(into.writable().first(std::min(into.writable().size(), allowed)));
         }
         if (got.has_value()) {
             into.commit(*got);
@@ -177,12 +178,12 @@ asio::awaitable<error_code> receive(client_socket& socket, upload& coming,
                 continue;
             }
         } else if (got.error() == asio::error::eof) {
-            into.release_room();
+            into.release_writable();
             co_return error_code{};
         } else if (got.error() != asio::error::would_block) {
             co_return got.error();
         }
-        into.release_room();
+        into.release_writable();
         if (deadline.error()) co_return deadline.error();
         auto [ec] = co_await socket.async_wait_readable();
         if (!ec && into.size() > yields_above)

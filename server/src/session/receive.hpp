@@ -40,7 +40,7 @@ public:
     }
 
     upload(payload& into, single_writer_counter& so_far, buffer_budget& memory,
-           const spill_policy& files, std::optional<buffer_share>& in_line)
+           const spill_policy& files, std::optional<growth_ticket>& in_line)
         : bytes(into), received(so_far), budget(memory), spills(files), place(in_line) {}
 
     payload& bytes;
@@ -50,7 +50,7 @@ public:
     const spill_policy& spills;
     foreign_bytes first;
     std::optional<base64::decode_error> fault; // of a payload that was decoded on its way to a file
-    std::optional<buffer_share>&
+    std::optional<growth_ticket>&
         place; // of what goes on as a stream: in the line, until that has its buffers
 };
 

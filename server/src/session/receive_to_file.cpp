@@ -54,15 +54,15 @@ private:
 // Reads what is there into the file; how many bytes of the client's that was.
 result<std::size_t> pass_some(client_socket& socket, upload& coming, file_decoder& text,
                               std::uint64_t allowed) {
-    std::span<std::byte> room = passing_room();
-    room = room.first(static_cast<std::size_t>(std::min<std::uint64_t>(room.size(), allowed)));
-    const auto got = socket.read_some(room);
+    std::span<std::byte> buffer = passing_buffer();
+    buffer = buffer.first(static_cast<std::size_t>(std::min<std::uint64_t>(buffer.size(), allowed)));
+    const auto got = socket.read_some(buffer);
     if (got.has_error()) return got.error();
     coming.received.add(*got);
-    coming.took(room.first(*got));
-    const auto decoded = text.decode(room.first(*got));
+    coming.took(buffer.first(*got));
+    const auto decoded = text.decode(buffer.first(*got));
     if (decoded.has_error()) return decoded.error();
-    const error_code unwritten = coming.spills.write(coming.bytes, room.first(*decoded));
+    const error_code unwritten = coming.spills.write(coming.bytes, buffer.first(*decoded));
     if (unwritten) return unwritten;
     return *got;
 }

@@ -22,11 +22,11 @@ constexpr std::size_t bytes_at_once = 96 << 10; // whole groups of three
 // piece begins needs no memory: after `would_block` TLS gets the same piece again.
 result<std::size_t> write_text(client_socket& socket, const payload& bytes, std::uint64_t from) {
     static_assert(bytes_at_once % 3 == 0);
-    const std::span<std::byte> room = passing_room();
-    const auto got = read_piece(bytes, from / 4 * 3, room.first(bytes_at_once));
+    const std::span<std::byte> buffer = passing_buffer();
+    const auto got = read_piece(bytes, from / 4 * 3, buffer.first(bytes_at_once));
     if (got.has_error()) return got;
-    const std::span<std::byte> text = room.subspan(bytes_at_once);
-    const std::size_t n = base64::encode(room.first(*got), reinterpret_cast<char*>(text.data()));
+    const std::span<std::byte> text = buffer.subspan(bytes_at_once);
+    const std::size_t n = base64::encode(buffer.first(*got), reinterpret_cast<char*>(text.data()));
     return socket.write_some(text.first(n).subspan(static_cast<std::size_t>(from % 4)));
 }
 

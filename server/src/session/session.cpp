@@ -388,7 +388,7 @@ void session::encode() {
     const std::size_t size = base64::encoded_size(bytes.size());
     piecewise_ = context_.spills.takes(size) || !text.reserve(size);
     if (piecewise_) return; // it is encoded as it is written
-    text.commit(base64::encode(bytes.bytes(), reinterpret_cast<char*>(text.room().data())));
+    text.commit(base64::encode(bytes.bytes(), reinterpret_cast<char*>(text.writable().data())));
     bytes = std::move(text);
 }
 

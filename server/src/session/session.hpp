@@ -160,7 +160,7 @@ private:
     exchange_deadline deadline_;
     client_socket socket_;
     request_id id_;
-    std::optional<buffer_share>
+    std::optional<growth_ticket>
         place_; // in the line for memory; a stream's buffers were taken by way of it
     payload payload_;
     reply answer_;

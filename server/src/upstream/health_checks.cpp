@@ -184,7 +184,7 @@ asio::awaitable<error_code> health_checks::ask(subject& one, upstream_stream& st
     while (state == response_guard::state::more && guard.status() == 0) {
         if (one.deadline.error()) co_return one.deadline.error();
         guard.buffer().reserve(guard.wanted());
-        const auto got = stream.read_some(guard.buffer().room());
+        const auto got = stream.read_some(guard.buffer().writable());
         if (got.has_value())
             state = guard.received(*got);
         else if (got.error() == asio::error::eof)

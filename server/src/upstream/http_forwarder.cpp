@@ -217,13 +217,13 @@ asio::awaitable<error_code> http_forwarder::receive_whole(request& asked,
                                                           exchange_stream& client) const {
     payload piece(asked.body().budget());
     asked.deadline().arm(exchange_deadline::duration::zero(), config_.connect, reason::busy);
-    error_code failed = co_await wait_for_room(piece, piece_size, asked.deadline());
+    error_code failed = co_await wait_for_buffer(piece, piece_size, asked.deadline());
     while (!failed) {
-        const std::span<std::byte> room = piece.room();
-        auto got = co_await client.read(room);
+        const std::span<std::byte> buffer = piece.writable();
+        auto got = co_await client.read(buffer);
         if (got.has_error()) co_return got.error();
         if (*got == 0) break;
-        failed = hold(asked, room.first(*got));
+        failed = hold(asked, buffer.first(*got));
     }
     if (!failed && asked.body().spilled()) asked.spills()->kept();
     co_return failed;
@@ -564,7 +564,7 @@ asio::awaitable<error_code> http_forwarder::read_response(attempt& now, response
     while (state == response_guard::state::more) {
         if (now.deadline.error()) co_return now.deadline.error();
         // Whoever waits holds no buffer: most exchanges that are in flight wait here.
-        if (!guard.started() || guard.spills()) into.release_room();
+        if (!guard.started() || guard.spills()) into.release_writable();
         auto [waited] = co_await now.stream().async_wait_readable();
         if (!waited && guard.taken() > yields_above) co_await fair_yield();
         if (now.deadline.error()) co_return now.deadline.error();
@@ -572,12 +572,12 @@ asio::awaitable<error_code> http_forwarder::read_response(attempt& now, response
             guard.cut();
             co_return reason::upstream_incomplete;
         }
-        bool has_room = !into.room().empty() || guard.make_room();
-        while (!has_room) {
-            const response_guard::room lacking = guard.lacking();
-            error_code failed = co_await wait_for_room(*lacking.of, lacking.size, now.deadline);
+        bool has_buffer = !into.writable().empty() || guard.make_room();
+        while (!has_buffer) {
+            const response_guard::shortfall lacking = guard.lacking();
+            error_code failed = co_await wait_for_buffer(*lacking.of, lacking.size, now.deadline);
             if (failed) co_return failed;
-            has_room = guard.make_room();
+            has_buffer = guard.make_room();
         }
         state = read_some(now, guard);
         // A request that is being answered is not sent again. Its bytes may be the very ones that
@@ -593,8 +593,8 @@ asio::awaitable<error_code> http_forwarder::read_response(attempt& now, response
 }
 
 response_guard::state http_forwarder::read_some(attempt& now, response_guard& guard) {
-    const std::span<std::byte> room = guard.buffer().room();
-    const auto got = now.stream().read_some(room.first(std::min(room.size(), quantum)));
+    const std::span<std::byte> buffer = guard.buffer().writable();
+    const auto got = now.stream().read_some(buffer.first(std::min(buffer.size(), quantum)));
     if (got.has_value()) return guard.received(*got);
     if (got.error() == asio::error::would_block) return response_guard::state::more;
     // The close that meets a request which is not out ends no body.

@@ -74,7 +74,7 @@ bool response_guard::make_room() {
         join_line();
         // Chunks are decoded beside what is read.
         return reserve(raw_, n) &&
-               (part_ != part::chunked || reserve(body_, raw_.size() + raw_.room().size()));
+               (part_ != part::chunked || reserve(body_, raw_.size() + raw_.writable().size()));
     }
     if (!spills_ && files_->takes(expected())) spill();
     if (reserve(raw_, wanted())) return true;
@@ -245,7 +245,8 @@ response_guard::state response_guard::judge_head() {
     if (head.chunked) {
         part_ = part::chunked;
         // What has come with the head is there to be decoded, and nobody can wait here.
-        if (all_ != nullptr && !passes_on_) all_->overdraw(body_, raw_.size() + raw_.room().size());
+        if (all_ != nullptr && !passes_on_)
+            all_->overdraw(body_, raw_.size() + raw_.writable().size());
         return consume();
     }
     if (!head.length) {

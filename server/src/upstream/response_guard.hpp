@@ -50,11 +50,11 @@ public:
     payload& buffer() noexcept { return raw_; }
     std::size_t wanted() const noexcept;
     bool make_room();
-    struct room {
+    struct shortfall {
         payload* of;
         std::size_t size;
     };
-    room lacking() const noexcept { return lacking_; }
+    shortfall lacking() const noexcept { return lacking_; }
     /// Whether the body goes to a file: the buffer is only on its way there, and need not be kept
     /// between reads.
     bool spills() const noexcept { return spills_; }
@@ -121,9 +121,9 @@ private:
     payload raw_;  // what was read and not yet consumed; in the end the body itself, unless that is
                    // in `body_`
     payload body_; // decoded chunks, and whatever is spilled
-    buffer_budget* const all_;          // null where there is no line
-    std::optional<buffer_share> place_; // in the line
-    room lacking_{&raw_, 0};
+    buffer_budget* const all_;           // null where there is no line
+    std::optional<growth_ticket> place_; // in the line
+    shortfall lacking_{&raw_, 0};
     chunk_decoder chunks_;
     part part_ = part::head;
     std::uint64_t length_ = 0; // of a sized body

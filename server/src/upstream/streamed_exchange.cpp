@@ -118,12 +118,12 @@ streamed_exchange::~streamed_exchange() {
 
 asio::awaitable<error_code> streamed_exchange::make_room(exchange_deadline& deadline) {
     auto* const place =
-        dynamic_cast<buffer_share*>(chunk_.budget()); // in the line, when it came from a session
+        dynamic_cast<growth_ticket*>(chunk_.budget()); // in the line, when it came from a session
     const auto until = clock::now() + config_.total;
     for (;;) {
         const std::uint64_t moves = place == nullptr ? 0 : place->budget().moves();
         deadline.arm(exchange_deadline::duration::zero(), config_.connect, reason::busy);
-        error_code failed = co_await wait_for_room(chunk_, 2 * window, deadline);
+        error_code failed = co_await wait_for_buffer(chunk_, 2 * window, deadline);
         const bool moved =
             place != nullptr && place->budget().moves() != moves && clock::now() < until;
         if (failed == reason::busy && moved) continue;
@@ -186,9 +186,9 @@ asio::awaitable<void> streamed_exchange::upload(std::string_view head, uploading
     const std::span<const std::byte> opening = std::as_bytes(std::span(head));
     error_code failed = co_await send(opening);
     while (!failed && !whole_) {
-        const std::span<std::byte> room =
-            chunk_.room().subspan(size_line, chunk_.room().size() - 2 * size_line);
-        auto got = co_await client_.read(room);
+        const std::span<std::byte> buffer =
+            chunk_.writable().subspan(size_line, chunk_.writable().size() - 2 * size_line);
+        auto got = co_await client_.read(buffer);
         if (got.has_error()) {
             client_failed_ = got.error();
             failed = got.error();
@@ -209,7 +209,7 @@ asio::awaitable<void> streamed_exchange::upload(std::string_view head, uploading
 // A chunk of so many bytes, which are in their place; of none it is the last.
 std::span<const std::byte> streamed_exchange::framed(std::size_t size) noexcept {
     if (size == 0) return std::as_bytes(std::span(last_chunk));
-    char* const data = reinterpret_cast<char*>(chunk_.room().data()) + size_line;
+    char* const data = reinterpret_cast<char*>(chunk_.writable().data()) + size_line;
     // Leading zeros are allowed, so the size always fills its place.
     for (std::size_t i = 0, left = size; i < size_line - 2; ++i, left >>= 4)
         data[-3 - static_cast<std::ptrdiff_t>(i)] = "0123456789abcdef"[left & 15];
@@ -281,7 +281,7 @@ response_guard::state streamed_exchange::read_some() {
     payload& into = guard_.buffer();
     // There is that much memory: this only moves the few bytes that are left to its front.
     into.reserve(window - into.size());
-    const auto got = upstream_->read_some(into.room());
+    const auto got = upstream_->read_some(into.writable());
     if (got.has_value()) return guard_.received(*got);
     if (got.error() == asio::error::would_block) return response_guard::state::more;
     // A close that comes before the request is out ends no body.

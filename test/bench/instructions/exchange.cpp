@@ -36,11 +36,11 @@ int stream_socket() {
 
 // Reads what is there; returns whether the end has come.
 bool read_all(int fd, std::string& into) {
-    static std::vector<char> room(1 << 20);
+    static std::vector<char> buffer(1 << 20);
     for (;;) {
-        const ssize_t n = ::recv(fd, room.data(), room.size(), 0);
+        const ssize_t n = ::recv(fd, buffer.data(), buffer.size(), 0);
         if (n > 0)
-            into.append(room.data(), static_cast<std::size_t>(n));
+            into.append(buffer.data(), static_cast<std::size_t>(n));
         else if (n == 0)
             return true;
         else

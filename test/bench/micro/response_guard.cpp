@@ -14,10 +14,11 @@ using finpost::response_guard;
 bool read_response(const std::string& response) {
     response_guard guard(16u << 20, nullptr);
     for (std::size_t at = 0; at < response.size();) {
-        if (guard.buffer().room().empty() && !guard.buffer().reserve(guard.wanted())) return false;
-        const auto room = guard.buffer().room();
-        const std::size_t n = std::min(room.size(), response.size() - at);
-        std::memcpy(room.data(), response.data() + at, n);
+        if (guard.buffer().writable().empty() && !guard.buffer().reserve(guard.wanted()))
+            return false;
+        const auto room = guard.buffer().writable();
+        const std::size_t n = std::min(buffer.size(), response.size() - at);
+        std::memcpy(buffer.data(), response.data() + at, n);
         at += n;
         switch (guard.received(n)) {
         case response_guard::state::more:
