@@ -106,14 +106,14 @@ public:
 
     // A listener holds this state as this holds it: letting go here opens the circle.
     void close_listeners() {
-        std::vector<place> open;
+        std::vector<binding> open;
         {
             const std::lock_guard lock(mutex);
             accepting = false;
             closed = true;
-            open.swap(places);
+            open.swap(bindings);
         }
-        for (const place& one : open) one.door->close();
+        for (const binding& one : open) one.listener->close();
     }
 
     asio::awaitable<void> drain(std::chrono::steady_clock::time_point until,
@@ -133,35 +133,36 @@ public:
     std::vector<listener_group> first; // until `start`
     std::atomic<bool> accepting{false};
 
-    struct rules;
+    struct listener_rules;
     // An address as it was asked for, and what listens there.
-    struct place {
+    struct binding {
         socket_address wanted;
-        std::shared_ptr<listener> door;
-        std::shared_ptr<const rules> of;
+        std::shared_ptr<finpost::listener> listener;
+        std::shared_ptr<const listener_rules> rules;
         bool kept = false; // it listened before the change under way
     };
     std::mutex changing; // one change at a time: it reads files, and logs
     std::mutex mutex;    // of what follows, for a moment; nobody logs meanwhile
-    std::vector<place> places;
+    std::vector<binding> bindings;
     std::vector<socket_address> bound;
     bool closed = false;
 };
 
 // What the sessions of a group go by, as long as the last of them lives.
-struct gateway::state::rules {
-    rules(std::shared_ptr<state> owner_, listener_group group, std::shared_ptr<admission> admits_)
+struct gateway::state::listener_rules {
+    listener_rules(std::shared_ptr<state> owner_, listener_group group,
+                   std::shared_ptr<admission> admits_)
         : owner(std::move(owner_)), config(std::move(group.config)),
           answer(std::move(group.answer)), streams(std::move(group.streams)),
           admits(std::move(admits_)), filter(config.allow, config.deny),
-          shares(config.max_handshakes, 0, 0), tls(read_certificates(config, owner->log)),
+          handshakes(config.max_handshakes, 0, 0), tls(read_certificates(config, owner->log)),
           spills(config, owner->files, owner->log), context{
                                                         config,           answer,
                                                         streams,          owner->counters,
                                                         owner->log,       owner->budget,
                                                         *owner->registry, *admits,
                                                         filter,           tls,
-                                                        shares,           has_preambles(),
+                                                        handshakes,       has_preambles(),
                                                         spills,           owner->foreign_warning} {}
 
     bool has_preambles() const { return tls || !config.proxy_protocol_from.empty(); }
@@ -172,7 +173,7 @@ struct gateway::state::rules {
     const streaming_handler streams;
     const std::shared_ptr<admission> admits; // shared with the rules before: who is in, counts
     const address_filter filter;
-    admission shares; // of those in their preamble, who are over with it soon: not carried on
+    admission handshakes; // short: they are not carried on
     const tls_context tls;
     const spill_policy spills;
     const session_context context;
@@ -181,67 +182,68 @@ struct gateway::state::rules {
 // Binds what is new first: when that fails, nothing has changed yet.
 void gateway::state::apply(std::vector<listener_group> groups) {
     const std::lock_guard one_at_a_time(changing);
-    std::vector<place> before;
+    std::vector<binding> before;
     {
         const std::lock_guard lock(mutex);
         if (closed) return;
-        before = places;
+        before = bindings;
     }
     const std::uint64_t most_buffered = buffered_limit(groups);
-    std::vector<place> next;
+    std::vector<binding> next;
     std::vector<bool> taken(before.size());
     std::vector<std::shared_ptr<admission>> continued;
     for (listener_group& group : groups) {
         const auto wanted = group.config.listen;
-        std::vector<std::shared_ptr<listener>> doors;
+        std::vector<std::shared_ptr<listener>> listeners;
         std::shared_ptr<admission> admits;
         for (const socket_address& address : wanted) {
-            std::shared_ptr<listener> door;
-            for (std::size_t i = 0; i < before.size() && !door; ++i) {
+            std::shared_ptr<listener> found;
+            for (std::size_t i = 0; i < before.size() && !found; ++i) {
                 if (taken[i] || !(before[i].wanted == address)) continue;
                 taken[i] = true;
-                door = before[i].door;
+                found = before[i].listener;
                 // A group that was split goes on with its count in one of its parts only.
-                const auto& counted = before[i].of->admits;
+                const auto& counted = before[i].rules->admits;
                 const bool free = std::count(continued.begin(), continued.end(), counted) == 0;
                 if (!admits && free) continued.push_back(admits = counted);
             }
-            doors.push_back(std::move(door));
+            listeners.push_back(std::move(found));
         }
         if (!admits) {
             const gateway_config& limits = group.config;
             admits = std::make_shared<admission>(limits.max_connections, limits.max_per_source,
                                                  limits.accept_rate);
         }
-        const auto fresh =
-            std::make_shared<rules>(shared_from_this(), std::move(group), std::move(admits));
+        const auto fresh = std::make_shared<listener_rules>(shared_from_this(), std::move(group),
+                                                            std::move(admits));
         const std::shared_ptr<const session_context> context(fresh, &fresh->context);
         for (std::size_t i = 0; i < wanted.size(); ++i) {
-            const bool kept = doors[i] != nullptr;
-            if (!kept) doors[i] = std::make_shared<listener>(executors, context, wanted[i]);
-            next.push_back({wanted[i], std::move(doors[i]), fresh, kept});
+            const bool kept = listeners[i] != nullptr;
+            if (!kept) listeners[i] = std::make_shared<listener>(executors, context, wanted[i]);
+            next.push_back({wanted[i], std::move(listeners[i]), fresh, kept});
         }
     }
     std::vector<socket_address> addresses;
-    for (const place& one : next) addresses.push_back(one.door->address());
+    for (const binding& one : next) addresses.push_back(one.listener->address());
     {
         const std::lock_guard lock(mutex);
         if (closed) return; // meanwhile
-        places = next;
+        bindings = next;
         bound = std::move(addresses);
         accepting = true;
     }
     budget.limit(most_buffered);
-    for (const place& one : next) {
-        const gateway_config& limits = one.of->config;
-        one.of->admits->change(limits.max_connections, limits.max_per_source, limits.accept_rate);
+    for (const binding& one : next) {
+        const gateway_config& limits = one.rules->config;
+        one.rules->admits->change(limits.max_connections, limits.max_per_source,
+                                  limits.accept_rate);
         if (one.kept)
-            one.door->change({one.of, &one.of->context});
+            one.listener->change({one.rules, &one.rules->context});
         else
-            one.door->start(); // ends at once when it was closed before
+            one.listener->start(); // ends at once when it was closed before
     }
     for (std::size_t i = 0; i < before.size(); ++i)
-        if (!taken[i]) before[i].door->close();
+        if (!taken[i]) before[i].listener->close();
 }
 
 gateway::gateway(asio::any_io_executor executor, gateway_config config, handler answer,
@@ -282,8 +284,9 @@ std::vector<socket_address> gateway::endpoints() const {
 bool gateway::accepting() const noexcept {
     if (!state_->accepting) return false;
     const std::lock_guard lock(state_->mutex);
-    const auto& all = state_->places;
-    return std::all_of(all.begin(), all.end(), [](const auto& one) { return one.door->works(); });
+    const auto& all = state_->bindings;
+    return std::all_of(all.begin(), all.end(),
+                       [](const auto& one) { return one.listener->works(); });
 }
 
 std::size_t gateway::sessions() const noexcept { return state_->registry->size(); }
@@ -300,8 +303,8 @@ std::vector<session_view> gateway::session_views(std::size_t most) const {
 std::optional<tls_context::time_point> gateway::tls_expires() const {
     std::optional<tls_context::time_point> first;
     const std::lock_guard lock(state_->mutex);
-    for (const auto& one : state_->places) {
-        const auto when = one.of->tls.expires();
+    for (const auto& one : state_->bindings) {
+        const auto when = one.rules->tls.expires();
         if (when && (!first || *when < *first)) first = when;
     }
     return first;

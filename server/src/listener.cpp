@@ -151,11 +151,11 @@ listener::listener(const session_executors& on, std::shared_ptr<const session_co
     }
     bind(address, shared);
     for (std::size_t i = 1; i < on.all.size(); ++i)
-        others_.push_back(std::make_shared<listener>(shares(), on.all[i], one_thread_, context_,
-                                                     address_, shortage_));
+        others_.push_back(std::make_shared<listener>(shares_address(), on.all[i], one_thread_,
+                                                     context_, address_, shortage_));
 }
 
-listener::listener(shares, asio::any_io_executor executor, bool one_thread,
+listener::listener(shares_address, asio::any_io_executor executor, bool one_thread,
                    std::shared_ptr<const session_context> context, const socket_address& address,
                    std::shared_ptr<resource_shortage> told)
     : executor_(std::move(executor)), one_thread_(one_thread), context_(std::move(context)),
@@ -191,13 +191,13 @@ void listener::take_change() {
     const std::lock_guard lock(mutex_);
     // When it is full, the connection at hand comes in under the rules it has waited by.
     const bool others = permit_ && &next_->admits != &context_->admits;
-    std::optional<admission::permit> permit, share;
+    std::optional<admission::permit> permit, handshake;
     if (others && !(permit = next_->admits.try_admit())) return;
-    if (permit_ && next_->preambles && !(share = next_->shares.try_admit())) return;
+    if (permit_ && next_->preambles && !(handshake = next_->handshakes.try_admit())) return;
     if (others) std::swap(permit_, permit);
-    std::swap(share_, share);
+    std::swap(handshake_permit_, handshake);
     permit.reset(); // before the rules go that they are of
-    share.reset();
+    handshake.reset();
     context_ = std::move(next_);
     changed_ = false;
 }
@@ -229,7 +229,7 @@ void listener::go_on() noexcept {
         somebody_came_ = false;
         accept_what_fits();
         permit_.reset();
-        share_.reset();
+        handshake_permit_.reset();
         if (pause_until_ > exchange_deadline::clock::now()) return wait_until(pause_until_);
     }
     wait_for_client();
@@ -251,15 +251,16 @@ void listener::wait_for_client() noexcept {
 bool listener::take_permits() {
     if (!permit_) take_change();
     if (!permit_) permit_ = context_->admits.try_admit();
-    if (permit_ && !share_ && context_->preambles) share_ = context_->shares.try_admit();
-    return permit_ && (share_ || !context_->preambles);
+    if (permit_ && !handshake_permit_ && context_->preambles)
+        handshake_permit_ = context_->handshakes.try_admit();
+    return permit_ && (handshake_permit_ || !context_->preambles);
 }
 
 // False when there is one now.
 bool listener::wait_for_permits() noexcept {
     std::shared_ptr<waiter> ticket;
     try {
-        admission& lacking = permit_ ? context_->shares : context_->admits;
+        admission& lacking = permit_ ? context_->handshakes : context_->admits;
         ticket = lacking.join_unless_free(executor_);
         if (!ticket) return false;
         const std::lock_guard lock(mutex_);
@@ -271,7 +272,7 @@ bool listener::wait_for_permits() noexcept {
     }
     if (closing_) ticket->wake();
     try {
-        step next(shared_from_this(), turn_memory_, &listener::back_off_a_while);
+        step next(shared_from_this(), queue_memory_, &listener::back_off_a_while);
         ticket->async_wait(waiter::time_point::max(), std::move(next));
     } catch (...) {
         // It backs off.
@@ -293,7 +294,7 @@ void listener::leave_queue() noexcept {
         asked.swap(asked_);
         gives_up = closing_ || changed_;
     }
-    if (ticket) (permit_ ? asked->shares : asked->admits).leave(ticket, gives_up);
+    if (ticket) (permit_ ? asked->handshakes : asked->admits).leave(ticket, gives_up);
 }
 
 // Where there is no memory for a pause, there is none.
@@ -308,7 +309,7 @@ void listener::wait_until(exchange_deadline::clock::time_point when) noexcept {
 
 void listener::end() noexcept {
     permit_.reset();
-    share_.reset();
+    handshake_permit_.reset();
     {
         error_code ignored;
         const std::lock_guard lock(mutex_);
@@ -479,9 +480,9 @@ bool listener::is_proxy(const socket_address& peer) const noexcept {
 // Null for a client that begins with its payload.
 std::unique_ptr<preamble> listener::preamble_of(bool proxied) {
     if (!proxied && !context_->tls) return nullptr;
-    admission::permit share = std::move(*share_);
-    share_.reset();
-    return std::make_unique<preamble>(proxied, context_->tls, std::move(share));
+    admission::permit handshake = std::move(*handshake_permit_);
+    handshake_permit_.reset();
+    return std::make_unique<preamble>(proxied, context_->tls, std::move(handshake));
 }
 
 } // namespace finpost

@@ -59,8 +59,8 @@ public:
     bool works() const noexcept;
 
     /// For `make_shared`: one of several that share `address`.
-    struct shares {};
-    listener(shares, boost::asio::any_io_executor executor, bool one_thread,
+    struct shares_address {};
+    listener(shares_address, boost::asio::any_io_executor executor, bool one_thread,
              std::shared_ptr<const session_context> context, const socket_address& address,
              std::shared_ptr<resource_shortage> told);
 
@@ -97,7 +97,7 @@ private:
     bool wildcard_ = false;
     std::vector<std::shared_ptr<listener>>
         others_; // that share the address, for the other executors
-    operation_memory client_memory_, turn_memory_,
+    operation_memory client_memory_, queue_memory_,
         pause_memory_; // of what it waits for, one thing at a time
     std::optional<session_registry::keep_alive> may_bring_sessions_;
     const std::shared_ptr<waiter> pause_; // `close` wakes it
@@ -105,7 +105,8 @@ private:
     std::atomic<bool> closing_{false};
     std::atomic<bool> lost_{false};
     std::optional<admission::permit> permit_;
-    std::optional<admission::permit> share_; // of those in their preamble, where there are any
+    std::optional<admission::permit>
+        handshake_permit_; // of those in their preamble, where there are any
     exchange_deadline::clock::time_point pause_until_{};
     std::atomic<bool> changed_{false}; // `next_` is to take the place of `context_`
     std::mutex mutex_;                 // of the next three

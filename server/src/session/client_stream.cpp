@@ -32,7 +32,7 @@ client_stream::client_stream(client_socket& socket, single_writer_counter& recei
                              single_writer_counter& written, const gateway_config& config,
                              exchange_deadline& deadline, beginning start)
     : socket_(socket), received_(received), written_(written), config_(config), deadline_(deadline),
-      place_(start.place), so_far_(std::move(start.so_far)), decoder_(config),
+      ticket_(start.ticket), so_far_(std::move(start.so_far)), decoder_(config),
       held_(so_far_.budget()), text_(so_far_.budget()), began_(start.began),
       ended_(std::move(start.ended)), not_read_since_(clock::now()), not_read_(start.paused),
       guard_(deadline, [this] { expired(); }) {
@@ -42,8 +42,8 @@ client_stream::client_stream(client_socket& socket, single_writer_counter& recei
 
 asio::awaitable<result<std::size_t>> client_stream::read(std::span<std::byte> buffer) {
     std::size_t got = 0;
-    if (place_ != nullptr)
-        std::exchange(place_, nullptr)->leave(); // whoever reads has the memory for it
+    if (ticket_ != nullptr)
+        std::exchange(ticket_, nullptr)->leave(); // whoever reads has the memory for it
     while (!failed_ && !stopped_ && !complete_ && got == 0) {
         const bool certain = ready_ > 0;
         auto some = certain ? give_back(buffer) : take(buffer);

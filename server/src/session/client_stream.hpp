@@ -34,7 +34,7 @@ public:
         clock::time_point began;
         clock::duration paused;
         std::function<void()> ended;
-        growth_ticket* place = nullptr; // in the line for memory, left with the first `read`
+        growth_ticket* ticket = nullptr; // in the line for memory, left with the first `read`
     };
 
     client_stream(client_socket& socket, single_writer_counter& received,
@@ -90,7 +90,7 @@ private:
     single_writer_counter& written_;
     const gateway_config& config_;
     exchange_deadline& deadline_;
-    growth_ticket* place_;
+    growth_ticket* ticket_;
     payload so_far_;
     base64_text decoder_;
     payload held_;          // of a payload that is trimmed and not decoded: what may be its end

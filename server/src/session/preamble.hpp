@@ -23,13 +23,13 @@ struct gateway_config;
 class preamble {
 public:
     preamble(bool proxied, tls_context wanted, admission::permit held)
-        : tls(std::move(wanted)), share(std::move(held)) {
+        : tls(std::move(wanted)), handshake_permit(std::move(held)) {
         if (proxied) header.emplace();
     }
 
     std::optional<proxy_parser> header;
     tls_context tls;
-    admission::permit share;   // of those that may be in their preamble at once
+    admission::permit handshake_permit; // of those that may be in their preamble at once
     std::size_t looked_at = 0; // bytes of the first record that were there at the last look
     bool begun = false;        // a byte has come of what is due
     bool is_tls = false;       // and it is TLS

@@ -41,7 +41,7 @@ class leaves_line {
 public:
     explicit leaves_line(upload& coming) : coming_(coming) {}
     ~leaves_line() {
-        if (!stays_) coming_.place.reset();
+        if (!stays_) coming_.ticket.reset();
     }
     leaves_line(const leaves_line&) = delete;
     void not_yet() noexcept { stays_ = true; }
@@ -105,27 +105,27 @@ asio::awaitable<error_code> receive(client_socket& socket, upload& coming,
     const std::uint64_t most =
         streams ? *limits.stream_above + largest_read + stream_buffers : in_memory + 1;
     const std::size_t beside = largest_beside(limits, most);
-    growth_ticket& place = coming.place.emplace(coming.budget, into, most);
+    growth_ticket& ticket = coming.ticket.emplace(coming.budget, into, most);
     leaves_line over(coming);
     const exchange_deadline::on_cancel cancel(deadline, [&socket] { socket.cancel(); });
     deadline.arm(limits.receive_idle, limits.receive_total, reason::receive_timeout);
     for (;;) {
         const bool full = into.writable().empty();
-        const bool joins = full && into.size() >= beside && !place.joined();
+        const bool joins = full && into.size() >= beside && !ticket.joined();
         auto got =
             full && (joins || into.size() >= look_before_growing) ? socket.peek() : std::size_t{1};
         if (got.has_value()) {
             if (!streams && coming.spills.takes(into.size() + (full ? 1 : 0))) {
-                place.leave();
+                ticket.leave();
                 error_code ended =
                     co_await receive_to_file(socket, coming, limits, deadline, began);
                 co_return ended;
             }
             std::size_t wanted = next_read(into.size(), in_memory);
-            if (joins) place.join();
+            if (joins) ticket.join();
             // A small payload that comes in two parts, or its FIN later, need not stand in line
             // behind large ones.
-            if (!place.joined()) wanted = std::min(wanted, beside - std::min(beside, into.size()));
+            if (!ticket.joined()) wanted = std::min(wanted, beside - std::min(beside, into.size()));
             if (full && !into.reserve(wanted)) {
                 const auto paused = exchange_deadline::clock::now();
                 error_code failed =
@@ -135,7 +135,7 @@ asio::awaitable<error_code> receive(client_socket& socket, upload& coming,
                 const auto left = until - exchange_deadline::clock::now();
                 if (failed == reason::busy && may_spill &&
                     left > exchange_deadline::clock::duration::zero()) {
-                    place.leave();
+                    ticket.leave();
                     deadline.arm(limits.receive_idle, left, reason::receive_timeout);
                     error_code ended =
                         co_await receive_to_file(socket, coming, limits, deadline, began);
@@ -163,7 +163,7 @@ asio::awaitable<error_code> receive(client_socket& socket, upload& coming,
                 // there is no stream.
                 const error_code next = socket.peek().error();
                 if (!next || next == asio::error::would_block) {
-                    if (!place.joined()) place.join();
+                    if (!ticket.joined()) ticket.join();
                     over.not_yet();
                     co_return error_code(asio::error::in_progress);
                 }

@@ -41,7 +41,7 @@ public:
 
     upload(payload& into, single_writer_counter& so_far, buffer_budget& memory,
            const spill_policy& files, std::optional<growth_ticket>& in_line)
-        : bytes(into), received(so_far), budget(memory), spills(files), place(in_line) {}
+        : bytes(into), received(so_far), budget(memory), spills(files), ticket(in_line) {}
 
     payload& bytes;
     single_writer_counter& received;             // before decoding
@@ -51,7 +51,7 @@ public:
     foreign_bytes first;
     std::optional<base64::decode_error> fault; // of a payload that was decoded on its way to a file
     std::optional<growth_ticket>&
-        place; // of what goes on as a stream: in the line, until that has its buffers
+        ticket; // of what goes on as a stream: in the line, until that has its buffers
 };
 
 /// Accumulates what the client sends until its EOF: in memory, and decoded in a file when

@@ -55,7 +55,8 @@ private:
 result<std::size_t> pass_some(client_socket& socket, upload& coming, file_decoder& text,
                               std::uint64_t allowed) {
     std::span<std::byte> buffer = passing_buffer();
-    buffer = buffer.first(static_cast<std::size_t>(std::min<std::uint64_t>(buffer.size(), allowed)));
+    buffer =
+        buffer.first(static_cast<std::size_t>(std::min<std::uint64_t>(buffer.size(), allowed)));
     const auto got = socket.read_some(buffer);
     if (got.has_error()) return got.error();
     coming.received.add(*got);

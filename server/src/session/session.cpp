@@ -75,13 +75,13 @@ session::~session() {
     // drops the counters, finds every buffer given back.
     payload_ = payload();
     answer_ = reply(reason::internal);
-    place_.reset();
+    growth_ticket_.reset();
 }
 
 asio::awaitable<void> session::run() {
     if (admitted() && client_.first) co_await run_preamble();
     if (undecided()) {
-        upload coming(payload_, received_, context_.budget, context_.spills, place_);
+        upload coming(payload_, received_, context_.budget, context_.spills, growth_ticket_);
         error_code ended = co_await receive(socket_, coming, context_.config, deadline_);
         if (ended == asio::error::in_progress) tell_of_stranger(coming.first);
         if (ended == asio::error::in_progress)
@@ -311,9 +311,9 @@ asio::awaitable<void> session::stream(upload& begun) {
     enter(session_stage::stream);
     client_stream::beginning start(std::move(payload_), received_at_, begun.paused,
                                    [this] { payload_ended(); });
-    start.place = &*begun.place;
+    start.ticket = &*begun.ticket;
     client_stream both(socket_, received_, written_, context_.config, deadline_, std::move(start));
-    request asked(payload(&*begun.place), client_.peer, client_.local, id_, deadline_, sampled_,
+    request asked(payload(&*begun.ticket), client_.peer, client_.local, id_, deadline_, sampled_,
                   std::move(tls_peer_name_), true);
     asked.spills(&context_.spills);
     try {

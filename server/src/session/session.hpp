@@ -47,7 +47,7 @@ struct session_context {
     admission& admits;
     const address_filter& filter;
     const tls_context& tls; // none: plain TCP
-    admission& shares;      // of those in their preamble
+    admission& handshakes;  // of clients in their preamble
     bool preambles;         // clients may have one
     const spill_policy& spills;
     log_throttle& foreign_warning; // that payloads of strangers are forwarded
@@ -161,7 +161,7 @@ private:
     client_socket socket_;
     request_id id_;
     std::optional<growth_ticket>
-        place_; // in the line for memory; a stream's buffers were taken by way of it
+        growth_ticket_; // in the line for memory; a stream's buffers were taken by way of it
     payload payload_;
     reply answer_;
     outcome outcome_ = outcome::none;

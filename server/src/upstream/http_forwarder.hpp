@@ -44,12 +44,12 @@ public:
                    std::function<void()> kept);
 
     /// `owner` keeps this object alive meanwhile.
-    boost::asio::awaitable<reply> forward(std::shared_ptr<const void> owner, request asked);
+    boost::asio::awaitable<reply> forward(std::shared_ptr<const void> owner, request request);
 
     /// The same for a payload that is still coming, over a connection of its own. Nothing of it is
     /// sent twice. To an endpoint that answered in HTTP/1.0, which knows no chunks, it goes when it
     /// is whole.
-    boost::asio::awaitable<reply> forward_stream(std::shared_ptr<const void> owner, request asked,
+    boost::asio::awaitable<reply> forward_stream(std::shared_ptr<const void> owner, request request,
                                                  exchange_stream& client);
 
     const logger& log() const noexcept { return log_; }
@@ -71,38 +71,42 @@ public:
 private:
     using clock = exchange_deadline::clock;
     struct slot_wait;
-    struct attempt; // what one exchange has got so far
+    struct upstream_attempt; // what one exchange has got so far
 
-    std::size_t lane_of(const boost::asio::any_io_executor& executor) const;
-    std::size_t place(std::size_t endpoint, std::size_t lane) const noexcept;
-    void choose(attempt& now);
-    bool take(attempt& now);
-    boost::asio::awaitable<error_code> connect(attempt& now);
-    boost::asio::awaitable<error_code> connect_to(attempt& now);
-    void made(attempt& now, connect_race& race);
-    boost::asio::awaitable<error_code> secure(attempt& now);
-    void tell_handshake(attempt& now, std::string_view what) const;
-    void tell_connect(const attempt& now, const error_code& cause) const;
-    void tell_refused(const attempt& now, const response_guard& guard, error_code why) const;
-    void tell_behind(const attempt& now);
-    void record_failure(const attempt& now, error_code why);
-    void eject(const attempt& now, const endpoint_set::fault& what);
-    boost::asio::awaitable<error_code> wait_for_slot(attempt& now);
-    boost::asio::awaitable<error_code> exchange(attempt& now, response_guard& guard);
-    boost::asio::awaitable<reply> forward_whole(std::shared_ptr<const void> owner, request asked,
+    std::size_t executor_index_of(const boost::asio::any_io_executor& executor) const;
+    std::size_t pool_slot(std::size_t endpoint, std::size_t executor_index) const noexcept;
+    void choose(upstream_attempt& attempt);
+    bool take(upstream_attempt& attempt);
+    boost::asio::awaitable<error_code> connect(upstream_attempt& attempt);
+    boost::asio::awaitable<error_code> connect_to(upstream_attempt& attempt);
+    void made(upstream_attempt& attempt, connect_race& race);
+    boost::asio::awaitable<error_code> secure(upstream_attempt& attempt);
+    void tell_handshake(upstream_attempt& attempt, std::string_view what) const;
+    void tell_connect(const upstream_attempt& attempt, const error_code& cause) const;
+    void tell_refused(const upstream_attempt& attempt, const response_guard& guard,
+                      error_code why) const;
+    void tell_behind(const upstream_attempt& attempt);
+    void record_failure(const upstream_attempt& attempt, error_code why);
+    void eject(const upstream_attempt& attempt, const endpoint_set::fault& what);
+    boost::asio::awaitable<error_code> wait_for_slot(upstream_attempt& attempt);
+    boost::asio::awaitable<error_code> exchange(upstream_attempt& attempt, response_guard& guard);
+    boost::asio::awaitable<reply> forward_whole(std::shared_ptr<const void> owner, request request,
                                                 exchange_stream& client);
-    boost::asio::awaitable<error_code> receive_whole(request& asked, exchange_stream& client) const;
-    static error_code hold(request& asked, std::span<const std::byte> data);
+    boost::asio::awaitable<error_code> receive_whole(request& request,
+                                                     exchange_stream& client) const;
+    static error_code hold(request& request, std::span<const std::byte> data);
     void remember_version(std::size_t endpoint, const response_guard& guard);
-    void prepare(attempt& now) const;
-    error_code send_some(attempt& now) const;
-    static error_code unreadable(const attempt& now);
-    boost::asio::awaitable<error_code> send_rest(attempt& now);
-    boost::asio::awaitable<error_code> read_response(attempt& now, response_guard& guard);
-    response_guard::state read_some(attempt& now, response_guard& guard);
-    reply relay(attempt& now, response_guard& guard);
-    static bool may_send_again(const attempt& now, error_code failed, const response_guard& guard);
-    reply refuse(const attempt& now, error_code why) const;
+    void prepare(upstream_attempt& attempt) const;
+    error_code send_some(upstream_attempt& attempt) const;
+    static error_code unreadable(const upstream_attempt& attempt);
+    boost::asio::awaitable<error_code> send_rest(upstream_attempt& attempt);
+    boost::asio::awaitable<error_code> read_response(upstream_attempt& attempt,
+                                                     response_guard& guard);
+    response_guard::state read_some(upstream_attempt& attempt, response_guard& guard);
+    reply relay(upstream_attempt& attempt, response_guard& guard);
+    static bool may_send_again(const upstream_attempt& attempt, error_code failed,
+                               const response_guard& guard);
+    reply refuse(const upstream_attempt& attempt, error_code why) const;
 
     const std::vector<boost::asio::any_io_executor> executors_;
     const upstream_config config_;
