@@ -83,7 +83,7 @@ BUGS = [
      "    const error_code unwritten = to.write(data);\n    return unwritten ? failed(unwritten) : unwritten;",
      "    static_cast<void>(to.write(data));\n    return {};"),
     ("more is buffered than may be", "policy/buffer_budget.cpp",
-     "static_cast<std::int64_t>(n), open_.load(std::memory_order_relaxed)", "static_cast<std::int64_t>(n), std::int64_t{1} << 60"),
+     "add_within(wanted_, all_.limit_of(*this))", "add_within(wanted_, std::int64_t{1} << 60)"),
     ("a buffer is not given back", "policy/buffer_budget.cpp", "void buffer_budget::give_back(std::size_t n) noexcept {",
      "void buffer_budget::give_back(std::size_t n) noexcept {\n    if (n == 4096) return;"),
     ("a lease is not given up", "upstream/connection_pool.hpp",
