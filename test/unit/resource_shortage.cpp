@@ -2,7 +2,6 @@
 
 #include <boost/test/unit_test.hpp>
 
-#include <atomic>
 #include <future>
 
 using namespace finpost;
@@ -35,14 +34,16 @@ BOOST_AUTO_TEST_CASE(only_while_it_is_on_they_take_turns) {
     finpost::resource_shortage of;
     BOOST_TEST(!of.lock().owns_lock());
     of.met(finpost::resource_shortage::clock::now());
-    std::atomic<bool> mine{true};
     auto lock = of.lock();
     BOOST_REQUIRE(lock.owns_lock());
+    std::promise<void> begun;
     auto other = std::async(std::launch::async, [&] {
-        const auto second = of.lock();
-        return !mine;
+        begun.set_value();
+        return of.lock().owns_lock();
     });
-    mine = false;
+    begun.get_future().wait();
+    // Nothing but the lock keeps it so long.
+    BOOST_TEST((other.wait_for(100ms) == std::future_status::timeout));
     lock.unlock();
     BOOST_TEST(other.get());
 }
