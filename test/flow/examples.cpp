@@ -1,6 +1,7 @@
 // The examples as whole programs: what they print, what their clients get, and how they end.
 #include "support/child_process.hpp"
 #include "support/gateway_fixture.hpp"
+#include "support/skipping.hpp"
 #include "support/tcp_peer.hpp"
 #include "support/temporary_folder.hpp"
 
@@ -10,7 +11,6 @@
 #include <filesystem>
 #include <fstream>
 #include <future>
-#include <iostream>
 #include <iterator>
 #include <string>
 #include <utility>
@@ -159,11 +159,8 @@ BOOST_AUTO_TEST_CASE(an_address_in_use_is_said_by_name) {
 }
 
 BOOST_AUTO_TEST_CASE(the_log_goes_to_spdlog_and_the_numbers_are_the_hosts) {
-    if (!std::filesystem::exists(SERVER_EXAMPLES "/own_logger_and_metrics")) {
-        std::cout << "SKIPPED: built without spdlog" << std::endl;
-        BOOST_TEST(std::getenv("CI") == nullptr);
-        return;
-    }
+    const bool built = std::filesystem::exists(SERVER_EXAMPLES "/own_logger_and_metrics");
+    if (!can_run(built, "built without spdlog")) return;
     example host("own_logger_and_metrics");
     BOOST_TEST(host.ask("hello") == "hello");
     BOOST_TEST(refusal_reason(host.ask(std::string(1001, 'x'))) == "too_large");

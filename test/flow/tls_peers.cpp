@@ -1,6 +1,7 @@
 // TLS and PROXY headers with software nobody here wrote as the neighbour, on either side of the
 // gateway.
 #include "support/child_process.hpp"
+#include "support/skipping.hpp"
 #include "support/tls_gateway.hpp"
 
 #include <boost/test/unit_test.hpp>
@@ -129,10 +130,7 @@ BOOST_AUTO_TEST_CASE(nginx_says_whom_it_speaks_for) {
     trust_proxies();
     start();
     const std::string module = "/usr/lib/nginx/modules/ngx_stream_module.so";
-    if (!std::ifstream(module)) {
-        BOOST_TEST_MESSAGE("SKIPPED: nginx has no stream module");
-        return;
-    }
+    if (!can_run(!!std::ifstream(module), module + " is not installed")) return;
     const neighbour proxy = nginx("stream { server { listen ADDRESS; proxy_half_close on; "
                                   "proxy_protocol on; proxy_pass " +
                                       to_string(address()) + "; } }\n",

@@ -1,12 +1,13 @@
 #include "support/child_process.hpp"
 
+#include "support/skipping.hpp"
+
 #include <boost/test/unit_test.hpp>
 
 #include <array>
 #include <cerrno>
 #include <csignal>
 #include <cstdlib>
-#include <iostream>
 #include <sstream>
 #include <system_error>
 #include <utility>
@@ -183,12 +184,7 @@ std::string find_program(const std::string& name) {
 }
 
 bool have(const std::string& program) {
-    if (!find_program(program).empty()) return true;
-    if (std::getenv("CI") != nullptr)
-        BOOST_ERROR(program + " is not installed");
-    else
-        std::cout << "SKIPPED: " << program << " is not installed" << std::endl;
-    return false;
+    return can_run(!find_program(program).empty(), program + " is not installed");
 }
 
 } // namespace finpost::test

@@ -62,8 +62,7 @@ private:
 /// Where a program is on PATH; empty when it is not installed.
 std::string find_program(const std::string& name);
 
-/// Whether a program is there to test with; says SKIPPED when it is not. In continuous integration
-/// (CI in the environment) it must be.
+/// Whether a program is there to test with; as `can_run` when it is not.
 bool have(const std::string& program);
 
 } // namespace finpost::test

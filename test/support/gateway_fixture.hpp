@@ -80,8 +80,8 @@ private:
     std::unique_ptr<engine> engine_;
 };
 
-/// Whether the machine knows the name `localhost`; a bare chroot without /etc/hosts does not. Says
-/// SKIPPED when not.
+/// Whether the machine knows the name `localhost`; a bare chroot without /etc/hosts does not. As
+/// `can_run` when not.
 bool localhost_is_known();
 
 /// How many descriptors this process has open.

@@ -1,5 +1,6 @@
 // The free functions of the gateway fixture.
 #include "support/gateway_fixture.hpp"
+#include "support/skipping.hpp"
 
 #include <algorithm>
 #include <atomic>
@@ -7,7 +8,6 @@
 #include <cstring>
 #include <exception>
 #include <filesystem>
-#include <iostream>
 #include <iterator>
 #include <random>
 #include <thread>
@@ -20,11 +20,8 @@ namespace finpost::test {
 bool localhost_is_known() {
     addrinfo* found = nullptr;
     const bool known = ::getaddrinfo("localhost", nullptr, nullptr, &found) == 0;
-    if (known)
-        ::freeaddrinfo(found);
-    else
-        std::cout << "SKIPPED: this machine does not know the name localhost" << std::endl;
-    return known;
+    if (known) ::freeaddrinfo(found);
+    return can_run(known, "this machine does not know the name localhost");
 }
 
 std::size_t open_descriptors() {

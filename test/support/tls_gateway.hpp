@@ -14,7 +14,7 @@
 namespace finpost::test {
 
 /// A gateway with TLS on its listener, and certificates for both sides. Without the command openssl
-/// there are none (`ready` says SKIPPED).
+/// there are none, and `ready` is false.
 struct tls_gateway : gateway_fixture {
     tls_gateway() {
         if (!have("openssl")) return;
