@@ -68,21 +68,19 @@ count() {
     [ "$all" -gt 0 ] || { echo "$1: no test was run" && failed=$((failed + 1)); }
 }
 
-# The skipped tests, each with what it said about it.
+# The skipped tests, each with what it said about it; also of a suite that passed, those of its cases.
 note_skips() {
     awk -v preset="$1" '
-        /<testcase / {
-            split($0, part, "\"")
-            name = part[2]
-            said = 0
-            skip = /status="disabled"/
-            if (skip) print "skipped in " preset ": " name
+        /<testcase / { split($0, part, "\""); name = part[2] }
+        /<testcase .*status="disabled"/ || /<skipped message="SKIP_/ || match($0, /SKIPPED: .*/) {
+            if (!(name in seen)) print "skipped in " preset ": " name
+            seen[name]
         }
-        /<skipped message="SKIP_/ { skip = 1; print "skipped in " preset ": " name }
-        skip && /<system-out>/ { said = 1; sub(/.*<system-out>/, "") }
-        skip && said && tolower($0) ~ /skip/ {
-            gsub(/<[^>]*>|^[ \t]+/, "")
-            print "    " $0
+        match($0, /SKIPPED: .*/) {
+            why = substr($0, RSTART)
+            gsub(/<[^>]*>/, "", why)
+            if (!((name, why) in said)) print "    " why
+            said[name, why]
         }
     ' "$work/junit.xml" >>"$work/skips"
 }
@@ -96,7 +94,8 @@ run_preset() {
     case $label in unit | flow) target=test_$label ;; esac
     step "build $preset" cmake --build --preset "$preset" --target "$target" -j "$(nproc)" || return 0
     began=$SECONDS
-    local select=(--preset "$preset" --output-junit "$work/junit.xml")
+    # Of a test that has passed as well, everything that it says.
+    local select=(--preset "$preset" --output-junit "$work/junit.xml" --test-output-size-passed 1048576)
     [ -z "$label" ] || select+=(-L "^$label\$")
     local around=()
     [ "$preset" != tsan ] || around=(without_randomisation)
