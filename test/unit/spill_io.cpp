@@ -73,4 +73,30 @@ BOOST_AUTO_TEST_CASE(a_full_socket_would_block) {
     BOOST_TEST((sent.error() == boost::system::errc::operation_would_block));
 }
 
+// It is told from an error of the socket, and says what the system has said.
+BOOST_AUTO_TEST_CASE(a_file_that_is_shorter_than_it_was_is_an_error_of_the_file) {
+    const payload file = spilled("hello");
+    BOOST_REQUIRE(::ftruncate(file.file()->fd(), 0) == 0);
+    const finpost::error_code failed = finpost::send_piece(ends[0], file, 0).error();
+    BOOST_TEST(finpost::is_file_error(failed));
+    BOOST_TEST((failed == boost::system::errc::io_error));
+    BOOST_TEST(failed.message() == "Input/output error");
+}
+
+BOOST_AUTO_TEST_CASE(a_file_that_cannot_be_read_is_an_error_of_the_file) {
+    const payload file = spilled("hello");
+    BOOST_REQUIRE(::ftruncate(file.file()->fd(), 0) == 0);
+    std::array<std::byte, 5> room{};
+    BOOST_TEST(finpost::is_file_error(finpost::read_piece(file, 0, room).error()));
+}
+
+BOOST_AUTO_TEST_CASE(an_error_of_the_socket_is_none_of_the_file) {
+    const auto before = std::signal(SIGPIPE, SIG_IGN);
+    const payload file = spilled("hello");
+    ::close(std::exchange(ends[1], -1));
+    BOOST_TEST(!finpost::is_file_error(finpost::send_piece(ends[0], file, 0).error()));
+    BOOST_TEST(!finpost::is_file_error(finpost::error_code()));
+    std::signal(SIGPIPE, before);
+}
+
 BOOST_AUTO_TEST_SUITE_END()

@@ -123,7 +123,7 @@ result<std::size_t> client_socket::write_some(std::span<const std::byte> data) n
 result<std::size_t> client_socket::send_piece(const payload& bytes, std::uint64_t from) {
     if (tls_) return finpost::send_piece(*tls_, bytes, from);
     const auto sent = finpost::send_piece(fd_, bytes, from);
-    if (sent.has_error() && sent.error() != reason::spill_failed) failed(sent.error().value());
+    if (sent.has_error() && !is_file_error(sent.error())) failed(sent.error().value());
     return sent;
 }
 

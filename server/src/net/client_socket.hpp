@@ -80,7 +80,7 @@ public:
     /// Writes what can be written now; never a SIGPIPE.
     result<std::size_t> write_some(std::span<const std::byte> data) noexcept;
     /// Writes of a spilled payload what can be written now, from `from` on and some 256 KiB at the
-    /// most; `reason::spill_failed` when its file cannot be read, as `errno` says.
+    /// most; a `file_error` (spill_io.hpp) when its file cannot be read.
     result<std::size_t> send_piece(const payload& bytes, std::uint64_t from);
     boost::asio::awaitable<std::tuple<error_code>> async_wait_writable();
     /// Marks the end of what was written so that it can be told from a cut: a close_notify. It may

@@ -3,9 +3,12 @@
 #include "net/tls_layer.hpp"
 #include "of_each_thread.hpp"
 
+#include <boost/system/error_category.hpp>
+
 #include <algorithm>
 #include <cerrno>
 #include <new>
+#include <string>
 #include <vector>
 
 #include <signal.h>
@@ -22,6 +25,19 @@ bool is_about_the_file(int error) noexcept {
     return error == EIO || error == EINVAL || error == EOVERFLOW || error == ENOMEM;
 }
 
+// What the system says, of a file.
+class file_category final : public boost::system::error_category {
+public:
+    const char* name() const noexcept override { return "finpost.file"; }
+    std::string message(int value) const override {
+        return boost::system::system_category().message(value);
+    }
+    boost::system::error_condition default_error_condition(int value) const noexcept override {
+        return boost::system::system_category().default_error_condition(value);
+    }
+};
+constexpr file_category of_a_file;
+
 // sendfile knows no MSG_NOSIGNAL, and what the process does about SIGPIPE is its own business: the
 // signal for a peer that has gone is held back from this thread and taken away again.
 class no_sigpipe {
@@ -32,7 +48,6 @@ public:
         ::pthread_sigmask(SIG_BLOCK, &pipe_, &before_);
     }
     ~no_sigpipe() {
-        const int error = errno;
         // Where it was blocked already nobody is harmed, and what is pending may be somebody
         // else's.
         if (::sigismember(&before_, SIGPIPE) == 0) {
@@ -41,7 +56,6 @@ public:
             ::sigtimedwait(&pipe_, nullptr, &now);
             ::pthread_sigmask(SIG_SETMASK, &before_, nullptr);
         }
-        errno = error;
     }
     no_sigpipe(const no_sigpipe&) = delete;
     no_sigpipe& operator=(const no_sigpipe&) = delete;
@@ -51,6 +65,10 @@ private:
 };
 
 } // namespace
+
+error_code file_error(int system_error) noexcept { return {system_error, of_a_file}; }
+
+bool is_file_error(const error_code& ec) noexcept { return ec.category() == of_a_file; }
 
 std::span<std::byte> passing_buffer() {
     auto* const buffer = of_each_thread<std::vector<std::byte>, struct passing>::get();
@@ -62,9 +80,8 @@ std::span<std::byte> passing_buffer() {
 result<std::size_t> read_piece(const payload& body, std::uint64_t from,
                                std::span<std::byte> buffer) noexcept {
     const auto got = body.read(from, buffer);
-    if (got.has_value()) return got;
-    errno = got.error().value();
-    return error_code(reason::spill_failed);
+    if (got.has_error()) return file_error(got.error().value());
+    return got;
 }
 
 result<std::size_t> send_piece(int socket, const payload& body, std::uint64_t from) noexcept {
@@ -74,10 +91,11 @@ result<std::size_t> send_piece(int socket, const payload& body, std::uint64_t fr
     for (;;) {
         const ssize_t sent = ::sendfile(socket, body.file()->fd(), &offset, n);
         if (sent > 0) return static_cast<std::size_t>(sent);
-        if (sent == 0) errno = EIO; // the file is shorter than it was
-        if (errno == EINTR) continue;
-        if (is_about_the_file(errno)) return error_code(reason::spill_failed);
-        return error_code(errno, boost::system::system_category());
+        if (sent == 0) return file_error(EIO); // the file is shorter than it was
+        const int error = errno;
+        if (error == EINTR) continue;
+        if (is_about_the_file(error)) return file_error(error);
+        return error_code(error, boost::system::system_category());
     }
 }
 

@@ -105,7 +105,7 @@ error_code upstream_stream::noted(error_code failed) noexcept {
 result<std::size_t> upstream_stream::send_piece(const payload& bytes, std::uint64_t from) {
     if (tls_) return finpost::send_piece(*tls_, bytes, from);
     const auto sent = finpost::send_piece(socket_.native_handle(), bytes, from);
-    if (sent.has_error() && sent.error() != reason::spill_failed) return noted(sent.error());
+    if (sent.has_error() && !is_file_error(sent.error())) return noted(sent.error());
     return sent;
 }
 

@@ -54,8 +54,8 @@ public:
     /// Both in one write; over TLS `second` follows when `first` is empty.
     result<std::size_t> write_some(std::span<const std::byte> first,
                                    std::span<const std::byte> second) noexcept;
-    /// Of a spilled payload, from `from` on and some 256 KiB at the most; `reason::spill_failed`
-    /// when its file cannot be read, as `errno` says.
+    /// Of a spilled payload, from `from` on and some 256 KiB at the most; a `file_error`
+    /// (spill_io.hpp) when its file cannot be read.
     result<std::size_t> send_piece(const payload& bytes, std::uint64_t from);
     /// Between these a request is on its way out.
     void begin_request() noexcept { in_request_ = true; }

@@ -1,5 +1,6 @@
 #include "session/session.hpp"
 
+#include "net/spill_io.hpp"
 #include "policy/address_filter.hpp"
 #include "policy/buffer_budget.hpp"
 #include "policy/foreign.hpp"
@@ -18,7 +19,6 @@
 
 #include <algorithm>
 #include <array>
-#include <cerrno>
 #include <chrono>
 #include <exception>
 #include <new>
@@ -397,8 +397,7 @@ error_code session::write_reply() {
     if (!piecewise_) return write_at_once(socket_, answer_.bytes().bytes(), written_);
     const error_code failed =
         write_piecewise(socket_, answer_.bytes(), context_.config.encode, written_);
-    if (failed != reason::spill_failed) return failed;
-    return context_.spills.failed({errno, boost::system::system_category()});
+    return is_file_error(failed) ? context_.spills.failed(failed) : failed;
 }
 
 // True when nothing is left to send: nearly every reply fits into the kernel's buffer.

@@ -13,7 +13,6 @@
 
 #include <algorithm>
 #include <bit>
-#include <cerrno>
 #include <span>
 #include <utility>
 
@@ -542,15 +541,15 @@ error_code http_forwarder::send_some(upstream_attempt& attempt) const {
             sent = attempt.stream().write_some(head, {});
         else
             sent = attempt.stream().send_piece(body, of_body);
-        if (sent.error() == reason::spill_failed) return unreadable(attempt);
+        if (sent.has_error() && is_file_error(sent.error()))
+            return unreadable(attempt, sent.error());
         if (sent.has_error()) return sent.error();
         attempt.sent += *sent;
     }
     return {};
 }
 
-error_code http_forwarder::unreadable(const upstream_attempt& attempt) {
-    const error_code why(errno, boost::system::system_category());
+error_code http_forwarder::unreadable(const upstream_attempt& attempt, error_code why) {
     if (attempt.request.spills() != nullptr) return attempt.request.spills()->failed(why);
     return reason::spill_failed;
 }

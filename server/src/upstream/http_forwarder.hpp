@@ -98,7 +98,7 @@ private:
     void remember_version(std::size_t endpoint, const response_guard& guard);
     void prepare(upstream_attempt& attempt) const;
     error_code send_some(upstream_attempt& attempt) const;
-    static error_code unreadable(const upstream_attempt& attempt);
+    static error_code unreadable(const upstream_attempt& attempt, error_code why);
     boost::asio::awaitable<error_code> send_rest(upstream_attempt& attempt);
     boost::asio::awaitable<error_code> read_response(upstream_attempt& attempt,
                                                      response_guard& guard);
