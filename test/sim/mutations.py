@@ -3,6 +3,7 @@
 
     test/sim/mutations.py BUILD_DIR                     the list below
     test/sim/mutations.py BUILD_DIR --only "a reset"    those with these words
+    test/sim/mutations.py --check                       is each of them still to be found in the sources? (a lint)
     test/sim/mutations.py BUILD_DIR --drawn 10 --seed 7 lines drawn from session, receive, listener, ...
 
 Run by hand when the simulator changes. BUILD_DIR is built, of this tree. Each bug is compiled beside it, linked in place of
@@ -35,19 +36,19 @@ BUGS = [
     ("a process that dies sends FINs", "listener.cpp", "reset_on_close(acceptor.native_handle(), true)",
      "reset_on_close(acceptor.native_handle(), false)"),
     ("a request goes out again on a new connection", "upstream/http_forwarder.cpp",
-     "now.may_repeat = now.held->kept_before();", "now.may_repeat = true;"),
+     "attempt.may_repeat = attempt.held->kept_before();", "attempt.may_repeat = true;"),
     ("... although an answer has begun", "upstream/http_forwarder.cpp",
      "(failed == reason::upstream_incomplete && !guard.started())", "(failed == reason::upstream_incomplete)"),
-    ("it is sent again and again", "upstream/http_forwarder.cpp", "        now.fresh_only = true;\n", ""),
+    ("it is sent again and again", "upstream/http_forwarder.cpp", "        attempt.fresh_only = true;\n", ""),
     ("a kept connection is not looked at", "upstream/http_forwarder.cpp",
-     "    const bool quiet = now.stream().is_quiet();", "    const bool quiet = true;"),
+     "    const bool quiet = attempt.stream().is_quiet();", "    const bool quiet = true;"),
     ("a reason says that nothing was sent", "upstream/http_forwarder.cpp",
-     "    if (now.begun() && !unread &&", "    if (false && now.begun() && !unread &&"),
+     "    if (attempt.begun() && !unread &&", "    if (false && attempt.begun() && !unread &&"),
     ("a response that is cut is complete", "upstream/response_guard.cpp",
      "        return raw_.size() < length_ ? state::more : finish(static_cast<std::size_t>(length_));",
      "        return finish(static_cast<std::size_t>(std::min<std::uint64_t>(raw_.size(), length_)));"),
-    ("a short write is taken for a whole one", "upstream/http_forwarder.cpp", "now.sent += *sent;",
-     "now.sent = std::max(now.sent + *sent, now.head.size());"),
+    ("a short write is taken for a whole one", "upstream/http_forwarder.cpp", "attempt.sent += *sent;",
+     "attempt.sent = std::max(attempt.sent + *sent, attempt.head.size());"),
     ("a part of the reply is dropped", "session/reply.cpp", "        written.add(*sent);",
      "        written.add(std::max(*sent, n / 2));"),
     ("a refusal is closed at once", "session/session.cpp",
@@ -71,11 +72,11 @@ BUGS = [
      "            static_cast<void>(upstream_->write_some(std::as_bytes(std::span(last_chunk)), {}));\n"),
     ("a close before the request is out ends a body", "upstream/streamed_exchange.cpp",
      "if (got.error() == asio::error::eof && whole_)", "if (got.error() == asio::error::eof)"),
-    ("a drain whose grace is over stops nobody", "session/session_gate.cpp",
+    ("a drain whose grace is over stops nobody", "session/session_registry.cpp",
      "        tell(one, told::stop, [why](registered& session) { session.deadline().stop(why); });", "        static_cast<void>(why);"),
     ("the upstream is waited for for ever", "upstream/http_forwarder.cpp",
-     "    now.deadline.arm(exchange_deadline::duration::zero(), remaining, reason::upstream_timeout);\n    if (now.deadline.stopped())",
-     "    if (now.deadline.stopped())"),
+     "    attempt.deadline.arm(exchange_deadline::duration::zero(), remaining, reason::upstream_timeout);\n    if (attempt.deadline.stopped())",
+     "    if (attempt.deadline.stopped())"),
     ("Base64 text that is bad is forwarded", "session/session.cpp", "        if (decoded.error) return refuse_text(*decoded.error);\n", ""),
     ("a byte of a payload is lost on its way to a file", "policy/spill_policy.cpp",
      "    const error_code unwritten = to.write(data);", "    const error_code unwritten = to.write(data.first(data.size() - data.size() / 2 % 2));"),
@@ -103,13 +104,13 @@ BUGS = [
      "        const auto judged = began + limits.total;"),
     ("who was slow for two seconds is too slow", "policy/min_rate.cpp", "unjudged = 5s;", "unjudged = 2s;"),
     ("who is idle has twice the time", "session/receive.cpp",
-     "    dog.watch(limits.receive_idle, limits.receive_total, reason::receive_timeout);\n    for (;;) {\n        const bool full",
-     "    dog.watch(2 * limits.receive_idle, limits.receive_total, reason::receive_timeout);\n    for (;;) {\n        const bool full"),
+     "    deadline.arm(limits.receive_idle, limits.receive_total, reason::receive_timeout);\n    for (;;) {\n        const bool full",
+     "    deadline.arm(2 * limits.receive_idle, limits.receive_total, reason::receive_timeout);\n    for (;;) {\n        const bool full"),
     ("who is idle has half the time", "session/receive.cpp",
-     "    dog.watch(limits.receive_idle, limits.receive_total, reason::receive_timeout);\n    for (;;) {\n        const bool full",
-     "    dog.watch(limits.receive_idle / 2, limits.receive_total, reason::receive_timeout);\n    for (;;) {\n        const bool full"),
+     "    deadline.arm(limits.receive_idle, limits.receive_total, reason::receive_timeout);\n    for (;;) {\n        const bool full",
+     "    deadline.arm(limits.receive_idle / 2, limits.receive_total, reason::receive_timeout);\n    for (;;) {\n        const bool full"),
     ("twice as many are accepted in a second", "policy/admission.cpp", "      rate_(accept_rate) {}", "      rate_(2 * accept_rate) {}"),
-    ("any number may be in its preamble", "gateway.cpp", "shares(config.max_handshakes, 0, 0)", "shares(config.max_connections, 0, 0)"),
+    ("any number may be in its preamble", "gateway.cpp", "handshakes(config.max_handshakes, 0, 0)", "handshakes(config.max_connections, 0, 0)"),
     ("a reload with a wrong rule is taken", "gateway.cpp", "state_->apply(checked(std::move(groups)));", "state_->apply(std::move(groups));"),
     ("a reload that fails has closed what listened", "gateway.cpp", "                taken[i] = true;\n",
      "                taken[i] = true;\n                if (i == 0 && wanted.size() > 1) before[i].door->close();\n"),
@@ -153,6 +154,14 @@ def drawn(count, seed):
         name = f"{file}:{number + 1}: {lines[number].strip()}  ->  {line.strip()}"
         lines[number] = line
         yield name, file, "\n".join(lines)
+
+
+def stands_in(file, text):
+    path = os.path.join(SOURCES, file)
+    if not os.path.exists(path):
+        return False
+    with open(path, encoding="utf-8") as source:
+        return text in source.read()
 
 
 def listed(only):
@@ -241,13 +250,19 @@ def judge(build, file, text, schedules, seconds, schedules_first=False):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("build_dir")
+    parser.add_argument("build_dir", nargs="?")
+    parser.add_argument("--check", action="store_true")
     parser.add_argument("--only", default="")
     parser.add_argument("--drawn", type=int, default=0)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--schedules", type=int, default=5000)
     parser.add_argument("--seconds", type=float, default=60)
     options = parser.parse_args()
+    if options.check:
+        gone = [f"{file}: \"{name}\" has no place any more" for name, file, old, _ in BUGS if not stands_in(file, old)]
+        sys.exit("\n".join(gone) or 0)
+    if options.build_dir is None:
+        parser.error("BUILD_DIR is missing")
     build = Build(options.build_dir)
     with open(os.path.join(SOURCES, "session/session.cpp"), encoding="utf-8") as source:
         word, by = judge(build, "session/session.cpp", source.read(), options.schedules, options.seconds)
