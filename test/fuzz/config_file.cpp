@@ -50,20 +50,8 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     must(second.problems.empty(), "what is shown can be read");
     must(effective_config(second.config) == shown, "and is shown the same");
     if (shown.find("********") != shown.npos) return 0;
-    const daemon_config &a = first.config, &b = second.config;
-    must(a.listeners.size() == b.listeners.size() && a.upstreams.size() == b.upstreams.size(),
-         "as many tables");
-    for (std::size_t i = 0; i < a.listeners.size(); ++i)
-        must(a.listeners[i].gateway == b.listeners[i].gateway &&
-                 a.listeners[i].upstream == b.listeners[i].upstream,
-             "each listener is what it was");
-    for (std::size_t i = 0; i < a.upstreams.size(); ++i)
-        must(a.upstreams[i].config == b.upstreams[i].config &&
-                 a.upstreams[i].name == b.upstreams[i].name,
-             "each upstream is what it was");
-    must(a.demo == b.demo && a.threads == b.threads && a.admin == b.admin && a.drain == b.drain &&
-             a.drain_delay == b.drain_delay && a.log.level == b.log.level &&
-             a.log.file == b.log.file,
-         "and so is the rest");
+    daemon_config a = first.config, b = second.config;
+    a.written = b.written = {}; // how it was written may differ: secrets and defaults
+    must(a == b, "each field is what it was");
     return 0;
 }
