@@ -157,8 +157,8 @@ private:
     static std::string mixed(const option_row& row) {
         if (row.flag == "--demo") return "cannot stand in a file with [[listeners]] tables";
         return row.scope() == option_scope::listener
-                   ? "belongs into the [[listeners]] tables, as this file has them"
-                   : "belongs into the [upstreams.NAME] tables as " + row.table_key() +
+                   ? "belongs in the [[listeners]] tables, as this file has them"
+                   : "belongs in the [upstreams.NAME] tables as " + row.table_key() +
                          ", as this file has them";
     }
 
@@ -191,8 +191,8 @@ private:
     static std::string elsewhere(const option_row& row) {
         if (row.scope() == option_scope::process)
             return "belongs above all tables: it is one for the whole process";
-        return row.scope() == option_scope::listener ? "belongs into a [[listeners]] table"
-                                                     : "belongs into an [upstreams.NAME] table";
+        return row.scope() == option_scope::listener ? "belongs in a [[listeners]] table"
+                                                     : "belongs in an [upstreams.NAME] table";
     }
 
     void read_listeners(const toml::key& key, const toml::node& node,
