@@ -1,10 +1,53 @@
 #include "config/option_table.hpp"
 #include "config/options.hpp"
 
+#include <algorithm>
 #include <cstddef>
+#include <string>
 #include <string_view>
 
 namespace finpost {
+
+namespace {
+
+// Spaces up to a column of the line, and one at least.
+void pad(std::string& text, std::size_t column) {
+    const std::size_t used = text.size() - (text.rfind('\n') + 1);
+    text.append(used + 1 < column ? column - used : 1, ' ');
+}
+
+// Wrapped at words.
+void append_meaning(std::string& text, std::string_view meaning) {
+    constexpr std::size_t indent = 6, width = 98;
+    std::size_t used = indent;
+    text += '\n' + std::string(indent, ' ');
+    while (!meaning.empty()) {
+        const std::string_view word = meaning.substr(0, meaning.find(' '));
+        meaning.remove_prefix(std::min(meaning.size(), word.size() + 1));
+        if (used + word.size() > width) {
+            text += '\n' + std::string(indent, ' ');
+            used = indent;
+        }
+        if (used > indent) text += ' ';
+        text += word;
+        used += word.size() + 1;
+    }
+    text += '\n';
+}
+
+void append_option(std::string& text, const option_row& row) {
+    text += "  " + std::string(row.flag);
+    if (!row.is_switch()) text += ' ' + std::string(row.value);
+    if (row.repeatable()) text += " *";
+    pad(text, 38);
+    text += row.environment();
+    pad(text, 66);
+    const auto texts = row.default_texts();
+    text += texts.empty() ? std::string(row.without) : texts.front();
+    append_meaning(text, row.meaning);
+}
+
+} // namespace
 
 std::string help_text() {
     std::string text =
@@ -24,37 +67,7 @@ std::string help_text() {
         "  --connect\n"
         "      with --check: also connects to each endpoint of the upstream, and asks for its "
         "health path\n";
-    const auto pad = [&text](std::size_t column) {
-        const std::size_t begin = text.rfind('\n') + 1;
-        const std::size_t used = text.size() - begin;
-        text.append(used + 1 < column ? column - used : 1, ' ');
-    };
-    for (const option_row& row : option_table()) {
-        text += "  " + std::string(row.flag);
-        if (!row.is_switch()) text += ' ' + std::string(row.value);
-        if (row.repeatable()) text += " *";
-        pad(38);
-        text += row.environment();
-        pad(66);
-        const auto texts = row.default_texts();
-        text += texts.empty() ? std::string(row.without) : texts.front();
-        text += "\n      ";
-        // Meanings are wrapped at words.
-        std::size_t used = 6;
-        std::string_view rest = row.meaning;
-        while (!rest.empty()) {
-            const std::string_view word = rest.substr(0, rest.find(' '));
-            rest.remove_prefix(std::min(rest.size(), word.size() + 1));
-            if (used + word.size() > 98) {
-                text += "\n      ";
-                used = 6;
-            }
-            if (used > 6) text += ' ';
-            text += word;
-            used += word.size() + 1;
-        }
-        text += '\n';
-    }
+    for (const option_row& row : option_table()) append_option(text, row);
     text +=
         "  --health\n      asks the admin port of a running gateway whether it serves: exit code 0 "
         "or 1\n  --version\n      prints the version\n  --help, -h\n      prints this\n\n"
