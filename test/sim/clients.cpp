@@ -126,7 +126,7 @@ script run_client(history& all, client_history& me, std::function<void()> over) 
         }
     }
     if (mine.waits > 0 && !broken) co_await sleep(mine.waits);
-    connection line(sock, tls);
+    connection line(sock, tls && !stalls); // whoever reads would shake hands
     std::size_t stop_at = me.sends.size();
     const bool partial = mine.kind == kind::reset_before_fin || mine.kind == kind::silent;
     if (partial) stop_at = std::min<std::size_t>(stop_at, mine.stop_at);
@@ -163,14 +163,16 @@ script run_client(history& all, client_history& me, std::function<void()> over) 
     }
     if (mine.kind == kind::never_reads) co_await sleep(120 * s); // until it is too late
     char room[8192];
+    bool alert = false; // what comes is OpenSSL's to read
     while (!leaves) {
         const std::size_t most = mine.read_pause > 0 ? 1 + dice.below(sizeof room) : sizeof room;
         const std::int64_t n = line.receive(room, most);
-        if (n > 0)
+        if (tls && stalls && n > 0 && me.got.empty() && room[0] == '\x15') alert = true;
+        if (n > 0 && !alert)
             me.got.append(room, static_cast<std::size_t>(n));
         else if (n == -EAGAIN)
             co_await change(sock);
-        else if (me.how == ending::none)
+        else if (me.how == ending::none && n <= 0)
             me.how = n == 0 ? ending::fin : n == -ECONNREFUSED ? ending::refused : ending::rst;
         if (n <= 0 && n != -EAGAIN) break;
         if (mine.kind == kind::close_unread && me.got.size() >= mine.stop_at) {

@@ -73,11 +73,10 @@ struct tls_client_end::state {
     // The handshake, until it is done: 0, or -errno.
     std::int64_t shake() {
         while (!SSL_is_init_finished(ssl)) {
-            ERR_clear_error(); // of others on this thread: SSL_get_error would take it for its own
             const int said = SSL_do_handshake(ssl);
             if (const std::int64_t sent = flush(); sent < 0) return sent;
             if (said == 1) break;
-            if (SSL_get_error(ssl, said) != SSL_ERROR_WANT_READ) return -EPROTO;
+            if (!SSL_want_read(ssl)) return -EPROTO;
             if (const std::int64_t got = fill(); got < 0) return got;
         }
         return flush();
@@ -88,13 +87,28 @@ struct tls_client_end::state {
     BIO *in = nullptr, *out = nullptr;
 };
 
+namespace {
+
+// This runs within the gateway's calls, so within its OpenSSL as well. The errors of a thread are
+// one list, so those of here are taken away again, and nobody here asks SSL_get_error, which looks
+// at the others'.
+class own_errors {
+public:
+    own_errors() { ERR_set_mark(); }
+    ~own_errors() { ERR_pop_to_mark(); }
+    own_errors(const own_errors&) = delete;
+    own_errors& operator=(const own_errors&) = delete;
+};
+
+} // namespace
+
 tls_client_end::tls_client_end(tcp_end& below) : state_(std::make_unique<state>(below)) {}
 tls_client_end::~tls_client_end() = default;
 tls_client_end::tls_client_end(tls_client_end&&) noexcept = default;
 
 std::int64_t tls_client_end::send(const void* from, std::size_t n) {
+    const own_errors ours;
     if (const std::int64_t ready = state_->shake(); ready < 0) return ready;
-    ERR_clear_error();
     const int said =
         SSL_write(state_->ssl, from, static_cast<int>(std::min<std::size_t>(n, 16 << 10)));
     if (said <= 0) return -EPROTO;
@@ -103,17 +117,16 @@ std::int64_t tls_client_end::send(const void* from, std::size_t n) {
 }
 
 std::int64_t tls_client_end::receive(void* to, std::size_t n) {
+    const own_errors ours;
     if (const std::int64_t ready = state_->shake();
         ready < 0 && ready != -EPIPE && ready != -EAGAIN)
         return ready;
     for (;;) {
         if (SSL_is_init_finished(state_->ssl)) {
-            ERR_clear_error();
             const int got = SSL_read(state_->ssl, to, static_cast<int>(n));
             if (got > 0) return got;
-            const int why = SSL_get_error(state_->ssl, got);
-            if (why == SSL_ERROR_ZERO_RETURN) return 0;
-            if (why != SSL_ERROR_WANT_READ) return -EPROTO;
+            if ((SSL_get_shutdown(state_->ssl) & SSL_RECEIVED_SHUTDOWN) != 0) return 0;
+            if (!SSL_want_read(state_->ssl)) return -EPROTO;
         }
         if (const std::int64_t more = state_->fill(); more < 0) return more;
         if (!SSL_is_init_finished(state_->ssl))
@@ -122,10 +135,10 @@ std::int64_t tls_client_end::receive(void* to, std::size_t n) {
 }
 
 std::int64_t tls_client_end::finish() {
+    const own_errors ours;
     if (const std::int64_t ready = state_->shake(); ready < 0) return ready;
     // A second call would look for the other side's, and stumble over an answer.
     if ((SSL_get_shutdown(state_->ssl) & SSL_SENT_SHUTDOWN) == 0) SSL_shutdown(state_->ssl);
-    ERR_clear_error();
     return state_->flush();
 }
 
