@@ -106,7 +106,7 @@ BOOST_AUTO_TEST_CASE(whichever_call_has_met_a_clients_reset_nothing_after_it_is_
         [this](client_socket& one) { return one.look(buffer); },
         [](client_socket& one) { return one.discard_some(); },
         [this](client_socket& one) { return one.write_some(data); },
-        [&file](client_socket& one) { return one.send_piece(file, 0); },
+        [&file](client_socket& one) { return one.send_file_piece(file, 0); },
     };
     for (std::size_t first = 0; first < calls.size(); ++first) {
         BOOST_TEST_CONTEXT("first " << first) {
@@ -125,7 +125,7 @@ BOOST_AUTO_TEST_CASE(whichever_call_has_met_a_services_reset_nothing_after_it_is
     const std::vector<call> calls{
         [this](upstream_stream& one) { expect_no_end(one.read_some(buffer)); },
         [this](upstream_stream& one) { expect_no_end(one.write_some(data, data)); },
-        [&file](upstream_stream& one) { expect_no_end(one.send_piece(file, 0)); },
+        [&file](upstream_stream& one) { expect_no_end(one.send_file_piece(file, 0)); },
         [](upstream_stream& one) { BOOST_TEST(!one.is_quiet()); },
         [](upstream_stream& one) { BOOST_TEST(!one.has_bytes()); },
     };

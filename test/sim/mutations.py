@@ -25,10 +25,10 @@ SOURCES = os.path.join(ROOT, "server", "src")
 
 # Name, file, what stands there, what stands there instead.
 BUGS = [
-    ("a reset is taken for the end", "net/client_socket.cpp",
-     "        if (errno != EINTR) return failed(errno);\n    }\n}\n\nerror_code",
+    ("a reset is taken for the end", "net/byte_stream.cpp",
+     "        if (errno != EINTR) return note(errno);\n    }\n}\n\nerror_code",
      "        if (errno == ECONNRESET) return error_code(asio::error::eof);\n"
-     "        if (errno != EINTR) return failed(errno);\n    }\n}\n\nerror_code"),
+     "        if (errno != EINTR) return note(errno);\n    }\n}\n\nerror_code"),
     ("what was cut ends with a FIN", "session/session.cpp", "if (cut || unsaid_)\n", "if (unsaid_)\n"),
     ("what was not said ends with a FIN", "session/session.cpp", "if (cut || unsaid_)\n", "if (cut)\n"),
     ("a refusal of which a part is out ends with a FIN", "session/session.cpp",

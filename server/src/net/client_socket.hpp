@@ -1,9 +1,8 @@
 #pragma once
 
-#include "finpost/result.hpp"
+#include "net/byte_stream.hpp"
 
 #include <boost/asio/awaitable.hpp>
-#include <boost/asio/ip/tcp.hpp>
 
 #include <cstddef>
 #include <cstdint>
@@ -17,27 +16,19 @@
 
 namespace finpost {
 
-class payload;
-class tls_context;
-class tls_layer;
-
-/// One client's connection: TCP, or TLS on it. Whoever reads and writes does not know which.
-///
-/// It tries the system call first and waits only when it must: a payload is often there, FIN
-/// included, when the connection is accepted, and such a connection never needs to be registered
-/// for events. Belongs to its session's strand.
+/// One client's connection: a `byte_stream`, and what is about a client. A payload is often there,
+/// FIN included, when the connection is accepted, and such a connection never needs to be
+/// registered for events. Belongs to its session's strand.
 ///
 /// Only `close` and `shutdown_send` say a FIN. Every other end is a RST, also the one that the
 /// kernel makes of a process that is killed: the listening socket's `reset_on_close` is that of
 /// those it accepts.
-///
-/// What has failed stays failed: the kernel tells an error once, and then says 0, which is no end.
 class client_socket {
 public:
     client_socket(boost::asio::any_io_executor strand, bool v6);
     /// Takes the accepted, non-blocking descriptor `fd`, before anything else. Not in the
     /// constructor: until nothing of the session can fail any more, closing it is not ours.
-    void take(int fd) noexcept { fd_ = fd; }
+    void take(int fd) noexcept { stream_.take(fd); }
     /// Both at once, where nothing else can fail.
     client_socket(boost::asio::any_io_executor strand, int fd, bool v6)
         : client_socket(std::move(strand), v6) {
@@ -47,20 +38,17 @@ public:
     client_socket(const client_socket&) = delete;
     client_socket& operator=(const client_socket&) = delete;
 
-    /// From now on everything goes through TLS. `handshake` comes first and is called again, when
-    /// something can be read, for as long as it says `error::would_block`.
-    void secure(const tls_context& tls);
-    error_code handshake() noexcept;
-    /// Why it failed, in words, and the name in the client's verified certificate; empty without
-    /// TLS.
-    std::string_view failure() const noexcept;
+    /// As `byte_stream`, which says more.
+    void secure(const tls_context& tls) { stream_.secure(tls, tls_connection::role::server); }
+    byte_stream& stream() noexcept { return stream_; }
+    std::string_view failure() const noexcept { return stream_.failure(); }
+    /// The name in the client's verified certificate; empty without TLS.
     std::string peer_name() const;
 
-    /// Reads what is there now; `error::would_block` when nothing is, `error::eof` at the client's
-    /// end: the FIN, and over TLS the close_notify. A FIN alone is `reason::tls_truncated` there.
-    result<std::size_t> read_some(std::span<std::byte> buffer) noexcept;
-    /// Says what `read_some` would say, and takes nothing.
-    result<std::size_t> peek() noexcept;
+    result<std::size_t> read_some(std::span<std::byte> buffer) noexcept {
+        return stream_.read_some(buffer);
+    }
+    result<std::size_t> peek() noexcept { return stream_.peek(); }
     /// Copies what is there to the front of `buffer` and takes nothing. Before `secure` only.
     result<std::size_t> look(std::span<std::byte> buffer) noexcept;
     /// How many bytes the kernel holds that were not read, and whether the client's FIN is behind
@@ -73,20 +61,21 @@ public:
     void wait_for_bytes(std::size_t least) noexcept;
     /// Reads what is there and drops it, whatever it is. After `shutdown_send`.
     result<std::size_t> discard_some() noexcept;
-    /// Waits until there is something to read, an end included. Whoever waits holds no buffer: that
-    /// is most of what a slow client costs. `cancel` ends it with `operation_aborted`.
+    /// Waits until there is something to read, an end included. The waiter holds no buffer: that is
+    /// most of what a slow client costs. `cancel` ends it with `operation_aborted`.
     boost::asio::awaitable<std::tuple<error_code>> async_wait_readable();
 
-    /// Writes what can be written now; never a SIGPIPE.
-    result<std::size_t> write_some(std::span<const std::byte> data) noexcept;
-    /// Writes of a spilled payload what can be written now, from `from` on and some 256 KiB at the
-    /// most; a `file_error` (spill_io.hpp) when its file cannot be read.
-    result<std::size_t> send_piece(const payload& bytes, std::uint64_t from);
-    boost::asio::awaitable<std::tuple<error_code>> async_wait_writable();
-    /// Marks the end of what was written so that it can be told from a cut: a close_notify. It may
-    /// have to wait as a write does. Without TLS that is the FIN, which comes with `shutdown_send`
-    /// or `close`.
-    error_code finish() noexcept;
+    result<std::size_t> write_some(std::span<const std::byte> data) noexcept {
+        return stream_.write_some(data);
+    }
+    result<std::size_t> send_file_piece(const payload& bytes, std::uint64_t from) {
+        return stream_.send_file_piece(bytes, from);
+    }
+    boost::asio::awaitable<std::tuple<error_code>> async_wait_writable() {
+        return stream_.async_wait_writable();
+    }
+    /// Without TLS the mark is the FIN, which comes with `shutdown_send` or `close`.
+    error_code finish() noexcept { return stream_.finish(); }
     /// Whether something can be said to the client: over TLS, once it has agreed and while nothing
     /// has failed.
     bool can_speak() const noexcept;
@@ -114,7 +103,7 @@ public:
     /// Sends the end. What still comes can only be waited for and dropped.
     void shutdown_send() noexcept;
     /// Ends a pending operation.
-    void cancel() noexcept;
+    void cancel() noexcept { stream_.cancel(); }
     /// Closes with what tells a complete end, as far as it is not out yet and the client has not
     /// cut its own.
     void close() noexcept;
@@ -122,20 +111,13 @@ public:
     void reset() noexcept;
 
 private:
-    result<std::size_t> receive(std::span<std::byte> buffer, int flags) noexcept;
-    error_code failed(int error) noexcept;
-    void register_for_events();
     void wait_for_reset();
     void release() noexcept;
 
-    boost::asio::ip::tcp::socket socket_;
-    int fd_ = -1;
-    bool v6_;
+    byte_stream stream_;
     std::shared_ptr<std::function<void()>> on_reset_; // empty inside once nobody wants to know
     bool input_over_ = false;                         // nothing of it is wanted any more
-    int broken_ = 0;                                  // the errno that the kernel has told, once
     int least_ = 1;                                   // bytes that make it readable
-    std::unique_ptr<tls_layer> tls_;                  // null for plain TCP
 };
 
 } // namespace finpost

@@ -57,17 +57,6 @@ error_code wait_for_hello(client_socket& socket, preamble& first) {
     return asio::error::would_block;
 }
 
-error_code next_of_handshake(client_socket& socket, preamble& first) {
-    if (!first.is_tls) {
-        const error_code lacking = wait_for_hello(socket, first);
-        if (lacking) return lacking;
-        first.is_tls = true;
-        socket.wait_for_bytes(1);
-        socket.secure(first.tls);
-    }
-    return socket.handshake();
-}
-
 using step = error_code (*)(client_socket&, preamble&);
 
 asio::awaitable<error_code> go_through(step next, client_socket& socket, preamble& first,
@@ -97,8 +86,11 @@ asio::awaitable<error_code> read_proxy_header(client_socket& socket, preamble& f
 asio::awaitable<error_code> handshake(client_socket& socket, preamble& first, duration limit,
                                       exchange_deadline& deadline) {
     deadline.arm(duration::zero(), limit, reason::tls_handshake);
-    error_code failed = co_await go_through(next_of_handshake, socket, first, deadline);
+    error_code failed = co_await go_through(wait_for_hello, socket, first, deadline);
     socket.wait_for_bytes(1);
+    if (failed) co_return failed;
+    socket.secure(first.tls);
+    failed = co_await handshake(socket.stream(), deadline);
     co_return failed;
 }
 

@@ -32,8 +32,7 @@ public:
     admission::permit handshake_permit; // of those that may be in their preamble at once
     std::size_t looked_at = 0; // bytes of the first record that were there at the last look
     bool begun = false;        // a byte has come of what is due
-    bool is_tls = false;       // and it is TLS
-    bool is_other = false;     // and it is not
+    bool is_other = false;     // and it is no TLS
 };
 
 /// Reads the header and not a byte more. Fails with `proxy_protocol` when it is bad or not there in

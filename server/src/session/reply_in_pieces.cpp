@@ -39,7 +39,7 @@ error_code write_piecewise(client_socket& socket, const payload& bytes, codec en
     const std::size_t before = written.value();
     while (written.value() < size) {
         if (written.value() - before >= quantum) return boost::asio::error::would_block;
-        const auto sent = plain ? socket.send_piece(bytes, written.value())
+        const auto sent = plain ? socket.send_file_piece(bytes, written.value())
                                 : write_text(socket, bytes, written.value());
         if (sent.has_error()) return sent.error();
         written.add(*sent);

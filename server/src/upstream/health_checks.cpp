@@ -153,7 +153,7 @@ asio::awaitable<error_code> health_checks::check(subject& one) {
     upstream_stream stream(std::move(race->winner()), race->address(race->position()));
     if (tls_.used()) {
         tls_.secure(stream, one.endpoint);
-        const error_code insecure = co_await handshake(stream, one.deadline);
+        const error_code insecure = co_await handshake(stream.stream(), one.deadline);
         if (insecure)
             one.cause =
                 handshake_failure(one.deadline.error() ? "it took too long" : stream.failure());

@@ -393,7 +393,7 @@ void http_forwarder::made(upstream_attempt& attempt, connect_race& race) {
 // Within what is left of this endpoint's share. Plain text is no way out when it fails.
 asio::awaitable<error_code> http_forwarder::secure(upstream_attempt& attempt) {
     tls_.secure(attempt.stream(), attempt.endpoint);
-    error_code failed = co_await handshake(attempt.stream(), attempt.deadline);
+    error_code failed = co_await handshake(attempt.stream().stream(), attempt.deadline);
     if (!failed || attempt.deadline.stopped()) co_return failed;
     tell_handshake(attempt,
                    attempt.deadline.error() ? "it took too long" : attempt.stream().failure());
@@ -540,7 +540,7 @@ error_code http_forwarder::send_some(upstream_attempt& attempt) const {
         else if (!head.empty())
             sent = attempt.stream().write_some(head, {});
         else
-            sent = attempt.stream().send_piece(body, of_body);
+            sent = attempt.stream().send_file_piece(body, of_body);
         if (sent.has_error() && is_file_error(sent.error()))
             return unreadable(attempt, sent.error());
         if (sent.has_error()) return sent.error();
