@@ -1,0 +1,32 @@
+#include "upstream/exchange_rules.hpp"
+
+namespace finpost {
+
+bool may_send_again(bool repeatable, error_code failed, int status,
+                    bool response_started) noexcept {
+    if (!repeatable) return false;
+    return status == 408 || (failed == reason::upstream_incomplete && !response_started);
+}
+
+bool is_endpoint_failure(error_code why) noexcept {
+    return why == reason::upstream_unreachable || why == reason::upstream_timeout ||
+           why == reason::upstream_invalid || why == reason::upstream_incomplete;
+}
+
+error_code refusal_reason(error_code why, const exchange_progress& progress) noexcept {
+    const bool read = progress.sent_before || (progress.sent && !progress.rejected);
+    const bool says_unsent =
+        why == reason::upstream_unreachable || why == reason::busy || why == reason::draining;
+    return read && says_unsent ? error_code(reason::upstream_incomplete) : why;
+}
+
+bool is_relayed(int status, status_policy on_status) noexcept {
+    const bool success = status >= 200 && status < 300;
+    return success || (status != 0 && on_status == status_policy::relay);
+}
+
+bool ends_upload(int status, status_policy on_status, bool request_is_whole) noexcept {
+    return status != 0 && !request_is_whole && !is_relayed(status, on_status);
+}
+
+} // namespace finpost
