@@ -35,20 +35,20 @@ BUGS = [
      "        unsaid_ = failed.failed(); // a part", "        unsaid_ = false; // a part"),
     ("a process that dies sends FINs", "listener.cpp", "reset_on_close(acceptor.native_handle(), true)",
      "reset_on_close(acceptor.native_handle(), false)"),
-    ("a request goes out again on a new connection", "upstream/http_forwarder.cpp",
-     "attempt.may_repeat = attempt.held->kept_before();", "attempt.may_repeat = true;"),
-    ("... although an answer has begun", "upstream/http_forwarder.cpp",
-     "(failed == reason::upstream_incomplete && !guard.started())", "(failed == reason::upstream_incomplete)"),
+    ("a request goes out again on a new connection", "upstream/buffered_exchange.cpp",
+     "may_repeat_ = attempt_.lease->kept_before();", "may_repeat_ = true;"),
+    ("... although an answer has begun", "upstream/exchange_rules.cpp",
+     "(failed == reason::upstream_incomplete && !response_started)", "(failed == reason::upstream_incomplete)"),
     ("it is sent again and again", "upstream/http_forwarder.cpp", "        attempt.fresh_only = true;\n", ""),
-    ("a kept connection is not looked at", "upstream/http_forwarder.cpp",
+    ("a kept connection is not looked at", "upstream/upstream_connector.cpp",
      "    const bool quiet = attempt.stream().is_quiet();", "    const bool quiet = true;"),
-    ("a reason says that nothing was sent", "upstream/http_forwarder.cpp",
-     "    if (attempt.begun() && !unread &&", "    if (false && attempt.begun() && !unread &&"),
+    ("a reason says that nothing was sent", "upstream/exchange_rules.cpp",
+     "    return read && says_unsent ?", "    return false && read && says_unsent ?"),
     ("a response that is cut is complete", "upstream/response_guard.cpp",
      "        return raw_.size() < length_ ? state::more : finish(static_cast<std::size_t>(length_));",
      "        return finish(static_cast<std::size_t>(std::min<std::uint64_t>(raw_.size(), length_)));"),
-    ("a short write is taken for a whole one", "upstream/http_forwarder.cpp", "attempt.sent += *sent;",
-     "attempt.sent = std::max(attempt.sent + *sent, attempt.head.size());"),
+    ("a short write is taken for a whole one", "upstream/buffered_exchange.cpp", "sent_ += *sent;",
+     "sent_ = std::max(sent_ + *sent, head_.size());"),
     ("a part of the reply is dropped", "session/reply.cpp", "        written.add(*sent);",
      "        written.add(std::max(*sent, n / 2));"),
     ("a refusal is closed at once", "session/session.cpp",
@@ -74,9 +74,9 @@ BUGS = [
      "if (got.error() == asio::error::eof && whole_)", "if (got.error() == asio::error::eof)"),
     ("a drain whose grace is over stops nobody", "session/session_registry.cpp",
      "        tell(one, told::stop, [why](registered& session) { session.deadline().stop(why); });", "        static_cast<void>(why);"),
-    ("the upstream is waited for for ever", "upstream/http_forwarder.cpp",
-     "    attempt.deadline.arm(exchange_deadline::duration::zero(), remaining, reason::upstream_timeout);\n    if (attempt.deadline.stopped())",
-     "    if (attempt.deadline.stopped())"),
+    ("the upstream is waited for for ever", "upstream/buffered_exchange.cpp",
+     "    deadline.arm(exchange_deadline::duration::zero(), remaining, reason::upstream_timeout);\n    if (deadline.stopped())",
+     "    if (deadline.stopped())"),
     ("Base64 text that is bad is forwarded", "session/session.cpp", "        if (decoded.error) return refuse_text(*decoded.error);\n", ""),
     ("a byte of a payload is lost on its way to a file", "policy/spill_policy.cpp",
      "    const error_code unwritten = to.write(data);", "    const error_code unwritten = to.write(data.first(data.size() - data.size() / 2 % 2));"),
@@ -121,7 +121,8 @@ BUGS = [
     ("an old rule stays in force", "listener.cpp", "    changed_ = false;\n}", "}"),
 ]
 
-DRAWN_FROM = ["session/session.cpp", "session/receive.cpp", "listener.cpp", "upstream/http_forwarder.cpp", "upstream/connection_pool.hpp"]
+DRAWN_FROM = ["session/session.cpp", "session/receive.cpp", "listener.cpp", "upstream/http_forwarder.cpp",
+              "upstream/buffered_exchange.cpp", "upstream/upstream_connector.cpp", "upstream/connection_pool.hpp"]
 
 
 def broken_lines(text):

@@ -4,10 +4,9 @@
 #include "async/as_outcome.hpp"
 #include "net/upstream_stream.hpp"
 #include "random.hpp"
-#include "upstream/connect_race.hpp"
 #include "upstream/request_head.hpp"
 #include "upstream/response_guard.hpp"
-#include "upstream/upstream_tls.hpp"
+#include "upstream/upstream_connector.hpp"
 
 #include "finpost/endpoint.hpp"
 #include "finpost/exchange_deadline.hpp"
@@ -58,11 +57,9 @@ struct health_checks::subject : std::enable_shared_from_this<subject> {
 };
 
 health_checks::health_checks(asio::any_io_executor executor, const upstream_config& config,
-                             endpoint_set& endpoints, std::shared_ptr<resolver> names,
-                             const upstream_tls& tls, change on_change)
+                             upstream_connector& connector)
     : strand_(std::move(executor)), path_(config.health_path), every_(config.health_every),
-      timeout_(config.health_timeout), endpoints_(endpoints), names_(std::move(names)), tls_(tls),
-      on_change_(std::move(on_change)) {
+      timeout_(config.health_timeout), connector_(connector) {
     for (std::size_t i = 0; i < config.endpoints.size(); ++i) {
         std::string head;
         if (!path_.empty()) head = health_head(config.endpoints[i], path_);
@@ -137,31 +134,28 @@ asio::awaitable<error_code> health_checks::check(subject& one) {
     one.connected = false;
     one.cause.clear();
     limit(one);
-    co_await names_->first_answer(one.endpoint, one.deadline);
-    auto addresses = names_->of(one.endpoint);
+    resolver& names = connector_.names();
+    co_await names.first_answer(one.endpoint, one.deadline);
+    auto addresses = names.of(one.endpoint);
     if (addresses.empty()) {
-        const error_code trouble = names_->trouble(one.endpoint);
+        const error_code trouble = names.trouble(one.endpoint);
         one.cause = trouble ? trouble.message() : "its name was not looked up yet";
         co_return reason::upstream_unreachable;
     }
-    const auto race = std::make_shared<connect_race>(strand_, strand_, std::move(addresses));
-    const auto until = exchange_deadline::clock::now() + timeout_;
-    const error_code failed = co_await race->run(one.deadline, until);
-    if (failed) one.cause = race->cause().message();
-    if (one.deadline.error() || lacks_resources(failed)) co_return failed;
-    if (failed) co_return reason::upstream_unreachable;
-    upstream_stream stream(std::move(race->winner()), race->address(race->position()));
-    if (tls_.used()) {
-        tls_.secure(stream, one.endpoint);
-        const error_code insecure = co_await handshake(stream.stream(), one.deadline);
-        if (insecure)
-            one.cause =
-                handshake_failure(one.deadline.error() ? "it took too long" : stream.failure());
-        if (insecure) co_return reason::upstream_unreachable;
+    upstream_dial dial(one.endpoint, std::move(addresses), strand_, strand_, one.deadline);
+    const error_code failed = co_await connector_.dial(dial, timeout_);
+    if (failed && dial.stream) {
+        one.cause = handshake_failure(dial.tls_failure());
+        co_return reason::upstream_unreachable;
+    }
+    if (failed) {
+        one.cause = dial.race->cause().message();
+        const bool says_why = one.deadline.error() || lacks_resources(failed);
+        co_return says_why ? failed : error_code(reason::upstream_unreachable);
     }
     one.connected = true;
     if (path_.empty()) co_return error_code{};
-    const error_code found = co_await ask(one, stream);
+    const error_code found = co_await ask(one, *dial.stream);
     co_return found;
 }
 
@@ -213,7 +207,7 @@ void health_checks::limit(subject& one) {
 }
 
 bool health_checks::due(const subject& one) const {
-    return !path_.empty() || endpoints_.in_doubt(one.endpoint);
+    return !path_.empty() || connector_.endpoints().in_doubt(one.endpoint);
 }
 
 void health_checks::judge(const subject& one, error_code found) {
@@ -226,10 +220,15 @@ void health_checks::judge(const subject& one, error_code found) {
         const std::string cause = one.cause.empty() ? found.message() : one.cause;
         what.emplace(to_reason(found), cause, one.connected);
     }
+    endpoint_set& endpoints = connector_.endpoints();
     const auto now = endpoint_set::clock::now();
-    const bool changed = by_request ? endpoints_.checked(one.endpoint, what, now)
-                                    : endpoints_.probed(one.endpoint, what, now, random_bits());
-    if (changed) on_change_(one.endpoint, found);
+    const bool changed = by_request ? endpoints.checked(one.endpoint, what, now)
+                                    : endpoints.probed(one.endpoint, what, now, random_bits());
+    if (!changed) return;
+    if (found)
+        connector_.report_ejected(one.endpoint, found);
+    else
+        connector_.report_restored(one.endpoint);
 }
 
 } // namespace finpost

@@ -1,25 +1,20 @@
 #pragma once
 
-#include "upstream/endpoint_set.hpp"
-#include "upstream/resolver.hpp"
-
 #include "finpost/config.hpp"
-#include "finpost/logger.hpp"
+#include "finpost/error.hpp"
 
 #include <boost/asio/any_io_executor.hpp>
 #include <boost/asio/awaitable.hpp>
 
 #include <atomic>
-#include <cstddef>
-#include <functional>
 #include <memory>
 #include <string>
 #include <vector>
 
 namespace finpost {
 
+class upstream_connector;
 class upstream_stream;
-class upstream_tls;
 
 /// Finds out now and again whether an endpoint is well, and tells the endpoint set, one check at a
 /// time for each. With a `health_path` by a GET of it on a connection of its own: a status of 200
@@ -28,12 +23,9 @@ class upstream_tls;
 /// bothered. Thread safe.
 class health_checks {
 public:
-    /// `on_change` is called when an endpoint is ejected (with the reason) or is not any
-    /// more. `endpoints` and `tls` outlive the owner that `start` is given.
-    using change = std::function<void(std::size_t endpoint, error_code why)>;
+    /// Of the connector's endpoints. The connector outlives the owner that `start` is given.
     health_checks(boost::asio::any_io_executor executor, const upstream_config& config,
-                  endpoint_set& endpoints, std::shared_ptr<resolver> names, const upstream_tls& tls,
-                  change on_change);
+                  upstream_connector& connector);
     ~health_checks();
 
     /// The first checks begin at once. `owner` keeps this object alive until they have ended.
@@ -55,10 +47,7 @@ private:
     const boost::asio::any_io_executor strand_;
     const std::string path_; // empty: no more than a connection
     const duration every_, timeout_;
-    endpoint_set& endpoints_;
-    const std::shared_ptr<resolver> names_;
-    const upstream_tls& tls_;
-    const change on_change_;
+    upstream_connector& connector_;
     std::vector<std::shared_ptr<subject>> subjects_;
     std::atomic<bool> stopped_{false};
 };

@@ -38,14 +38,11 @@ public:
           const upstream_config& config, metrics& counters, logger log)
         : forwarder(executors, one_thread_each, config, counters, std::move(log),
                     [this] { sweep_later(); }),
-          health_(sequence_on(executors.front(), one_thread_each), config, forwarder.endpoints(),
-                  forwarder.names(), forwarder.tls(),
-                  [this](std::size_t endpoint, error_code why) { forwarder.tell(endpoint, why); }) {
-    }
+          health_(sequence_on(executors.front(), one_thread_each), config, forwarder.connector()) {}
 
     void start() {
         health_.start(shared_from_this());
-        forwarder.names()->start(
+        forwarder.connector().names().start(
             [weak = weak_from_this()](std::size_t endpoint, const resolver::addresses& now) {
                 if (const auto self = weak.lock()) self->drain_others(endpoint, now);
             });
@@ -53,8 +50,8 @@ public:
 
     void close() noexcept {
         health_.stop(shared_from_this());
-        forwarder.names()->stop();
-        forwarder.connections().close();
+        forwarder.connector().names().stop();
+        forwarder.connector().connections().close();
         closed_ = true;
         sweeps_->clear();
     }
@@ -64,7 +61,7 @@ public:
 private:
     // Connections to addresses that a name does not have any more carry no other exchange.
     void drain_others(std::size_t endpoint, const resolver::addresses& now) {
-        forwarder.restrict(endpoint, [now](const http_forwarder::connection& one) {
+        forwarder.connector().restrict(endpoint, [now](const upstream_stream& one) {
             return std::find(now.begin(), now.end(), one.address()) != now.end();
         });
     }
@@ -85,7 +82,7 @@ private:
         const auto now = std::chrono::steady_clock::now();
         auto next = std::optional(now + forwarder.config().keep_alive);
         try {
-            next = forwarder.connections().sweep(now);
+            next = forwarder.connector().connections().sweep(now);
         } catch (const std::bad_alloc&) {
             // Another time, then.
         }
@@ -128,15 +125,15 @@ streaming_handler http_upstream::as_streaming_handler() const {
 
 std::vector<http_upstream::endpoint_status> http_upstream::endpoints() const {
     std::vector<endpoint_status> all;
-    http_forwarder& forwarder = state_->forwarder;
-    for (std::size_t i = 0; i < forwarder.endpoints().size(); ++i) {
-        const auto seen = forwarder.endpoints().look(i);
-        endpoint_status one{forwarder.label(i), seen.up,     seen.last_error, seen.outstanding,
+    upstream_connector& connector = state_->forwarder.connector();
+    for (std::size_t i = 0; i < connector.endpoints().size(); ++i) {
+        const auto seen = connector.endpoints().look(i);
+        endpoint_status one{connector.label(i), seen.up,     seen.last_error, seen.outstanding,
                             seen.ejected_until, seen.usable, seen.cause,      seen.since};
-        if (forwarder.names()->of(i).empty()) {
+        if (connector.names().of(i).empty()) {
             one.up = one.usable = false;
             one.last_error = reason::upstream_unreachable;
-            const error_code trouble = forwarder.names()->trouble(i);
+            const error_code trouble = connector.names().trouble(i);
             if (trouble) one.cause = trouble.message();
         }
         all.push_back(std::move(one));
@@ -145,11 +142,11 @@ std::vector<http_upstream::endpoint_status> http_upstream::endpoints() const {
 }
 
 std::vector<config_problem> http_upstream::renew_tls() {
-    return state_->forwarder.tls().renew(state_->forwarder.log());
+    return state_->forwarder.connector().tls().renew(state_->forwarder.log());
 }
 
 std::optional<tls_context::time_point> http_upstream::tls_expires() const {
-    return state_->forwarder.tls().expires();
+    return state_->forwarder.connector().tls().expires();
 }
 
 void http_upstream::close() noexcept { state_->close(); }

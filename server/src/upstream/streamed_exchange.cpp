@@ -240,7 +240,8 @@ asio::awaitable<error_code> streamed_exchange::send(std::span<const std::byte> d
 }
 
 asio::awaitable<error_code> streamed_exchange::download() {
-    while (state_ == response_guard::state::more && !answered_early()) {
+    while (state_ == response_guard::state::more &&
+           !ends_upload(guard_.status(), config_.on_status, whole_)) {
         if (client_.error()) co_return client_.error();
         if (client_failed_) co_return client_failed_;
         if (!guard_.at_hand().empty()) {
@@ -263,7 +264,7 @@ asio::awaitable<error_code> streamed_exchange::download() {
 asio::awaitable<error_code> streamed_exchange::pass_on() {
     const auto data = guard_.at_hand();
     error_code failed;
-    if (passes_on()) {
+    if (is_relayed(guard_.status(), config_.on_status)) {
         const auto began = clock::now();
         client_holds_ = true;
         limit(until_);
@@ -292,14 +293,13 @@ response_guard::state streamed_exchange::read_some() {
     return guard_.cut();
 }
 
-bool streamed_exchange::passes_on() const noexcept {
-    const int status = guard_.status();
-    return (status >= 200 && status < 300) || config_.on_status == status_policy::relay;
-}
-
-// The configuration refuses it, and the service need not get the rest.
-bool streamed_exchange::answered_early() const noexcept {
-    return guard_.status() != 0 && !passes_on() && !whole_;
+exchange_progress streamed_exchange::progress() const noexcept {
+    exchange_progress progress;
+    progress.sent = begun_;
+    progress.cut = !whole_;
+    progress.rejected = rejected_;
+    progress.status = guard_.status();
+    return progress;
 }
 
 void streamed_exchange::limit(clock::time_point until) {

@@ -1,5 +1,6 @@
 #pragma once
 
+#include "upstream/exchange_rules.hpp"
 #include "upstream/response_guard.hpp"
 
 #include "finpost/config.hpp"
@@ -46,12 +47,7 @@ public:
     /// or why the client failed.
     boost::asio::awaitable<error_code> run(upstream_stream& upstream, std::string_view head);
 
-    /// Whether the request went out to its end.
-    bool whole() const noexcept { return whole_; }
-    /// Whether a byte of the request went out.
-    bool begun() const noexcept { return begun_; }
-    /// The upstream does not take this side's certificate: nobody has read what went out.
-    bool rejected() const noexcept { return rejected_; }
+    exchange_progress progress() const noexcept;
 
 private:
     using clock = exchange_deadline::clock;
@@ -64,8 +60,6 @@ private:
     void end_upload(bool now) noexcept;
     response_guard::state read_some();
     std::span<const std::byte> framed(std::size_t size) noexcept;
-    bool passes_on() const noexcept;
-    bool answered_early() const noexcept;
     void limit(clock::time_point until);
 
     exchange_stream& client_;
