@@ -50,7 +50,7 @@ BOOST_AUTO_TEST_CASE(along_the_arrows_is_allowed) {
     BOOST_TEST(may("server/app/main.cpp", "\"finpost/gateway.hpp\""));
     BOOST_TEST(may("server/src/gateway.cpp", "\"listener.hpp\""));
     BOOST_TEST(may("server/src/listener.hpp", "\"session/session.hpp\""));
-    BOOST_TEST(may("server/src/session/session.cpp", "\"session/receive.hpp\""));
+    BOOST_TEST(may("server/src/session/exchange.cpp", "\"session/receive.hpp\""));
     BOOST_TEST(may("server/src/session/session.cpp", "\"session/reply.hpp\""));
     BOOST_TEST(may("server/src/session/session.hpp", "\"finpost/handler.hpp\""));
     BOOST_TEST(may("server/src/session/receive.cpp", "\"policy/wait_queue.hpp\""));

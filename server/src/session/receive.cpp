@@ -3,16 +3,14 @@
 #include "async/fairness.hpp"
 #include "net/client_socket.hpp"
 #include "policy/buffer_budget.hpp"
-#include "policy/min_rate.hpp"
 #include "policy/spill_policy.hpp"
+#include "session/receive_plan.hpp"
 #include "session/receive_to_file.hpp"
+#include "session/upload.hpp"
 #include "single_writer_counter.hpp"
 
-#include "finpost/config.hpp"
-
-#include <boost/asio/error.hpp>
-
 #include <algorithm>
+#include <chrono>
 
 namespace asio = boost::asio;
 
@@ -20,176 +18,174 @@ namespace finpost {
 
 namespace {
 
+using clock_type = exchange_deadline::clock;
+using action = receive_plan::action;
+
 // Large payloads that wait for memory may wait for each other. Where there are files, a payload
 // waits no longer than this, and goes to its file.
 constexpr duration file_instead = std::chrono::seconds(1);
-constexpr std::size_t first_read = 4 << 10;
-constexpr std::size_t largest_read = quantum;
-// A full buffer of this size or more is perhaps a whole payload: growing it costs more than a look.
-constexpr std::size_t look_before_growing = 16 << 10;
 
-// What a client may hold beside the line of large ones: little enough that all clients together
-// leave room for the largest payload.
-std::size_t largest_beside(const gateway_config& limits, std::uint64_t most) noexcept {
-    const std::uint64_t spare = limits.max_buffered - std::min(limits.max_buffered, most);
-    return static_cast<std::size_t>(
-        std::clamp<std::uint64_t>(spare / limits.max_connections, first_read, 64 << 10));
-}
-
-// What was received to its end needs no more memory.
-class leaves_line {
+// What is performed for one payload.
+class receiver {
 public:
-    explicit leaves_line(upload& coming) : coming_(coming) {}
-    ~leaves_line() {
-        if (!stays_) coming_.ticket.reset();
+    receiver(client_socket& socket, upload& coming, const gateway_config& limits,
+             exchange_deadline& deadline)
+        : socket_(socket), coming_(coming), into_(coming.bytes), limits_(limits),
+          deadline_(deadline), began_(clock_type::now()), until_(began_ + limits.receive_total),
+          plan_(limits, coming.spills.above()),
+          ticket_(coming.ticket.emplace(coming.budget, into_, plan_.most_in_memory())) {
+        deadline_.arm(limits.receive_idle, limits.receive_total, reason::receive_timeout);
     }
-    leaves_line(const leaves_line&) = delete;
-    void not_yet() noexcept { stays_ = true; }
+    // What was received to its end needs no more memory.
+    ~receiver() {
+        if (!streams_) coming_.ticket.reset();
+    }
+    receiver(const receiver&) = delete;
+
+    receive_plan::step next() { return plan_.next(state()); }
+    receive_plan::step perform(const receive_plan::step& step);
+    asio::awaitable<receive_plan::step> wait_for_memory(std::size_t wanted);
+    asio::awaitable<error_code> go_to_file();
+    void become_stream(bool join_queue);
+    asio::awaitable<void> yield();
+    bool is_large() const noexcept { return into_.size() > yields_above; }
 
 private:
+    receive_plan::buffer state() const noexcept { return {into_.size(), into_.writable().size()}; }
+    receive_plan::step read(std::size_t most);
+    asio::awaitable<error_code> wait_in_queue(std::size_t wanted);
+
+    client_socket& socket_;
     upload& coming_;
-    bool stays_ = false;
+    payload& into_;
+    const gateway_config& limits_;
+    exchange_deadline& deadline_;
+    const clock_type::time_point began_, until_;
+    receive_plan plan_;
+    growth_ticket& ticket_;
+    bool streams_ = false;
 };
 
-// Until there is room. The line has to move within `receive_idle`, the whole has to be over by
-// `until`. Where there are files it is `busy` after `file_instead` in any case.
-asio::awaitable<error_code> wait_in_line(upload& coming, std::size_t wanted,
-                                         const gateway_config& limits, bool may_spill,
-                                         exchange_deadline::clock::time_point until,
-                                         exchange_deadline& deadline) {
-    const auto begin = [&](duration idle) {
-        const auto left = until - exchange_deadline::clock::now();
-        deadline.arm(idle, std::max(left, exchange_deadline::clock::duration(1)),
-                     reason::receive_timeout);
+// What needs no waiting.
+receive_plan::step receiver::perform(const receive_plan::step& step) {
+    switch (step.what) {
+    case action::peek:
+        return plan_.peeked(socket_.peek().error(), state());
+    case action::reserve: {
+        if (step.join_queue) ticket_.join();
+        const bool reserved = into_.reserve(step.size);
+        return plan_.reserved(reserved, state());
+    }
+    case action::look_for_end:
+        return plan_.end_looked_for(socket_.peek().error(), state());
+    default:
+        return read(step.size);
+    }
+}
+
+receive_plan::step receiver::read(std::size_t most) {
+    const auto got = socket_.read_some(into_.writable().first(most));
+    if (got.has_error()) return plan_.failed(got.error());
+    into_.commit(*got);
+    coming_.received.set(into_.size());
+    coming_.took(into_.bytes().last(*got));
+    deadline_.progress();
+    const bool may_stream = limits_.foreign == foreign_policy::forward ||
+                            coming_.first.is() == foreign_bytes::kind::payload;
+    return plan_.read({clock_type::now() - began_ - coming_.paused,
+                       coming_.is_unwanted(limits_.foreign), may_stream},
+                      state());
+}
+
+asio::awaitable<receive_plan::step> receiver::wait_for_memory(std::size_t wanted) {
+    const auto paused = clock_type::now();
+    error_code failed = co_await wait_in_queue(wanted);
+    const auto now = clock_type::now();
+    coming_.paused += now - paused; // the client was not slow meanwhile
+    const receive_plan::step step = plan_.memory_came(failed, now < until_, state());
+    if (step.what == action::to_file)
+        deadline_.arm(limits_.receive_idle, until_ - now, reason::receive_timeout);
+    co_return step;
+}
+
+// The queue has to move within `receive_idle`, the whole has to be over by `until_`. Where there
+// are files it is `busy` after `file_instead` in any case.
+asio::awaitable<error_code> receiver::wait_in_queue(std::size_t wanted) {
+    const auto begin = [this](duration idle) {
+        const auto left = until_ - clock_type::now();
+        deadline_.arm(idle, std::max(left, clock_type::duration(1)), reason::receive_timeout);
     };
+    const bool may_spill = plan_.may_spill();
     const duration patience =
-        may_spill ? std::min(limits.receive_idle, file_instead) : limits.receive_idle;
+        may_spill ? std::min(limits_.receive_idle, file_instead) : limits_.receive_idle;
     for (;;) {
-        const std::uint64_t moves = coming.budget.moves();
+        const std::uint64_t moves = coming_.budget.moves();
         begin(patience);
-        error_code failed = co_await wait_for_buffer(coming.bytes, wanted, deadline);
-        // The client's own time, whatever passed in the moment that there was room.
-        if (!failed) begin(limits.receive_idle);
-        const bool moved =
-            coming.budget.moves() != moves && exchange_deadline::clock::now() < until;
+        error_code failed = co_await wait_for_buffer(into_, wanted, deadline_);
+        // The client's own time, whatever passed in the moment that memory came.
+        if (!failed) begin(limits_.receive_idle);
+        const bool moved = coming_.budget.moves() != moves && clock_type::now() < until_;
         if (failed != reason::busy || may_spill || !moved) co_return failed;
     }
 }
 
-// What may turn out to be unwanted is not begun.
-bool may_stream(const upload& coming, const gateway_config& limits) noexcept {
-    return limits.foreign == foreign_policy::forward ||
-           coming.first.is() == foreign_bytes::kind::payload;
+asio::awaitable<void> receiver::yield() {
+    return fair_yield(deadline_, limits_.receive_idle, until_);
+}
+
+asio::awaitable<error_code> receiver::go_to_file() {
+    ticket_.leave();
+    error_code ended = co_await receive_to_file(socket_, coming_, limits_, deadline_, began_);
+    co_return ended;
+}
+
+void receiver::become_stream(bool join_queue) {
+    if (join_queue) ticket_.join();
+    streams_ = true;
 }
 
 } // namespace
 
-std::size_t next_read(std::size_t have, std::uint64_t limit) noexcept {
-    // Four times as much each time while buffers are small, twice as much later: a 64 KiB payload
-    // takes four reads, and a large one is at most half empty.
-    const std::size_t grown = have < (256u << 10) ? 3 * have : have;
-    const std::size_t wanted = std::clamp(grown, first_read, largest_read);
-    return static_cast<std::size_t>(std::min<std::uint64_t>(wanted, limit + 1 - have));
-}
-
-asio::awaitable<error_code> receive(client_socket& socket, upload& coming,
-                                    const gateway_config& limits, exchange_deadline& deadline) {
-    payload& into = coming.bytes;
-    const auto began = exchange_deadline::clock::now();
-    const auto until = began + limits.receive_total;
-    // What may become a stream goes to no file.
-    const bool streams = limits.stream_above && *limits.stream_above < limits.max_payload;
-    const bool may_spill = !streams && coming.spills.is_on();
-    const std::uint64_t in_memory =
-        streams ? limits.max_payload : std::min(limits.max_payload, coming.spills.above());
-    const std::uint64_t most =
-        streams ? *limits.stream_above + largest_read + stream_buffers : in_memory + 1;
-    const std::size_t beside = largest_beside(limits, most);
-    growth_ticket& ticket = coming.ticket.emplace(coming.budget, into, most);
-    leaves_line over(coming);
+asio::awaitable<receive_end> receive(client_socket& socket, upload& coming,
+                                     const gateway_config& limits, exchange_deadline& deadline) {
+    receiver receiver(socket, coming, limits, deadline);
     const exchange_deadline::on_cancel cancel(deadline, [&socket] { socket.cancel(); });
-    deadline.arm(limits.receive_idle, limits.receive_total, reason::receive_timeout);
+    receive_plan::step step = receiver.next();
+    error_code ended;
     for (;;) {
-        const bool full = into.writable().empty();
-        const bool joins = full && into.size() >= beside && !ticket.joined();
-        auto got =
-            full && (joins || into.size() >= look_before_growing) ? socket.peek() : std::size_t{1};
-        if (got.has_value()) {
-            if (!streams && coming.spills.takes(into.size() + (full ? 1 : 0))) {
-                ticket.leave();
-                error_code ended =
-                    co_await receive_to_file(socket, coming, limits, deadline, began);
-                co_return ended;
-            }
-            std::size_t wanted = next_read(into.size(), in_memory);
-            if (joins) ticket.join();
-            // A small payload that comes in two parts, or its FIN later, need not stand in line
-            // behind large ones.
-            if (!ticket.joined()) wanted = std::min(wanted, beside - std::min(beside, into.size()));
-            if (full && !into.reserve(wanted)) {
-                const auto paused = exchange_deadline::clock::now();
-                error_code failed =
-                    co_await wait_in_line(coming, wanted, limits, may_spill, until, deadline);
-                coming.paused +=
-                    exchange_deadline::clock::now() - paused; // the client was not slow meanwhile
-                const auto left = until - exchange_deadline::clock::now();
-                if (failed == reason::busy && may_spill &&
-                    left > exchange_deadline::clock::duration::zero()) {
-                    ticket.leave();
-                    deadline.arm(limits.receive_idle, left, reason::receive_timeout);
-                    error_code ended =
-                        co_await receive_to_file(socket, coming, limits, deadline, began);
-                    co_return ended;
-                }
-                if (failed) co_return failed;
-            }
-            const auto allowed = static_cast<std::size_t>(in_memory + 1 - into.size());
-            got =
-                socket.read_some(into.writable().first(std::min(into.writable().size(), allowed)));
+        switch (step.what) {
+        case action::done:
+            if (!step.error) coming.bytes.release_writable();
+            co_return receive_end{step.error};
+        case action::stream:
+            receiver.become_stream(step.join_queue);
+            co_return receive_end{{}, true};
+        case action::to_file:
+            ended = co_await receiver.go_to_file();
+            co_return receive_end{ended};
+        case action::wait_for_memory: {
+            receive_plan::step after = co_await receiver.wait_for_memory(step.size);
+            step = after;
+            continue;
         }
-        if (got.has_value()) {
-            into.commit(*got);
-            coming.received.set(into.size());
-            coming.took(into.bytes().last(*got));
-            if (coming.is_unwanted(limits.foreign)) co_return reason::foreign;
-            if (into.size() > limits.max_payload) co_return reason::too_large;
-            const auto now = exchange_deadline::clock::now();
-            if (too_slow(into.size(), now - began - coming.paused, limits.min_rate))
-                co_return reason::too_slow;
-            deadline.progress();
-            if (limits.stream_above && into.size() > *limits.stream_above &&
-                may_stream(coming, limits)) {
-                // Its end may be there already, and then its length is known. Of one that was cut
-                // there is no stream.
-                const error_code next = socket.peek().error();
-                if (!next || next == asio::error::would_block) {
-                    if (!ticket.joined()) ticket.join();
-                    over.not_yet();
-                    co_return error_code(asio::error::in_progress);
-                }
-                if (next != asio::error::eof) co_return next;
-            }
-            // Try first, wait second; but a client that sends without a pause must not keep the
-            // thread.
-            if (into.size() <= yields_above) continue;
-            if (into.size() < largest_read) {
-                co_await fair_yield(deadline, limits.receive_idle, until);
-                if (deadline.error()) co_return deadline.error();
-                continue;
-            }
-        } else if (got.error() == asio::error::eof) {
-            into.release_writable();
-            co_return error_code{};
-        } else if (got.error() != asio::error::would_block) {
-            co_return got.error();
+        case action::wait: {
+            coming.bytes.release_writable();
+            if (deadline.error()) co_return receive_end{deadline.error()};
+            auto [ec] = co_await socket.async_wait_readable();
+            if (!ec && receiver.is_large()) co_await receiver.yield();
+            ended = ec;
+            break;
         }
-        into.release_writable();
-        if (deadline.error()) co_return deadline.error();
-        auto [ec] = co_await socket.async_wait_readable();
-        if (!ec && into.size() > yields_above)
-            co_await fair_yield(deadline, limits.receive_idle, until);
-        if (deadline.error()) co_return deadline.error();
-        if (ec) co_return ec;
+        case action::yield:
+            co_await receiver.yield();
+            break;
+        default:
+            step = receiver.perform(step);
+            continue;
+        }
+        if (deadline.error()) co_return receive_end{deadline.error()};
+        if (ended) co_return receive_end{ended};
+        step = receiver.next();
     }
 }
 

@@ -6,6 +6,7 @@
 #include "policy/min_rate.hpp"
 #include "policy/spill_policy.hpp"
 #include "session/payload_text.hpp"
+#include "session/upload.hpp"
 #include "single_writer_counter.hpp"
 
 #include "finpost/config.hpp"

@@ -1,8 +1,15 @@
 #pragma once
 
-#include "session/receive.hpp"
+#include "finpost/config.hpp"
+#include "finpost/error.hpp"
+#include "finpost/exchange_deadline.hpp"
+
+#include <boost/asio/awaitable.hpp>
 
 namespace finpost {
+
+class client_socket;
+class upload;
 
 /// The rest of `receive` for a payload that is too large for memory: what has come goes to a file,
 /// and so does what comes, decoded if it is to be. No memory is held for it meanwhile. `began` is

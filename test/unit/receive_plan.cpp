@@ -1,10 +1,10 @@
-#include "session/receive.hpp"
+#include "session/receive_plan.hpp"
 
 #include <boost/test/unit_test.hpp>
 
 using namespace finpost;
 
-BOOST_AUTO_TEST_SUITE(receive)
+BOOST_AUTO_TEST_SUITE(receive_plan)
 
 BOOST_AUTO_TEST_CASE(reads_are_few_and_grow) {
     std::size_t have = 0, reads = 0;

@@ -1,0 +1,244 @@
+#include "session/exchange.hpp"
+
+#include "session/client_stream.hpp"
+#include "session/exchange_log.hpp"
+#include "session/exchange_record.hpp"
+#include "session/payload_text.hpp"
+#include "session/receive.hpp"
+#include "session/upload.hpp"
+
+#include "finpost/metrics.hpp"
+
+#include <boost/asio/error.hpp>
+
+#include <chrono>
+#include <new>
+
+namespace asio = boost::asio;
+
+namespace finpost {
+
+namespace {
+
+// How long a handler works before the client is watched for a reset. Most have answered by then,
+// and the watch costs an exchange more than anything else in here: a registration and a system
+// call.
+constexpr std::chrono::milliseconds watched_after{100};
+
+} // namespace
+
+exchange::exchange(const session_context& context, const accepted_client& client,
+                   client_socket& socket, exchange_deadline& deadline)
+    : context_(context), client_(client), socket_(socket), deadline_(deadline),
+      id_(request_id::generate()), outcome_(context.config), payload_(&context.budget),
+      answer_(reason::internal), sampled_(id_.sampled(context.config.trace_sampled)),
+      received_at_(client.at), answered_at_(client.at) {}
+
+asio::awaitable<void> exchange::run() {
+    upload coming(payload_, received_, context_.budget, context_.spills, growth_ticket_);
+    receive_end end = co_await receive(socket_, coming, context_.config, deadline_);
+    if (end.becomes_stream)
+        co_await stream(coming);
+    else
+        received(end.error, coming);
+    decode();
+    if (outcome_.undecided()) co_await handle();
+    if (!write_reply_at_once()) co_await write_rest_of_reply();
+}
+
+void exchange::begin_receive() noexcept {
+    received_at_ = exchange_deadline::clock::now();
+    enter(session_stage::receive);
+}
+
+void exchange::received(error_code ended, upload& coming) {
+    received_at_ = exchange_deadline::clock::now();
+    context_.counters.payload_bytes.add(received_.value());
+    if (!ended) coming.first.finish();
+    if (coming.fault) log_bad_encoding(context_, id_, *coming.fault);
+    outcome_.payload_ended({ended, received_.value(), coming.fault.has_value()}, coming.first);
+    if (outcome_.undecided()) return log_foreign(context_, client_.peer, id_, coming.first);
+    payload_ = payload(&context_.budget); // nothing of it is sent on
+}
+
+void exchange::decode() {
+    const gateway_config& config = context_.config;
+    if (!outcome_.undecided() || (config.decode == codec::none && config.trim == trimming::none))
+        return;
+    if (!payload_.spilled()) { // else it was trimmed and decoded on its way
+        static_cast<void>(trim_end(payload_, config.trim)); // memory cannot fail
+        if (config.decode == codec::base64 && !payload_.empty()) {
+            const auto decoded = base64::decode(payload_.bytes(), payload_.data(), config.base64);
+            if (decoded.error) {
+                log_bad_encoding(context_, id_, *decoded.error);
+                return refuse(reason::bad_encoding);
+            }
+            payload_.truncate(decoded.size);
+        }
+    }
+    if (payload_.empty()) refuse(reason::empty);
+}
+
+void exchange::refuse(reason why) {
+    outcome_.refuse(why);
+    release();
+}
+
+asio::awaitable<void> exchange::handle() {
+    enter(session_stage::handle);
+    const exchange_deadline::call_at late(deadline_, received_at_ + watched_after,
+                                          [this] { watch_for_reset(); });
+    request request = make_request(std::move(payload_), false);
+    try {
+        deadline_.disarm(); // the handler says itself how long it may take
+        reply answer = co_await context_.answer(std::move(request));
+        answer_ = std::move(answer);
+    } catch (...) {
+        log_handler_failed(context_, id_);
+    }
+    deadline_.disarm();
+    socket_.ignore_reset();
+    answered_at_ = exchange_deadline::clock::now();
+    context_.counters.upstream_seconds.record(answered_at_ - received_at_);
+    outcome_.handler_ended({answer_.refused(), answer_.why()});
+    if (outcome_.is() == outcome::kind::refused) release();
+}
+
+request exchange::make_request(payload body, bool streamed) const {
+    request made(std::move(body), client_.peer, client_.local, id_, deadline_, sampled_,
+                 client_.tls_peer_name, streamed);
+    made.spills(&context_.spills);
+    return made;
+}
+
+// All steps from here to the reply at once, for a payload that does not end soon.
+asio::awaitable<void> exchange::stream(upload& begun) {
+    log_foreign(context_, client_.peer, id_, begun.first);
+    enter(session_stage::stream);
+    client_stream::beginning start(std::move(payload_), received_at_, begun.paused,
+                                   [this] { stream_eof(); });
+    start.ticket = &*begun.ticket;
+    client_stream client(socket_, received_, written_, context_.config, deadline_,
+                         std::move(start));
+    request request = make_request(payload(&*begun.ticket), true);
+    try {
+        deadline_.disarm(); // until a client or an upstream is waited for
+        reply answer = co_await context_.streams(std::move(request), client);
+        answer_ = std::move(answer);
+    } catch (...) {
+        log_handler_failed(context_, id_);
+    }
+    client.on_cancel({}); // what the handler had is gone
+    client.limit(exchange_deadline::clock::time_point::max(), reason::internal);
+    if (!answer_.refused()) co_await client.finish(answer_.bytes().bytes());
+    deadline_.disarm();
+    streamed(client);
+}
+
+void exchange::stream_eof() {
+    outcome_.eof();
+    received_at_ = exchange_deadline::clock::now();
+    watch_for_reset();
+}
+
+void exchange::streamed(const client_stream& client) {
+    socket_.ignore_reset();
+    answered_at_ = exchange_deadline::clock::now();
+    if (!outcome_.eof_seen()) received_at_ = answered_at_;
+    context_.counters.payload_bytes.add(received_.value());
+    context_.counters.reply_bytes.add(written_.value());
+    context_.counters.upstream_seconds.record(answered_at_ - received_at_);
+    if (client.bad_encoding()) log_bad_encoding(context_, id_, *client.bad_encoding());
+    const error_code failed = client.error();
+    const bool by_reset = failed && failed.category() != reason_category();
+    if (outcome_.eof_seen() && (by_reset || client.gone())) note_reset();
+    const bool reply_begun = written_.value() > 0 || socket_.mid_write();
+    outcome_.stream_ended(
+        {failed, {answer_.refused(), answer_.why()}, reply_begun, client.reply_late()});
+    if (outcome_.is() == outcome::kind::refused) release();
+}
+
+void exchange::watch_for_reset() {
+    try {
+        socket_.when_reset([this] {
+            note_reset();
+            if (outcome_.client_reset_cancels()) deadline_.stop(reason::internal);
+        });
+    } catch (const std::bad_alloc&) {
+        // Then the write tells.
+    }
+}
+
+void exchange::note_reset() noexcept {
+    if (outcome_.client_reset()) context_.counters.client_gone.add();
+}
+
+// False when something is left to write: nearly every reply fits into the kernel's buffer.
+bool exchange::write_reply_at_once() {
+    if (!outcome_.undecided()) return true;
+    enter(session_stage::reply);
+    writer_.emplace(context_, socket_, answer_.bytes(), written_);
+    const error_code failed = writer_->write_some();
+    if (failed == asio::error::would_block) return false;
+    replied(failed);
+    return true;
+}
+
+asio::awaitable<void> exchange::write_rest_of_reply() {
+    error_code failed = co_await writer_->write_rest(deadline_);
+    replied(failed);
+}
+
+void exchange::replied(error_code failed) {
+    context_.counters.reply_bytes.add(written_.value());
+    // A reply of no bytes has no write that would fail.
+    const bool gone = failed ? failed.category() != reason_category()
+                             : written_.value() == 0 && socket_.was_reset();
+    if (gone) note_reset();
+    const bool begun = written_.value() > 0 || socket_.mid_write();
+    outcome_.reply_ended({failed, begun, deadline_.stopped(), gone});
+    if (outcome_.is() == outcome::kind::refused) release();
+}
+
+void exchange::record() noexcept {
+    if (recorded_) return;
+    recorded_ = true;
+    const bool stopped = deadline_.stopped() && deadline_.error() == reason::draining;
+    const exchange_record record{id_,
+                                 client_.peer,
+                                 outcome_,
+                                 stage_.load(std::memory_order_relaxed),
+                                 received_.value(),
+                                 written_.value(),
+                                 answer_.upstream(),
+                                 answer_.status(),
+                                 client_.at,
+                                 received_at_,
+                                 answered_at_,
+                                 sampled_,
+                                 stopped};
+    finpost::record(record, context_.counters, context_.log, context_.config.access_log);
+}
+
+void exchange::release() noexcept {
+    payload_ = payload(&context_.budget);
+    answer_.bytes() = payload(&context_.budget);
+}
+
+void exchange::end() noexcept {
+    record();
+    release();
+    growth_ticket_.reset();
+}
+
+session_view exchange::view(exchange_deadline::clock::time_point now) const noexcept {
+    return {id_,
+            client_.peer,
+            client_.local,
+            stage_.load(std::memory_order_relaxed),
+            now - client_.at,
+            received_.value(),
+            written_.value()};
+}
+
+} // namespace finpost

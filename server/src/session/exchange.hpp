@@ -1,0 +1,88 @@
+#pragma once
+
+#include "net/client_socket.hpp"
+#include "policy/buffer_budget.hpp"
+#include "session/accepted_client.hpp"
+#include "session/outcome.hpp"
+#include "session/reply_writer.hpp"
+#include "session/session_context.hpp"
+#include "single_writer_counter.hpp"
+
+#include "finpost/exchange_deadline.hpp"
+#include "finpost/handler.hpp"
+#include "finpost/payload.hpp"
+#include "finpost/request_id.hpp"
+#include "finpost/session_view.hpp"
+
+#include <boost/asio/awaitable.hpp>
+
+#include <atomic>
+#include <optional>
+
+namespace finpost {
+
+class client_stream;
+class upload;
+
+/// One payload and its reply, on a connection that is ready for it. The session makes it, runs it,
+/// and ends the connection as `result()` says. Belongs to the session's strand; `view` may be
+/// called from any thread.
+class exchange {
+public:
+    exchange(const session_context& context, const accepted_client& client, client_socket& socket,
+             exchange_deadline& deadline);
+    exchange(const exchange&) = delete;
+    exchange& operator=(const exchange&) = delete;
+
+    /// Receives, decodes, calls the handler, encodes and replies; or streams all of it.
+    boost::asio::awaitable<void> run();
+
+    outcome& result() noexcept { return outcome_; }
+    const request_id& id() const noexcept { return id_; }
+    /// Nothing of the payload has come.
+    bool is_idle() const noexcept { return received_.value() == 0; }
+    single_writer_counter& written() noexcept { return written_; }
+
+    void enter(session_stage stage) noexcept { stage_.store(stage, std::memory_order_relaxed); }
+    /// The preamble is over: the payload's time begins.
+    void begin_receive() noexcept;
+    void note_reset() noexcept;
+    /// Counts and logs it, once: before the client can see the end.
+    void record() noexcept;
+    /// Counts and logs it, and gives back every buffer.
+    void end() noexcept;
+    session_view view(exchange_deadline::clock::time_point now) const noexcept;
+
+private:
+    void received(error_code ended, upload& coming);
+    void decode();
+    void refuse(reason why);
+    void release() noexcept;
+    boost::asio::awaitable<void> handle();
+    boost::asio::awaitable<void> stream(upload& begun);
+    void streamed(const client_stream& client);
+    void stream_eof();
+    request make_request(payload body, bool streamed) const;
+    void watch_for_reset();
+    bool write_reply_at_once();
+    boost::asio::awaitable<void> write_rest_of_reply();
+    void replied(error_code failed);
+
+    const session_context& context_;
+    const accepted_client& client_;
+    client_socket& socket_;
+    exchange_deadline& deadline_;
+    const request_id id_;
+    outcome outcome_;
+    std::optional<growth_ticket> growth_ticket_; // a stream's buffers were taken by way of it
+    payload payload_;
+    reply answer_;
+    std::optional<reply_writer> writer_;
+    bool recorded_ = false;
+    bool sampled_; // its trace is
+    std::atomic<session_stage> stage_{session_stage::receive};
+    single_writer_counter received_, written_;
+    exchange_deadline::clock::time_point received_at_, answered_at_;
+};
+
+} // namespace finpost

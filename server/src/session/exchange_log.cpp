@@ -1,0 +1,43 @@
+#include "session/exchange_log.hpp"
+
+#include "policy/foreign.hpp"
+#include "policy/log_throttle.hpp"
+
+#include <chrono>
+#include <exception>
+#include <string>
+
+namespace finpost {
+
+void log_foreign(const session_context& context, const socket_address& peer, const request_id& id,
+                 const foreign_bytes& first) {
+    if (!first.is_foreign() || context.config.decode != codec::none) return;
+    if (!context.foreign_warning.is_due(std::chrono::steady_clock::now())) return;
+    const std::string from = to_string(peer);
+    const bool hello = first.is() == foreign_bytes::kind::hello;
+    context.log(log_level::warning, "foreign payload",
+                {{"id", id.text()},
+                 {"peer", from},
+                 {"what", hello ? "a TLS ClientHello is forwarded as a payload: see --foreign"
+                                : "an HTTP request is forwarded as a payload: see --foreign"}});
+}
+
+void log_bad_encoding(const session_context& context, const request_id& id,
+                      const base64::decode_error& error) {
+    context.log(log_level::debug, "bad encoding",
+                {{"id", id.text()},
+                 {"cause", error.cause},
+                 {"offset", static_cast<std::int64_t>(error.offset)}});
+}
+
+void log_handler_failed(const session_context& context, const request_id& id) {
+    try {
+        throw;
+    } catch (const std::exception& bug) {
+        context.log(log_level::error, "handler failed", {{"id", id.text()}, {"what", bug.what()}});
+    } catch (...) {
+        context.log(log_level::error, "handler failed", {{"id", id.text()}, {"what", "unknown"}});
+    }
+}
+
+} // namespace finpost

@@ -1,0 +1,25 @@
+#pragma once
+
+#include "session/session_context.hpp"
+
+#include "finpost/base64.hpp"
+#include "finpost/endpoint.hpp"
+#include "finpost/request_id.hpp"
+
+namespace finpost {
+
+class foreign_bytes;
+
+/// Warns that a payload which is forwarded is an HTTP request or a TLS ClientHello, not more often
+/// than `foreign_warning` says: it is a health check or a scan, and `foreign` would deal with it.
+void log_foreign(const session_context& context, const socket_address& peer, const request_id& id,
+                 const foreign_bytes& first);
+
+/// Where Base64 is bad, at level debug.
+void log_bad_encoding(const session_context& context, const request_id& id,
+                      const base64::decode_error& error);
+
+/// What a handler has thrown. In a catch block.
+void log_handler_failed(const session_context& context, const request_id& id);
+
+} // namespace finpost

@@ -1,0 +1,208 @@
+#include "session/outcome.hpp"
+
+#include "policy/foreign.hpp"
+
+#include <boost/asio/error.hpp>
+
+#include <utility>
+
+namespace finpost {
+
+namespace {
+
+bool is_reason(const error_code& error) noexcept {
+    return error && error.category() == reason_category();
+}
+
+} // namespace
+
+void outcome::refuse(reason why) noexcept {
+    kind_ = kind::refused;
+    why_ = why;
+    nothing_said_ = true;
+}
+
+void outcome::deny() noexcept {
+    denied_ = true;
+    refuse(reason::denied);
+}
+
+void outcome::abort(abort_at where) noexcept {
+    kind_ = kind::aborted;
+    aborted_at_ = where;
+}
+
+void outcome::abort(reason why) noexcept {
+    abort(abort_at::by_reason);
+    why_ = why;
+}
+
+void outcome::handshake_ended(bool failed, bool begun, bool is_other) noexcept {
+    no_refusal_line_ = failed && !is_other; // a client without TLS understands a line
+    speaks_tls_ = begun && !is_other;
+}
+
+// A client that goes without a word is a probe, before its payload as well.
+void outcome::preamble_ended(const preamble_end& end) noexcept {
+    if (!end.error) return;
+    if (is_reason(end.error))
+        refuse(to_reason(end.error));
+    else if (end.begun)
+        abort(abort_at::read);
+    else
+        kind_ = kind::probe;
+}
+
+void outcome::payload_ended(const payload_end& end, const foreign_bytes& first) noexcept {
+    eof_ = !end.error;
+    // A client that is late must not take the refusal for an answer: only the client itself makes a
+    // probe.
+    const bool by_client = !is_reason(end.error) || end.error == reason::tls_truncated;
+    if (end.bytes == 0 && by_client) {
+        kind_ = kind::probe;
+        // Somebody in between may have cut all of it. No end says so but a reset.
+        if (end.error == reason::tls_truncated && on_refusal_ != refusal_style::close)
+            nothing_said_ = true;
+    } else if (end.bad_encoding) {
+        refuse(reason::bad_encoding);
+    } else if ((eof_ || end.error == reason::foreign) && foreign_ended(first)) {
+        return;
+    } else if (is_reason(end.error)) {
+        refuse(to_reason(end.error));
+    } else if (end.error) {
+        abort(abort_at::read);
+    }
+}
+
+// Whether it is a health check or a scan, and has its end by that.
+bool outcome::foreign_ended(const foreign_bytes& first) noexcept {
+    if (!first.is_foreign() || foreign_ == foreign_policy::forward) return false;
+    if (foreign_ == foreign_policy::refuse || first.is() == foreign_bytes::kind::request) {
+        refuse(reason::foreign);
+        return true;
+    }
+    kind_ = kind::probe;
+    http_probe_ = first.is() == foreign_bytes::kind::look;
+    head_request_ = first.is_head();
+    // A ClientHello waits for another answer, and no end of this one would be true.
+    nothing_said_ = http_probe_ || on_refusal_ != refusal_style::close;
+    return true;
+}
+
+bool outcome::client_reset() noexcept { return !std::exchange(client_gone_, true); }
+
+void outcome::handler_ended(const handler_end& end) noexcept {
+    if (client_gone_ && client_reset_cancels())
+        abort(abort_at::handle);
+    else if (end.refused)
+        refuse(end.why);
+    else if (client_gone_)
+        abort(abort_at::reply);
+}
+
+void outcome::stream_ended(const stream_end& end) noexcept {
+    const bool by_reset = end.error && !is_reason(end.error);
+    if (client_gone_ && client_reset_cancels())
+        abort(abort_at::handle);
+    else if (by_reset)
+        abort(eof_ ? abort_at::reply : abort_at::read);
+    else if (end.reply_late && end.error == reason::too_slow)
+        abort(reason::too_slow);
+    else if (end.reply_late)
+        abort(abort_at::reply);
+    else if (end.error == reason::draining && !end.reply_begun)
+        // The handler knows whether anything was sent on. If it has an answer, all was.
+        refuse(end.handler.refused ? end.handler.why : reason::upstream_incomplete);
+    else if (end.error)
+        refuse_or_abort(to_reason(end.error), end.reply_begun);
+    else if (end.handler.refused)
+        refuse_or_abort(end.handler.why, end.reply_begun);
+    else if (client_gone_)
+        abort(abort_at::reply);
+    else
+        kind_ = kind::replied;
+}
+
+// A client that has a part of an answer must not take it, or a line behind it, for the whole.
+void outcome::refuse_or_abort(reason why, bool reply_begun) noexcept {
+    if (reply_begun)
+        abort(why);
+    else
+        refuse(why);
+}
+
+void outcome::reply_ended(const reply_end& end) noexcept {
+    if (end.connection_failed)
+        abort(abort_at::reply);
+    else if (!end.error)
+        kind_ = kind::replied;
+    else if (!end.begun && end.stopped)
+        // A refusal can still be read. But the work was done, and `draining` would ask for it
+        // again.
+        refuse(reason::upstream_incomplete);
+    else if (!end.begun && end.error == reason::spill_failed)
+        refuse(reason::spill_failed);
+    else if (end.error == reason::too_slow)
+        abort(reason::too_slow);
+    else
+        abort(abort_at::reply); // a cut reply must not look complete
+}
+
+std::string_view outcome::word() const noexcept {
+    switch (kind_) {
+    case kind::replied:
+        return "replied";
+    case kind::aborted:
+        return "aborted";
+    case kind::probe:
+        return "probe";
+    case kind::undecided: // an exception cut the exchange
+    case kind::refused:
+        break;
+    }
+    return "refused";
+}
+
+std::string_view outcome::reason_word() const noexcept {
+    if (kind_ == kind::refused || kind_ == kind::undecided) return to_string(why_);
+    switch (aborted_at_) {
+    case abort_at::read:
+        return "aborted_read";
+    case abort_at::handle:
+        return "aborted_handle";
+    case abort_at::reply:
+        return "aborted_reply";
+    case abort_at::by_reason:
+        return to_string(why_);
+    case abort_at::none:
+        break;
+    }
+    return {};
+}
+
+outcome::farewell outcome::say(bool can_speak, bool tls_broken) const noexcept {
+    if (http_probe_) return farewell::http_ok;
+    if (kind_ == kind::replied && lingers()) return farewell::fin; // it was answered early
+    if (kind_ == kind::aborted && tls_broken) return farewell::alert;
+    if (kind_ != kind::refused || denied_ || on_refusal_ == refusal_style::reset)
+        return farewell::nothing;
+    if (on_refusal_ == refusal_style::close) return farewell::fin;
+    if (!no_refusal_line_ && can_speak) return farewell::line;
+    return speaks_tls_ ? farewell::alert : farewell::nothing;
+}
+
+outcome::ending outcome::end() const noexcept {
+    if (kind_ == kind::aborted || kind_ == kind::undecided) return ending::reset;
+    // To be closed without a word is what `close` asks for.
+    if (kind_ == kind::refused && on_refusal_ == refusal_style::close) return ending::fin;
+    return nothing_said_ ? ending::reset : ending::fin;
+}
+
+bool outcome::cut_by_stop(bool stopped, std::uint64_t bytes) const noexcept {
+    const bool unfinished = kind_ == kind::aborted ||
+                            (kind_ == kind::refused &&
+                             (why_ == reason::draining || why_ == reason::upstream_incomplete));
+    return unfinished && bytes > 0 && stopped;
+}
+
+} // namespace finpost

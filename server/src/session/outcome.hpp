@@ -1,0 +1,151 @@
+#pragma once
+
+#include "finpost/config.hpp"
+#include "finpost/error.hpp"
+
+#include <cstdint>
+#include <string_view>
+
+namespace finpost {
+
+class foreign_bytes;
+
+/// Decides what becomes of one exchange, what its client is told, and how the connection ends.
+///
+/// Plain code: what happened goes in, decisions come out. It has no socket, no clock and no log.
+/// The session performs what it decides. Belongs to the session's executor.
+class outcome {
+public:
+    enum class kind : std::uint8_t { undecided, replied, refused, aborted, probe };
+
+    /// What the client is sent before its connection ends.
+    enum class farewell : std::uint8_t {
+        nothing,
+        line,    ///< the refusal's line, then the lingering close
+        fin,     ///< nothing but the lingering close
+        alert,   ///< a TLS alert, and time to read it
+        http_ok, ///< the answer to an HTTP health check, then the lingering close
+    };
+
+    /// How the connection is closed at last.
+    enum class ending : std::uint8_t {
+        fin,   ///< the client may take what it has for the whole
+        reset, ///< it must not
+    };
+
+    /// What TLS and the PROXY header came to. `error` is no error when the payload may begin.
+    struct preamble_end {
+        error_code error;
+        bool begun; ///< a byte of it had come
+    };
+
+    /// How the payload ended. `error` is no error at the client's EOF.
+    struct payload_end {
+        error_code error;
+        std::uint64_t bytes;
+        bool bad_encoding; ///< found on the payload's way to a file
+    };
+
+    /// What a handler came to.
+    struct handler_end {
+        bool refused;
+        reason why; ///< meaningful when `refused`
+    };
+
+    /// What a streamed exchange came to, after its handler.
+    struct stream_end {
+        error_code error; ///< why the stream was ended; none while nothing was wrong
+        handler_end handler;
+        bool reply_begun; ///< a byte of the reply may be out
+        bool reply_late;  ///< the client has not taken the reply in time
+    };
+
+    /// What writing the reply came to.
+    struct reply_end {
+        error_code error;
+        bool begun;   ///< a byte of it may be out
+        bool stopped; ///< the exchange was stopped meanwhile
+        bool connection_failed;
+    };
+
+    explicit outcome(const gateway_config& config) noexcept
+        : on_refusal_(config.on_refusal), foreign_(config.foreign),
+          on_client_reset_(config.on_client_reset) {}
+
+    // What happens, in the order of an exchange.
+
+    /// The client waits for a TLS handshake: it would not understand a line.
+    void expect_tls() noexcept { no_refusal_line_ = true; }
+    /// A rule or a limit refuses the exchange.
+    void refuse(reason why) noexcept;
+    /// The client's address is denied: it is told nothing.
+    void deny() noexcept;
+    /// The TLS handshake is over. `begun`: the client has sent a record of it. `is_other`: the
+    /// client does not speak TLS.
+    void handshake_ended(bool failed, bool begun, bool is_other) noexcept;
+    void preamble_ended(const preamble_end& end) noexcept;
+    /// The client's EOF was read.
+    void eof() noexcept { eof_ = true; }
+    /// `first` says whether the payload is an HTTP request or a TLS ClientHello.
+    void payload_ended(const payload_end& end, const foreign_bytes& first) noexcept;
+    /// The client has reset the connection. True for the first time.
+    bool client_reset() noexcept;
+    void handler_ended(const handler_end& end) noexcept;
+    void stream_ended(const stream_end& end) noexcept;
+    void reply_ended(const reply_end& end) noexcept;
+    /// The farewell was sent, and `whole`.
+    void farewell_sent(bool whole) noexcept { nothing_said_ = !whole; }
+
+    // What follows from it.
+
+    bool undecided() const noexcept { return kind_ == kind::undecided; }
+    kind is() const noexcept { return kind_; }
+    /// Of a refusal; `internal` before there is one.
+    reason why() const noexcept { return why_; }
+    /// "replied", "refused", "aborted" or "probe". What is undecided at its end is refused.
+    std::string_view word() const noexcept;
+    /// The reason of a refusal, or why it was aborted; empty without one.
+    std::string_view reason_word() const noexcept;
+
+    /// `can_speak`: something can still be said on the connection. `tls_broken`: TLS has failed.
+    farewell say(bool can_speak, bool tls_broken) const noexcept;
+    /// Of `farewell::http_ok`: it was a HEAD, whose answer has no body.
+    bool without_body() const noexcept { return head_request_; }
+    /// Whether the client's input has to be drained before the close (RFC 9112 §9.6).
+    bool lingers() const noexcept { return !eof_ && !client_gone_; }
+    ending end() const noexcept;
+
+    bool eof_seen() const noexcept { return eof_; }
+    bool client_gone() const noexcept { return client_gone_; }
+    /// A client that has gone ends the handler's work as well.
+    bool client_reset_cancels() const noexcept {
+        return on_client_reset_ == client_reset_policy::cancel;
+    }
+    /// Whether a stop of the gateway (`stopped`) cut the exchange, of which `bytes` had come.
+    bool cut_by_stop(bool stopped, std::uint64_t bytes) const noexcept;
+
+private:
+    enum class abort_at : std::uint8_t { none, read, handle, reply, by_reason };
+
+    void abort(abort_at where) noexcept;
+    void abort(reason why) noexcept;
+    void refuse_or_abort(reason why, bool reply_begun) noexcept;
+    bool foreign_ended(const foreign_bytes& first) noexcept;
+
+    const refusal_style on_refusal_;
+    const foreign_policy foreign_;
+    const client_reset_policy on_client_reset_;
+    kind kind_ = kind::undecided;
+    reason why_ = reason::internal;
+    abort_at aborted_at_ = abort_at::none;
+    bool no_refusal_line_ = false;
+    bool speaks_tls_ = false;
+    bool denied_ = false;
+    bool http_probe_ = false, head_request_ = false;
+    bool eof_ = false;
+    bool client_gone_ = false;
+    // Nothing true was said so far, whatever it is counted as: its end must be no FIN.
+    bool nothing_said_ = false;
+};
+
+} // namespace finpost

@@ -1,0 +1,38 @@
+#pragma once
+
+#include "finpost/config.hpp"
+#include "finpost/exchange_stream.hpp"
+#include "finpost/handler.hpp"
+#include "finpost/logger.hpp"
+#include "finpost/tls_context.hpp"
+
+namespace finpost {
+
+class address_filter;
+class admission;
+class buffer_budget;
+class log_throttle;
+class session_registry;
+class spill_policy;
+struct metrics;
+
+/// What every session of a listener group uses, and nobody changes while it runs: new rules come in
+/// a new context, and a session keeps the one it began with.
+struct session_context {
+    const gateway_config& config;
+    const handler& answer;
+    const streaming_handler& streams;
+    metrics& counters;
+    const logger& log;
+    buffer_budget& budget;
+    session_registry& registry;
+    admission& admits;
+    const address_filter& filter;
+    const tls_context& tls; // none: plain TCP
+    admission& handshakes;  // of clients in their preamble
+    bool preambles;         // clients may have one
+    const spill_policy& spills;
+    log_throttle& foreign_warning; // that foreign payloads are forwarded
+};
+
+} // namespace finpost

@@ -1,0 +1,48 @@
+#pragma once
+
+#include "policy/buffer_budget.hpp"
+#include "policy/foreign.hpp"
+
+#include "finpost/base64.hpp"
+#include "finpost/config.hpp"
+#include "finpost/payload.hpp"
+
+#include <chrono>
+#include <cstddef>
+#include <optional>
+#include <span>
+
+namespace finpost {
+
+class single_writer_counter;
+class spill_policy;
+
+/// What a client sends: where it goes and how much of it has come.
+class upload {
+public:
+    /// The next bytes of it, as they came.
+    void took(std::span<const std::byte> some) noexcept { first.feed(some); }
+    /// Whether it is already known to go nowhere, for what its first bytes are.
+    bool is_unwanted(foreign_policy where) const noexcept {
+        if (where == foreign_policy::forward || !first.is_foreign()) return false;
+        const bool answered =
+            where == foreign_policy::probe && first.is() == foreign_bytes::kind::look;
+        return !answered || first.is_whole();
+    }
+
+    upload(payload& into, single_writer_counter& so_far, buffer_budget& memory,
+           const spill_policy& files, std::optional<growth_ticket>& in_line)
+        : bytes(into), received(so_far), budget(memory), spills(files), ticket(in_line) {}
+
+    payload& bytes;
+    single_writer_counter& received;              // before decoding
+    std::chrono::steady_clock::duration paused{}; // the client was not read, for want of memory
+    buffer_budget& budget;
+    const spill_policy& spills;
+    foreign_bytes first;
+    std::optional<base64::decode_error> fault; // of a payload that was decoded on its way to a file
+    std::optional<growth_ticket>&
+        ticket; // of what goes on as a stream: in the line, until that has its buffers
+};
+
+} // namespace finpost
