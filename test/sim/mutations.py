@@ -72,8 +72,8 @@ BUGS = [
      "            client_failed_ = got.error();\n",
      "            client_failed_ = got.error();\n"
      "            static_cast<void>(upstream_->write_some(std::as_bytes(std::span(last_chunk)), {}));\n"),
-    ("a close before the request is out ends a body", "upstream/streamed_exchange.cpp",
-     "if (got.error() == asio::error::eof && whole_)", "if (got.error() == asio::error::eof)"),
+    ("a close before the request is out ends a body", "upstream/exchange_rules.cpp",
+     "if (read.error() == asio::error::eof && request_is_whole)", "if (read.error() == asio::error::eof)"),
     ("a drain whose grace is over stops nobody", "session/session_registry.cpp",
      "        tell(one, told::stop, [why](registered& session) { session.deadline().stop(why); });", "        static_cast<void>(why);"),
     ("the upstream is waited for for ever", "upstream/buffered_exchange.cpp",

@@ -3,16 +3,68 @@
 #include <boost/asio/error.hpp>
 #include <boost/test/unit_test.hpp>
 
+#include <cstddef>
+#include <cstring>
+#include <string_view>
+
 using namespace finpost;
+using state = response_guard::state;
 
 namespace {
 
 const error_code success;
 const error_code reset = boost::asio::error::connection_reset;
+const error_code would_block = boost::asio::error::would_block;
+const error_code eof = boost::asio::error::eof;
+const error_code truncated = reason::tls_truncated;
+constexpr std::string_view until_close = "HTTP/1.1 200 OK\r\n\r\nsome";
+constexpr std::string_view counted = "HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nsome";
 
 } // namespace
 
 BOOST_AUTO_TEST_SUITE(exchange_rules)
+
+BOOST_AUTO_TEST_CASE(what_a_read_came_to_is_told_to_the_guard) {
+    const struct {
+        const char* what;
+        std::string_view before; // of the response
+        result<std::size_t> read;
+        bool request_is_whole;
+        response_guard::state then;
+    } table[] = {
+        {"nothing is there", "", would_block, true, state::more},
+        {"nothing more is there", until_close, would_block, true, state::more},
+        {"an end of a body", until_close, eof, true, state::complete},
+        {"an end while the request goes out", until_close, eof, false, state::failed},
+        {"an end without a response", "", eof, true, state::failed},
+        {"an end in a body of a length", counted, eof, true, state::failed},
+        {"a reset ends no body", until_close, reset, true, state::failed},
+        {"nor does a truncation", until_close, truncated, true, state::failed},
+    };
+    for (const auto& row : table) {
+        response_guard guard(1 << 20, nullptr);
+        if (!row.before.empty()) {
+            BOOST_REQUIRE(guard.make_room());
+            std::memcpy(guard.buffer().writable().data(), row.before.data(), row.before.size());
+            const auto read = result<std::size_t>(row.before.size());
+            BOOST_REQUIRE((take_read(guard, read, true) == state::more));
+        }
+        BOOST_TEST((take_read(guard, row.read, row.request_is_whole) == row.then), row.what);
+    }
+}
+
+BOOST_AUTO_TEST_CASE(a_certificate_is_rejected_before_anything_was_answered) {
+    response_guard guard(1 << 20, nullptr);
+    const result<std::size_t> rejected = make_error_code(reason::tls_handshake);
+    BOOST_TEST(rejects_certificate(rejected, guard, false));
+    BOOST_TEST(!rejects_certificate(rejected, guard, true));
+    BOOST_TEST(!rejects_certificate(reset, guard, false));
+    BOOST_TEST(!rejects_certificate(std::size_t{1}, guard, false));
+    BOOST_REQUIRE(guard.make_room());
+    std::memcpy(guard.buffer().writable().data(), "H", 1);
+    guard.received(1);
+    BOOST_TEST(!rejects_certificate(rejected, guard, false));
+}
 
 BOOST_AUTO_TEST_CASE(a_request_is_sent_again_only_when_nobody_can_have_acted_on_it_for_an_answer) {
     const struct {

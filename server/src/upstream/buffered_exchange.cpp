@@ -157,15 +157,8 @@ void buffered_exchange::give_payload_back_beside(const response_guard& guard) {
 response_guard::state buffered_exchange::read_some(response_guard& guard) {
     const std::span<std::byte> buffer = guard.buffer().writable();
     const auto got = stream().read_some(buffer.first(std::min(buffer.size(), quantum)));
-    if (got.has_value()) return guard.received(*got);
-    if (got.error() == asio::error::would_block) return response_guard::state::more;
-    // The close that meets a request which is not out ends no body.
-    if (got.error() == asio::error::eof && !progress_.cut) return guard.closed();
-    // With TLS 1.3 it says only now whether it takes this side's certificate (RFC 8446 §4.4.3).
-    // Where it has answered before, it has read the request.
-    progress_.rejected =
-        got.error() == reason::tls_handshake && !guard.started() && !attempt_.lease->kept_before();
-    return guard.cut();
+    progress_.rejected = rejects_certificate(got, guard, attempt_.lease->kept_before());
+    return take_read(guard, got, !progress_.cut);
 }
 
 } // namespace finpost

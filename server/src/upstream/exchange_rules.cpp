@@ -1,6 +1,25 @@
 #include "upstream/exchange_rules.hpp"
 
+#include <boost/asio/error.hpp>
+
+namespace asio = boost::asio;
+
 namespace finpost {
+
+response_guard::state take_read(response_guard& guard, const result<std::size_t>& read,
+                                bool request_is_whole) {
+    if (read.has_value()) return guard.received(*read);
+    if (read.error() == asio::error::would_block) return response_guard::state::more;
+    // A close that meets a request which is not out ends no body.
+    if (read.error() == asio::error::eof && request_is_whole) return guard.closed();
+    return guard.cut();
+}
+
+bool rejects_certificate(const result<std::size_t>& read, const response_guard& guard,
+                         bool answered_before) noexcept {
+    return read.has_error() && read.error() == reason::tls_handshake && !guard.started() &&
+           !answered_before;
+}
 
 bool may_send_again(bool repeatable, error_code failed, int status,
                     bool response_started) noexcept {

@@ -1,7 +1,12 @@
 #pragma once
 
+#include "upstream/response_guard.hpp"
+
 #include "finpost/config.hpp"
 #include "finpost/error.hpp"
+#include "finpost/result.hpp"
+
+#include <cstddef>
 
 namespace finpost {
 
@@ -13,6 +18,16 @@ struct exchange_progress {
     bool rejected = false;    // the upstream does not take this side's certificate
     int status = 0;           // of the response; zero before it is known
 };
+
+/// Gives the guard what a read on the upstream's connection came to, whatever that is.
+response_guard::state take_read(response_guard& guard, const result<std::size_t>& read,
+                                bool request_is_whole);
+
+/// Whether a read says that the upstream does not take this side's certificate. With TLS 1.3 it
+/// says so only after the handshake (RFC 8446 §4.4.3). To be asked before the guard takes the read;
+/// an upstream that has answered on this connection before has read the request.
+bool rejects_certificate(const result<std::size_t>& read, const response_guard& guard,
+                         bool answered_before) noexcept;
 
 /// Whether a request that has failed is sent once more, on a new connection.
 ///

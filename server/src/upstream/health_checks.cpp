@@ -4,6 +4,7 @@
 #include "async/as_outcome.hpp"
 #include "net/upstream_stream.hpp"
 #include "random.hpp"
+#include "upstream/exchange_rules.hpp"
 #include "upstream/request_head.hpp"
 #include "upstream/response_guard.hpp"
 #include "upstream/upstream_connector.hpp"
@@ -179,12 +180,7 @@ asio::awaitable<error_code> health_checks::ask(subject& one, upstream_stream& st
         if (one.deadline.error()) co_return one.deadline.error();
         guard.buffer().reserve(guard.wanted());
         const auto got = stream.read_some(guard.buffer().writable());
-        if (got.has_value())
-            state = guard.received(*got);
-        else if (got.error() == asio::error::eof)
-            state = guard.closed();
-        else if (got.error() != asio::error::would_block)
-            state = guard.cut();
+        state = take_read(guard, got, true);
         if (got.has_value() || state != response_guard::state::more) continue;
         auto [ec] = co_await stream.async_wait_readable();
         static_cast<void>(ec); // the read tells

@@ -283,14 +283,8 @@ response_guard::state streamed_exchange::read_some() {
     // There is that much memory: this only moves the few bytes that are left to its front.
     into.reserve(window - into.size());
     const auto got = upstream_->read_some(into.writable());
-    if (got.has_value()) return guard_.received(*got);
-    if (got.error() == asio::error::would_block) return response_guard::state::more;
-    // A close that comes before the request is out ends no body.
-    if (got.error() == asio::error::eof && whole_) return guard_.closed();
-    // With TLS 1.3 it may say only now that it does not take this side's certificate (RFC 8446
-    // §4.4.3).
-    rejected_ = got.error() == reason::tls_handshake && !guard_.started();
-    return guard_.cut();
+    rejected_ = rejects_certificate(got, guard_, false);
+    return take_read(guard_, got, whole_);
 }
 
 exchange_progress streamed_exchange::progress() const noexcept {
