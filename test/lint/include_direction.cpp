@@ -16,7 +16,12 @@ const std::set<std::string> some_files{"common/include/finpost/error.hpp",
                                        "server/include/finpost/metrics.hpp",
                                        "server/include/finpost/exchange_deadline.hpp",
                                        "server/src/net/client_socket.hpp",
-                                       "server/src/listener.hpp",
+                                       "server/src/acceptor.hpp",
+                                       "server/src/address_listener.hpp",
+                                       "server/src/listener_plan.hpp",
+                                       "server/src/listener_rules.hpp",
+                                       "server/src/listener_set.hpp",
+                                       "server/src/net/listening_socket.hpp",
                                        "server/src/session/session.hpp",
                                        "server/src/session/receive.hpp",
                                        "server/src/session/reply.hpp",
@@ -48,8 +53,12 @@ BOOST_AUTO_TEST_SUITE(include_direction)
 
 BOOST_AUTO_TEST_CASE(along_the_arrows_is_allowed) {
     BOOST_TEST(may("server/app/main.cpp", "\"finpost/gateway.hpp\""));
-    BOOST_TEST(may("server/src/gateway.cpp", "\"listener.hpp\""));
-    BOOST_TEST(may("server/src/listener.hpp", "\"session/session.hpp\""));
+    BOOST_TEST(may("server/src/gateway.cpp", "\"listener_set.hpp\""));
+    BOOST_TEST(may("server/src/listener_set.hpp", "\"listener_plan.hpp\""));
+    BOOST_TEST(may("server/src/listener_set.hpp", "\"address_listener.hpp\""));
+    BOOST_TEST(may("server/src/address_listener.hpp", "\"acceptor.hpp\""));
+    BOOST_TEST(may("server/src/acceptor.hpp", "\"net/listening_socket.hpp\""));
+    BOOST_TEST(may("server/src/acceptor.hpp", "\"session/session.hpp\""));
     BOOST_TEST(may("server/src/session/exchange.cpp", "\"session/receive.hpp\""));
     BOOST_TEST(may("server/src/session/session.cpp", "\"session/reply.hpp\""));
     BOOST_TEST(may("server/src/session/session.hpp", "\"finpost/handler.hpp\""));
@@ -68,8 +77,16 @@ BOOST_AUTO_TEST_CASE(along_the_arrows_is_allowed) {
 BOOST_AUTO_TEST_CASE(against_the_arrows_is_flagged) {
     BOOST_TEST(faults("server/src/gateway.cpp", "\"config/options.hpp\"") ==
                "1: \"config/options.hpp\": gateway must not include server app");
-    BOOST_TEST(!may("server/src/listener.cpp", "\"finpost/gateway.hpp\""));
-    BOOST_TEST(!may("server/src/session/session.cpp", "\"listener.hpp\""));
+    BOOST_TEST(!may("server/src/gateway.cpp", "\"acceptor.hpp\""));
+    BOOST_TEST(!may("server/src/listener_rules.cpp", "\"finpost/gateway.hpp\""));
+    BOOST_TEST(!may("server/src/listener_rules.cpp", "\"address_listener.hpp\""));
+    BOOST_TEST(!may("server/src/listener_plan.cpp", "\"listener_rules.hpp\""));
+    BOOST_TEST(!may("server/src/listener_plan.cpp", "\"net/listening_socket.hpp\""));
+    BOOST_TEST(!may("server/src/address_listener.cpp", "\"listener_set.hpp\""));
+    BOOST_TEST(!may("server/src/acceptor.cpp", "\"address_listener.hpp\""));
+    BOOST_TEST(!may("server/src/acceptor.cpp", "\"listener_rules.hpp\""));
+    BOOST_TEST(!may("server/src/session/session.cpp", "\"acceptor.hpp\""));
+    BOOST_TEST(!may("server/src/net/listening_socket.cpp", "\"acceptor.hpp\""));
     BOOST_TEST(!may("server/src/session/receive.cpp", "\"session/session.hpp\""));
     BOOST_TEST(!may("server/src/session/receive.cpp", "\"session/reply.hpp\""));
     BOOST_TEST(!may("server/src/session/reply.hpp", "\"session/receive.hpp\""));
@@ -129,8 +146,9 @@ BOOST_AUTO_TEST_CASE(every_source_includes_along_the_arrows) {
             BOOST_ERROR(path << ":" << each.line << ": " << each.message);
     }
     // It has read what it should read.
-    for (const std::string room : {"common", "base", "policy", "upstream", "receive", "session",
-                                   "listener", "gateway", "test"})
+    for (const std::string room :
+         {"common", "base", "policy", "upstream", "receive", "session", "acceptor",
+          "address listener", "listener plan", "listener rules", "gateway", "test"})
         BOOST_TEST(seen.count(room) == 1u, room);
 }
 

@@ -4,7 +4,7 @@
     test/sim/mutations.py BUILD_DIR                     the list below
     test/sim/mutations.py BUILD_DIR --only "a reset"    those with these words
     test/sim/mutations.py --check                       is each of them still to be found in the sources? (a lint)
-    test/sim/mutations.py BUILD_DIR --drawn 10 --seed 7 lines drawn from session, receive, listener, ...
+    test/sim/mutations.py BUILD_DIR --drawn 10 --seed 7 lines drawn from session, receive, acceptor, ...
 
 Run by hand when the simulator changes. BUILD_DIR is built, of this tree. Each bug is compiled beside it, linked in place of
 the library's own object and run: named scenarios first, then drawn schedules. Nothing of the tree is changed. A drawn line
@@ -35,7 +35,7 @@ BUGS = [
      "return nothing_said_ ? ending::reset : ending::fin;", "return ending::fin;"),
     ("a refusal of which a part is out ends with a FIN", "session/session.cpp",
      "    outcome_.farewell_sent(!failed); // a part", "    outcome_.farewell_sent(true); // a part"),
-    ("a process that dies sends FINs", "listener.cpp", "reset_on_close(acceptor.native_handle(), true)",
+    ("a process that dies sends FINs", "net/listening_socket.cpp", "reset_on_close(acceptor.native_handle(), true)",
      "reset_on_close(acceptor.native_handle(), false)"),
     ("a request goes out again on a new connection", "upstream/buffered_exchange.cpp",
      "may_repeat_ = attempt_.lease->kept_before();", "may_repeat_ = true;"),
@@ -61,7 +61,7 @@ BUGS = [
     ("a client that does not send is waited for for ever", "session/receive.cpp",
      "        deadline_.arm(limits.receive_idle, limits.receive_total, reason::receive_timeout);\n", ""),
     ("progress does not count", "session/receive.cpp", "    deadline_.progress();\n", ""),
-    ("no pause after EMFILE", "listener.cpp", "    pause_until_ = now + back_off;\n    if (shortage_", "    if (shortage_"),
+    ("no pause after EMFILE", "accept_shortage.cpp", "return now + accept_back_off;", "return now;"),
     ("who is woken is forgotten", "policy/wait_queue.cpp", "void wait_queue::wake_one() noexcept {",
      "void wait_queue::wake_one() noexcept {\n    if (waiting_.size() == 2) return;"),
     ("an exchange that is cut is not counted", "session/exchange_record.cpp",
@@ -111,21 +111,20 @@ BUGS = [
      "        deadline_.arm(limits.receive_idle, limits.receive_total, reason::receive_timeout);\n",
      "        deadline_.arm(limits.receive_idle / 2, limits.receive_total, reason::receive_timeout);\n"),
     ("twice as many are accepted in a second", "policy/admission.cpp", "      rate_(accept_rate) {}", "      rate_(2 * accept_rate) {}"),
-    ("any number may be in its preamble", "gateway.cpp", "handshakes(config.max_handshakes, 0, 0)", "handshakes(config.max_connections, 0, 0)"),
-    ("a reload with a wrong rule is taken", "gateway.cpp", "state_->apply(checked(std::move(groups)));", "state_->apply(std::move(groups));"),
-    ("a reload that fails has closed what listened", "gateway.cpp", "                taken[i] = true;\n",
-     "                taken[i] = true;\n                if (i == 0 && wanted.size() > 1) before[i].door->close();\n"),
-    ("an address in use is no error", "listener.cpp",
+    ("any number may be in its preamble", "listener_rules.cpp", "handshakes(config.max_handshakes, 0, 0)", "handshakes(config.max_connections, 0, 0)"),
+    ("a reload with a wrong rule is taken", "gateway.cpp", "state_->listeners.change(checked(std::move(groups)));", "state_->listeners.change(std::move(groups));"),
+    ("a reload that fails has closed what listened", "listener_set.cpp", "    const auto next = std::make_shared",
+     "    for (const std::size_t i : plan.closed) before->bindings[i].listener->close();\n    const auto next = std::make_shared"),
+    ("an address in use is no error", "net/listening_socket.cpp",
      "        throw boost::system::system_error(failed.code(), \"cannot listen on \" + to_string(address));", "        static_cast<void>(failed);"),
     ("interim answers may go on without end", "upstream/response_guard.cpp", "        if (interim_ > max_interim)\n", "        if (interim_ == 0)\n"),
     ("another protocol that nobody asked for is interim", "upstream/response_guard.cpp", "if (status == 101)", "if (status == 1)"),
-    ("an old rule stays in force", "listener.cpp", "    changed_ = false;\n}", "}"),
+    ("an old rule stays in force", "accept_permits.cpp", "    changed_ = true;\n", ""),
 ]
 
 DRAWN_FROM = ["session/session.cpp", "session/exchange.cpp", "session/outcome.cpp", "session/receive.cpp",
-              "session/receive_plan.cpp", "listener.cpp", "upstream/http_forwarder.cpp",
+              "session/receive_plan.cpp", "acceptor.cpp", "upstream/http_forwarder.cpp",
               "upstream/buffered_exchange.cpp", "upstream/upstream_connector.cpp", "upstream/connection_pool.hpp"]
-
 
 def broken_lines(text):
     """Each one-line breakage of a source: (line number, the new line)."""

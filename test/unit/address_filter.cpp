@@ -59,4 +59,17 @@ BOOST_AUTO_TEST_CASE(an_ipv4_mapped_peer_is_an_ipv4_peer) {
     BOOST_TEST(!filter.admits(peer("[::ffff:192.0.3.7]:1")));
 }
 
+BOOST_AUTO_TEST_CASE(a_client_is_a_proxy_or_speaks_for_itself_or_is_denied) {
+    const finpost::address_filter filter(list({"10.0.0.0/8"}), list({"10.9.0.0/16"}));
+    const auto proxies = list({"192.0.2.0/24", "10.9.1.0/24"});
+    const auto kind = [&](const char* text) { return kind_of_client(peer(text), filter, proxies); };
+    BOOST_TEST((kind("10.1.2.3:1") == client_kind::direct));
+    BOOST_TEST((kind("10.9.2.3:1") == client_kind::denied));
+    BOOST_TEST((kind("203.0.113.1:1") == client_kind::denied));
+    // The filter is for those whom it speaks for.
+    BOOST_TEST((kind("192.0.2.1:1") == client_kind::proxy));
+    BOOST_TEST((kind("10.9.1.1:1") == client_kind::proxy));
+    BOOST_TEST((kind_of_client(peer("192.0.2.1:1"), filter, {}) == client_kind::denied));
+}
+
 BOOST_AUTO_TEST_SUITE_END()

@@ -136,7 +136,7 @@ public:
     boost::asio::any_io_executor get_executor() const noexcept;
 
 private:
-    class state;
+    struct state;
     using drained = std::function<void(error_code)>;
 
     static boost::asio::any_io_executor executor_of(const state& one) noexcept;

@@ -17,4 +17,10 @@ bool address_filter::admits(const socket_address& peer) const noexcept {
     return !contains(deny_, peer) && (allow_.empty() || contains(allow_, peer));
 }
 
+client_kind kind_of_client(const socket_address& peer, const address_filter& filter,
+                           const std::vector<network>& proxies) noexcept {
+    if (contains(proxies, peer)) return client_kind::proxy;
+    return filter.admits(peer) ? client_kind::direct : client_kind::denied;
+}
+
 } // namespace finpost

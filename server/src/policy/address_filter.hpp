@@ -21,4 +21,13 @@ private:
     std::vector<network> allow_, deny_;
 };
 
+/// What an address says of a client that has just connected.
+enum class client_kind {
+    direct, ///< it speaks for itself
+    proxy,  ///< it says by a PROXY header for whom it speaks; the filter is asked then
+    denied
+};
+client_kind kind_of_client(const socket_address& peer, const address_filter& filter,
+                           const std::vector<network>& proxies) noexcept;
+
 } // namespace finpost

@@ -1,0 +1,43 @@
+#include "address_listener.hpp"
+
+#include "policy/resource_shortage.hpp"
+
+#include <algorithm>
+
+namespace finpost {
+
+address_listener::address_listener(const session_executors& on,
+                                   const std::shared_ptr<const session_context>& context,
+                                   const socket_address& address) {
+    const auto sharing = on.all.size() > 1 ? port_sharing::on : port_sharing::off;
+    if (sharing == port_sharing::on) {
+        // Two processes that both share a port would take each other's clients without a word. Who
+        // does not share it is told that it is in use.
+        const listening_socket alone(on.all.front(), address, port_sharing::off);
+    }
+    const auto shortage = std::make_shared<resource_shortage>();
+    for (const auto& executor : on.all) {
+        const socket_address& bound = acceptors_.empty() ? address : this->address();
+        acceptors_.push_back(std::make_shared<acceptor>(executor, on.one_thread_each, bound,
+                                                        sharing, context, shortage));
+    }
+}
+
+void address_listener::start() {
+    for (const auto& each : acceptors_) each->start();
+}
+
+void address_listener::change(const std::shared_ptr<const session_context>& context) {
+    for (const auto& each : acceptors_) each->change(context);
+}
+
+void address_listener::close() noexcept {
+    for (const auto& each : acceptors_) each->close();
+}
+
+bool address_listener::works() const noexcept {
+    return std::all_of(acceptors_.begin(), acceptors_.end(),
+                       [](const auto& each) { return each->works(); });
+}
+
+} // namespace finpost

@@ -1,0 +1,53 @@
+#include "listener_rules.hpp"
+
+#include "net/tls_side.hpp"
+
+#include <utility>
+
+namespace finpost {
+
+namespace {
+
+tls_context read_certificates(const gateway_config& config, const logger& log) {
+    tls_side made = make_listener_tls(config.tls);
+    // They were good a moment ago, when the configuration was validated.
+    if (!made.problems.empty()) throw config_error(std::move(made.problems));
+    log_warnings(made, log);
+    return std::move(made.context);
+}
+
+} // namespace
+
+shared_resources::shared_resources(const boost::asio::any_io_executor& executor, metrics& counters_,
+                                   logger log_)
+    : counters(counters_), log(std::move(log_)), budget(0, counters.buffered_bytes),
+      files(counters.spilled_bytes), registry(std::make_shared<session_registry>(executor)) {}
+
+listener_rules::listener_rules(std::shared_ptr<shared_resources> shared_, gateway_config config_,
+                               handler answer_, streaming_handler streams_,
+                               std::shared_ptr<admission> admits_)
+    : shared(std::move(shared_)), config(std::move(config_)), answer(std::move(answer_)),
+      streams(std::move(streams_)), admits(std::move(admits_)), filter(config.allow, config.deny),
+      handshakes(config.max_handshakes, 0, 0), tls(read_certificates(config, shared->log)),
+      spills(config, shared->files, shared->log), context{.config = config,
+                                                          .answer = answer,
+                                                          .streams = streams,
+                                                          .counters = shared->counters,
+                                                          .log = shared->log,
+                                                          .budget = shared->budget,
+                                                          .registry = *shared->registry,
+                                                          .admits = *admits,
+                                                          .filter = filter,
+                                                          .tls = tls,
+                                                          .handshakes = handshakes,
+                                                          .preambles = has_preambles(),
+                                                          .spills = spills,
+                                                          .foreign_warning =
+                                                              shared->foreign_warning} {}
+
+std::shared_ptr<const session_context> context_of(std::shared_ptr<const listener_rules> rules) {
+    const session_context* const context = &rules->context;
+    return {std::move(rules), context};
+}
+
+} // namespace finpost

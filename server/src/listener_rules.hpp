@@ -1,0 +1,78 @@
+#pragma once
+
+#include "policy/address_filter.hpp"
+#include "policy/admission.hpp"
+#include "policy/buffer_budget.hpp"
+#include "policy/log_throttle.hpp"
+#include "policy/spill_policy.hpp"
+#include "session/session_context.hpp"
+#include "session/session_registry.hpp"
+
+#include "finpost/config.hpp"
+#include "finpost/handler.hpp"
+#include "finpost/logger.hpp"
+#include "finpost/metrics.hpp"
+#include "finpost/tls_context.hpp"
+
+#include <boost/asio/any_io_executor.hpp>
+
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+
+namespace finpost {
+
+/// Bytes in files: counted, and limited by the disk alone.
+class file_space final : public byte_budget {
+public:
+    explicit file_space(gauge& used) : used_(used) {}
+    bool try_take(std::size_t n) noexcept override {
+        used_.add(static_cast<std::int64_t>(n));
+        return true;
+    }
+    void give_back(std::size_t n) noexcept override { used_.add(-static_cast<std::int64_t>(n)); }
+
+private:
+    gauge& used_;
+};
+
+/// What the sessions of all groups share. Thread safe. The rules of each group keep it alive, so
+/// it is there as long as the last session.
+struct shared_resources {
+    shared_resources(const boost::asio::any_io_executor& executor, metrics& counters_, logger log_);
+
+    metrics& counters;
+    const logger log;
+    buffer_budget budget; // its limit comes with the groups
+    file_space files;
+    const std::shared_ptr<session_registry> registry;
+    log_throttle foreign_warning{std::chrono::hours(1)};
+};
+
+/// What the sessions of a group go by, as long as the last of them lives. Never changes: a change
+/// of the group makes new rules.
+struct listener_rules {
+    /// Reads the certificates; throws `config_error` when they are bad.
+    listener_rules(std::shared_ptr<shared_resources> shared_, gateway_config config_,
+                   handler answer_, streaming_handler streams_, std::shared_ptr<admission> admits_);
+
+    const std::shared_ptr<shared_resources> shared;
+    const gateway_config config;
+    const handler answer;
+    const streaming_handler streams;
+    const std::shared_ptr<admission> admits; // the rules before may have it too: who is in, counts
+    const address_filter filter;
+    admission handshakes; // short: they are not carried on
+    const tls_context tls;
+    const spill_policy spills;
+    const session_context context;
+
+private:
+    bool has_preambles() const { return tls || !config.proxy_protocol_from.empty(); }
+};
+
+/// A session holds its context, and by it the rules.
+std::shared_ptr<const session_context> context_of(std::shared_ptr<const listener_rules> rules);
+
+} // namespace finpost
