@@ -191,13 +191,13 @@ listening_socket::accepted acceptor::accept_next() noexcept {
 bool acceptor::serve_client(listening_socket::accepted client) {
     permits_.take_change();
     const session_context& context = *permits_.context();
+    arrival arrived(std::move(client.fd), context.counters);
     const client_kind kind =
         kind_of_client(client.peer, context.filter, context.config.proxy_protocol_from);
     if (kind == client_kind::denied) {
-        refuse_early(std::move(client.fd), reason::denied, client.peer, context);
+        refuse_early(std::move(arrived), reason::denied, client.peer, context);
         return true;
     }
-    arrival arrived(std::move(client.fd), context.counters);
     return start_session(std::move(arrived), client.peer, kind == client_kind::proxy);
 }
 

@@ -1,16 +1,16 @@
 #include "early_refusal.hpp"
 
 #include "net/reset_on_close.hpp"
+#include "session/exchange_record.hpp"
 #include "session/reply.hpp"
 #include "session/session_context.hpp"
 
-#include "finpost/metrics.hpp"
 #include "finpost/request_id.hpp"
 
 #include <array>
 #include <cstddef>
+#include <new>
 #include <string>
-#include <utility>
 
 #include <sys/socket.h>
 
@@ -25,49 +25,58 @@ void drop_input(int fd) noexcept {
         if (::recv(fd, scratch.data(), scratch.size(), MSG_DONTWAIT) <= 0) return;
 }
 
-// A part of the line would be an answer.
-bool send_line(int fd, reason why) {
-    const std::string line = refusal_line(why, request_id::generate());
-    const ssize_t sent = ::send(fd, line.data(), line.size(), MSG_NOSIGNAL);
-    return sent == static_cast<ssize_t>(line.size());
-}
-
-void end_connection(unique_fd fd, reason why, early_ending ending) noexcept {
-    if (ending == early_ending::reset) return;
+/// The bytes that were sent of the refusal's line.
+std::size_t send_line(int fd, reason why, const request_id& id, outcome& result) noexcept {
     try {
-        if (ending == early_ending::line) {
-            if (!send_line(fd.get(), why)) return;
-            drop_input(fd.get());
-        }
-        reset_on_close(fd.get(), false);
-    } catch (...) {
-        // No memory for a line: a reset.
+        const std::string line = refusal_line(why, id);
+        const ssize_t sent = ::send(fd, line.data(), line.size(), MSG_NOSIGNAL);
+        if (sent <= 0) return 0;
+        const auto n = static_cast<std::size_t>(sent);
+        result.farewell_sent(n == line.size()); // a part of the line would be an answer
+        return n;
+    } catch (const std::bad_alloc&) {
+        return 0; // a reset
     }
 }
 
 } // namespace
 
-early_ending ending_of_early_refusal(reason why, refusal_style style, bool tls) noexcept {
-    switch (style) {
-    case refusal_style::reset:
-        return early_ending::reset;
-    case refusal_style::close:
-        return early_ending::fin;
-    case refusal_style::line:
-        break;
-    }
-    return tls || why == reason::denied ? early_ending::reset : early_ending::line;
+outcome outcome_of_early_refusal(reason why, const gateway_config& config, bool tls) noexcept {
+    outcome result(config);
+    if (tls) result.expect_tls();
+    if (why == reason::denied)
+        result.deny();
+    else
+        result.refuse(why);
+    return result;
 }
 
-void refuse_early(unique_fd fd, reason why, const socket_address& peer,
+void refuse_early(arrival arrived, reason why, const socket_address& peer,
                   const session_context& context) {
-    context.counters.accepted.add();
-    context.counters.refused_for(why).add();
-    const refusal_style style = context.config.on_refusal;
-    end_connection(std::move(fd), why, ending_of_early_refusal(why, style, bool{context.tls}));
-    if (why != reason::denied || context.config.access_log == access_log::off) return;
-    const std::string who = to_string(peer);
-    context.log(log_level::info, "denied", {{"peer", who}, {"reason", to_string(why)}});
+    const auto now = exchange_deadline::clock::now();
+    const request_id id = request_id::generate();
+    outcome result = outcome_of_early_refusal(why, context.config, bool{context.tls});
+    const unique_fd fd(arrived.hand_over()); // nothing can fail from here on
+    std::size_t said = 0;
+    if (result.say(true, false) == outcome::farewell::line) {
+        said = send_line(fd.get(), why, id, result);
+        drop_input(fd.get());
+    }
+    const exchange_record refused{.id = id,
+                                  .peer = peer,
+                                  .result = result,
+                                  .stage = session_stage::refuse,
+                                  .bytes_in = 0,
+                                  .bytes_out = said,
+                                  .upstream = {},
+                                  .status = 0,
+                                  .accepted = now,
+                                  .received = now,
+                                  .answered = now,
+                                  .sampled = id.sampled(context.config.trace_sampled),
+                                  .stopped = false};
+    record(refused, context.counters, context.log, context.config.access_log);
+    if (result.end() == outcome::ending::fin) reset_on_close(fd.get(), false);
 }
 
 } // namespace finpost
