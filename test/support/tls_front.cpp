@@ -120,7 +120,8 @@ void tls_front::serve(int client) {
         if (both[1].revents == 0) continue;
         const ssize_t n = ::recv(service.fd(), buffer.data(), buffer.size(), 0);
         if (n < 0 && errno == EAGAIN) continue;
-        auto rest = std::span<const std::byte>(buffer).first(n > 0 ? static_cast<std::size_t>(n) : 0);
+        auto rest =
+            std::span<const std::byte>(buffer).first(n > 0 ? static_cast<std::size_t>(n) : 0);
         while (!rest.empty()) {
             const transfer put = whole(client, [&] { return tls.write_some(rest); });
             if (put.error) return;

@@ -382,7 +382,8 @@ std::string decoded(std::string_view text, const b64::rules& by, std::size_t pie
         std::vector<std::byte> buffer(part.size());
         const auto got = decoder.decode(part, buffer.data());
         if (got.error) return told(got, {});
-        out.insert(out.end(), buffer.begin(), buffer.begin() + static_cast<std::ptrdiff_t>(got.size));
+        out.insert(out.end(), buffer.begin(),
+                   buffer.begin() + static_cast<std::ptrdiff_t>(got.size));
     }
     const auto end = decoder.finish();
     return told(end, {reinterpret_cast<const char*>(out.data()), out.size()});

@@ -15,8 +15,9 @@ namespace finpost {
 ///
 /// A stage says how long it may take (`arm`) and how its pending operation is cancelled
 /// (`on_cancel`). When the limit passes, or when the gateway stops, the operation is cancelled and
-/// `error()` tells why. There is no timer inside: the owner of the exchange reads `when()` and calls
-/// `expire()`. A gateway does that for all of its sessions with one timer, its `timer_source`.
+/// `error()` tells why. There is no timer inside: the owner of the exchange reads `when()` and
+/// calls `expire()`. A gateway does that for all of its sessions with one timer, its
+/// `timer_source`.
 ///
 /// Threads: everything but `when()` belongs to the exchange's executor (its strand).
 ///
@@ -88,8 +89,8 @@ public:
     };
 
     /// Calls `call` at `when`, once, if this object still lives then: for work that pays only in an
-    /// exchange that takes long. Stages may begin and expire meanwhile. A `stop` drops the call. One
-    /// at a time. `call` runs on the exchange's executor.
+    /// exchange that takes long. Stages may begin and expire meanwhile. A `stop` drops the call.
+    /// One at a time. `call` runs on the exchange's executor.
     class call_at {
     public:
         call_at(exchange_deadline& deadline, clock::time_point when, std::function<void()> call)
