@@ -29,7 +29,7 @@ std::vector<config_problem> problems_of(const std::vector<listener_group>& group
     for (const listener_group& group : groups) {
         const auto found = validate(group.config);
         all.insert(all.end(), found.begin(), found.end());
-        if (group.config.stream_above && !group.streams)
+        if (group.config.stream_above && !group.streaming_handler)
             all.push_back({"stream_above", "needs a handler that takes a stream"});
         for (const socket_address& address : group.config.listen) {
             if (address.port() != 0 && std::count(taken.begin(), taken.end(), address) > 0)
@@ -77,9 +77,9 @@ struct gateway::state {
     std::vector<listener_group> first; // until `start`
 };
 
-gateway::gateway(asio::any_io_executor executor, gateway_config config, handler answer,
+gateway::gateway(asio::any_io_executor executor, gateway_config config, handler answers,
                  metrics& counters, logger log)
-    : gateway(std::move(executor), {{std::move(config), std::move(answer)}}, counters,
+    : gateway(std::move(executor), {{std::move(config), std::move(answers)}}, counters,
               std::move(log)) {}
 
 gateway::gateway(asio::any_io_executor executor, std::vector<listener_group> groups,

@@ -55,12 +55,13 @@ struct shared_resources {
 struct listener_rules {
     /// Reads the certificates; throws `config_error` when they are bad.
     listener_rules(std::shared_ptr<shared_resources> shared_, gateway_config config_,
-                   handler answer_, streaming_handler streams_, std::shared_ptr<admission> admits_);
+                   finpost::handler handler_, finpost::streaming_handler streaming_handler_,
+                   std::shared_ptr<admission> admits_);
 
     const std::shared_ptr<shared_resources> shared;
     const gateway_config config;
-    const handler answer;
-    const streaming_handler streams;
+    const finpost::handler handler;
+    const finpost::streaming_handler streaming_handler;
     const std::shared_ptr<admission> admits; // the rules before may have it too: who is in, counts
     const address_filter filter;
     admission handshakes; // short: they are not carried on

@@ -76,8 +76,8 @@ listener_set::in_force listener_set::prepare(const listener_plan& plan, const in
                           : std::make_shared<admission>(limits.max_connections,
                                                         limits.max_per_source, limits.accept_rate);
         next.groups.push_back(std::make_shared<const listener_rules>(
-            shared_, std::move(group.config), std::move(group.answer), std::move(group.streams),
-            std::move(admits)));
+            shared_, std::move(group.config), std::move(group.handler),
+            std::move(group.streaming_handler), std::move(admits)));
     }
     for (const listener_plan::slot& slot : plan.slots) {
         auto listener = slot.kept

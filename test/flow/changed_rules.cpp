@@ -34,7 +34,7 @@ asio::awaitable<reply> say(std::string what, request /*asked*/) { co_return repl
 listener_group answering(std::string word, std::vector<socket_address> listen) {
     listener_group group;
     group.config.listen = std::move(listen);
-    group.answer = [word](request asked) { return say(word, std::move(asked)); };
+    group.handler = [word](request asked) { return say(word, std::move(asked)); };
     return group;
 }
 

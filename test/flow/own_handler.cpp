@@ -177,6 +177,19 @@ BOOST_FIXTURE_TEST_CASE(one_that_streams_reads_to_the_end_before_it_knows, strea
     BOOST_TEST(exchange("hello").bytes == "hello"); // and the short ones go to the other
 }
 
+BOOST_FIXTURE_TEST_CASE(a_group_has_one_for_whole_payloads_and_one_for_streams,
+                        streamed_to_a_handler) {
+    asio::io_context io;
+    config.listen = {parse_socket_address("127.0.0.1:0").value()};
+    listener_group group{.config = config, .handler = obey};
+    BOOST_TEST(!group.streaming_handler);
+    group.config.stream_above = 1'000;
+    BOOST_CHECK_THROW(gateway(io.get_executor(), {group}, counters), config_error);
+    group.streaming_handler = count_bytes;
+    BOOST_CHECK_NO_THROW(gateway(io.get_executor(), {group}, counters));
+    start(obey);
+}
+
 BOOST_FIXTURE_TEST_CASE(one_that_streams_may_answer_early, streamed_to_a_handler) {
     begin(count_bytes);
     raw_client client = sending(5'000, 'E');

@@ -24,12 +24,12 @@ namespace finpost {
 
 struct metrics;
 
-/// Addresses whose clients are served alike: by which rules, and who answers them.
+/// Addresses whose clients are served alike: the rules, and the handlers that answer.
 struct listener_group {
     gateway_config config;
-    handler answer;
-    /// Who answers payloads above `stream_above`; without one that has to be off.
-    streaming_handler streams = {};
+    finpost::handler handler;
+    /// Answers payloads above `stream_above`; without one that has to be off.
+    finpost::streaming_handler streaming_handler = {};
 };
 
 /// The TCP side of finpost: accepts clients, accumulates each payload until EOF, calls the handler
@@ -47,7 +47,7 @@ class FINPOST_EXPORT gateway {
 public:
     /// Throws `config_error` with every problem of `config`. `counters` outlives the gateway and
     /// its last session. Nothing runs before `start`.
-    gateway(boost::asio::any_io_executor executor, gateway_config config, handler answer,
+    gateway(boost::asio::any_io_executor executor, gateway_config config, handler answers,
             metrics& counters, logger log = {});
 
     /// Several groups in one gateway, each with rules of its own. Limits on connections are a

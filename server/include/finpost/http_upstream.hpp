@@ -66,10 +66,10 @@ public:
     /// The handler to pass to a `gateway`; it may outlive this object.
     handler as_handler() const;
 
-    /// The same for payloads that are streamed: `listener_group::streams`. The request has the
-    /// chunked coding then, on a new connection, and nothing is sent twice. A payload that does not
-    /// become complete ends in a reset without the last chunk, so that no service can take it for
-    /// the whole (RFC 9112 §8). The response is passed on as it comes.
+    /// The same for payloads that are streamed: `listener_group::streaming_handler`. The request
+    /// has the chunked coding then, on a new connection, and nothing is sent twice. A payload that
+    /// does not become complete ends in a reset without the last chunk, so that no service can take
+    /// it for the whole (RFC 9112 §8). The response is passed on as it comes.
     ///
     /// `total` is for how long the service may take nothing of the request, and from the client's
     /// EOF on the time until the response is complete, without the time in which the client does

@@ -91,7 +91,7 @@ asio::awaitable<void> exchange::handle() {
     request request = make_request(std::move(payload_), false);
     try {
         deadline_.disarm(); // the handler says itself how long it may take
-        reply answer = co_await context_.answer(std::move(request));
+        reply answer = co_await context_.handler(std::move(request));
         answer_ = std::move(answer);
     } catch (...) {
         log_handler_failed(context_, id_);
@@ -123,7 +123,7 @@ asio::awaitable<void> exchange::stream(upload& begun) {
     request request = make_request(payload(&*begun.ticket), true);
     try {
         deadline_.disarm(); // until a client or an upstream is waited for
-        reply answer = co_await context_.streams(std::move(request), client);
+        reply answer = co_await context_.streaming_handler(std::move(request), client);
         answer_ = std::move(answer);
     } catch (...) {
         log_handler_failed(context_, id_);

@@ -20,8 +20,8 @@ struct metrics;
 /// a new context, and a session keeps the one it began with.
 struct session_context {
     const gateway_config& config;
-    const handler& answer;
-    const streaming_handler& streams;
+    const finpost::handler& handler;
+    const finpost::streaming_handler& streaming_handler;
     metrics& counters;
     const logger& log;
     buffer_budget& budget;
