@@ -1,6 +1,8 @@
 // What a broken socket says, asked again: an error that one call has taken from the kernel is not
 // forgotten, and the 0 that the kernel says from then on is no FIN.
+#include "net/byte_stream.hpp"
 #include "net/client_socket.hpp"
+#include "net/spill_io.hpp"
 #include "net/upstream_stream.hpp"
 #include "support/temporary_folder.hpp"
 
@@ -173,6 +175,30 @@ BOOST_AUTO_TEST_CASE(that_nothing_is_there_yet_is_no_error_that_stays) {
     BOOST_TEST((one.peek().error() == asio::error::eof));
     BOOST_TEST((one.read_some(buffer).error() == asio::error::eof));
     BOOST_TEST((two.read_some(buffer).error() == asio::error::eof));
+}
+
+BOOST_AUTO_TEST_CASE(a_file_that_fails_breaks_no_connection) {
+    const payload file = spilled();
+    BOOST_REQUIRE(::ftruncate(file.file()->fd(), 0) == 0);
+    connection between;
+    byte_stream one(io.get_executor(), false);
+    one.take(between.near);
+    BOOST_TEST(is_file_error(one.send_file_piece(file, 0).error()));
+    BOOST_TEST((one.read_some(buffer).error() == asio::error::would_block));
+    BOOST_TEST(one.write_some(data).value() == 1u);
+}
+
+BOOST_AUTO_TEST_CASE(two_spans_go_out_in_one_write_and_in_their_order) {
+    connection between;
+    byte_stream one(io.get_executor(), false);
+    one.take(between.near);
+    const std::string head = "head ", body = "body";
+    BOOST_TEST(
+        one.write_some(std::as_bytes(std::span(head)), std::as_bytes(std::span(body))).value() ==
+        9u);
+    std::array<char, 16> got{};
+    BOOST_TEST(::recv(between.far, got.data(), got.size(), 0) == 9);
+    BOOST_TEST(std::string(got.data()) == "head body");
 }
 
 BOOST_AUTO_TEST_SUITE_END()
