@@ -44,7 +44,7 @@ asio::awaitable<reply> http_forwarder::forward(std::shared_ptr<const void> /*own
     std::optional<response_guard> guard;
     if (connector_.has_several_executors()) {
         const asio::any_io_executor executor = co_await asio::this_coro::executor;
-        connector_.place(attempt, executor);
+        connector_.set_executor(attempt, executor);
     }
     connector_.choose(attempt);
     for (;;) {
@@ -74,11 +74,11 @@ asio::awaitable<reply> http_forwarder::forward_stream(std::shared_ptr<const void
     attempt.fresh_only = true;
     if (connector_.has_several_executors()) {
         const asio::any_io_executor executor = co_await asio::this_coro::executor;
-        connector_.place(attempt, executor);
+        connector_.set_executor(attempt, executor);
     }
     connector_.choose(attempt);
     const bool in_one_piece = attempt.selection && speaks_1_0_[attempt.selection.endpoint()];
-    attempt.selection.end(); // who waits for room burdens no endpoint
+    attempt.selection.end(); // a wait for memory burdens no endpoint
     if (in_one_piece) {
         reply reply = co_await forward_whole(owner, std::move(request), client);
         co_return reply;

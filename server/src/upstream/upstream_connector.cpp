@@ -63,8 +63,8 @@ upstream_connector::upstream_connector(std::vector<asio::any_io_executor> execut
       kept_(std::move(kept)) {}
 
 // An exchange that came on none of the executors uses the first, which is as good as any.
-void upstream_connector::place(upstream_attempt& attempt,
-                               const asio::any_io_executor& executor) const {
+void upstream_connector::set_executor(upstream_attempt& attempt,
+                                      const asio::any_io_executor& executor) const {
     for (std::size_t i = 1; i < executors_.size(); ++i)
         if (&executors_[i].context() == &executor.context()) attempt.executor_index = i;
 }
@@ -105,7 +105,7 @@ asio::awaitable<error_code> upstream_connector::connect(upstream_attempt& attemp
     error_code failed = reason::upstream_unreachable;
     for (; attempt.selection; choose(attempt)) {
         if (!take(attempt)) {
-            attempt.selection.end(); // who waits burdens no endpoint
+            attempt.selection.end(); // a waiter burdens no endpoint
             error_code gave_up = co_await wait_for_slot(attempt);
             if (gave_up) co_return gave_up;
             continue;

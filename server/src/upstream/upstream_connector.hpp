@@ -85,7 +85,8 @@ public:
 
     /// Tells which of several executors an attempt is on.
     bool has_several_executors() const noexcept { return executors_.size() > 1; }
-    void place(upstream_attempt& attempt, const boost::asio::any_io_executor& executor) const;
+    void set_executor(upstream_attempt& attempt,
+                      const boost::asio::any_io_executor& executor) const;
 
     /// Selects one of the endpoints that have not been tried; none when all have.
     void choose(upstream_attempt& attempt);
