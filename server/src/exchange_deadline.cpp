@@ -45,7 +45,7 @@ void exchange_deadline::expire(clock::time_point now) {
     reschedule();
 }
 
-void exchange_deadline::stop(reason why) {
+void exchange_deadline::stop(error_code why) {
     if (stopped_) return;
     stopped_ = true;
     call_at_ = clock::time_point::max();

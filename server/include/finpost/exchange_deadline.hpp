@@ -67,8 +67,9 @@ public:
     /// Ends the stage when its limit has passed at `now`. Makes the call that is due.
     FINPOST_EXPORT void expire(clock::time_point now);
 
-    /// Ends this stage and every later one: `error()` stays `why`.
-    FINPOST_EXPORT void stop(reason why);
+    /// Ends this stage and every later one: `error()` stays `why`. A gateway stops with a `reason`,
+    /// or with `connection_reset` when the client has gone and `on_client_reset` says `cancel`.
+    FINPOST_EXPORT void stop(error_code why);
 
     /// Whether `stop` was called.
     bool stopped() const noexcept { return stopped_; }

@@ -162,7 +162,7 @@ void exchange::watch_for_reset() {
     try {
         socket_.when_reset([this] {
             note_reset();
-            if (outcome_.client_reset_cancels()) deadline_.stop(reason::internal);
+            if (outcome_.client_reset_cancels()) deadline_.stop(asio::error::connection_reset);
         });
     } catch (const std::bad_alloc&) {
         // Then the write tells.
