@@ -86,8 +86,8 @@ void connection_flags::read(connection_options& into, std::vector<std::string>& 
     read_proxy(into, problems);
 }
 
-// Whoever names a certificate means TLS: to send in the clear instead would be the worst reading of
-// it.
+// A user who names a certificate means TLS: to send in the clear instead would be the worst reading
+// of it.
 void connection_flags::read_tls(connection_options& into,
                                 std::vector<std::string>& problems) const {
     into.with_tls = tls_;

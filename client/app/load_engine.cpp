@@ -109,7 +109,7 @@ bool load_engine::starting(clock::time_point now) const noexcept {
     const auto end = began_ + plan_.length;
     if (all_started()) return false;
     if (plan_.rate == 0) return now < end;
-    // Whoever was due before the end is started even if a little late.
+    // An exchange that was due before the end is started, even if a little late.
     return arrival(started_) < end && now < end + late;
 }
 

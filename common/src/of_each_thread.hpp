@@ -61,7 +61,7 @@ private:
         return mine = &made->object;
     }
 
-    // Whoever needs it afterwards, as the thread ends, gets another.
+    // Code that needs it afterwards, as the thread ends, gets another.
     static void destroy(void* what) noexcept {
         auto* const made = static_cast<slot*>(what);
         *made->from = nullptr;

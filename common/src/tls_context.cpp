@@ -143,7 +143,7 @@ private:
         if (!found->revocations.empty()) X509_STORE_set_flags(store, X509_V_FLAG_CRL_CHECK);
     }
 
-    // Who we are.
+    // The certificate that is shown.
     void identify() {
         const std::string& key_file = options_.key.empty() ? options_.cert : options_.key;
         auto certificates = read_certificates(options_.cert);

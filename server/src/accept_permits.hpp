@@ -27,7 +27,7 @@ public:
 
     /// From now on these rules are in force, and who waits by other ones is woken.
     void change(std::shared_ptr<const session_context> context);
-    /// Who waits is woken, and who will wait is.
+    /// Wakes the pending wait, and every later one.
     void close() noexcept;
 
     const std::shared_ptr<const session_context>& context() const noexcept { return context_; }

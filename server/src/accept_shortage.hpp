@@ -34,7 +34,7 @@ public:
     clock::time_point met(error_code error, listening_socket& socket,
                           const session_context& context);
 
-    /// Nobody waits any more, or a whole batch came in: one accept between two failures is the
+    /// No client waits any more, or a whole batch came in: one accept between two failures is the
     /// same shortage, and not a line in the log each time.
     void over(const listening_socket& socket, const session_context& context);
 

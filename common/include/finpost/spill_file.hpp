@@ -15,7 +15,7 @@ class byte_budget;
 
 /// A file without a name, for bytes that are too many for memory; it grows at the end.
 ///
-/// Nobody can open it by a name, and it is gone with its descriptor, however the process ends:
+/// No process can open it by a name, and it is gone with its descriptor, however the process ends:
 /// O_TMPFILE, or where the file system has none, a name that is removed at once. Mode 0600, closed
 /// on exec. Writing blocks for as long as the page cache does. On a tmpfs its bytes are memory. Not
 /// thread safe.

@@ -61,7 +61,7 @@ struct connection {
     void is_waited_for() noexcept { moved(false); }
     void is_answered() noexcept { moved(true); }
     clock::time_point since_when() const { return clock::time_point(clock::duration(since)); }
-    /// Who is to go first when others wait.
+    /// Whether this one has to give way first when others wait.
     bool before(const connection& other) const noexcept {
         return answered != other.answered ? !answered : since < other.since;
     }
@@ -180,7 +180,7 @@ private:
                        });
     }
 
-    // Somebody waits and every place is taken. A client that has not sent a whole request gives way
+    // A client waits and every place is taken. A client that has not sent a whole request gives way
     // first, the longest one before the others. It has the time in which an honest client's request
     // comes, and no more: else a few slow clients a second would keep a health check out. A client
     // that is being answered has the time in which any client takes an answer that it wants.

@@ -111,7 +111,7 @@ public:
     }
 
 private:
-    // Who reads of a flag that he has not given looks for the variable.
+    // A user who gave the variable would not look for a flag.
     std::string source(std::string_view flag) const {
         const auto found = variables_.find(flag);
         return found == variables_.end() ? "" : " (from " + found->second + ')';

@@ -106,9 +106,9 @@ struct gateway_config {
     /// Connections accepted in a second, over all listeners; more wait in the backlog; 0 = no
     /// limit.
     std::size_t accept_rate = 0;
-    /// Who may connect: with anything in `allow` nobody else, and `deny` wins over it. Others are
-    /// `denied` before a byte is read: reset, or closed without a word where `on_refusal` says
-    /// `close`.
+    /// The addresses that may connect. With anything in `allow` no other may. `deny` wins over it.
+    /// Others are `denied` before a byte is read: reset, or closed without a word where
+    /// `on_refusal` says `close`.
     std::vector<network> allow, deny;
     /// The slowest upload tolerated, in bytes a second, from 5 s after the connection was accepted;
     /// slower is refused with `too_slow`. The same holds for reading a reply, from 5 s after the

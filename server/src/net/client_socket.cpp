@@ -129,7 +129,7 @@ void client_socket::shutdown_send() noexcept {
 void client_socket::close() noexcept {
     ignore_reset();
     if (!stream_.is_open()) return;
-    // Whoever was cut must not take what it has got for an answer, unless it was told so.
+    // A client that was cut must not take what it has got for an answer, unless it was told so.
     const tls_layer* const tls = stream_.tls();
     if (tls != nullptr && !tls->truncated()) stream_.finish();
     reset_on_close(stream_.fd(), false);

@@ -51,7 +51,7 @@ tls_side make_listener_tls(const tls_options& options) {
     const bool asks = options.client_auth != tls_client_auth::off;
     if (options.cert.empty() && options.key.empty() && options.ca.empty() && !asks) return {};
     tls_side out = named(make_server_tls(options), listener_field);
-    // Somebody would think that clients are verified.
+    // It would look as if clients were verified.
     if (!asks && !options.ca.empty()) {
         out.problems.push_back({"tls_client_ca", "has no effect while tls_client_auth is off"});
         out.context = {};

@@ -34,7 +34,7 @@ private:
     clock::time_point filled_{};
 };
 
-/// Who may come in: connections as permits that give themselves back. Thread safe.
+/// Limits on connections, as permits that give themselves back. Thread safe.
 class admission {
 public:
     /// The right to hold one connection; with `admit_source`, to hold one from that address.

@@ -18,7 +18,7 @@ public:
         std::int64_t refused; ///< clients
     };
 
-    /// Somebody has met it; whether it has just begun.
+    /// The shortage was met. True when it has just begun.
     bool met(clock::time_point now);
     /// A client was refused for it.
     void refused();
@@ -28,7 +28,7 @@ public:
     /// what one gives up to refuse a client with is not taken by another. In good times an empty
     /// one, at no cost.
     std::unique_lock<std::mutex> lock();
-    /// Somebody got whatever was wanted, so it is over: what it was, if there was one.
+    /// The resource was there again, so the shortage is over. What it was, if there was one.
     std::optional<episode> over(clock::time_point now);
 
 private:

@@ -53,8 +53,8 @@ private:
     std::atomic<bool> woken_{false};
 };
 
-/// Who waits for a resource, first come first served. Not thread safe: the resource's lock guards
-/// it, so that nothing is released between "there is none" and "then I wait".
+/// A queue of waits for a resource, first come first served. Not thread safe: the resource's lock
+/// guards it, so that nothing is released between "there is none" and "then I wait".
 class wait_queue {
 public:
     std::shared_ptr<waiter> join(boost::asio::any_io_executor executor);

@@ -60,7 +60,7 @@ void outcome::payload_ended(const payload_end& end, const foreign_bytes& first) 
     const bool by_client = !is_reason(end.error) || end.error == reason::tls_truncated;
     if (end.bytes == 0 && by_client) {
         kind_ = kind::probe;
-        // Somebody in between may have cut all of it. No end says so but a reset.
+        // A peer in between may have cut all of it. Only a reset says so.
         if (end.error == reason::tls_truncated && on_refusal_ != refusal_style::close)
             nothing_said_ = true;
     } else if (end.bad_encoding) {

@@ -207,8 +207,8 @@ void session_registry::woken() noexcept {
 }
 
 void session_registry::look() noexcept {
-    // Nobody is told that an earlier look is coming while this one is under way: see
-    // exchange_deadline::watch.
+    // No deadline needs to reschedule this check while it is under way: see
+    // exchange_deadline::arm.
     next_check.store(exchange_deadline::duration::max().count());
     const auto now = clock::now();
     auto next = now + look_again;

@@ -135,7 +135,7 @@ void endpoint_set::fail(state& one, const fault& what, clock::time_point now,
     one.blemished = true;
     one.last_error = what.why;
     one.last = result::failure;
-    // Whoever comes back after that is another: its answers are not known yet.
+    // An endpoint that comes back after that may be another: its answers are not known yet.
     if (!what.connected) one.bad_answers = 0;
     // Exchanges that fail at the same time are one failure, or the pause would grow with the load.
     if (one.ejected_until != 0 && now.time_since_epoch().count() < one.ejected_until) return;
