@@ -114,12 +114,13 @@ BUGS = [
     ("any number may be in its preamble", "listener_rules.cpp", "handshakes(config.max_handshakes, 0, 0)", "handshakes(config.max_connections, 0, 0)"),
     ("a reload with a wrong rule is taken", "gateway.cpp", "state_->listeners.change(checked(std::move(groups)));", "state_->listeners.change(std::move(groups));"),
     ("a reload that fails has closed what listened", "listener_set.cpp", "    const auto next = std::make_shared",
-     "    for (const std::size_t i : plan.closed) before->bindings[i].listener->close();\n    const auto next = std::make_shared"),
+     "    if (plan.slots.size() > 1 && plan.slots[0].kept) before->bindings[*plan.slots[0].kept].listener->close();\n"
+     "    const auto next = std::make_shared"),
     ("an address in use is no error", "net/listening_socket.cpp",
      "        throw boost::system::system_error(failed.code(), \"cannot listen on \" + to_string(address));", "        static_cast<void>(failed);"),
     ("interim answers may go on without end", "upstream/response_guard.cpp", "        if (interim_ > max_interim)\n", "        if (interim_ == 0)\n"),
     ("another protocol that nobody asked for is interim", "upstream/response_guard.cpp", "if (status == 101)", "if (status == 1)"),
-    ("an old rule stays in force", "accept_permits.cpp", "    changed_ = true;\n", ""),
+    ("a change of rules is taken again and again", "accept_permits.cpp", "    changed_ = false;\n}", "}"),
 ]
 
 DRAWN_FROM = ["session/session.cpp", "session/exchange.cpp", "session/outcome.cpp", "session/receive.cpp",
