@@ -16,7 +16,7 @@ bool read_response(const std::string& response) {
     for (std::size_t at = 0; at < response.size();) {
         if (guard.buffer().writable().empty() && !guard.buffer().reserve(guard.wanted()))
             return false;
-        const auto room = guard.buffer().writable();
+        const auto buffer = guard.buffer().writable();
         const std::size_t n = std::min(buffer.size(), response.size() - at);
         std::memcpy(buffer.data(), response.data() + at, n);
         at += n;
