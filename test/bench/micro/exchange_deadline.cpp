@@ -27,7 +27,7 @@ struct far_timer : exchange_deadline::timer_source {
 
 // What the limits of one exchange cost in all: three stages, each with an operation that could be
 // cancelled, and some reads. The clock is most of it.
-void watchdog_exchange(benchmark::State& state) {
+void deadline_of_an_exchange(benchmark::State& state) {
     far_timer timer;
     for ([[maybe_unused]] auto each : state) {
         exchange_deadline deadline(&timer);
@@ -46,4 +46,4 @@ void watchdog_exchange(benchmark::State& state) {
 } // namespace
 
 BENCHMARK(deadline_progress);
-BENCHMARK(watchdog_exchange);
+BENCHMARK(deadline_of_an_exchange);
