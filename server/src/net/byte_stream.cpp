@@ -37,8 +37,7 @@ ssize_t send_both(int fd, std::span<const std::byte> first,
 
 } // namespace
 
-byte_stream::byte_stream(asio::any_io_executor strand, bool v6)
-    : socket_(std::move(strand)), v6_(v6) {}
+byte_stream::byte_stream(asio::any_io_executor strand, bool v6) : socket_(strand), v6_(v6) {}
 
 byte_stream::byte_stream(tcp::socket connected)
     : socket_(std::move(connected)), fd_(socket_.native_handle()) {

@@ -82,7 +82,7 @@ public:
     growth_ticket(buffer_budget& all, payload& bytes, std::uint64_t most,
                   payload* more = nullptr) noexcept
         : all_(all), bytes_(bytes), more_(more), most_(static_cast<std::int64_t>(most)) {}
-    ~growth_ticket() { leave(); }
+    ~growth_ticket() override { leave(); }
     growth_ticket(const growth_ticket&) = delete;
     growth_ticket& operator=(const growth_ticket&) = delete;
 
