@@ -1,11 +1,11 @@
 #pragma once
 
+#include "finpost/byte_budget.hpp"
 #include "finpost/export.hpp"
 #include "finpost/spill_file.hpp"
 
 #include <cstddef>
 #include <cstdint>
-#include <functional>
 #include <memory>
 #include <span>
 #include <string_view>
@@ -13,29 +13,15 @@
 
 namespace finpost {
 
-/// A limit on bytes held at once, shared by everything that buffers. Thread safe.
-///
-/// The null object is no budget at all: a `payload` without one is unlimited.
-class FINPOST_EXPORT byte_budget {
-public:
-    virtual ~byte_budget() = default;
-    /// Takes `n` bytes out of the budget; false, and nothing taken, when they are not there.
-    virtual bool try_take(std::size_t n) noexcept = 0;
-    /// Gives `n` bytes back.
-    virtual void give_back(std::size_t n) noexcept = 0;
-    /// Calls `wake` once when bytes are given back next, from whatever thread gives them. A budget
-    /// that never refuses need not do anything.
-    virtual void on_release(std::function<void()> wake) { static_cast<void>(wake); }
-};
-
 /// Bytes that grow at the end: what a client sent, or what it is sent.
 ///
-/// A movable buffer of uninitialised storage in the manner of a dynamic buffer: `prepare` room,
-/// fill it, `commit` what was filled. Growth is geometric, so accumulating is linear in the size.
-/// What it allocates is taken from its budget and given back when it goes. Not thread safe.
+/// A movable buffer of uninitialised storage in the manner of a dynamic buffer: `reserve`
+/// space, fill `writable()`, `commit` what was filled. Growth is geometric, so accumulating is
+/// linear in the size. What it allocates is taken from its budget and given back when it goes. Not
+/// thread safe.
 ///
 /// Where a gateway spills (`gateway_config::spill_above`), the bytes of a large one are in a file
-/// and not in memory: `spilled()`. Nobody has to know. `bytes()`, `text()` and `data()` are the
+/// and not in memory: `spilled()`. Readers need not know. `bytes()`, `text()` and `data()` are the
 /// file's pages then, mapped at the first call, which the kernel reads in as they are touched and
 /// can drop again; who wants no mapping reads piece by piece with `read`. Such a one grows with
 /// `append` only: it has no `writable`.

@@ -51,7 +51,7 @@ public:
 
     /// The exchange's time limit and cancellation. A handler that waits for anything names what
     /// cancels it (`exchange_deadline::on_cancel`) and says how long it may take
-    /// (`exchange_deadline::watch`); one that does neither delays the gateway's drain until it
+    /// (`exchange_deadline::arm`); one that does neither delays the gateway's drain until it
     /// returns by itself. Valid until the handler returns.
     exchange_deadline& deadline() const noexcept { return *deadline_; }
 

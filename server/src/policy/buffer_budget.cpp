@@ -4,6 +4,7 @@
 
 #include "finpost/exchange_deadline.hpp"
 #include "finpost/metrics.hpp"
+#include "finpost/payload.hpp"
 
 #include <boost/asio/this_coro.hpp>
 

@@ -1,7 +1,7 @@
 #pragma once
 
+#include "finpost/byte_budget.hpp"
 #include "finpost/error.hpp"
-#include "finpost/payload.hpp"
 
 #include <boost/asio/awaitable.hpp>
 
@@ -17,6 +17,7 @@ namespace finpost {
 class growth_ticket;
 class gauge;
 class exchange_deadline;
+class payload;
 
 /// The limit on all payloads and replies held at once. The gauge that users see is its only count.
 ///

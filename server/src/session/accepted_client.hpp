@@ -19,8 +19,8 @@ namespace finpost {
 struct metrics;
 
 /// A connection that was accepted, and is counted so. Its end is counted as well: unless a session
-/// takes it over, it is refused as `internal`, and reset by the listening socket's
-/// `reset_on_close`.
+/// or an early refusal takes it over, it is refused as `internal`, and reset by the listening
+/// socket's `reset_on_close`.
 class arrival {
 public:
     arrival(unique_fd descriptor, metrics& counters) noexcept;

@@ -88,8 +88,8 @@ asio::awaitable<void> exchange::handle() {
     enter(session_stage::handle);
     const exchange_deadline::call_at late(deadline_, received_at_ + watched_after,
                                           [this] { watch_for_reset(); });
-    request request = make_request(std::move(payload_), false);
     try {
+        request request = make_request(std::move(payload_), false);
         deadline_.disarm(); // the handler says itself how long it may take
         reply answer = co_await context_.handler(std::move(request));
         answer_ = std::move(answer);
@@ -120,8 +120,8 @@ asio::awaitable<void> exchange::stream(upload& begun) {
     start.ticket = &*begun.ticket;
     client_stream client(socket_, received_, written_, context_.config, deadline_,
                          std::move(start));
-    request request = make_request(payload(&*begun.ticket), true);
     try {
+        request request = make_request(payload(&*begun.ticket), true);
         deadline_.disarm(); // until a client or an upstream is waited for
         reply answer = co_await context_.streaming_handler(std::move(request), client);
         answer_ = std::move(answer);
@@ -176,8 +176,8 @@ void exchange::note_reset() noexcept {
 // False when something is left to write: nearly every reply fits into the kernel's buffer.
 bool exchange::write_reply_at_once() {
     if (!outcome_.undecided()) return true;
-    enter(session_stage::reply);
     writer_.emplace(context_, socket_, answer_.bytes(), written_);
+    enter(session_stage::reply);
     const error_code failed = writer_->write_some();
     if (failed == asio::error::would_block) return false;
     replied(failed);

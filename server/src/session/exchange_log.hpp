@@ -12,6 +12,7 @@ class foreign_bytes;
 
 /// Warns that a payload which is forwarded is an HTTP request or a TLS ClientHello, not more often
 /// than `foreign_warning` says: it is a health check or a scan, and `foreign` would deal with it.
+/// Nothing is said where payloads are decoded.
 void log_foreign(const session_context& context, const socket_address& peer, const request_id& id,
                  const foreign_bytes& first);
 

@@ -80,7 +80,7 @@ public:
     void refuse(reason why) noexcept;
     /// The client's address is denied: it is told nothing.
     void deny() noexcept;
-    /// The TLS handshake is over. `begun`: the client has sent a record of it. `is_other`: the
+    /// The TLS handshake is over. `begun`: a byte of it has come. `is_other`: the
     /// client does not speak TLS.
     void handshake_ended(bool failed, bool begun, bool is_other) noexcept;
     void preamble_ended(const preamble_end& end) noexcept;

@@ -56,7 +56,7 @@ public:
     /// `spill_above`: what may be held in memory; `UINT64_MAX` without files.
     receive_plan(const gateway_config& limits, std::uint64_t spill_above) noexcept;
 
-    /// The first step, and the one after `yield`, after `wait`, and after a read that left more.
+    /// The first step, and the one after `yield` and after `wait`.
     step next(buffer now) noexcept;
     step peeked(error_code error, buffer now) noexcept;
     step reserved(bool done, buffer now) noexcept;
