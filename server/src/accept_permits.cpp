@@ -63,7 +63,7 @@ std::shared_ptr<waiter> accept_permits::join_queue(const boost::asio::any_io_exe
     return ticket;
 }
 
-void accept_permits::leave_queue() noexcept {
+void accept_permits::leave_queue(bool closing) noexcept {
     std::shared_ptr<const session_context> asked;
     std::shared_ptr<waiter> ticket;
     bool gives_up = false; // then the wake is somebody else's
@@ -71,7 +71,7 @@ void accept_permits::leave_queue() noexcept {
         const std::lock_guard lock(mutex_);
         ticket.swap(ticket_);
         asked.swap(asked_);
-        gives_up = closed_ || changed_;
+        gives_up = closing || closed_ || changed_;
     }
     if (ticket) queue_->leave(ticket, gives_up);
 }

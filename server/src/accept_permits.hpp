@@ -42,7 +42,9 @@ public:
     /// A ticket for the permit that is missing; null when there is one now. Only after `take` has
     /// failed. May throw std::bad_alloc.
     std::shared_ptr<waiter> join_queue(const boost::asio::any_io_executor& executor);
-    void leave_queue() noexcept;
+    /// Gives the ticket up. `closing`: the acceptor takes no permit any more, so a wake that has
+    /// come is passed on to the next in the queue.
+    void leave_queue(bool closing) noexcept;
 
     /// The connection's permit, which is there.
     admission::permit& connection() noexcept { return *connection_; }

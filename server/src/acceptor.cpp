@@ -73,8 +73,9 @@ void acceptor::close() noexcept {
 // A permit is taken before a connection is accepted, but only once there is one to accept: an
 // acceptor that nobody talks to holds none back from the others.
 void acceptor::go_on() noexcept {
-    permits_.leave_queue();
-    if (closing_) return end();
+    const bool closing = closing_; // once: who ends here passes its wake on
+    permits_.leave_queue(closing);
+    if (closing) return end();
     if (client_waits_) {
         while (!permits_.take())
             if (wait_for_permits()) return;

@@ -133,11 +133,13 @@ asio::awaitable<void> gateway::state::drain(std::chrono::steady_clock::time_poin
     listeners.close();
     registry.drain();
     int tries = 0;
+    bool stopped = false; // once: it wakes every drain that waits
     while (!given_up.error()) {
         try {
             co_await registry.wait_empty(until, given_up);
             if (given_up.error()) co_return;
-            registry.stop(reason::draining); // also when it is empty: that ends its timer
+            if (!stopped) registry.stop(reason::draining); // when it is empty, that ends its timer
+            stopped = true;
             if (registry.empty()) co_return;
             until = std::chrono::steady_clock::time_point::max();
         } catch (const std::bad_alloc&) {

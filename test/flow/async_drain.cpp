@@ -8,12 +8,15 @@
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/deferred.hpp>
 #include <boost/asio/error.hpp>
+#include <boost/asio/io_context.hpp>
 #include <boost/asio/post.hpp>
+#include <boost/asio/steady_timer.hpp>
 #include <boost/asio/strand.hpp>
 #include <boost/asio/use_awaitable.hpp>
 #include <boost/asio/use_future.hpp>
 #include <boost/test/unit_test.hpp>
 
+#include <chrono>
 #include <future>
 #include <string>
 
@@ -164,6 +167,39 @@ BOOST_AUTO_TEST_CASE(the_longest_grace_there_is_does_not_wrap_around) {
     upstream.open_gate();
     BOOST_TEST(client.read_to_end().bytes == "hello");
     BOOST_TEST(arrives(done));
+}
+
+// Each drain stops the sessions once. A stop wakes whoever waits for their end, and so the other
+// drain: it must not stop them again, and wake the first.
+BOOST_AUTO_TEST_CASE(two_drains_past_their_grace_wait_and_do_not_wake_each_other) {
+    asio::io_context io(1);
+    bool works = false;
+    asio::steady_timer end(io, asio::steady_timer::time_point::max());
+    const auto stubborn = [&](request) -> asio::awaitable<reply> { // it names nothing to cancel
+        works = true;
+        auto [ec] = co_await end.async_wait(asio::as_tuple(asio::use_awaitable));
+        static_cast<void>(ec);
+        co_return reply(payload("done"));
+    };
+    gateway_config rules;
+    rules.listen = {parse_socket_address("127.0.0.1:0").value()};
+    metrics counted;
+    gateway door(io.get_executor(), rules, stubborn, counted);
+    door.start();
+    raw_client client(door.endpoints().front());
+    client.send("hello").half_close();
+    while (!works) io.run_one();
+    int drained = 0;
+    for (int i = 0; i < 2; ++i) door.async_drain(1ms, [&](error_code) { ++drained; });
+    // The second stop is the last thing that happens before the handler ends.
+    const auto until = std::chrono::steady_clock::now() + 50ms;
+    int steps = 0;
+    while (std::chrono::steady_clock::now() < until) steps += static_cast<int>(io.poll_one());
+    BOOST_TEST(steps < 100);
+    BOOST_TEST(drained == 0);
+    end.cancel();
+    while (drained < 2) io.run_one();
+    BOOST_TEST(door.sessions() == 0u);
 }
 
 BOOST_AUTO_TEST_SUITE_END()

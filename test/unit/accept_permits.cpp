@@ -79,7 +79,7 @@ BOOST_AUTO_TEST_CASE(who_waits_for_a_connection_is_woken_by_the_next_that_ends) 
     BOOST_TEST(!ticket->woken());
     held.reset();
     BOOST_TEST(ticket->woken());
-    permits.leave_queue();
+    permits.leave_queue(false);
     BOOST_TEST(permits.take());
 }
 
@@ -89,7 +89,7 @@ BOOST_AUTO_TEST_CASE(nobody_queues_for_what_has_become_free) {
     BOOST_TEST(!permits.take());
     held.reset();
     BOOST_TEST(!join(permits));
-    permits.leave_queue(); // nothing to leave
+    permits.leave_queue(false); // nothing to leave
     BOOST_TEST(permits.take());
 }
 
@@ -110,7 +110,7 @@ BOOST_AUTO_TEST_CASE(a_client_with_a_preamble_needs_two_permits) {
     BOOST_TEST(!ticket->woken()); // it is the handshake that is missing
     in_handshake.reset();
     BOOST_TEST(ticket->woken());
-    permits.leave_queue();
+    permits.leave_queue(false);
     BOOST_TEST(permits.take());
 }
 
@@ -181,7 +181,7 @@ BOOST_AUTO_TEST_CASE(who_waits_by_old_rules_is_woken_by_a_change) {
     BOOST_REQUIRE(ticket);
     permits.change(context_of(after));
     BOOST_TEST(ticket->woken());
-    permits.leave_queue();
+    permits.leave_queue(false);
     BOOST_TEST(permits.take());
     BOOST_TEST(goes_by(permits, after));
 }
@@ -194,7 +194,7 @@ BOOST_AUTO_TEST_CASE(a_change_between_the_take_and_the_wait_is_not_missed) {
     const auto ticket = join(permits);
     BOOST_REQUIRE(ticket);
     BOOST_TEST(ticket->woken());
-    permits.leave_queue();
+    permits.leave_queue(false);
     BOOST_TEST(permits.take());
 }
 
@@ -208,7 +208,20 @@ BOOST_AUTO_TEST_CASE(who_was_woken_and_goes_by_other_rules_passes_the_wake_on) {
     held.reset();
     BOOST_TEST((before->woken() && !behind->woken()));
     first.change(context_of(rules(count(1))));
-    first.leave_queue();
+    first.leave_queue(false);
+    BOOST_TEST(behind->woken());
+}
+
+BOOST_AUTO_TEST_CASE(an_acceptor_that_closes_passes_the_wake_on) {
+    const auto shared_rules = rules(one);
+    std::optional held = one->try_admit();
+    finpost::accept_permits first(context_of(shared_rules)), second(context_of(shared_rules));
+    BOOST_TEST((!first.take() && !second.take()));
+    const auto before = join(first), behind = join(second);
+    BOOST_REQUIRE((before && behind));
+    held.reset();
+    BOOST_TEST((before->woken() && !behind->woken()));
+    first.leave_queue(true); // it knows of its close before `close` has come to the permits
     BOOST_TEST(behind->woken());
 }
 
@@ -220,7 +233,7 @@ BOOST_AUTO_TEST_CASE(a_close_wakes_who_waits_and_who_will) {
     BOOST_REQUIRE(ticket);
     permits.close();
     BOOST_TEST(ticket->woken());
-    permits.leave_queue();
+    permits.leave_queue(false);
     const auto next = join(permits);
     BOOST_REQUIRE(next);
     BOOST_TEST(next->woken());

@@ -1,6 +1,7 @@
 #include "policy/buffer_budget.hpp"
 
 #include "finpost/metrics.hpp"
+#include "finpost/payload.hpp"
 
 #include <boost/test/unit_test.hpp>
 

@@ -22,8 +22,8 @@ class tls_layer;
 
 /// A connection: TCP, or TLS on it. Its user reads and writes without knowing which.
 ///
-/// It tries the system call first and waits only when it must: a connection that never waits is
-/// never registered for events. Belongs to one strand. It closes as its SO_LINGER says
+/// It tries the system call first and waits only when it must: an accepted connection that never
+/// waits is never registered for events. Belongs to one strand. It closes as its SO_LINGER says
 /// (reset_on_close.hpp): how a connection ends is its owner's business.
 ///
 /// An error of the socket is sticky: the kernel tells it once, and then says 0, which is no end.

@@ -35,7 +35,7 @@ public:
     /// wait at a time.
     boost::asio::awaitable<void> wait(exchange_deadline& deadline,
                                       time_point until = time_point::max());
-    /// The same without a exchange_deadline: `ended` is the completion handler of a timer's wait.
+    /// The same without a deadline: `ended` is the completion handler of a timer's wait.
     template <class Handler>
     void async_wait(time_point until, Handler&& ended) {
         const std::lock_guard lock(mutex_);

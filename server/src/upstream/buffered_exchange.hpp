@@ -25,8 +25,9 @@ public:
         : request_(request), attempt_(attempt), over_tls_(over_tls) {}
 
     /// Sends the request on the attempt's connection and reads the response. Success is a complete
-    /// response. An error is what the guard says, the deadline's, `upstream_incomplete`, or
-    /// `spill_failed`.
+    /// response. An error is what the guard says, the deadline's, `upstream_incomplete`,
+    /// `upstream_unreachable` (our certificate is rejected), `busy` (no memory for the response in
+    /// time), or `spill_failed`.
     boost::asio::awaitable<error_code> run(const head_opening& opening, response_guard& guard);
 
     const exchange_progress& progress() const noexcept { return progress_; }

@@ -43,7 +43,7 @@ asio::awaitable<error_code> connect_race::run(exchange_deadline& deadline,
         }
         next_.expires_at(more ? due : clock::time_point::max());
         auto [ec] = co_await next_.async_wait(as_held_outcome);
-        static_cast<void>(ec); // due, or one is done, or the exchange_deadline: the loop looks
+        static_cast<void>(ec); // due, or one is done, or the deadline: the loop looks
     }
     over_ = true;
     close_losers();

@@ -41,7 +41,7 @@ duration about(duration pause) {
 
 } // namespace
 
-// Held by shared_ptr: an timer that has gone off may be handled after the last check.
+// Held by shared_ptr: a timer that has gone off may be handled after the last check.
 struct health_checks::subject : std::enable_shared_from_this<subject> {
     subject(std::size_t number, std::string request, const asio::any_io_executor& executor)
         : endpoint(number), head(std::move(request)), pause(executor), timer(executor) {}

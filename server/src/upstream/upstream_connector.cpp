@@ -143,6 +143,7 @@ upstream_connector::share_of_time(const upstream_attempt& attempt) const {
 }
 
 asio::awaitable<error_code> upstream_connector::connect_to(upstream_attempt& attempt) {
+    const auto began = clock::now();
     const auto share = share_of_time(attempt);
     if (share <= clock::duration::zero()) co_return reason::upstream_unreachable; // not its fault
     attempt.deadline.arm(exchange_deadline::duration::zero(), share, reason::upstream_unreachable);
@@ -155,10 +156,8 @@ asio::awaitable<error_code> upstream_connector::connect_to(upstream_attempt& att
     const asio::any_io_executor strand = co_await asio::this_coro::executor;
     upstream_dial call(attempt.endpoint, std::move(addresses), strand,
                        executors_[attempt.executor_index], attempt.deadline);
-    error_code failed = co_await dial(call, share);
-    if (call.stream)
-        for (std::size_t i = 0; i < call.race->position(); ++i)
-            resolver_->deprioritize(attempt.endpoint, call.race->address(i));
+    const auto left = share - (clock::now() - began); // a lookup may have taken some of it
+    error_code failed = co_await dial(call, left);
     if (failed) co_return not_connected(attempt, call, failed);
     attempt.lease->made(std::move(*call.stream));
     attempt.lease->forget_kept();
@@ -193,6 +192,8 @@ asio::awaitable<error_code> upstream_connector::dial(upstream_dial& dial,
     error_code failed = co_await race.run(dial.deadline, clock::now() + within);
     if (failed) co_return failed;
     dial.stream.emplace(std::move(race.winner()), race.address(race.position()));
+    for (std::size_t i = 0; i < race.position(); ++i) // they were silent, or refused
+        resolver_->deprioritize(dial.endpoint, race.address(i));
     if (!tls_.used()) co_return failed;
     tls_.secure(*dial.stream, dial.endpoint);
     failed = co_await handshake(dial.stream->stream(), dial.deadline);
