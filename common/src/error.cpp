@@ -2,6 +2,7 @@
 
 #include "finpost/result.hpp"
 
+#include <boost/system/errc.hpp>
 #include <boost/throw_exception.hpp>
 
 #include <stdexcept>
@@ -15,30 +16,41 @@ struct wording {
     reason value;
     std::string_view word;     // stable: scripts and dashboards compare it
     std::string_view sentence; // for people: may be improved at any time
+    // What a program may compare with in place of the reason; `success`, which no error is, for
+    // those that no system error means the same as.
+    boost::system::errc::errc_t condition = boost::system::errc::success;
 };
+
+namespace errc = boost::system::errc;
 
 constexpr std::array<wording, all_reasons.size()> wordings{{
     {reason::empty, "empty", "nothing is left of the payload after decoding"},
-    {reason::too_large, "too_large", "the payload is larger than the limit"},
-    {reason::bad_encoding, "bad_encoding", "the payload is not validly encoded"},
-    {reason::receive_timeout, "receive_timeout", "the payload did not end within the time limit"},
+    {reason::too_large, "too_large", "the payload is larger than the limit", errc::message_size},
+    {reason::bad_encoding, "bad_encoding", "the payload is not validly encoded",
+     errc::illegal_byte_sequence},
+    {reason::receive_timeout, "receive_timeout", "the payload did not end within the time limit",
+     errc::timed_out},
     {reason::too_slow, "too_slow", "the payload came slower than the minimum rate"},
-    {reason::busy, "busy", "a limit on connections or buffers was reached"},
-    {reason::denied, "denied", "the client's address is not allowed"},
+    {reason::busy, "busy", "a limit on connections or buffers was reached",
+     errc::resource_unavailable_try_again},
+    {reason::denied, "denied", "the client's address is not allowed", errc::permission_denied},
     {reason::tls_handshake, "tls_handshake", "the TLS handshake failed"},
     {reason::tls_truncated, "tls_truncated", "the TLS connection ended without close_notify"},
-    {reason::proxy_protocol, "proxy_protocol", "the PROXY header is missing or malformed"},
+    {reason::proxy_protocol, "proxy_protocol", "the PROXY header is missing or malformed",
+     errc::protocol_error},
     {reason::foreign, "foreign", "the payload is an HTTP request or a TLS ClientHello"},
-    {reason::upstream_unreachable, "upstream_unreachable", "no connection to the upstream"},
+    {reason::upstream_unreachable, "upstream_unreachable", "no connection to the upstream",
+     errc::host_unreachable},
     {reason::upstream_timeout, "upstream_timeout",
-     "the upstream gave no complete response within the time limit"},
+     "the upstream gave no complete response within the time limit", errc::timed_out},
     {reason::upstream_status, "upstream_status", "the upstream answered with an error status"},
     {reason::upstream_invalid, "upstream_invalid",
-     "the upstream's response is not acceptable HTTP/1.1"},
+     "the upstream's response is not acceptable HTTP/1.1", errc::protocol_error},
     {reason::upstream_incomplete, "upstream_incomplete",
      "the request was sent, and no complete response came"},
-    {reason::reply_too_large, "reply_too_large", "the reply is larger than the limit"},
-    {reason::spill_failed, "spill_failed", "the payload could not be kept on disk"},
+    {reason::reply_too_large, "reply_too_large", "the reply is larger than the limit",
+     errc::message_size},
+    {reason::spill_failed, "spill_failed", "the payload could not be kept on disk", errc::io_error},
     {reason::draining, "draining", "the gateway is stopping"},
     {reason::internal, "internal", "a failure inside the gateway"},
 }};
@@ -70,6 +82,11 @@ public:
     // one needs no allocation where an error is only logged.
     const char* message(int value, char*, std::size_t) const noexcept override {
         return find(value).sentence.data();
+    }
+    boost::system::error_condition default_error_condition(int value) const noexcept override {
+        const auto condition = known(value) ? find(value).condition : errc::success;
+        if (condition == errc::success) return {value, *this};
+        return errc::make_error_condition(condition);
     }
 };
 

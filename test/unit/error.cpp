@@ -2,11 +2,14 @@
 
 #include "finpost/result.hpp"
 
+#include <boost/system/errc.hpp>
 #include <boost/test/unit_test.hpp>
 
+#include <map>
 #include <set>
 #include <stdexcept>
 #include <string>
+#include <system_error>
 
 using namespace finpost;
 
@@ -75,6 +78,36 @@ BOOST_AUTO_TEST_CASE(a_reason_travels_as_an_error_code) {
     }
     BOOST_TEST(std::string(reason_category().name()) == "finpost");
     BOOST_TEST((error_code(reason::busy) != error_code(reason::denied)));
+}
+
+// Programs compare with these; this list only grows.
+BOOST_AUTO_TEST_CASE(some_are_equal_to_the_system_error_that_means_the_same) {
+    const std::map<reason, std::errc> published{
+        {reason::receive_timeout, std::errc::timed_out},
+        {reason::upstream_timeout, std::errc::timed_out},
+        {reason::too_large, std::errc::message_size},
+        {reason::reply_too_large, std::errc::message_size},
+        {reason::bad_encoding, std::errc::illegal_byte_sequence},
+        {reason::busy, std::errc::resource_unavailable_try_again},
+        {reason::denied, std::errc::permission_denied},
+        {reason::proxy_protocol, std::errc::protocol_error},
+        {reason::upstream_invalid, std::errc::protocol_error},
+        {reason::upstream_unreachable, std::errc::host_unreachable},
+        {reason::spill_failed, std::errc::io_error},
+    };
+    for (const reason each : all_reasons) {
+        const error_code code = each;
+        const auto found = published.find(each);
+        for (const auto& [other, condition] : published) {
+            const bool same = found != published.end() && found->second == condition;
+            BOOST_TEST((code == condition) == same, to_string(each) << ", " << to_string(other));
+            const auto boosts = static_cast<boost::system::errc::errc_t>(condition);
+            BOOST_TEST((code == boosts) == same, to_string(each) << ", " << to_string(other));
+        }
+        if (found == published.end())
+            BOOST_TEST((code.default_error_condition().category() == reason_category()));
+    }
+    BOOST_TEST((error_code(20'000, reason_category()) != std::errc::timed_out));
 }
 
 BOOST_AUTO_TEST_CASE(what_is_not_a_reason_reads_as_internal) {

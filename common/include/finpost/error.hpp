@@ -69,6 +69,22 @@ FINPOST_EXPORT std::string_view to_string(reason value) noexcept;
 FINPOST_EXPORT bool from_string(std::string_view word, reason& value) noexcept;
 
 /// The category of `reason` as an `error_code`; its name is "finpost".
+///
+/// Some reasons mean the same as a system error. They are equal to it as an error condition, so
+/// that `ec == std::errc::timed_out` holds for a `receive_timeout`:
+///
+/// | reason | equal to `std::errc` |
+/// |---|---|
+/// | `receive_timeout`, `upstream_timeout` | `timed_out` |
+/// | `too_large`, `reply_too_large` | `message_size` |
+/// | `bad_encoding` | `illegal_byte_sequence` |
+/// | `busy` | `resource_unavailable_try_again` |
+/// | `denied` | `permission_denied` |
+/// | `proxy_protocol`, `upstream_invalid` | `protocol_error` |
+/// | `upstream_unreachable` | `host_unreachable` |
+/// | `spill_failed` | `io_error` |
+///
+/// The others are equal to themselves only.
 FINPOST_EXPORT const boost::system::error_category& reason_category() noexcept;
 
 FINPOST_EXPORT boost::system::error_code make_error_code(reason value) noexcept;
