@@ -2,13 +2,14 @@
 //
 //   custom_handler [LISTEN]            127.0.0.1:5000 without
 #include <boost/asio/as_tuple.hpp>
+#include <boost/asio/bind_cancellation_slot.hpp>
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/signal_set.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <boost/asio/this_coro.hpp>
 #include <boost/asio/use_awaitable.hpp>
 
-#include <finpost/exchange_deadline.hpp>
+#include <finpost/deadline_cancellation.hpp>
 #include <finpost/exchange_stream.hpp>
 #include <finpost/gateway.hpp>
 #include <finpost/metrics.hpp>
@@ -38,18 +39,16 @@ asio::awaitable<finpost::reply> turn_around(finpost::request asked) {
 //! [a handler that answers at once]
 
 //! [a handler that waits]
-// The payload itself, when the device that it is for has had its 50 ms. The exchange_deadline is
-// told how long that may take, and what ends the wait when it takes longer or the gateway stops.
+// The payload itself, when the device that it is for has had its 50 ms. When it takes longer than
+// five seconds, or the gateway stops, what is bound to the slot of `limit` is cancelled.
 asio::awaitable<finpost::reply> ask_a_device(finpost::request asked) {
-    finpost::exchange_deadline& deadline = asked.deadline();
     const asio::any_io_executor executor = co_await asio::this_coro::executor;
     asio::steady_timer device(executor, 50ms);
-    const finpost::exchange_deadline::on_cancel cancel(deadline, [&device] { device.cancel(); });
-    deadline.arm(0s, 5s, finpost::reason::upstream_timeout);
-    if (deadline.error()) co_return finpost::reply(finpost::to_reason(deadline.error()));
-    auto [ec] = co_await device.async_wait(asio::as_tuple(asio::use_awaitable));
-    static_cast<void>(ec); // why it ended, the exchange_deadline tells
-    if (deadline.error()) co_return finpost::reply(finpost::to_reason(deadline.error()));
+    finpost::deadline_cancellation limit(asked.deadline(), 5s, finpost::reason::upstream_timeout);
+    auto token = asio::bind_cancellation_slot(limit.slot(), asio::as_tuple(asio::use_awaitable));
+    auto [ec] = co_await device.async_wait(token);
+    if (limit.error()) co_return finpost::reply(finpost::to_reason(limit.error()));
+    if (ec) co_return finpost::reply(finpost::reason::upstream_unreachable);
     co_return finpost::reply(std::move(asked.body()));
 }
 //! [a handler that waits]
