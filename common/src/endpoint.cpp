@@ -365,6 +365,26 @@ bool looks_secret(std::string_view segment) {
     return longest >= long_enough || (all >= long_enough && digits >= digits_enough);
 }
 
+// Each value of a query, which begins with its "?", behind its name. What stands for something of
+// the exchange says nothing by itself.
+std::string masked_query(std::string_view query) {
+    std::string out;
+    for (std::size_t at = 0; at < query.size();) {
+        out += query[at++]; // the ? or the &
+        const std::size_t end = std::min(query.find('&', at), query.size());
+        const std::string_view pair = query.substr(at, end - at);
+        const std::size_t equals = pair.find('=');
+        // Without a name it is all value.
+        if (equals != pair.npos) out += pair.substr(0, equals + 1);
+        const std::string_view value = equals == pair.npos ? pair : pair.substr(equals + 1);
+        const bool stands_for =
+            value.starts_with('{') && value.find_first_of("{}", 1) + 1 == value.size();
+        if (!value.empty()) out += stands_for ? value : stars;
+        at = end;
+    }
+    return out;
+}
+
 } // namespace
 
 std::string masked_url(std::string_view text) {
@@ -401,22 +421,8 @@ std::string masked_url(std::string_view text) {
         if (slash < path_end) out += '/';
         at = slash + 1;
     }
-    at = path_end;
-    const std::size_t query_end = std::min(text.find('#', at), text.size());
-    while (at < query_end) {
-        out += text[at++]; // the ? or the &
-        const std::size_t end = std::min(text.find('&', at), query_end);
-        const std::string_view pair = text.substr(at, end - at);
-        const std::size_t equals = pair.find('=');
-        // Without a name it is all value.
-        if (equals != pair.npos) out += pair.substr(0, equals + 1);
-        const std::string_view value = equals == pair.npos ? pair : pair.substr(equals + 1);
-        // What stands for something of the exchange says nothing by itself.
-        const bool stands_for =
-            value.starts_with('{') && value.find_first_of("{}", 1) + 1 == value.size();
-        if (!value.empty()) out += stands_for ? value : stars;
-        at = end;
-    }
+    const std::size_t query_end = std::min(text.find('#', path_end), text.size());
+    out += masked_query(text.substr(path_end, query_end - path_end));
     if (query_end < text.size()) out += '#' + std::string(stars);
     return out;
 }

@@ -69,12 +69,8 @@ private:
     std::vector<prometheus::MetricFamily> families_;
 };
 
-} // namespace
-
-std::string metrics_text(const metrics& counters, const daemon_numbers& more) {
-    page out;
+void add_sessions(page& out, const metrics& counters, const daemon_numbers& more) {
     const metrics::sessions view = counters.read_sessions();
-
     out.family("finpost_sessions_active", "gauge", "Connections held now.");
     out.sample(view.active);
     out.family("finpost_sessions_limit", "gauge", "Connections held at most.");
@@ -92,7 +88,9 @@ std::string metrics_text(const metrics& counters, const daemon_numbers& more) {
     out.family("finpost_refusals_total", "counter", "Refusals, by reason.");
     for (std::size_t i = 0; i < all_reasons.size(); ++i)
         out.sample("reason", to_string(all_reasons[i]), counters.refused[i].value());
+}
 
+void add_bytes(page& out, const metrics& counters, const daemon_numbers& more) {
     out.family("finpost_payload_bytes_total", "counter", "Bytes received, before decoding.");
     out.sample(counters.payload_bytes.value());
     out.family("finpost_reply_bytes_total", "counter", "Bytes written as replies, after encoding.");
@@ -109,13 +107,17 @@ std::string metrics_text(const metrics& counters, const daemon_numbers& more) {
     out.family("finpost_accept_errors_total", "counter",
                "Accepts that failed for lack of a resource.");
     out.sample(counters.accept_errors.value());
+}
 
+void add_times(page& out, const metrics& counters) {
     out.family("finpost_exchange_seconds", "histogram", "Time from accept to the end.");
     out.histogram_of(counters.exchange_seconds);
     out.family("finpost_upstream_seconds", "histogram",
                "Time in the upstream, connecting included.");
     out.histogram_of(counters.upstream_seconds);
+}
 
+void add_upstream(page& out, const metrics& counters, const daemon_numbers& more) {
     out.family("finpost_upstream_connections", "gauge", "Connections to the upstream.");
     out.sample("state", "busy", counters.upstream_busy.value());
     out.sample("state", "idle", counters.upstream_idle.value());
@@ -129,7 +131,9 @@ std::string metrics_text(const metrics& counters, const daemon_numbers& more) {
     for (const auto& one : more.endpoints) out.sample("endpoint", one.endpoint, one.outstanding);
     out.family("finpost_upstream_ejections_total", "counter", "How often an endpoint was ejected.");
     out.sample(counters.upstream_ejections.value());
+}
 
+void add_process(page& out, const daemon_numbers& more) {
     out.family("finpost_draining", "gauge", "1 from the signal to stop on.");
     out.sample(more.draining ? 1 : 0);
     out.family("finpost_log_dropped_total", "counter",
@@ -150,6 +154,17 @@ std::string metrics_text(const metrics& counters, const daemon_numbers& more) {
     if (more.upstream_certificate) out.sample("side", "upstream", *more.upstream_certificate);
     out.family("finpost_build_info", "gauge", "Always 1.");
     out.sample("version", more.version, 1);
+}
+
+} // namespace
+
+std::string metrics_text(const metrics& counters, const daemon_numbers& more) {
+    page out;
+    add_sessions(out, counters, more);
+    add_bytes(out, counters, more);
+    add_times(out, counters);
+    add_upstream(out, counters, more);
+    add_process(out, more);
     return out.text();
 }
 
