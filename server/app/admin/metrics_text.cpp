@@ -40,7 +40,8 @@ public:
         for (std::size_t i = 0; i < view.buckets.size(); ++i) {
             below += view.buckets[i];
             constexpr double infinity = std::numeric_limits<double>::infinity();
-            const double bound = i < histogram::bounds.size() ? histogram::bounds[i] : infinity;
+            double bound = infinity;
+            if (i < histogram::bounds.size()) bound = histogram::bounds[i];
             metric.histogram.bucket.push_back({below, bound});
         }
         metric.histogram.sample_sum = view.sum_seconds;
