@@ -175,14 +175,22 @@ void payload::release_writable() noexcept {
 
 error_code payload::write(std::span<const std::byte> data) {
     if (data.empty()) return {}; // there may be no memory yet, and memcpy takes no null pointer
-    if (file_) {
-        error_code failed = file_->truncate(begin_ + size_); // it may have been made shorter
-        if (!failed) failed = file_->append(data);
-        if (failed) return failed;
-    } else {
-        if (!reserve(data.size())) return reason::busy;
-        std::memcpy(memory_ + begin_ + size_, data.data(), data.size());
+    if (file_) return write_to_file(data);
+    const bool large = budget_ != nullptr && budget_->spills(size_ + data.size());
+    if (large || !reserve(data.size())) {
+        if (budget_ == nullptr) return reason::busy;
+        const error_code failed = budget_->spill(*this);
+        return failed ? failed : write_to_file(data);
     }
+    std::memcpy(memory_ + begin_ + size_, data.data(), data.size());
+    size_ += data.size();
+    return {};
+}
+
+error_code payload::write_to_file(std::span<const std::byte> data) {
+    error_code failed = file_->truncate(begin_ + size_); // it may have been made shorter
+    if (!failed) failed = file_->append(data);
+    if (failed) return budget_ != nullptr ? budget_->spill_error(failed) : failed;
     size_ += data.size();
     return {};
 }

@@ -41,7 +41,7 @@ void rethrow(std::exception_ptr failed) {
 
 asio::awaitable<finpost::reply> count_bytes(finpost::request asked) {
     const std::string answer = "got " + std::to_string(asked.body().size()) + " bytes\n";
-    co_return finpost::reply(finpost::payload(answer));
+    co_return finpost::reply(answer);
 }
 
 asio::awaitable<void> show_numbers(tcp::socket socket, const finpost::metrics& counters) {

@@ -34,7 +34,7 @@ asio::awaitable<finpost::reply> turn_around(finpost::request asked) {
     if (asked.body().empty()) co_return finpost::reply(finpost::reason::empty);
     const std::string_view text = asked.body().text();
     const std::string reversed(text.rbegin(), text.rend());
-    co_return finpost::reply(finpost::payload(reversed));
+    co_return finpost::reply(reversed);
 }
 //! [a handler that answers at once]
 
@@ -65,7 +65,7 @@ asio::awaitable<finpost::reply> measure(finpost::request, finpost::exchange_stre
         if (got.has_error()) co_return finpost::reply(finpost::to_reason(got.error()));
         size += *got;
     }
-    co_return finpost::reply(finpost::payload(std::to_string(size) + " bytes"));
+    co_return finpost::reply(std::to_string(size) + " bytes");
 }
 //! [a handler that streams]
 

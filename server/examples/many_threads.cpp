@@ -40,7 +40,7 @@ private:
 asio::awaitable<finpost::reply> greet(finpost::request asked, visitors& all) {
     const unsigned times = all.count(asked.peer().host());
     const std::string answer = "visit " + std::to_string(times) + '\n';
-    co_return finpost::reply(finpost::payload(answer));
+    co_return finpost::reply(answer);
 }
 
 } // namespace

@@ -30,22 +30,22 @@ listener_rules::listener_rules(std::shared_ptr<shared_resources> shared_, gatewa
     : shared(std::move(shared_)), config(std::move(config_)), handler(std::move(handler_)),
       streaming_handler(std::move(streaming_handler_)), admits(std::move(admits_)),
       filter(config.allow, config.deny), handshakes(config.max_handshakes, 0, 0),
-      tls(read_certificates(config, shared->log)),
-      spills(config, shared->files, shared->log), context{.config = config,
-                                                          .handler = handler,
-                                                          .streaming_handler = streaming_handler,
-                                                          .counters = shared->counters,
-                                                          .log = shared->log,
-                                                          .budget = shared->budget,
-                                                          .registry = *shared->registry,
-                                                          .admits = *admits,
-                                                          .filter = filter,
-                                                          .tls = tls,
-                                                          .handshakes = handshakes,
-                                                          .preambles = has_preambles(),
-                                                          .spills = spills,
-                                                          .foreign_warning =
-                                                              shared->foreign_warning} {}
+      tls(read_certificates(config, shared->log)), spills(config, shared->files, shared->log),
+      replies(shared->budget, spills), context{.config = config,
+                                               .handler = handler,
+                                               .streaming_handler = streaming_handler,
+                                               .counters = shared->counters,
+                                               .log = shared->log,
+                                               .budget = shared->budget,
+                                               .registry = *shared->registry,
+                                               .admits = *admits,
+                                               .filter = filter,
+                                               .tls = tls,
+                                               .handshakes = handshakes,
+                                               .preambles = has_preambles(),
+                                               .spills = spills,
+                                               .replies = replies,
+                                               .foreign_warning = shared->foreign_warning} {}
 
 std::shared_ptr<const session_context> context_of(std::shared_ptr<const listener_rules> rules) {
     const session_context* const context = &rules->context;

@@ -4,6 +4,7 @@
 #include "policy/admission.hpp"
 #include "policy/buffer_budget.hpp"
 #include "policy/log_throttle.hpp"
+#include "policy/reply_budget.hpp"
 #include "policy/spill_policy.hpp"
 #include "session/session_context.hpp"
 #include "session/session_registry.hpp"
@@ -67,6 +68,7 @@ struct listener_rules {
     admission handshakes; // short: they are not carried on
     const tls_context tls;
     const spill_policy spills;
+    mutable reply_budget replies;
     const session_context context;
 
 private:

@@ -131,8 +131,13 @@ void check_head(std::string_view path, std::string_view value, std::string_view 
         parse_socket_address((flags & 2) != 0 ? "[2001:db8::1]:40000" : "192.0.2.7:40000").value();
     const auto local = parse_socket_address("192.0.2.1:5000").value();
     const request_id id(std::chrono::milliseconds(1'700'000'000'000), flags, ~std::uint64_t{flags});
-    const request asked(payload("hello"), peer, local, id, deadline, false, std::string(peer_name),
-                        streamed);
+    const request asked({.body = payload("hello"),
+                         .peer = peer,
+                         .local = local,
+                         .id = id,
+                         .tls_peer_name = std::string(peer_name),
+                         .streamed = streamed},
+                        deadline);
     const head_opening opening(url, config);
     const std::string head = request_head(opening, asked, 7);
 

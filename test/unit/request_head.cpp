@@ -16,8 +16,12 @@ std::string head_of(const char* peer, const char* local, std::string_view body,
     exchange_deadline deadline;
     const finpost::request_id id(std::chrono::milliseconds(0x017f22e279b0), 0x0cc3,
                                  0x18c4dc0c0c07398f);
-    const request asked(payload(body), parse_socket_address(peer).value(),
-                        parse_socket_address(local).value(), id, deadline, sampled);
+    const request asked({.body = payload(body),
+                         .peer = parse_socket_address(peer).value(),
+                         .local = parse_socket_address(local).value(),
+                         .id = id,
+                         .sampled = sampled},
+                        deadline);
     const http_url url = parse_http_url("http://service.test:3000/upload?x=1").value();
     config.content_type = "text/plain";
     return request_head(head_opening(url, config), asked, 0x00f067aa0ba902b7);
@@ -62,9 +66,10 @@ BOOST_AUTO_TEST_CASE(a_stream_has_no_length) {
     exchange_deadline deadline;
     upstream_config config;
     config.headers = {{"X-Size", "{payload.bytes}"}};
-    const request asked(payload(), parse_socket_address("192.0.2.7:1").value(),
-                        parse_socket_address("192.0.2.8:2").value(),
-                        finpost::request_id::generate(), deadline, false, {}, true);
+    const request asked({.peer = parse_socket_address("192.0.2.7:1").value(),
+                         .local = parse_socket_address("192.0.2.8:2").value(),
+                         .streamed = true},
+                        deadline);
     const http_url url = parse_http_url("http://service.test:3000/").value();
     const std::string head = finpost::request_head(head_opening(url, config), asked, 1);
     BOOST_TEST(head.find("\r\nTransfer-Encoding: chunked\r\n") != head.npos);

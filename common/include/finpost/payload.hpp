@@ -96,8 +96,8 @@ public:
 
     /// Copies `data` behind the end. False when `write` fails.
     bool append(std::span<const std::byte> data) { return !write(data); }
-    /// The same, and why it failed: `reason::busy` when the budget has not that much left, else
-    /// what the system says about the file.
+    /// The same, and why it failed: `reason::busy` when the budget has not that much left and has
+    /// no files, else what the system says about the file (`byte_budget::spill_error`).
     error_code write(std::span<const std::byte> data);
 
     byte_budget* budget() const noexcept { return budget_; }
@@ -107,6 +107,7 @@ public:
 
 private:
     void release() noexcept;
+    error_code write_to_file(std::span<const std::byte> data);
 
     std::byte* memory_ = nullptr;
     std::size_t begin_ = 0;

@@ -3,6 +3,7 @@
 #include "finpost/error.hpp"
 #include "finpost/handler.hpp"
 #include "finpost/result.hpp"
+#include "finpost/shared_function.hpp"
 
 #include <boost/asio/awaitable.hpp>
 
@@ -68,6 +69,6 @@ protected:
 /// A `reply` that it returns before the payload was complete is relayed like any other: it is for
 /// the handler to know that the rest does not matter. An exception is the refusal `internal`, or a
 /// reset.
-using streaming_handler = std::function<boost::asio::awaitable<reply>(request, exchange_stream&)>;
+using streaming_handler = shared_function<boost::asio::awaitable<reply>(request, exchange_stream&)>;
 
 } // namespace finpost

@@ -4,72 +4,96 @@
 #include "finpost/error.hpp"
 #include "finpost/payload.hpp"
 #include "finpost/request_id.hpp"
+#include "finpost/shared_function.hpp"
 
 #include <boost/asio/awaitable.hpp>
 
-#include <functional>
 #include <string>
+#include <string_view>
 #include <utility>
 
 namespace finpost {
 
-class spill_policy;
 class exchange_deadline;
 
+namespace detail {
+struct request_access;
+}
+
+/// What a request is made of. A gateway fills it in; a test of a handler sets what the handler
+/// looks at, and leaves the rest.
+struct request_parts {
+    /// The whole payload, decoded. Empty when `streamed`.
+    payload body = {};
+    /// The client's address, and the address it connected to.
+    socket_address peer = {};
+    socket_address local = {};
+    /// Without one given: a new one.
+    request_id id = request_id::generate();
+    /// Whether the exchange's trace is recorded.
+    bool sampled = false;
+    /// The name in the client's verified certificate; empty without one.
+    std::string tls_peer_name = {};
+    /// Whether the payload comes by an `exchange_stream`.
+    bool streamed = false;
+};
+
 /// One payload, complete and decoded, and where it came from. Movable. A large body may be in a
-/// file
-/// (`payload::spilled`), which `body().bytes()` hides.
+/// file (`payload::spilled`), which `body().bytes()` hides.
+///
+/// Threads: it belongs to the handler that got it, on the exchange's executor.
+/// Lifetime: the body stays valid as long as the request or the payload that it was moved to, and
+/// at most until the handler's reply is written.
 class request {
 public:
-    request(payload body, socket_address peer, socket_address local, request_id id,
-            exchange_deadline& deadline, bool sampled = false, std::string tls_peer_name = {},
-            bool streamed = false)
-        : body_(std::move(body)), peer_(peer), local_(local), id_(id), deadline_(&deadline),
-          sampled_(sampled), streamed_(streamed), tls_peer_name_(std::move(tls_peer_name)) {}
+    /// `deadline` outlives the request. A test makes one by `exchange_deadline deadline;`, which
+    /// never expires by itself.
+    request(request_parts parts, exchange_deadline& deadline)
+        : parts_(std::move(parts)), deadline_(&deadline) {}
 
     /// Whether the payload comes by an `exchange_stream` and the body is empty: for a
     /// `streaming_handler` only.
-    bool streamed() const noexcept { return streamed_; }
+    bool streamed() const noexcept { return parts_.streamed; }
 
-    const payload& body() const noexcept { return body_; }
-    payload& body() noexcept { return body_; }
+    const payload& body() const noexcept { return parts_.body; }
+    payload& body() noexcept { return parts_.body; }
 
     /// The client's address, and the address it connected to: as the PROXY header tells them, where
     /// there is one.
-    const socket_address& peer() const noexcept { return peer_; }
-    const socket_address& local() const noexcept { return local_; }
+    const socket_address& peer() const noexcept { return parts_.peer; }
+    const socket_address& local() const noexcept { return parts_.local; }
 
     /// The name in the client's verified certificate: visible ASCII, `tls_connection::peer_name`
     /// says how. Empty without one.
-    const std::string& tls_peer_name() const noexcept { return tls_peer_name_; }
+    const std::string& tls_peer_name() const noexcept { return parts_.tls_peer_name; }
 
     /// The same in the refusal line, the log and the HTTP request.
-    const request_id& id() const noexcept { return id_; }
+    const request_id& id() const noexcept { return parts_.id; }
 
     /// Whether the exchange's trace is recorded: `trace_sampled` of the configuration decides.
-    bool sampled() const noexcept { return sampled_; }
+    bool sampled() const noexcept { return parts_.sampled; }
 
     /// The exchange's time limit and cancellation. A handler that waits for anything names what
     /// cancels it (`exchange_deadline::on_cancel`) and says how long it may take
-    /// (`exchange_deadline::arm`); one that does neither delays the gateway's drain until it
+    /// (`exchange_deadline::arm`). One that does neither delays the gateway's drain until it
     /// returns by itself. Valid until the handler returns.
     exchange_deadline& deadline() const noexcept { return *deadline_; }
 
-    /// What the gateway's own forwarder asks about replies that are too large for memory; null for
-    /// none.
-    const spill_policy* spills() const noexcept { return spills_; }
-    void spills(const spill_policy* files) noexcept { spills_ = files; }
+    /// An empty payload to build the reply in, by `payload::write` or `payload::append`. Its memory
+    /// counts in the gateway's `max_buffered`. Beyond `spill_above` its bytes go to a file. `write`
+    /// fails with `reason::busy` when the memory is used up and there are no files, and with
+    /// `reason::spill_failed` when the disk takes no more. For a request that no gateway made it
+    /// has the budget of the body, or none.
+    payload make_reply_buffer() const noexcept {
+        return payload(reply_budget_ != nullptr ? reply_budget_ : parts_.body.budget());
+    }
 
 private:
-    payload body_;
-    socket_address peer_;
-    socket_address local_;
-    request_id id_;
+    friend struct detail::request_access;
+
+    request_parts parts_;
     exchange_deadline* deadline_;
-    bool sampled_;
-    bool streamed_;
-    std::string tls_peer_name_;
-    const spill_policy* spills_ = nullptr;
+    byte_budget* reply_budget_ = nullptr;
 };
 
 /// What a client gets: bytes (none is a valid answer), or a refusal with its reason. Movable.
@@ -77,6 +101,9 @@ class reply {
 public:
     /// The answer; `bytes` are encoded as the gateway's configuration says.
     explicit reply(payload bytes) : bytes_(std::move(bytes)) {}
+
+    /// The same from a copy of `text`: for short answers that are made on the spot.
+    explicit reply(std::string_view text) : bytes_(text) {}
 
     /// No answer, and why.
     explicit reply(reason why) : refused_(true), why_(why) {}
@@ -108,9 +135,11 @@ private:
 /// Turns a request into a reply: the seam between the TCP side and whatever answers.
 ///
 /// It runs on the session's strand and may be called for many sessions at once, from several
-/// threads when the executor has them. Buffers it makes for the reply can be taken from the
-/// gateway's budget
-/// (`payload(request.body().budget())`). An exception becomes the refusal `internal`.
-using handler = std::function<boost::asio::awaitable<reply>(request)>;
+/// threads when the executor has them. A large reply is built in `request::make_reply_buffer`,
+/// which counts in the gateway's limits. An exception becomes the refusal `internal`.
+///
+/// It may be any function object, also one that can only be moved. Copies share it
+/// (`shared_function`). It lives as long as the gateway's last session.
+using handler = shared_function<boost::asio::awaitable<reply>(request)>;
 
 } // namespace finpost

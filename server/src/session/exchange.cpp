@@ -1,5 +1,6 @@
 #include "session/exchange.hpp"
 
+#include "request_access.hpp"
 #include "session/client_stream.hpp"
 #include "session/exchange_log.hpp"
 #include "session/exchange_record.hpp"
@@ -105,9 +106,15 @@ asio::awaitable<void> exchange::handle() {
 }
 
 request exchange::make_request(payload body, bool streamed) const {
-    request made(std::move(body), client_.peer, client_.local, id_, deadline_, sampled_,
-                 client_.tls_peer_name, streamed);
-    made.spills(&context_.spills);
+    request made({.body = std::move(body),
+                  .peer = client_.peer,
+                  .local = client_.local,
+                  .id = id_,
+                  .sampled = sampled_,
+                  .tls_peer_name = client_.tls_peer_name,
+                  .streamed = streamed},
+                 deadline_);
+    detail::request_access::replies(made, context_.replies);
     return made;
 }
 

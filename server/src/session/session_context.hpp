@@ -12,6 +12,7 @@ class address_filter;
 class admission;
 class buffer_budget;
 class log_throttle;
+class reply_budget;
 class session_registry;
 class spill_policy;
 struct metrics;
@@ -32,6 +33,7 @@ struct session_context {
     admission& handshakes;  // of clients in their preamble
     bool preambles;         // clients may have one
     const spill_policy& spills;
+    reply_budget& replies;         // of handlers
     log_throttle& foreign_warning; // that foreign payloads are forwarded
 };
 

@@ -5,6 +5,7 @@
 #include "policy/buffer_budget.hpp"
 #include "policy/spill_policy.hpp"
 #include "random.hpp"
+#include "request_access.hpp"
 #include "upstream/request_head.hpp"
 
 #include <boost/asio/error.hpp>
@@ -97,7 +98,8 @@ error_code buffered_exchange::send_some() {
 }
 
 error_code buffered_exchange::file_failed(error_code why) const {
-    if (request_.spills() != nullptr) return request_.spills()->failed(why);
+    const spill_policy* const files = detail::request_access::files(request_);
+    if (files != nullptr) return files->failed(why);
     return reason::spill_failed;
 }
 

@@ -3,6 +3,7 @@
 #include "policy/buffer_budget.hpp"
 #include "policy/spill_policy.hpp"
 #include "random.hpp"
+#include "request_access.hpp"
 #include "upstream/buffered_exchange.hpp"
 #include "upstream/streamed_exchange.hpp"
 
@@ -52,7 +53,7 @@ asio::awaitable<reply> http_forwarder::forward(std::shared_ptr<const void> /*own
         if (!connector_.take_kept(attempt)) failed = co_await connector_.connect(attempt);
         if (failed) co_return refuse(attempt, exchange.progress(), failed);
         guard.emplace(config_.max_reply, request.body().budget(), response_guard::body::kept,
-                      request.spills());
+                      detail::request_access::files(request));
         guard->asked_for(codings_, config_.on_status == status_policy::relay);
         failed = co_await exchange.run(heads_[attempt.endpoint], *guard);
         const bool repeatable = exchange.may_repeat() && !attempt.deadline.error();
@@ -117,9 +118,14 @@ asio::awaitable<reply> http_forwarder::forward_whole(std::shared_ptr<const void>
                                                      request request, exchange_stream& client) {
     error_code failed = co_await receive_whole(request, client);
     if (failed) co_return reply(to_reason(failed));
-    finpost::request whole(std::move(request.body()), request.peer(), request.local(), request.id(),
-                           request.deadline(), request.sampled(), request.tls_peer_name());
-    whole.spills(request.spills());
+    finpost::request whole({.body = std::move(request.body()),
+                            .peer = request.peer(),
+                            .local = request.local(),
+                            .id = request.id(),
+                            .sampled = request.sampled(),
+                            .tls_peer_name = request.tls_peer_name()},
+                           request.deadline());
+    detail::request_access::same_replies(whole, request);
     reply reply = co_await forward(owner, std::move(whole));
     co_return reply;
 }
@@ -136,14 +142,14 @@ asio::awaitable<error_code> http_forwarder::receive_whole(request& request,
         if (*got == 0) break;
         failed = hold(request, buffer.first(*got));
     }
-    if (!failed && request.body().spilled()) request.spills()->kept();
+    if (!failed && request.body().spilled()) detail::request_access::files(request)->kept();
     co_return failed;
 }
 
 // In memory as far as that is allowed and there, else in a file.
 error_code http_forwarder::hold(request& request, std::span<const std::byte> data) {
     payload& body = request.body();
-    const spill_policy* const files = request.spills();
+    const spill_policy* const files = detail::request_access::files(request);
     const bool may_spill = files != nullptr && files->is_on();
     if (!body.spilled()) {
         const bool small = !may_spill || !files->takes(body.size() + data.size());

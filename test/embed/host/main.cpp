@@ -21,7 +21,7 @@ namespace {
 asio::awaitable<finpost::reply> turn_around(finpost::request asked) {
     const std::string_view text = asked.body().text();
     const std::string reversed(text.rbegin(), text.rend());
-    co_return finpost::reply(finpost::payload(reversed));
+    co_return finpost::reply(reversed);
 }
 
 // Thrown in the library, and caught here by its type.
