@@ -64,8 +64,8 @@ void exchange::received(error_code ended, upload& coming) {
 
 void exchange::decode() {
     const gateway_config& config = context_.config;
-    if (!outcome_.undecided() || (config.decode == codec::none && config.trim == trimming::none))
-        return;
+    if (!outcome_.undecided()) return;
+    if (config.decode == codec::none && config.trim == trimming::none) return;
     if (!payload_.spilled()) { // else it was trimmed and decoded on its way
         static_cast<void>(trim_end(payload_, config.trim)); // memory cannot fail
         if (config.decode == codec::base64 && !payload_.empty()) {
@@ -239,13 +239,9 @@ void exchange::end() noexcept {
 }
 
 session_view exchange::view(exchange_deadline::clock::time_point now) const noexcept {
-    return {id_,
-            client_.peer,
-            client_.local,
-            stage_.load(std::memory_order_relaxed),
-            now - client_.at,
-            received_.value(),
-            written_.value()};
+    const session_stage stage = stage_.load(std::memory_order_relaxed);
+    const std::uint64_t in = received_.value(), out = written_.value();
+    return {id_, client_.peer, client_.local, stage, now - client_.at, in, out};
 }
 
 } // namespace finpost
