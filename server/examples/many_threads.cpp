@@ -63,6 +63,7 @@ int main(int argc, char** argv) {
 
     std::vector<std::thread> threads;
     const int wanted = std::clamp(argc > 2 ? std::stoi(argv[2]) : 4, 1, 64);
+    threads.reserve(static_cast<std::size_t>(wanted));
     for (int i = 0; i < wanted; ++i) threads.emplace_back([&io] { io.run(); });
     for (std::thread& one : threads) one.join();
     //! [a gateway on many threads]

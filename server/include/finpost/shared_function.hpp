@@ -26,10 +26,9 @@ public:
 
     /// Takes `function`; none for a null pointer and an empty std::function.
     template <class F>
-    requires(!std::is_same_v<std::remove_cvref_t<F>, shared_function> &&
-             std::is_invocable_r_v<R, std::decay_t<F>&, Args...>) shared_function(F&& function) {
-        if (is_there(function))
-            call_ = std::make_shared<holder<std::decay_t<F>>>(std::forward<F>(function));
+    requires(!std::is_same_v<F, shared_function> && std::is_invocable_r_v<R, F&, Args...>)
+        shared_function(F function) {
+        if (is_there(function)) call_ = std::make_shared<holder<F>>(std::move(function));
     }
 
     explicit operator bool() const noexcept { return call_ != nullptr; }
@@ -46,8 +45,7 @@ private:
     };
     template <class F>
     struct holder final : callable {
-        template <class G>
-        explicit holder(G&& given) : function(std::forward<G>(given)) {}
+        explicit holder(F given) : function(std::move(given)) {}
         R call(Args&&... args) override {
             return std::invoke(function, std::forward<Args>(args)...);
         }
