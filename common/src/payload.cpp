@@ -176,8 +176,8 @@ void payload::release_writable() noexcept {
 error_code payload::write(std::span<const std::byte> data) {
     if (data.empty()) return {}; // there may be no memory yet, and memcpy takes no null pointer
     if (file_) return write_to_file(data);
-    const bool large = budget_ != nullptr && budget_->spills(size_ + data.size());
-    if (large || !reserve(data.size())) {
+    const bool for_file = budget_ != nullptr && budget_->spills(size_ + data.size());
+    if (for_file || !reserve(data.size())) {
         if (budget_ == nullptr) return reason::busy;
         const error_code failed = budget_->spill(*this);
         return failed ? failed : write_to_file(data);

@@ -160,22 +160,26 @@ struct large_reply {
     error_code failed;
     std::int64_t buffered = 0;
 };
-asio::awaitable<reply> answer_much(request asked, large_reply& seen, const metrics& counters) {
+asio::awaitable<reply> answer_much(request asked, std::promise<large_reply>& told,
+                                   const metrics& counters) {
+    large_reply seen;
     payload much = asked.make_reply_buffer();
     const std::string piece(1'000, 'x');
     for (int i = 0; i < 1'000 && !seen.failed; ++i)
         seen.failed = much.write(std::as_bytes(std::span(piece)));
     seen.spilled = much.spilled();
     seen.buffered = counters.buffered_bytes.value();
+    told.set_value(seen); // the test runs in another thread
     if (seen.failed) co_return reply(to_reason(seen.failed));
     co_return reply(std::move(much));
 }
 
 BOOST_AUTO_TEST_CASE(a_large_reply_that_it_builds_goes_to_a_file) {
     config.spill_above = 100'000;
-    large_reply seen;
-    start([&](request asked) { return answer_much(std::move(asked), seen, counters); });
+    std::promise<large_reply> told;
+    start([&](request asked) { return answer_much(std::move(asked), told, counters); });
     BOOST_TEST((exchange("x").bytes == std::string(1'000'000, 'x')));
+    const large_reply seen = told.get_future().get();
     BOOST_TEST(!seen.failed);
     BOOST_TEST(seen.spilled);
     BOOST_TEST(seen.buffered < 100'000);
@@ -185,9 +189,10 @@ BOOST_AUTO_TEST_CASE(without_files_a_large_reply_stays_within_the_buffered_bytes
     config.spill_above = 0;
     config.max_payload = 100'000;
     config.max_buffered = 500'000;
-    large_reply seen;
-    start([&](request asked) { return answer_much(std::move(asked), seen, counters); });
+    std::promise<large_reply> told;
+    start([&](request asked) { return answer_much(std::move(asked), told, counters); });
     expect_refusal(exchange("x"), reason::busy);
+    const large_reply seen = told.get_future().get();
     BOOST_TEST((seen.failed == reason::busy));
     BOOST_TEST(!seen.spilled);
     BOOST_TEST(seen.buffered > 100'000);
