@@ -12,6 +12,7 @@
 
 #include <array>
 #include <cstdint>
+#include <future>
 #include <span>
 #include <stdexcept>
 
