@@ -147,6 +147,9 @@ struct word {
     std::string_view text;
     Value value;
 };
+// clang 14 makes none by itself (P1816).
+template <class Value>
+word(const char*, Value) -> word<Value>;
 
 /// Why `text` is none of these words.
 parse_error no_such_word(std::string_view text, std::span<const std::string_view> words);
