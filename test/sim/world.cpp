@@ -498,8 +498,9 @@ private:
         complain_of_books(seen.accepted < seen.replied + seen.refused + seen.aborted + seen.probes,
                           "more ends than clients", static_cast<std::int64_t>(seen.accepted));
         // What a reply goes through on its way to a file, and each head that is under way.
-        const std::uint64_t overdraft =
-            (64 << 10) + (16 << 10) * std::max<std::int64_t>(1, c.upstream_busy.value());
+        const auto heads =
+            static_cast<std::uint64_t>(std::max<std::int64_t>(1, c.upstream_busy.value()));
+        const std::uint64_t overdraft = (64u << 10) + (16u << 10) * heads;
         const auto between = [this](const char* what, const gauge& n, std::uint64_t most) {
             const std::int64_t value = n.value();
             complain_of_books(value < 0 || static_cast<std::uint64_t>(value) > most, what, value);
