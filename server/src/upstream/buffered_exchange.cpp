@@ -4,7 +4,6 @@
 #include "net/spill_io.hpp"
 #include "policy/buffer_budget.hpp"
 #include "policy/spill_policy.hpp"
-#include "random.hpp"
 #include "request_access.hpp"
 #include "upstream/request_head.hpp"
 
@@ -52,8 +51,7 @@ asio::awaitable<error_code> buffered_exchange::run(const head_opening& opening,
 }
 
 void buffered_exchange::prepare(const head_opening& opening) {
-    const std::uint64_t parent = random_bits() | 1; // never zero
-    head_ = request_head(opening, request_, parent);
+    head_ = request_head(opening, request_, random_parent());
     progress_.sent_before = progress_.sent_before || progress_.sent;
     progress_.sent = false;
     sent_ = in_head_ = 0;

@@ -2,7 +2,6 @@
 
 #include "policy/buffer_budget.hpp"
 #include "policy/spill_policy.hpp"
-#include "random.hpp"
 #include "request_access.hpp"
 #include "upstream/buffered_exchange.hpp"
 #include "upstream/streamed_exchange.hpp"
@@ -101,8 +100,7 @@ asio::awaitable<reply> http_forwarder::forward_stream(std::shared_ptr<const void
         reply reply = co_await forward_whole(owner, std::move(request), client);
         co_return reply;
     }
-    const std::uint64_t parent = random_bits() | 1; // never zero
-    const std::string head = request_head(heads_[attempt.endpoint], request, parent);
+    const std::string head = request_head(heads_[attempt.endpoint], request, random_parent());
     failed = co_await pump.run(attempt.stream(), head);
     const exchange_progress progress = pump.progress();
     if (!failed && progress.cut) attempt.stream().reset();

@@ -1,5 +1,6 @@
 #include "upstream/request_head.hpp"
 
+#include "random.hpp"
 #include "upstream/field_text.hpp"
 
 #include "finpost/config.hpp"
@@ -88,6 +89,8 @@ void head_opening::append_to(std::string& head, const request& asked) const {
             append_field_value(head, value);
     }
 }
+
+std::uint64_t random_parent() { return random_bits() | 1; }
 
 std::string accept_encoding(const upstream_config& config) {
     std::string all;

@@ -43,6 +43,9 @@ private:
 /// `parent` is the random part of traceparent (W3C Trace Context §3.2) and must not be zero.
 std::string request_head(const head_opening& opening, const request& asked, std::uint64_t parent);
 
+/// A random number for `parent`.
+std::uint64_t random_parent();
+
 /// What Accept-Encoding says: `identity`, unless header fields of the user's say else.
 std::string accept_encoding(const upstream_config& config);
 
