@@ -4,8 +4,6 @@
 #include "policy/address_filter.hpp"
 #include "session/spawn_session.hpp"
 
-#include "finpost/metrics.hpp"
-
 #include <boost/asio/error.hpp>
 
 #include <exception>

@@ -5,10 +5,14 @@
 
 namespace finpost {
 
+namespace {
+
 bool contains(const std::vector<network>& list, const socket_address& peer) noexcept {
     return std::any_of(list.begin(), list.end(),
                        [&peer](const network& one) { return one.contains(peer); });
 }
+
+} // namespace
 
 address_filter::address_filter(std::vector<network> allow, std::vector<network> deny)
     : allow_(std::move(allow)), deny_(std::move(deny)) {}

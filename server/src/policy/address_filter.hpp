@@ -6,9 +6,6 @@
 
 namespace finpost {
 
-/// Whether an address is in any of the networks.
-bool contains(const std::vector<network>& list, const socket_address& peer) noexcept;
-
 /// Which addresses may connect at all. Empty lists let everybody in. Never changes: thread safe.
 class address_filter {
 public:

@@ -90,7 +90,6 @@ public:
     void join();
     /// From now on this is but another way to the budget.
     void leave() noexcept;
-    bool joined() const noexcept { return joined_; }
     buffer_budget& budget() const noexcept { return all_; }
 
     bool try_take(std::size_t n) noexcept override;

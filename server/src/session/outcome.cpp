@@ -2,8 +2,6 @@
 
 #include "policy/foreign.hpp"
 
-#include <boost/asio/error.hpp>
-
 #include <utility>
 
 namespace finpost {

@@ -54,8 +54,8 @@ receive_plan::receive_plan(const gateway_config& limits, std::uint64_t spill_abo
       unqueued_(unqueued(limits, most_)) {}
 
 receive_plan::step receive_plan::next(buffer now) noexcept {
-    const bool queues = now.size >= unqueued_ && !queued_;
-    if (now.free == 0 && (queues || now.size >= look_before_growing)) return {action::peek};
+    if (now.free == 0 && (must_queue(now) || now.size >= look_before_growing))
+        return {action::peek};
     return grow_or_read(now);
 }
 
@@ -67,7 +67,7 @@ receive_plan::step receive_plan::grow_or_read(buffer now) noexcept {
     const bool full = now.free == 0;
     if (now.size + (full ? 1 : 0) > spill_above_) return {action::to_file};
     if (!full) return read_into(now);
-    const bool queues = now.size >= unqueued_ && !queued_;
+    const bool queues = must_queue(now);
     queued_ = queued_ || queues;
     wanted_ = next_read(now.size, in_memory_);
     // A small payload that comes in two parts, or its FIN later, need not queue behind large ones.

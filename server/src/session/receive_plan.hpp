@@ -73,6 +73,7 @@ public:
     bool may_spill() const noexcept { return may_spill_; }
 
 private:
+    bool must_queue(buffer now) const noexcept { return now.size >= unqueued_ && !queued_; }
     step grow_or_read(buffer now) noexcept;
     step read_into(buffer now) const noexcept;
     step go_on(buffer now) noexcept;

@@ -9,8 +9,6 @@
 #include "session/upload.hpp"
 #include "single_writer_counter.hpp"
 
-#include "finpost/config.hpp"
-
 #include <boost/asio/error.hpp>
 
 #include <algorithm>
