@@ -136,15 +136,15 @@ asio::awaitable<error_code> upstream_connector::wait_for_slot(upstream_attempt& 
 // A silent endpoint gets its share of the time, not all of it, and leaves one to each that is still
 // to be tried.
 upstream_connector::clock::duration
-upstream_connector::share_of_time(const upstream_attempt& attempt) const {
+upstream_connector::share_of_time(const upstream_attempt& attempt, clock::time_point now) const {
     const auto untried = static_cast<std::int64_t>(
         endpoints_.size() - static_cast<std::size_t>(std::popcount(attempt.tried)));
-    return (attempt.connect_until - clock::now()) / untried;
+    return (attempt.connect_until - now) / untried;
 }
 
 asio::awaitable<error_code> upstream_connector::connect_to(upstream_attempt& attempt) {
     const auto began = clock::now();
-    const auto share = share_of_time(attempt);
+    const auto share = share_of_time(attempt, began);
     if (share <= clock::duration::zero()) co_return reason::upstream_unreachable; // not its fault
     attempt.deadline.arm(exchange_deadline::duration::zero(), share, reason::upstream_unreachable);
     auto addresses = resolver_->of(attempt.endpoint);

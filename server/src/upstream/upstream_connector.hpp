@@ -127,7 +127,7 @@ private:
 
     std::size_t pool_slot(std::size_t endpoint, std::size_t executor_index) const noexcept;
     bool take(upstream_attempt& attempt);
-    clock::duration share_of_time(const upstream_attempt& attempt) const;
+    clock::duration share_of_time(const upstream_attempt& attempt, clock::time_point now) const;
     boost::asio::awaitable<error_code> connect_to(upstream_attempt& attempt);
     error_code not_connected(upstream_attempt& attempt, const upstream_dial& dial,
                              error_code failed);
