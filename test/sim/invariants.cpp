@@ -8,19 +8,8 @@
 namespace finpost::sim {
 
 std::string_view name_of(conduct what) {
-    static constexpr std::string_view names[] = {
-        "good",
-        "probe",
-        "probe_reset",
-        "reset_before_fin",
-        "reset_after_fin",
-        "close_after_fin",
-        "silent",
-        "never_reads",
-        "close_unread",
-        "foreign",
-        "no_header",
-        "in_preamble",
+    const std::span<const std::string_view> kinds = names(client_kind());
+    static constexpr std::string_view others[] = {
         "bad_text",
         "forgets",
         "header_in_payload",
@@ -68,8 +57,10 @@ std::string_view name_of(conduct what) {
         "broken_rules",
         "address_taken",
     };
-    static_assert(std::size(names) == static_cast<std::size_t>(conduct::count));
-    return names[static_cast<std::size_t>(what)];
+    constexpr auto first = static_cast<std::size_t>(conduct::bad_text);
+    static_assert(first + std::size(others) == static_cast<std::size_t>(conduct::count));
+    const auto at = static_cast<std::size_t>(what);
+    return at < first ? kinds[at] : others[at - first];
 }
 
 std::string client_history::name() const {

@@ -46,6 +46,22 @@ struct fixture {
     const std::shared_ptr<admission> one = count(1);
 };
 
+// Two acceptors that have queued for one permit, and the first was woken.
+struct two_in_queue : fixture {
+    two_in_queue() {
+        std::optional held = one->try_admit();
+        BOOST_TEST((!first.take() && !second.take()));
+        before = join(first), behind = join(second);
+        BOOST_REQUIRE((before && behind));
+        held.reset();
+        BOOST_TEST((before->woken() && !behind->woken()));
+    }
+
+    const rules_ptr shared_rules = rules(one);
+    accept_permits first{context_of(shared_rules)}, second{context_of(shared_rules)};
+    std::shared_ptr<waiter> before, behind;
+};
+
 } // namespace
 
 BOOST_FIXTURE_TEST_SUITE(accept_permits, fixture)
@@ -198,29 +214,13 @@ BOOST_AUTO_TEST_CASE(a_change_between_the_take_and_the_wait_is_not_missed) {
     BOOST_TEST(permits.take());
 }
 
-BOOST_AUTO_TEST_CASE(who_was_woken_and_goes_by_other_rules_passes_the_wake_on) {
-    const auto shared_rules = rules(one);
-    std::optional held = one->try_admit();
-    finpost::accept_permits first(context_of(shared_rules)), second(context_of(shared_rules));
-    BOOST_TEST((!first.take() && !second.take()));
-    const auto before = join(first), behind = join(second);
-    BOOST_REQUIRE((before && behind));
-    held.reset();
-    BOOST_TEST((before->woken() && !behind->woken()));
+BOOST_FIXTURE_TEST_CASE(who_was_woken_and_goes_by_other_rules_passes_the_wake_on, two_in_queue) {
     first.change(context_of(rules(count(1))));
     first.leave_queue(false);
     BOOST_TEST(behind->woken());
 }
 
-BOOST_AUTO_TEST_CASE(an_acceptor_that_closes_passes_the_wake_on) {
-    const auto shared_rules = rules(one);
-    std::optional held = one->try_admit();
-    finpost::accept_permits first(context_of(shared_rules)), second(context_of(shared_rules));
-    BOOST_TEST((!first.take() && !second.take()));
-    const auto before = join(first), behind = join(second);
-    BOOST_REQUIRE((before && behind));
-    held.reset();
-    BOOST_TEST((before->woken() && !behind->woken()));
+BOOST_FIXTURE_TEST_CASE(an_acceptor_that_closes_passes_the_wake_on, two_in_queue) {
     first.leave_queue(true); // it knows of its close before `close` has come to the permits
     BOOST_TEST(behind->woken());
 }
