@@ -100,25 +100,17 @@ void outcome::handler_ended(const handler_end& end) noexcept {
 
 void outcome::stream_ended(const stream_end& end) noexcept {
     const bool by_reset = end.error && !is_reason(end.error);
-    if (client_gone_ && client_reset_cancels())
-        abort(abort_at::handle);
-    else if (by_reset)
-        abort(eof_ ? abort_at::reply : abort_at::read);
-    else if (end.reply_late && end.error == reason::too_slow)
-        abort(reason::too_slow);
-    else if (end.reply_late)
-        abort(abort_at::reply);
-    else if (end.error == reason::draining && !end.reply_begun)
-        // The handler knows whether anything was sent on. If it has an answer, all was.
-        refuse(end.handler.refused ? end.handler.why : reason::upstream_incomplete);
-    else if (end.error)
-        refuse_or_abort(to_reason(end.error), end.reply_begun);
-    else if (end.handler.refused)
-        refuse_or_abort(end.handler.why, end.reply_begun);
-    else if (client_gone_)
-        abort(abort_at::reply);
-    else
-        kind_ = kind::replied;
+    if (client_gone_ && client_reset_cancels()) return abort(abort_at::handle);
+    if (by_reset) return abort(eof_ ? abort_at::reply : abort_at::read);
+    if (end.reply_late && end.error == reason::too_slow) return abort(reason::too_slow);
+    if (end.reply_late) return abort(abort_at::reply);
+    // The handler knows whether anything was sent on. If it has an answer, all was.
+    if (end.error == reason::draining && !end.reply_begun)
+        return refuse(end.handler.refused ? end.handler.why : reason::upstream_incomplete);
+    if (end.error) return refuse_or_abort(to_reason(end.error), end.reply_begun);
+    if (end.handler.refused) return refuse_or_abort(end.handler.why, end.reply_begun);
+    if (client_gone_) return abort(abort_at::reply);
+    kind_ = kind::replied;
 }
 
 // A client that has a part of an answer must not take it, or a line behind it, for the whole.
@@ -130,20 +122,16 @@ void outcome::refuse_or_abort(reason why, bool reply_begun) noexcept {
 }
 
 void outcome::reply_ended(const reply_end& end) noexcept {
-    if (end.connection_failed)
-        abort(abort_at::reply);
-    else if (!end.error)
+    if (end.connection_failed) return abort(abort_at::reply);
+    if (!end.error) {
         kind_ = kind::replied;
-    else if (!end.begun && end.stopped)
-        // A refusal can still be read. But the work was done, and `draining` would ask for it
-        // again.
-        refuse(reason::upstream_incomplete);
-    else if (!end.begun && end.error == reason::spill_failed)
-        refuse(reason::spill_failed);
-    else if (end.error == reason::too_slow)
-        abort(reason::too_slow);
-    else
-        abort(abort_at::reply); // a cut reply must not look complete
+        return;
+    }
+    // A refusal can still be read. But the work was done, and `draining` would ask for it again.
+    if (!end.begun && end.stopped) return refuse(reason::upstream_incomplete);
+    if (!end.begun && end.error == reason::spill_failed) return refuse(reason::spill_failed);
+    if (end.error == reason::too_slow) return abort(reason::too_slow);
+    abort(abort_at::reply); // a cut reply must not look complete
 }
 
 std::string_view outcome::word() const noexcept {
