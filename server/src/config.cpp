@@ -179,6 +179,7 @@ std::string sum_up(const std::vector<config_problem>& problems) {
 } // namespace
 
 std::string default_spill_directory() {
+    // NOLINTNEXTLINE(concurrency-mt-unsafe): safe as long as the host does not change its variables
     const char* const dir = std::getenv("TMPDIR");
     return dir != nullptr && *dir != '\0' ? dir : "/tmp";
 }

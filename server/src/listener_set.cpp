@@ -25,6 +25,7 @@ std::uint64_t buffered_limit(const std::vector<listener_group>& groups) {
 
 std::vector<std::vector<socket_address>> addresses_of(const std::vector<listener_group>& groups) {
     std::vector<std::vector<socket_address>> all;
+    all.reserve(groups.size());
     for (const listener_group& group : groups) all.push_back(group.config.listen);
     return all;
 }
@@ -84,7 +85,7 @@ listener_set::in_force listener_set::prepare(const listener_plan& plan, const in
                             ? before.bindings[*slot.kept].listener
                             : std::make_shared<address_listener>(
                                   executors_, context_of(next.groups[slot.group]), slot.wanted);
-        next.bindings.push_back({slot, std::move(listener)});
+        next.bindings.push_back({{slot.wanted, slot.group}, std::move(listener)});
     }
     return next;
 }

@@ -26,7 +26,7 @@ std::size_t address_size(unsigned char family) noexcept {
     case 2:
         return 2 * 16 + 4;
     case 3:
-        return 2 * 108;
+        return std::size_t{2} * 108;
     default:
         return 0;
     }

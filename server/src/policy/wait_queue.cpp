@@ -10,7 +10,7 @@ namespace asio = boost::asio;
 
 namespace finpost {
 
-waiter::waiter(asio::any_io_executor executor) : timer_(std::move(executor)) {}
+waiter::waiter(const asio::any_io_executor& executor) : timer_(executor) {}
 
 void waiter::wake() noexcept {
     const std::lock_guard lock(mutex_);

@@ -24,7 +24,7 @@ public:
     using time_point = std::chrono::steady_clock::time_point;
 
     /// `executor` is where it is waited for.
-    explicit waiter(boost::asio::any_io_executor executor);
+    explicit waiter(const boost::asio::any_io_executor& executor);
 
     /// From any thread, at any time, more than once. Takes no memory: whoever gives something back
     /// must not fail.

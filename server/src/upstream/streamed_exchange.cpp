@@ -65,8 +65,8 @@ struct streamed_exchange::upload_end : std::enable_shared_from_this<upload_end> 
         bool armed_ = true;
     };
 
-    upload_end(asio::any_io_executor executor, streamed_exchange& of)
-        : exchange(&of), timer(std::move(executor), clock::time_point::max()) {}
+    upload_end(const asio::any_io_executor& executor, streamed_exchange& of)
+        : exchange(&of), timer(executor, clock::time_point::max()) {}
     void arm() { timer.async_wait(handler(shared_from_this())); }
     asio::awaitable<void> wait() {
         const auto begin = [this](auto&& resume) {
