@@ -15,6 +15,7 @@
 #include <cstdlib>
 #include <cstring>
 #include <optional>
+#include <utility>
 
 #include <fcntl.h>
 #include <sys/stat.h>
@@ -83,6 +84,89 @@ private:
     byte_sink& to_;
 };
 
+// A file or standard input as the payload, encoded where the options say so.
+class payload_input {
+public:
+    payload_input(int fd, bool encode) : file_(fd), encode_(encode) {}
+
+    byte_source& source() { return encode_ ? static_cast<byte_source&>(encoded_) : noted_; }
+    // Of what is sent; 0 when it is not known.
+    std::uint64_t size() const {
+        return encode_ ? base64::encoded_size(file_.size()) : file_.size();
+    }
+    error_code failed() const { return noted_.failed; }
+    void stop() { file_.stop(); }
+
+private:
+    descriptor_source file_;
+    noting_source noted_{file_};
+    encoding_source encoded_{noted_};
+    bool encode_;
+};
+
+// Standard output for the reply, decoded where the options say so.
+class reply_output {
+public:
+    explicit reply_output(bool decode) : decode_(decode) {}
+
+    byte_sink& sink() { return decode_ ? static_cast<byte_sink&>(decoded_) : noted_; }
+    // After a whole reply: an error when its Base64 is not complete.
+    error_code finish() { return decode_ ? decoded_.finish() : error_code(); }
+    error_code failed() const { return noted_.failed; }
+    bool empty() const { return noted_.empty; }
+    const std::string& decoding_fault() const { return decoded_.wrong(); }
+
+private:
+    descriptor_sink standard_output_{STDOUT_FILENO};
+    noting_sink noted_{standard_output_};
+    decoding_sink decoded_{noted_};
+    bool decode_;
+};
+
+struct exchange_end {
+    error_code failed;
+    exchange_result result;
+};
+
+exchange_end run_exchange(const send_options& options, client_options limits,
+                          payload_input& payload, reply_output& reply) {
+    exchange_end end;
+    asio::io_context io(1);
+    progress_bar bar(io.get_executor(), payload.size());
+    limits.progress = [&bar](std::uint64_t sent, std::uint64_t received) {
+        bar.update(sent, received);
+    };
+    async_exchange(io.get_executor(), options.target, payload.source(), reply.sink(),
+                   std::move(limits), [&](error_code ec, exchange_result result) {
+                       end = {ec, std::move(result)};
+                       io.stop();
+                   });
+    io.run();
+    payload.stop(); // before what its reader runs on
+    if (options.verbose)
+        std::fputs((describe(end.result) + stages_text(end.result)).c_str(), stderr);
+    // A lookup that is still under way would hold the end up: leave it behind.
+    if (end.failed && end.result.stage == exchange_stage::resolve) {
+        complain(explain(options.target, end.failed, end.result));
+        std::_Exit(exit_code(end.failed, end.result));
+    }
+    return end;
+}
+
+// Why an exchange failed, where this side's own input and output are looked at first.
+std::string explain_failure(const send_options& options, const exchange_end& end,
+                            const payload_input& payload, const reply_output& reply) {
+    if (reply.failed()) return "standard output: " + reply.failed().message();
+    if (!reply.decoding_fault().empty())
+        return "the reply is not Base64: " + reply.decoding_fault();
+    if (payload.failed() && end.failed == payload.failed()) {
+        const bool sent = end.result.stage != exchange_stage::payload;
+        return input_name(options.file) + ": " + end.failed.message() +
+               (sent ? "; the connection was reset" : "; nothing was sent");
+    }
+    return explain(options.target, end.failed, end.result);
+}
+
 } // namespace
 
 // What people read when something went wrong.
@@ -122,8 +206,8 @@ int exit_code(error_code failed, const exchange_result& result) {
 std::optional<client_options> prepare_or_complain(const connection_options& options) {
     std::vector<std::string> problems, warnings;
     auto out = prepare(options, problems, warnings);
-    for (const std::string& one : problems) complain(one);
-    for (const std::string& one : warnings) complain("warning: " + one);
+    for (const std::string& problem : problems) complain(problem);
+    for (const std::string& warning : warnings) complain("warning: " + warning);
     return out;
 }
 
@@ -132,53 +216,16 @@ int send(const send_options& options) {
     auto limits = prepare_or_complain(options);
     const auto fd = open_input(options.file);
     if (!fd || !limits) return usage;
-    descriptor_source raw(*fd);
-    noting_source input(raw);
-    encoding_source encoded(input);
-    byte_source& payload = options.encode ? static_cast<byte_source&>(encoded) : input;
-    descriptor_sink standard_output(STDOUT_FILENO);
-    noting_sink output(standard_output);
-    decoding_sink decoded(output);
-    byte_sink& reply = options.decode ? static_cast<byte_sink&>(decoded) : output;
-
-    error_code failed;
-    exchange_result result;
-    {
-        const std::uint64_t size = raw.size();
-        asio::io_context io(1);
-        progress_bar bar(io.get_executor(), options.encode ? base64::encoded_size(size) : size);
-        limits->progress = [&bar](std::uint64_t sent, std::uint64_t received) {
-            bar.update(sent, received);
-        };
-        async_exchange(io.get_executor(), options.target, payload, reply, *limits,
-                       [&](error_code ec, exchange_result what) {
-                           failed = ec;
-                           result = std::move(what);
-                           io.stop();
-                       });
-        io.run();
-        raw.stop(); // before what its reader runs on
-        if (options.verbose) std::fputs((describe(result) + stages_text(result)).c_str(), stderr);
-        // A lookup that is still under way would hold the end up: leave it behind.
-        if (failed && result.stage == exchange_stage::resolve) {
-            complain(explain(options.target, failed, result));
-            std::_Exit(exit_code(failed, result));
-        }
+    payload_input payload(*fd, options.encode);
+    reply_output reply(options.decode);
+    exchange_end end = run_exchange(options, *std::move(limits), payload, reply);
+    if (!end.failed) end.failed = reply.finish();
+    if (end.failed) {
+        complain(explain_failure(options, end, payload, reply));
+        return exit_code(end.failed, end.result);
     }
-    if (!failed && options.decode) failed = decoded.finish();
-    if (!failed && output.empty) complain("the reply is empty");
-    if (!failed) return output.empty && options.expect_reply ? cut : whole;
-    if (output.failed)
-        complain("standard output: " + output.failed.message());
-    else if (!decoded.wrong().empty())
-        complain("the reply is not Base64: " + decoded.wrong());
-    else if (input.failed && failed == input.failed)
-        complain(input_name(options.file) + ": " + failed.message() +
-                 (result.stage == exchange_stage::payload ? "; nothing was sent"
-                                                          : "; the connection was reset"));
-    else
-        complain(explain(options.target, failed, result));
-    return exit_code(failed, result);
+    if (reply.empty()) complain("the reply is empty");
+    return reply.empty() && options.expect_reply ? cut : whole;
 }
 
 } // namespace finpost

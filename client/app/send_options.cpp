@@ -66,7 +66,7 @@ void read_codec(const std::string& text, const char* flag, bool& base64,
                            " is neither none nor base64" + suggestion(text, {"none", "base64"}));
 }
 
-// What `finpost send` and `finpost probe` are told beside their options.
+// The first argument of `finpost send` and `finpost probe`.
 void read_target(const std::vector<std::string>& words, const std::string& usage, host_port& target,
                  std::vector<std::string>& problems) {
     if (words.size() < 2) return problems.push_back("HOST:PORT is missing: " + usage);
@@ -84,81 +84,133 @@ void refuse_more_than(std::size_t n, const std::vector<std::string>& words,
     if (words.size() > n) problems.push_back("unexpected argument " + finpost::quoted(words[n]));
 }
 
+// The options as text, until all of them are read: CLI11 stops at the first problem, and people
+// want to see all.
+class command_flags {
+public:
+    command_flags();
+
+    void parse(const std::vector<const char*>& words, std::vector<std::string>& problems);
+    bool wants_help() const { return help_; }
+    bool wants_version() const { return version_; }
+    // What is not an option: the command and its arguments. An unknown option is a problem.
+    std::vector<std::string> arguments(std::vector<std::string>& problems) const;
+
+    // Both read from `words`, whose first is the command.
+    void read(const std::vector<std::string>& words, send_options& into,
+              std::vector<std::string>& problems) const;
+    void read(const std::vector<std::string>& words, probe_options& into,
+              std::vector<std::string>& problems) const;
+    // Options that only another command has would have no effect.
+    void refuse_options_of_others(std::string_view command,
+                                  std::vector<std::string>& problems) const;
+
+private:
+    CLI::App cli_;
+    bool help_ = false, version_ = false, expect_reply_ = false;
+    std::string encode_, decode_, payload_;
+    const connection_flags connection_{cli_};
+};
+
+command_flags::command_flags() {
+    cli_.set_help_flag();
+    cli_.allow_extras();
+    cli_.add_flag("-h,--help", help_);
+    cli_.add_flag("--version", version_);
+    cli_.add_option("--encode", encode_);
+    cli_.add_option("--decode", decode_);
+    cli_.add_option("--payload", payload_);
+    cli_.add_flag("--expect-reply", expect_reply_);
+}
+
+void command_flags::parse(const std::vector<const char*>& words,
+                          std::vector<std::string>& problems) {
+    try {
+        cli_.parse(static_cast<int>(words.size()), words.data());
+    } catch (const CLI::ParseError& error) {
+        problems.push_back(error.what());
+    }
+}
+
+std::vector<std::string> command_flags::arguments(std::vector<std::string>& problems) const {
+    std::vector<std::string> out;
+    // A view: std::quoted takes strings for its own.
+    for (const std::string_view word : cli_.remaining()) {
+        if (word.size() <= 1 || word.front() != '-') {
+            out.emplace_back(word);
+            continue;
+        }
+        const std::string near = suggestion(word.substr(0, word.find('=')), flags_of(cli_));
+        problems.push_back("unknown option " + quoted(word) +
+                           (near.empty() ? ": see --help" : near));
+    }
+    return out;
+}
+
+void command_flags::read(const std::vector<std::string>& words, send_options& into,
+                         std::vector<std::string>& problems) const {
+    read_target(words, "finpost send HOST:PORT [FILE]", into.target, problems);
+    if (words.size() > 2) into.file = words[2];
+    refuse_more_than(3, words, problems);
+    read_codec(encode_, "--encode", into.encode, problems);
+    read_codec(decode_, "--decode", into.decode, problems);
+    into.expect_reply = expect_reply_;
+    connection_.read(into, problems);
+}
+
+void command_flags::read(const std::vector<std::string>& words, probe_options& into,
+                         std::vector<std::string>& problems) const {
+    into.total = probe_time;
+    read_target(words, "finpost probe HOST:PORT", into.target, problems);
+    refuse_more_than(2, words, problems);
+    into.payload = payload_;
+    connection_.read(into, problems);
+}
+
+void command_flags::refuse_options_of_others(std::string_view command,
+                                             std::vector<std::string>& problems) const {
+    const auto only_for = [&](const char* owner, bool used, const char* flag) {
+        if (used && command != owner)
+            problems.push_back(std::string(flag) + " is for finpost " + owner);
+    };
+    only_for("send", !encode_.empty(), "--encode");
+    only_for("send", !decode_.empty(), "--decode");
+    only_for("send", expect_reply_, "--expect-reply");
+    only_for("probe", !payload_.empty(), "--payload");
+}
+
 } // namespace
 
-// Everything is read as text: CLI11 stops at the first problem, and people want to see all.
 command_line read_command_line(int argc, const char* const* argv) {
     command_line out;
     out.help = help;
-    CLI::App cli;
-    cli.set_help_flag();
-    cli.allow_extras();
-    bool wants_help = false, wants_version = false, expect_reply = false;
-    std::vector<std::string> words;
-    std::string encode, decode, payload;
-    cli.add_flag("-h,--help", wants_help);
-    cli.add_flag("--version", wants_version);
-    cli.add_option("--encode", encode);
-    cli.add_option("--decode", decode);
-    cli.add_option("--payload", payload);
-    cli.add_flag("--expect-reply", expect_reply);
-    const connection_flags connection(cli);
+    command_flags flags;
     const split_words split = split_at_end_of_options(argc, argv);
-    try {
-        cli.parse(static_cast<int>(split.before.size()), split.before.data());
-    } catch (const CLI::ParseError& error) {
-        out.problems.push_back(error.what());
-    }
-    if (wants_help || wants_version) {
-        out.what = wants_help ? command_line::action::help : command_line::action::version;
+    flags.parse(split.before, out.problems);
+    if (flags.wants_help() || flags.wants_version()) {
+        out.what = flags.wants_help() ? command_line::action::help : command_line::action::version;
         return out;
     }
-    for (const std::string_view word :
-         cli.remaining()) { // a view: std::quoted takes strings for its own
-        if (word.size() > 1 && word.front() == '-') {
-            const std::string_view name = word.substr(0, word.find('='));
-            const std::string near = suggestion(name, flags_of(cli));
-            out.problems.push_back("unknown option " + quoted(word) +
-                                   (near.empty() ? ": see --help" : near));
-        } else {
-            words.emplace_back(word);
-        }
-    }
+    std::vector<std::string> words = flags.arguments(out.problems);
     words.insert(words.end(), split.behind.begin(), split.behind.end());
     if (words.empty()) {
         out.problems.push_back("a command is missing: finpost send HOST:PORT [FILE]");
         return out;
     }
-    const auto only_for = [&](const char* command, const std::string& value, const char* flag) {
-        if (!value.empty() && words[0] != command)
-            out.problems.push_back(std::string(flag) + " is for finpost " + command);
-    };
-    if (words[0] == "send") {
+    const std::string& command = words.front();
+    if (command == "send") {
         out.what = command_line::action::send;
-        read_target(words, "finpost send HOST:PORT [FILE]", out.send.target, out.problems);
-        if (words.size() > 2) out.send.file = words[2];
-        refuse_more_than(3, words, out.problems);
-        read_codec(encode, "--encode", out.send.encode, out.problems);
-        read_codec(decode, "--decode", out.send.decode, out.problems);
-        out.send.expect_reply = expect_reply;
-        connection.read(out.send, out.problems);
-    } else if (words[0] == "probe") {
+        flags.read(words, out.send, out.problems);
+    } else if (command == "probe") {
         out.what = command_line::action::probe;
-        out.probe.total = probe_time;
-        read_target(words, "finpost probe HOST:PORT", out.probe.target, out.problems);
-        refuse_more_than(2, words, out.problems);
-        out.probe.payload = payload;
-        connection.read(out.probe, out.problems);
+        flags.read(words, out.probe, out.problems);
     } else {
-        const std::string near = suggestion(words[0], {"send", "probe", "load"});
-        out.problems.push_back("unknown command " + finpost::quoted(words[0]) +
+        const std::string near = suggestion(command, {"send", "probe", "load"});
+        out.problems.push_back("unknown command " + finpost::quoted(command) +
                                (near.empty() ? ": see --help" : near));
         return out;
     }
-    only_for("send", encode, "--encode");
-    only_for("send", decode, "--decode");
-    only_for("send", expect_reply ? "given" : "", "--expect-reply");
-    only_for("probe", payload, "--payload");
+    flags.refuse_options_of_others(command, out.problems);
     return out;
 }
 

@@ -26,13 +26,6 @@ const std::map<std::string, std::size_t>& limits() {
     return table;
 }
 
-// Of all functions of a file: 50, but where one reads from top to bottom what a user has asked for.
-std::size_t function_limit(const std::string& path) {
-    if (path == "client/app/send_options.cpp") return 75; // a command line, command by command
-    if (path == "client/app/send.cpp") return 55;         // an exchange, and what to say of its end
-    return 50;
-}
-
 } // namespace
 
 BOOST_AUTO_TEST_SUITE(sizes)
@@ -84,7 +77,7 @@ BOOST_AUTO_TEST_CASE(every_source_keeps_its_limits) {
         const std::size_t most = own == limits().end() ? 320 : own->second;
         if (path.starts_with("server/src/") && lines_of(source) > most)
             BOOST_ERROR(path << ": " << lines_of(source) << " lines, at most " << most);
-        for (const finding& each : check_functions(source, function_limit(path)))
+        for (const finding& each : check_functions(source, 50))
             BOOST_ERROR(path << ":" << each.line << ": " << each.message);
         for (const finding& each : check_columns(source))
             BOOST_ERROR(path << ":" << each.line << ": " << each.message);
