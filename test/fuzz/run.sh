@@ -66,7 +66,7 @@ longest() {
     config_file) echo 3000 ;;
     admin | response) echo 1024 ;;
     gateway) echo 1500 ;;
-    endpoint | first_bytes | refusal | units) echo 160 ;;
+    endpoint | first_bytes | frame | refusal | units) echo 160 ;;
     *) echo 400 ;;
     esac
 }
