@@ -2,6 +2,8 @@
 
 #include "descriptor_limit.hpp"
 #include "gateway_set.hpp"
+#include "listener_parts.hpp"
+#include "upstream/upstream_parts.hpp"
 
 #include "finpost/tls_context.hpp"
 
@@ -62,10 +64,10 @@ void check_log_file(const std::string& file, check_result& out) {
                            " cannot be written: " + std::generic_category().message(errno));
 }
 
-// What is wrong with the files is said by `validate`.
-void check_certificate(const std::string& field, const tls_made& made, const std::string& file,
+void check_certificate(const tls_side& made, const std::string& field, const std::string& file,
                        check_result& out) {
-    for (const tls_problem& one : made.warnings) out.notes.push_back(field + ": " + one.message);
+    for (const config_problem& one : made.warnings)
+        out.notes.push_back(one.field + ": " + one.message);
     const auto until = made.context.expires();
     if (!until) return;
     const auto days = days_left(*until, std::chrono::system_clock::now());
@@ -77,15 +79,10 @@ void check_certificate(const std::string& field, const tls_made& made, const std
 }
 
 void check_certificates(const daemon_config& config, check_result& out) {
-    for (const listener_config& one : config.listeners) {
-        const tls_options& tls = one.gateway.tls;
-        if (!tls.cert.empty()) check_certificate("tls_cert", make_server_tls(tls), tls.cert, out);
-    }
-    for (const named_upstream& one : config.upstreams) {
-        const tls_options& tls = one.config.tls;
-        if (!tls.cert.empty())
-            check_certificate("upstream_cert", make_client_tls(tls), tls.cert, out);
-    }
+    for (const listener_config& one : config.listeners)
+        check_certificate(one.made.parts->tls, "tls_cert", one.gateway.tls.cert, out);
+    for (const named_upstream& one : config.upstreams)
+        check_certificate(one.made.parts->tls, "upstream_cert", one.config.tls.cert, out);
 }
 
 } // namespace

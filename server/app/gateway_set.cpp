@@ -1,6 +1,8 @@
 #include "gateway_set.hpp"
 
+#include "checked_group.hpp"
 #include "descriptor_limit.hpp"
+#include "upstream/upstream_access.hpp"
 
 #include <algorithm>
 #include <utility>
@@ -10,11 +12,12 @@ namespace finpost {
 namespace {
 
 template <class Map>
-std::vector<listener_group> groups_of(const daemon_config& config, const Map& upstreams) {
-    std::vector<listener_group> groups;
+std::vector<checked_group> groups_of(const daemon_config& config, const Map& upstreams) {
+    std::vector<checked_group> groups;
     for (const listener_config& one : config.listeners) {
         const http_upstream& behind = *upstreams.at(one.upstream).upstream;
-        groups.push_back({one.gateway, behind.as_handler(), behind.as_streaming_handler()});
+        groups.push_back(
+            {{one.gateway, behind.as_handler(), behind.as_streaming_handler()}, *one.made.parts});
     }
     return groups;
 }
@@ -42,7 +45,8 @@ gateway_set::upstream_map gateway_set::upstreams_for(const daemon_config& config
             next.emplace(one.name, running{one.config, before->second.upstream, used});
             continue;
         }
-        auto fresh = std::make_shared<http_upstream>(executors_, one.config, counters_, log_);
+        auto fresh = std::make_shared<http_upstream>(detail::upstream_access::make(
+            executors_, one.config, *one.made.parts, counters_, log_));
         fresh->start();
         next.emplace(one.name, running{one.config, std::move(fresh), used});
     }
@@ -52,19 +56,20 @@ gateway_set::upstream_map gateway_set::upstreams_for(const daemon_config& config
 void gateway_set::make(const daemon_config& config) {
     const std::lock_guard lock(mutex_);
     upstreams_ = upstreams_for(config);
-    gateway_.emplace(executors_, groups_of(config, upstreams_), counters_, log_);
+    gateway_ =
+        detail::gateway_access::make(executors_, groups_of(config, upstreams_), counters_, log_);
 }
 
 void gateway_set::change(const daemon_config& config) {
     // What is not needed any more is closed when it goes, and not under the lock.
     upstream_map next = upstreams_for(config);
-    gateway_->change(groups_of(config, next));
-    // Those that stay have new files perhaps, which were good a moment ago, when they were
-    // validated.
-    for (const auto& [name, one] : next) {
-        for (const config_problem& wrong : one.upstream->renew_tls())
-            log_(log_level::warning, "certificate",
-                 {{"field", wrong.field}, {"what", wrong.message}});
+    detail::gateway_access::change(*gateway_, groups_of(config, next));
+    // Those that stay have new files perhaps.
+    for (const named_upstream& one : config.upstreams) {
+        http_upstream& upstream = *next.at(one.name).upstream;
+        const auto before = upstreams_.find(one.name);
+        if (before != upstreams_.end() && before->second.upstream.get() == &upstream)
+            detail::upstream_access::use(upstream, one.made.parts->tls);
     }
     const std::lock_guard lock(mutex_);
     upstreams_.swap(next);

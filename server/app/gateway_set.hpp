@@ -58,7 +58,7 @@ private:
     const logger log_;
     mutable std::mutex mutex_;
     upstream_map upstreams_; // under the mutex
-    std::optional<finpost::gateway> gateway_;
+    std::unique_ptr<finpost::gateway> gateway_;
 };
 
 /// Lowers the limits on connections, in proportion, to what `descriptors` are enough for; whether

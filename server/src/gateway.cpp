@@ -1,6 +1,7 @@
 #include "finpost/gateway.hpp"
 
 #include "async/sequence.hpp"
+#include "checked_group.hpp"
 #include "listener_rules.hpp"
 #include "listener_set.hpp"
 #include "session/session_registry.hpp"
@@ -22,28 +23,34 @@ namespace finpost {
 
 namespace {
 
-std::vector<config_problem> problems_of(const std::vector<listener_group>& groups) {
-    std::vector<config_problem> all;
-    if (groups.empty()) all.push_back({"listen", "at least one group of listeners is needed"});
-    std::vector<socket_address> taken;
-    for (const listener_group& group : groups) {
-        const auto found = validate(group.config);
-        all.insert(all.end(), found.begin(), found.end());
-        if (group.config.stream_above && !group.streaming_handler)
-            all.push_back({"stream_above", "needs a handler that takes a stream"});
-        for (const socket_address& address : group.config.listen) {
-            if (address.port() != 0 && std::count(taken.begin(), taken.end(), address) > 0)
-                all.push_back({"listen", to_string(address) + " is in two groups"});
-        }
-        taken.insert(taken.end(), group.config.listen.begin(), group.config.listen.end());
+// What is wrong with a group beside its configuration. `taken` are the addresses of those before.
+void check_beside(const listener_group& group, std::vector<socket_address>& taken,
+                  std::vector<config_problem>& problems) {
+    if (group.config.stream_above && !group.streaming_handler)
+        problems.push_back({"stream_above", "needs a handler that takes a stream"});
+    for (const socket_address& address : group.config.listen) {
+        if (address.port() != 0 && std::count(taken.begin(), taken.end(), address) > 0)
+            problems.push_back({"listen", to_string(address) + " is in two groups"});
     }
-    return all;
+    taken.insert(taken.end(), group.config.listen.begin(), group.config.listen.end());
 }
 
-std::vector<listener_group> checked(std::vector<listener_group> groups) {
-    if (auto problems = problems_of(groups); !problems.empty())
-        throw config_error(std::move(problems));
-    return groups;
+std::vector<checked_group> check(std::vector<listener_group> groups) {
+    std::vector<config_problem> problems;
+    if (groups.empty()) problems.push_back({"listen", "at least one group of listeners is needed"});
+    std::vector<checked_group> all;
+    std::vector<socket_address> taken;
+    for (listener_group& group : groups) {
+        auto parts = make_listener_parts(group.config);
+        if (!parts) {
+            const auto found = parts.error(); // a copy
+            problems.insert(problems.end(), found.begin(), found.end());
+        }
+        check_beside(group, taken, problems);
+        if (parts) all.push_back({std::move(group), std::move(*parts)});
+    }
+    if (!problems.empty()) throw config_error(std::move(problems));
+    return all;
 }
 
 constexpr int most_tries = 100; // to drain, when there is no memory
@@ -58,7 +65,7 @@ std::chrono::steady_clock::time_point end_of(duration grace) {
 
 // What is there as long as the gateway or a drain.
 struct gateway::state {
-    state(session_executors executors_, std::vector<listener_group> groups, metrics& counters,
+    state(session_executors executors_, std::vector<checked_group> groups, metrics& counters,
           logger log)
         : executors(std::move(executors_)),
           shared(std::make_shared<shared_resources>(executor(), counters, std::move(log))),
@@ -74,7 +81,7 @@ struct gateway::state {
     const session_executors executors;
     const std::shared_ptr<shared_resources> shared;
     listener_set listeners;
-    std::vector<listener_group> first; // until `start`
+    std::vector<checked_group> first; // until `start`
 };
 
 gateway::gateway(asio::any_io_executor executor, gateway_config config, handler answers,
@@ -85,14 +92,28 @@ gateway::gateway(asio::any_io_executor executor, gateway_config config, handler 
 gateway::gateway(asio::any_io_executor executor, std::vector<listener_group> groups,
                  metrics& counters, logger log)
     : state_(std::make_shared<state>(session_executors{{std::move(executor)}},
-                                     checked(std::move(groups)), counters, std::move(log))) {}
+                                     check(std::move(groups)), counters, std::move(log))) {}
 
 gateway::gateway(std::vector<asio::any_io_executor> executors, std::vector<listener_group> groups,
                  metrics& counters, logger log) {
-    groups = checked(std::move(groups));
+    std::vector<checked_group> good = check(std::move(groups));
     if (executors.empty()) throw std::invalid_argument("a gateway needs at least one executor");
-    state_ = std::make_shared<state>(session_executors{std::move(executors), true},
-                                     std::move(groups), counters, std::move(log));
+    state_ = std::make_shared<state>(session_executors{std::move(executors), true}, std::move(good),
+                                     counters, std::move(log));
+}
+
+gateway::gateway(std::shared_ptr<state> made) : state_(std::move(made)) {}
+
+std::unique_ptr<gateway> detail::gateway_access::make(std::vector<asio::any_io_executor> executors,
+                                                      std::vector<checked_group> groups,
+                                                      metrics& counters, logger log) {
+    return std::unique_ptr<gateway>(
+        new gateway(std::make_shared<gateway::state>(session_executors{std::move(executors), true},
+                                                     std::move(groups), counters, std::move(log))));
+}
+
+void detail::gateway_access::change(gateway& running, std::vector<checked_group> groups) {
+    running.state_->listeners.change(std::move(groups));
 }
 
 gateway::~gateway() { stop(); }
@@ -104,7 +125,7 @@ void gateway::start() {
 }
 
 void gateway::change(std::vector<listener_group> groups) {
-    state_->listeners.change(checked(std::move(groups)));
+    state_->listeners.change(check(std::move(groups)));
 }
 
 std::vector<socket_address> gateway::endpoints() const { return state_->listeners.addresses(); }

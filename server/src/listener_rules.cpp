@@ -1,22 +1,8 @@
 #include "listener_rules.hpp"
 
-#include "net/tls_side.hpp"
-
 #include <utility>
 
 namespace finpost {
-
-namespace {
-
-tls_context read_certificates(const gateway_config& config, const logger& log) {
-    tls_side made = make_listener_tls(config.tls);
-    // They were good a moment ago, when the configuration was validated.
-    if (!made.problems.empty()) throw config_error(std::move(made.problems));
-    log_warnings(made, log);
-    return std::move(made.context);
-}
-
-} // namespace
 
 shared_resources::shared_resources(const boost::asio::any_io_executor& executor, metrics& counters_,
                                    logger log_)
@@ -24,13 +10,14 @@ shared_resources::shared_resources(const boost::asio::any_io_executor& executor,
       files(counters.spilled_bytes), registry(std::make_shared<session_registry>(executor)) {}
 
 listener_rules::listener_rules(std::shared_ptr<shared_resources> shared_, gateway_config config_,
-                               finpost::handler handler_,
+                               listener_parts parts, finpost::handler handler_,
                                finpost::streaming_handler streaming_handler_,
                                std::shared_ptr<admission> admits_)
     : shared(std::move(shared_)), config(std::move(config_)), handler(std::move(handler_)),
       streaming_handler(std::move(streaming_handler_)), admits(std::move(admits_)),
       filter(config.allow, config.deny), handshakes(config.max_handshakes, 0, 0),
-      tls(read_certificates(config, shared->log)), spills(config, shared->files, shared->log),
+      tls(parts.tls.context),
+      spills(config.spill_above, std::move(parts.spill_directory), shared->files, shared->log),
       replies(shared->budget, spills), context{.config = config,
                                                .handler = handler,
                                                .streaming_handler = streaming_handler,
@@ -45,7 +32,9 @@ listener_rules::listener_rules(std::shared_ptr<shared_resources> shared_, gatewa
                                                .preambles = has_preambles(),
                                                .spills = spills,
                                                .replies = replies,
-                                               .foreign_warning = shared->foreign_warning} {}
+                                               .foreign_warning = shared->foreign_warning} {
+    log_warnings(parts.tls, shared->log);
+}
 
 std::shared_ptr<const session_context> context_of(std::shared_ptr<const listener_rules> rules) {
     const session_context* const context = &rules->context;

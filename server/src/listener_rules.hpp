@@ -1,5 +1,6 @@
 #pragma once
 
+#include "listener_parts.hpp"
 #include "policy/address_filter.hpp"
 #include "policy/admission.hpp"
 #include "policy/buffer_budget.hpp"
@@ -54,9 +55,10 @@ struct shared_resources {
 /// What the sessions of a group go by, as long as the last of them lives. Never changes: a change
 /// of the group makes new rules.
 struct listener_rules {
-    /// Reads the certificates; throws `config_error` when they are bad.
+    /// `parts` were made of the configuration. Logs what their certificates are warned of.
     listener_rules(std::shared_ptr<shared_resources> shared_, gateway_config config_,
-                   finpost::handler handler_, finpost::streaming_handler streaming_handler_,
+                   listener_parts parts, finpost::handler handler_,
+                   finpost::streaming_handler streaming_handler_,
                    std::shared_ptr<admission> admits_);
 
     const std::shared_ptr<shared_resources> shared;

@@ -17,16 +17,16 @@ struct listener_set::in_force {
 
 namespace {
 
-std::uint64_t buffered_limit(const std::vector<listener_group>& groups) {
+std::uint64_t buffered_limit(const std::vector<checked_group>& groups) {
     std::uint64_t most = 0;
-    for (const listener_group& group : groups) most = std::max(most, group.config.max_buffered);
+    for (const checked_group& one : groups) most = std::max(most, one.group.config.max_buffered);
     return most;
 }
 
-std::vector<std::vector<socket_address>> addresses_of(const std::vector<listener_group>& groups) {
+std::vector<std::vector<socket_address>> addresses_of(const std::vector<checked_group>& groups) {
     std::vector<std::vector<socket_address>> all;
     all.reserve(groups.size());
-    for (const listener_group& group : groups) all.push_back(group.config.listen);
+    for (const checked_group& one : groups) all.push_back(one.group.config.listen);
     return all;
 }
 
@@ -38,7 +38,7 @@ listener_set::listener_set(session_executors on, std::shared_ptr<shared_resource
 
 listener_set::~listener_set() = default;
 
-void listener_set::change(std::vector<listener_group> groups) {
+void listener_set::change(std::vector<checked_group> groups) {
     const std::lock_guard one_at_a_time(changing_);
     const auto before = current();
     if (!before) return;
@@ -66,10 +66,10 @@ void listener_set::change(std::vector<listener_group> groups) {
 
 // Binds what is new: when that fails, nothing has changed yet.
 listener_set::in_force listener_set::prepare(const listener_plan& plan, const in_force& before,
-                                             std::vector<listener_group> groups) const {
+                                             std::vector<checked_group> groups) const {
     in_force next;
     for (std::size_t i = 0; i < groups.size(); ++i) {
-        listener_group& group = groups[i];
+        listener_group& group = groups[i].group;
         const gateway_config& limits = group.config;
         const auto& counts = plan.admissions[i];
         auto admits = counts
@@ -77,7 +77,7 @@ listener_set::in_force listener_set::prepare(const listener_plan& plan, const in
                           : std::make_shared<admission>(limits.max_connections,
                                                         limits.max_per_source, limits.accept_rate);
         next.groups.push_back(std::make_shared<const listener_rules>(
-            shared_, std::move(group.config), std::move(group.handler),
+            shared_, std::move(group.config), std::move(groups[i].parts), std::move(group.handler),
             std::move(group.streaming_handler), std::move(admits)));
     }
     for (const listener_plan::slot& slot : plan.slots) {

@@ -1,10 +1,9 @@
 #pragma once
 
 #include "address_listener.hpp"
+#include "checked_group.hpp"
 #include "listener_plan.hpp"
 #include "listener_rules.hpp"
-
-#include "finpost/gateway.hpp"
 
 #include <memory>
 #include <mutex>
@@ -20,7 +19,7 @@ public:
     ~listener_set();
 
     /// Puts these groups into the place of those in force, all or none: `gateway::change`.
-    void change(std::vector<listener_group> groups);
+    void change(std::vector<checked_group> groups);
 
     /// No connection is accepted from now on, and no change has an effect.
     void close();
@@ -36,7 +35,7 @@ private:
     struct in_force;
     std::shared_ptr<const in_force> current() const;
     in_force prepare(const listener_plan& plan, const in_force& before,
-                     std::vector<listener_group> groups) const;
+                     std::vector<checked_group> groups) const;
     bool publish(const std::shared_ptr<const in_force>& next);
 
     const session_executors executors_;

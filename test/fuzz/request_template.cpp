@@ -5,6 +5,7 @@
 
 #include "fuzz.hpp"
 #include "upstream/request_head.hpp"
+#include "upstream/upstream_parts.hpp"
 
 #include "finpost/config.hpp"
 #include "finpost/exchange_deadline.hpp"
@@ -119,10 +120,12 @@ void check_head(std::string_view path, std::string_view value, std::string_view 
     config.path = path;
     config.headers = {{"X-Own", std::string(value)}};
     if ((flags & 4) != 0) config.headers.push_back({"Accept-Encoding", "gzip"});
-    const auto problems = validate(config);
-    for (const config_problem& one : problems)
-        must(is_printable(one.message), "a problem is told in one line of plain text");
-    if (!problems.empty()) return;
+    const auto parts = make_upstream_parts(config);
+    if (!parts) {
+        for (const config_problem& one : parts.error())
+            must(is_printable(one.message), "a problem is told in one line of plain text");
+        return;
+    }
     must(is_printable(accept_encoding(config)), "what is asked for is plain text");
 
     exchange_deadline deadline;
@@ -138,7 +141,7 @@ void check_head(std::string_view path, std::string_view value, std::string_view 
                          .tls_peer_name = std::string(peer_name),
                          .streamed = streamed},
                         deadline);
-    const head_opening opening(url, config);
+    const head_opening opening(url, config, parts->templates);
     const std::string head = request_head(opening, asked, 7);
 
     const values known{{"peer.ip", peer.host()},

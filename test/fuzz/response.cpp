@@ -51,14 +51,9 @@ struct driven : verdict {
 
 // As the forwarder and the streamed exchange do it.
 driven drive(std::string_view text, const how& by, splits where) {
-    static const gateway_config files = [] {
-        gateway_config made;
-        made.spill_above = 40;
-        return made;
-    }();
     static gauge disk_used;
     static buffer_budget disk(1 << 30, disk_used);
-    static const spill_policy spills(files, disk, {});
+    static const spill_policy spills(40, default_spill_directory(), disk, {});
     static const std::array<content_codings, 4> asked{
         content_codings(codings[0]), content_codings(codings[1]), content_codings(codings[2]),
         content_codings(codings[3])};

@@ -21,16 +21,18 @@ struct fixture {
         return std::make_shared<admission>(connections, 0, 0);
     }
     rules_ptr rules(std::shared_ptr<admission> admits) {
-        return std::make_shared<const listener_rules>(shared, gateway_config(), handler(),
-                                                      streaming_handler(), std::move(admits));
+        return std::make_shared<const listener_rules>(shared, gateway_config(), listener_parts(),
+                                                      handler(), streaming_handler(),
+                                                      std::move(admits));
     }
     // Every client may be a proxy's, and has a preamble then.
     rules_ptr rules_with_preambles(std::shared_ptr<admission> admits, std::size_t handshakes) {
         gateway_config config;
         config.proxy_protocol_from = {parse_network("0.0.0.0/0").value()};
         config.max_handshakes = handshakes;
-        return std::make_shared<const listener_rules>(shared, std::move(config), handler(),
-                                                      streaming_handler(), std::move(admits));
+        return std::make_shared<const listener_rules>(shared, std::move(config), listener_parts(),
+                                                      handler(), streaming_handler(),
+                                                      std::move(admits));
     }
     std::shared_ptr<waiter> join(accept_permits& permits) {
         return permits.join_queue(io.get_executor());

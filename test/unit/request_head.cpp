@@ -11,6 +11,14 @@ using namespace finpost;
 
 namespace {
 
+head_opening opening(const http_url& url, const upstream_config& config) {
+    request_templates templates;
+    if (!config.path.empty()) templates.path = parse_template(config.path).value();
+    for (const http_header& one : config.headers)
+        templates.headers.push_back(parse_template(one.value).value());
+    return head_opening(url, config, templates);
+}
+
 std::string head_of(const char* peer, const char* local, std::string_view body,
                     bool sampled = false, upstream_config config = {}) {
     exchange_deadline deadline;
@@ -24,7 +32,7 @@ std::string head_of(const char* peer, const char* local, std::string_view body,
                         deadline);
     const http_url url = parse_http_url("http://service.test:3000/upload?x=1").value();
     config.content_type = "text/plain";
-    return request_head(head_opening(url, config), asked, 0x00f067aa0ba902b7);
+    return request_head(opening(url, config), asked, 0x00f067aa0ba902b7);
 }
 
 } // namespace
@@ -71,7 +79,7 @@ BOOST_AUTO_TEST_CASE(a_stream_has_no_length) {
                          .streamed = true},
                         deadline);
     const http_url url = parse_http_url("http://service.test:3000/").value();
-    const std::string head = finpost::request_head(head_opening(url, config), asked, 1);
+    const std::string head = finpost::request_head(opening(url, config), asked, 1);
     BOOST_TEST(head.find("\r\nTransfer-Encoding: chunked\r\n") != head.npos);
     BOOST_TEST(head.find("Content-Length") == head.npos);
     BOOST_TEST(head.find("\r\nX-Size: unknown\r\n") != head.npos);

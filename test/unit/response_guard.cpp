@@ -310,7 +310,7 @@ BOOST_AUTO_TEST_CASE(a_large_body_goes_to_a_file_whatever_its_framing) {
     config.spill_above = 10'000;
     config.spill_dir = folder.path().string();
     limited disk;
-    const finpost::spill_policy files(config, disk, logger());
+    const finpost::spill_policy files(config.spill_above, config.spill_dir, disk, logger());
     const std::string body(100'000, 'b');
     std::string chunked = "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n";
     for (int i = 0; i < 10; ++i) chunked += "2710\r\n" + body.substr(0, 10'000) + "\r\n";
@@ -345,7 +345,7 @@ BOOST_AUTO_TEST_CASE(a_body_goes_to_a_file_when_memory_is_used_up_whatever_its_f
     config.spill_above = 1 << 20;
     config.spill_dir = folder.path().string();
     limited disk, memory;
-    const finpost::spill_policy files(config, disk, logger());
+    const finpost::spill_policy files(config.spill_above, config.spill_dir, disk, logger());
     const std::string body(100'000, 'b');
     std::string chunked = "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n";
     for (int i = 0; i < 10; ++i) chunked += "2710\r\n" + body.substr(0, 10'000) + "\r\n";
@@ -460,7 +460,7 @@ BOOST_AUTO_TEST_CASE(the_place_of_a_body_that_is_too_large_is_its_first_byte_too
     config.spill_above = 2;
     config.spill_dir = folder.path().string();
     limited disk;
-    const finpost::spill_policy files(config, disk, logger());
+    const finpost::spill_policy files(config.spill_above, config.spill_dir, disk, logger());
     for (const std::size_t piece : {std::size_t{1}, std::size_t{3}, std::size_t{100}}) {
         for (const bool passed_on : {false, true}) {
             for (const finpost::spill_policy* spills :
@@ -590,7 +590,7 @@ BOOST_AUTO_TEST_CASE(a_head_and_what_goes_to_a_file_wait_for_no_memory) {
     gateway_config config;
     config.spill_dir = folder.path();
     limited disk;
-    const finpost::spill_policy files(config, disk, logger());
+    const finpost::spill_policy files(config.spill_above, config.spill_dir, disk, logger());
     gauge used;
     buffer_budget none(100'000, used);
     BOOST_TEST(none.try_take(100'000));

@@ -1,6 +1,8 @@
 #include "config/config_file.hpp"
 #include "config/option_table.hpp"
 #include "config/options.hpp"
+#include "listener_parts.hpp"
+#include "upstream/upstream_parts.hpp"
 
 #include "finpost/quoted.hpp"
 
@@ -110,6 +112,14 @@ public:
         }
     }
 
+    // The same, or what was made.
+    template <class Parts>
+    made_once<Parts> take(checked<Parts> made, const std::string& table = {}) {
+        if (made) return {std::make_shared<const Parts>(std::move(*made))};
+        report(made.error(), table);
+        return {};
+    }
+
 private:
     // A user who gave the variable would not look for a flag.
     std::string source(std::string_view flag) const {
@@ -180,11 +190,11 @@ void read_short_form(daemon_config& config, const given_values& given, const con
     upstream_config upstream = config.upstream;
     if (upstream.endpoints.empty())
         upstream.endpoints = {parse_http_url("http://127.0.0.1:1/").value()};
-    reader.report(validate(config.gateway));
+    auto listener = reader.take(make_listener_parts(config.gateway));
     report_collisions(reader, config, config.gateway.listen);
-    reader.report(validate(upstream));
-    config.listeners = {{config.gateway, "default"}};
-    config.upstreams = {{"default", config.upstream}};
+    auto behind = reader.take(make_upstream_parts(upstream));
+    config.listeners = {{config.gateway, "default", std::move(listener)}};
+    config.upstreams = {{"default", config.upstream, std::move(behind)}};
 }
 
 std::string list_of(const std::vector<file_table>& upstreams) {
@@ -239,8 +249,8 @@ void read_long_form(daemon_config& config, given_values given, const config_file
         table_reader reader(given, problems);
         reader.read(one, option_scope::upstream, table.values,
                     config.written.upstreams.emplace_back());
-        reader.report(validate(one.upstream), table.where);
-        config.upstreams.push_back({table.name.texts.front(), one.upstream});
+        auto made = reader.take(make_upstream_parts(one.upstream), table.where);
+        config.upstreams.push_back({table.name.texts.front(), one.upstream, std::move(made)});
     }
     for (const file_table& table : file.listeners) {
         daemon_config one;
@@ -249,9 +259,10 @@ void read_long_form(daemon_config& config, given_values given, const config_file
         reader.read(one, option_scope::listener, table.values,
                     config.written.listeners.emplace_back());
         one.gateway.max_buffered = config.gateway.max_buffered;
-        reader.report(validate(one.gateway), table.where);
+        auto made = reader.take(make_listener_parts(one.gateway), table.where);
         report_collisions(reader, config, one.gateway.listen);
-        config.listeners.push_back({one.gateway, upstream_of(table, file, problems)});
+        config.listeners.push_back(
+            {one.gateway, upstream_of(table, file, problems), std::move(made)});
     }
 }
 

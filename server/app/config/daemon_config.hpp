@@ -7,12 +7,16 @@
 
 #include <cstddef>
 #include <map>
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
 
 namespace finpost {
+
+struct listener_parts;
+struct upstream_parts;
 
 /// How a log line is written; `automatic` is text on a terminal and JSON everywhere else.
 enum class log_format { automatic, text, json };
@@ -27,16 +31,26 @@ struct log_config {
     friend bool operator==(const log_config&, const log_config&) = default;
 };
 
+/// What was made while a configuration was validated, for the run. It follows from what was said,
+/// so two configurations do not differ by it.
+template <class Parts>
+struct made_once {
+    std::shared_ptr<const Parts> parts; ///< none while there is a problem
+    friend bool operator==(const made_once&, const made_once&) noexcept { return true; }
+};
+
 /// Addresses whose clients are served alike, and the name of the upstream behind them.
 struct listener_config {
     gateway_config gateway;
     std::string upstream;
+    made_once<listener_parts> made = {};
     friend bool operator==(const listener_config&, const listener_config&) = default;
 };
 
 struct named_upstream {
     std::string name;
     upstream_config config;
+    made_once<upstream_parts> made = {};
     friend bool operator==(const named_upstream&, const named_upstream&) = default;
 };
 

@@ -24,6 +24,10 @@ namespace finpost {
 
 struct metrics;
 
+namespace detail {
+struct gateway_access;
+}
+
 /// Addresses whose clients are served alike: the rules, and the handlers that answer.
 struct listener_group {
     gateway_config config;
@@ -137,6 +141,9 @@ public:
 
 private:
     struct state;
+    friend struct detail::gateway_access;
+    explicit gateway(std::shared_ptr<state> made);
+
     using drained = std::function<void(error_code)>;
 
     static boost::asio::any_io_executor executor_of(const state& one) noexcept;

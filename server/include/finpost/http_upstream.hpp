@@ -20,6 +20,10 @@ namespace finpost {
 
 struct metrics;
 
+namespace detail {
+struct upstream_access;
+}
+
 /// The handler that makes one HTTP POST of each request: what stands behind `--upstream`.
 ///
 /// Over TLS for `https://`: the certificate must be valid and name the host (in its
@@ -109,6 +113,9 @@ public:
 
 private:
     class state;
+    friend struct detail::upstream_access;
+    explicit http_upstream(std::shared_ptr<state> made);
+
     std::shared_ptr<state> state_;
 };
 

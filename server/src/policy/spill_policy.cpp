@@ -2,19 +2,18 @@
 
 #include "async/fairness.hpp"
 
-#include "finpost/config.hpp"
-
 #include <algorithm>
 #include <chrono>
+#include <utility>
 
 namespace asio = boost::asio;
 
 namespace finpost {
 
-spill_policy::spill_policy(const gateway_config& config, byte_budget& space, logger log)
-    : above_(config.spill_above == 0 ? off : config.spill_above),
-      directory_(config.spill_dir.empty() ? default_spill_directory() : config.spill_dir),
-      space_(space), log_(std::move(log)) {}
+spill_policy::spill_policy(std::uint64_t above, std::string directory, byte_budget& space,
+                           logger log)
+    : above_(above == 0 ? off : above), directory_(std::move(directory)), space_(space),
+      log_(std::move(log)) {}
 
 result<std::unique_ptr<spill_file>> spill_policy::create() const {
     return spill_file::create(directory_, &space_);

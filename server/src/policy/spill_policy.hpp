@@ -16,15 +16,13 @@
 
 namespace finpost {
 
-struct gateway_config;
-
 /// Decides what goes to files, and tells when the disk does not take it: once a shortage, and once
 /// when it is over. One for each group of listeners. Thread safe, as long as a payload is one
 /// exchange's.
 class spill_policy {
 public:
-    /// Files count in `space`.
-    spill_policy(const gateway_config& config, byte_budget& space, logger log);
+    /// What is larger than `above` goes to `directory`; 0 = nothing does. Files count in `space`.
+    spill_policy(std::uint64_t above, std::string directory, byte_budget& space, logger log);
 
     bool is_on() const noexcept { return above_ != off; }
     /// What may be held in memory; the largest number when everything may.

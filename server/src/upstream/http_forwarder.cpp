@@ -20,21 +20,22 @@ namespace {
 
 constexpr std::size_t piece_size = 128 << 10; // of a stream that is held back
 
-std::vector<head_opening> openings(const upstream_config& config) {
+std::vector<head_opening> openings(const upstream_config& config,
+                                   const request_templates& templates) {
     std::vector<head_opening> heads;
-    for (const http_url& url : config.endpoints) heads.emplace_back(url, config);
+    for (const http_url& url : config.endpoints) heads.emplace_back(url, config, templates);
     return heads;
 }
 
 } // namespace
 
 http_forwarder::http_forwarder(std::vector<asio::any_io_executor> executors, bool one_thread_each,
-                               const upstream_config& config, metrics& counters, logger log,
-                               std::function<void()> kept)
+                               const upstream_config& config, upstream_parts parts,
+                               metrics& counters, logger log, std::function<void()> kept)
     : config_(config), counters_(counters), log_(log),
-      connector_(std::move(executors), one_thread_each, config_, counters, std::move(log),
-                 std::move(kept)),
-      heads_(openings(config)), codings_(accept_encoding(config)),
+      connector_(std::move(executors), one_thread_each, config_, std::move(parts.tls), counters,
+                 std::move(log), std::move(kept)),
+      heads_(openings(config, parts.templates)), codings_(accept_encoding(config)),
       speaks_1_0_(config.endpoints.size()) {}
 
 asio::awaitable<reply> http_forwarder::forward(std::shared_ptr<const void> /*owner*/,

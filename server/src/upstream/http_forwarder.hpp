@@ -5,6 +5,7 @@
 #include "upstream/request_head.hpp"
 #include "upstream/response_guard.hpp"
 #include "upstream/upstream_connector.hpp"
+#include "upstream/upstream_parts.hpp"
 
 #include "finpost/config.hpp"
 #include "finpost/exchange_stream.hpp"
@@ -28,8 +29,8 @@ class http_forwarder {
 public:
     /// As of `upstream_connector`.
     http_forwarder(std::vector<boost::asio::any_io_executor> executors, bool one_thread_each,
-                   const upstream_config& config, metrics& counters, logger log,
-                   std::function<void()> kept);
+                   const upstream_config& config, upstream_parts parts, metrics& counters,
+                   logger log, std::function<void()> kept);
 
     /// `owner` keeps this object alive meanwhile.
     boost::asio::awaitable<reply> forward(std::shared_ptr<const void> owner, request request);

@@ -4,6 +4,8 @@
 #include "async/sequence.hpp"
 #include "upstream/health_checks.hpp"
 #include "upstream/http_forwarder.hpp"
+#include "upstream/upstream_access.hpp"
+#include "upstream/upstream_parts.hpp"
 
 #include <algorithm>
 #include <atomic>
@@ -24,10 +26,17 @@ public:
                                        metrics& counters, logger log) {
         if (executors.empty())
             throw std::invalid_argument("an upstream needs at least one executor");
-        if (auto problems = validate(config); !problems.empty())
-            throw config_error(std::move(problems));
-        auto one =
-            std::make_shared<state>(executors, one_thread_each, config, counters, std::move(log));
+        auto parts = make_upstream_parts(config);
+        if (!parts) throw config_error(std::move(parts).error());
+        return made(executors, one_thread_each, config, std::move(*parts), counters,
+                    std::move(log));
+    }
+
+    static std::shared_ptr<state> made(const std::vector<asio::any_io_executor>& executors,
+                                       bool one_thread_each, const upstream_config& config,
+                                       upstream_parts parts, metrics& counters, logger log) {
+        auto one = std::make_shared<state>(executors, one_thread_each, config, std::move(parts),
+                                           counters, std::move(log));
         one->sweeps_.emplace(executors.front(), [weak = std::weak_ptr(one)] {
             if (const auto self = weak.lock()) self->sweep();
         });
@@ -35,8 +44,8 @@ public:
     }
 
     state(const std::vector<asio::any_io_executor>& executors, bool one_thread_each,
-          const upstream_config& config, metrics& counters, logger log)
-        : forwarder(executors, one_thread_each, config, counters, std::move(log),
+          const upstream_config& config, upstream_parts parts, metrics& counters, logger log)
+        : forwarder(executors, one_thread_each, config, std::move(parts), counters, std::move(log),
                     [this] { sweep_later(); }),
           health_(sequence_on(executors.front(), one_thread_each), config, forwarder.connector()) {}
 
@@ -102,6 +111,8 @@ http_upstream::http_upstream(std::vector<asio::any_io_executor> executors, upstr
                              metrics& counters, logger log)
     : state_(state::made(executors, true, config, counters, std::move(log))) {}
 
+http_upstream::http_upstream(std::shared_ptr<state> made) : state_(std::move(made)) {}
+
 http_upstream::~http_upstream() {
     if (state_) close();
 }
@@ -150,5 +161,17 @@ std::optional<tls_context::time_point> http_upstream::tls_expires() const {
 }
 
 void http_upstream::close() noexcept { state_->close(); }
+
+http_upstream detail::upstream_access::make(const std::vector<asio::any_io_executor>& executors,
+                                            const upstream_config& config, upstream_parts parts,
+                                            metrics& counters, logger log) {
+    return http_upstream(http_upstream::state::made(executors, true, config, std::move(parts),
+                                                    counters, std::move(log)));
+}
+
+void detail::upstream_access::use(http_upstream& running, tls_side made) {
+    http_forwarder& forwarder = running.state_->forwarder;
+    forwarder.connector().tls().use(std::move(made), forwarder.log());
+}
 
 } // namespace finpost

@@ -40,13 +40,15 @@ bool asks_for_codings(const http_header& header) { return equals(header.name, "a
 
 } // namespace
 
-head_opening::head_opening(const http_url& url, const upstream_config& config) : pieces_(1) {
+head_opening::head_opening(const http_url& url, const upstream_config& config,
+                           const request_templates& templates)
+    : pieces_(1) {
     add(config.method);
     add(" ");
     if (config.path.empty())
         add(url.target);
     else
-        add_template(config.path, true);
+        add_template(templates.path, true);
     add(" HTTP/1.1\r\nHost: ");
     add(url.authority);
     add("\r\nUser-Agent: finpost/" FINPOST_VERSION "\r\nContent-Type: ");
@@ -55,18 +57,18 @@ head_opening::head_opening(const http_url& url, const upstream_config& config) :
     // Nothing is decoded here, and a device that can is rare (RFC 9110 §12.5.3).
     if (std::none_of(config.headers.begin(), config.headers.end(), asks_for_codings))
         add("Accept-Encoding: identity\r\n");
-    for (const http_header& header : config.headers) {
-        add(header.name);
+    for (std::size_t i = 0; i < config.headers.size(); ++i) {
+        add(config.headers[i].name);
         add(": ");
-        add_template(header.value, false);
+        add_template(templates.headers[i], false);
         add("\r\n");
     }
     constexpr std::size_t value_size = 40; // an identifier or an IPv6 address
     for (const piece& one : pieces_) size_ += one.text.size() + value_size;
 }
 
-void head_opening::add_template(std::string_view text, bool in_path) {
-    for (const template_piece& one : parse_template(text).value()) {
+void head_opening::add_template(const template_pieces& pieces, bool in_path) {
+    for (const template_piece& one : pieces) {
         for (const char c : one.text) // a path has no braces (RFC 3986 §3.3)
             add(in_path && c == '{'   ? "%7B"
                 : in_path && c == '}' ? "%7D"

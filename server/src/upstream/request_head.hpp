@@ -19,8 +19,9 @@ struct upstream_config;
 /// text, the same for every exchange with an endpoint.
 class head_opening {
 public:
-    /// `config` has been validated.
-    head_opening(const http_url& url, const upstream_config& config);
+    /// `config` has been validated; `templates` are its own.
+    head_opening(const http_url& url, const upstream_config& config,
+                 const request_templates& templates);
 
     void append_to(std::string& head, const request& asked) const;
     /// About how much that is.
@@ -28,7 +29,7 @@ public:
 
 private:
     void add(std::string_view text) { pieces_.back().text += text; }
-    void add_template(std::string_view text, bool in_path);
+    void add_template(const template_pieces& pieces, bool in_path);
 
     struct piece {
         std::string text;

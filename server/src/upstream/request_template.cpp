@@ -40,8 +40,8 @@ parse_error fault_at(std::size_t at, std::string_view what) {
 
 } // namespace
 
-parsed<std::vector<template_piece>> parse_template(std::string_view text) {
-    std::vector<template_piece> pieces(1);
+parsed<template_pieces> parse_template(std::string_view text) {
+    template_pieces pieces(1);
     for (std::size_t i = 0; i < text.size(); ++i) {
         const char c = text[i];
         if (c != '{' && c != '}') {

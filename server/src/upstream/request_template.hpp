@@ -26,9 +26,17 @@ struct template_piece {
     friend bool operator==(const template_piece&, const template_piece&) = default;
 };
 
+using template_pieces = std::vector<template_piece>;
+
+/// The templates of an upstream's configuration, taken apart.
+struct request_templates {
+    template_pieces path;                 // none when the URL says it
+    std::vector<template_pieces> headers; // values, in the order of `upstream_config::headers`
+};
+
 /// Takes "/devices/{peer.ip}" apart; `{{` and `}}` are braces. Only the last piece may be without a
 /// value. An unknown name, and a brace without its partner, are errors that quote it.
-parsed<std::vector<template_piece>> parse_template(std::string_view text);
+parsed<template_pieces> parse_template(std::string_view text);
 
 /// Appends `value` as part of a path or a query (RFC 3986 §3.3): whatever else is percent-encoded,
 /// and a slash ends no segment. A value of "." or ".." (RFC 3986 §5.2.4) is none, and nothing is

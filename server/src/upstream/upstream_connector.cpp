@@ -53,9 +53,11 @@ struct upstream_connector::slot_wait {
 
 upstream_connector::upstream_connector(std::vector<asio::any_io_executor> executors,
                                        bool one_thread_each, const upstream_config& config,
-                                       metrics& counters, logger log, std::function<void()> kept)
+                                       tls_side tls, metrics& counters, logger log,
+                                       std::function<void()> kept)
     : executors_(std::move(executors)), counters_(counters), log_(std::move(log)),
-      tls_(config, log_), labels_(host_and_port(config)), endpoints_(config.endpoints.size()),
+      tls_(config, std::move(tls), log_), labels_(host_and_port(config)),
+      endpoints_(config.endpoints.size()),
       resolver_(std::make_shared<resolver>(sequence_on(executors_.front(), one_thread_each),
                                            config.endpoints, config.resolve_every, log_)),
       pool_(config.endpoints.size() * executors_.size(), config.max_connections, config.keep_alive,

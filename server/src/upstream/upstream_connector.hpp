@@ -76,11 +76,11 @@ public:
     using clock = exchange_deadline::clock;
     using pool = connection_pool<upstream_stream>;
 
-    /// `kept` is called whenever a connection has been kept for the next exchange. A connection
-    /// stays with the executor of the exchange it was made for, as long as that is one of
-    /// `executors`.
+    /// `tls` was made of `config`. `kept` is called whenever a connection has been kept for the
+    /// next exchange. A connection stays with the executor of the exchange it was made for, as long
+    /// as that is one of `executors`.
     upstream_connector(std::vector<boost::asio::any_io_executor> executors, bool one_thread_each,
-                       const upstream_config& config, metrics& counters, logger log,
+                       const upstream_config& config, tls_side tls, metrics& counters, logger log,
                        std::function<void()> kept);
 
     /// Tells which of several executors an attempt is on.

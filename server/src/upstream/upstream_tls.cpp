@@ -1,17 +1,16 @@
 #include "upstream/upstream_tls.hpp"
 
-#include "net/tls_side.hpp"
 #include "net/upstream_stream.hpp"
 
 #include <utility>
 
 namespace finpost {
 
-upstream_tls::upstream_tls(const upstream_config& config, const logger& log)
+upstream_tls::upstream_tls(const upstream_config& config, tls_side made, const logger& log)
     : options_(config.tls), endpoints_(config.endpoints),
       used_(config.endpoints.front().scheme == "https"), sessions_(config.endpoints.size()) {
     if (!used_) return;
-    if (auto problems = renew(log); !problems.empty()) throw config_error(std::move(problems));
+    use(std::move(made), log);
     if (options_.verify) return;
     for (const http_url& url : endpoints_) {
         const std::string endpoint = to_string(host_port{url.host, url.port});
@@ -47,11 +46,16 @@ std::vector<config_problem> upstream_tls::renew(const logger& log) {
     if (!used_) return {};
     tls_side made = make_upstream_tls(options_);
     if (!made.problems.empty()) return std::move(made.problems);
+    use(std::move(made), log);
+    return {};
+}
+
+void upstream_tls::use(tls_side made, const logger& log) {
+    if (!used_) return;
     log_warnings(made, log);
     const std::lock_guard lock(mutex_);
     context_ = std::move(made.context);
     for (tls_session& one : sessions_) one = {};
-    return {};
 }
 
 std::optional<tls_context::time_point> upstream_tls::expires() const {

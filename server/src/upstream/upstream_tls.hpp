@@ -1,5 +1,7 @@
 #pragma once
 
+#include "net/tls_side.hpp"
+
 #include "finpost/config.hpp"
 #include "finpost/logger.hpp"
 #include "finpost/tls_connection.hpp"
@@ -17,8 +19,8 @@ class upstream_stream;
 /// of them what the next connection can resume. Thread safe.
 class upstream_tls {
 public:
-    /// Logs what is worth a warning, each time anew that nobody is verified. Throws `config_error`.
-    upstream_tls(const upstream_config& config, const logger& log);
+    /// `made` of `config`. Logs what is worth a warning, each time anew that nobody is verified.
+    upstream_tls(const upstream_config& config, tls_side made, const logger& log);
 
     /// Whether it is TLS.
     bool used() const noexcept { return used_; }
@@ -33,6 +35,8 @@ public:
     /// Reads the files again, for connections from now on; nothing is resumed then. Whatever is
     /// wrong is returned, and nothing changes.
     std::vector<config_problem> renew(const logger& log);
+    /// The same with what was read already, and is good.
+    void use(tls_side made, const logger& log);
     /// When the certificate that is shown to the upstream expires; nothing without one.
     std::optional<tls_context::time_point> expires() const;
 

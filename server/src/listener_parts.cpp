@@ -1,0 +1,76 @@
+#include "listener_parts.hpp"
+
+#include "finpost/quoted.hpp"
+#include "finpost/spill_file.hpp"
+
+#include <algorithm>
+#include <cstddef>
+#include <cstdint>
+#include <utility>
+#include <vector>
+
+namespace finpost {
+
+namespace {
+
+void check_addresses(config_checker& check, const std::vector<socket_address>& all) {
+    check.require(!all.empty(), "listen", "at least one address is needed");
+    for (auto one = all.begin(); one != all.end(); ++one) {
+        const bool twice = one->port() != 0 && std::count(all.begin(), one, *one) > 0;
+        check.require(!twice, "listen", to_string(*one) + " is given twice");
+    }
+}
+
+void check_sizes(config_checker& check, const gateway_config& config) {
+    check.require(config.max_payload > 0 && config.max_payload <= largest_size, "max_payload",
+                  "must be above zero and at most 64 TiB");
+    const bool streams = config.stream_above && *config.stream_above < config.max_payload;
+    // A stream reads on a little before it begins, and then has its buffers.
+    const std::uint64_t held = streams ? *config.stream_above + (1 << 20) : config.max_payload;
+    check.require(
+        config.max_buffered >= held && config.max_buffered <= largest_size, "max_buffered",
+        "must be at least " + std::string(streams ? "stream_above and 1 MiB (" : "max_payload (") +
+            format_size(held) + ") and at most 64 TiB");
+}
+
+std::string checked_spill_directory(config_checker& check, const gateway_config& config) {
+    std::string dir = config.spill_dir.empty() ? default_spill_directory() : config.spill_dir;
+    check.require(config.spill_above <= largest_size, "spill_above", "must be at most 64 TiB");
+    if (config.spill_above == 0) return dir;
+    const auto made = spill_file::create(dir);
+    if (made.has_error())
+        check.require(false, "spill_dir",
+                      "no file can be made in " + quoted(dir) + " (" + made.error().message() +
+                          "): name another directory, or set spill_above to off");
+    return dir;
+}
+
+} // namespace
+
+checked<listener_parts> make_listener_parts(const gateway_config& config) {
+    config_checker check;
+    listener_parts parts;
+    check_addresses(check, config.listen);
+    check_sizes(check, config);
+    parts.spill_directory = checked_spill_directory(check, config);
+    check.require(config.max_connections > 0, "max_connections", "must be above zero");
+    parts.tls = make_listener_tls(config.tls);
+    check.add(parts.tls.problems);
+    check.positive(config.tls_handshake, "tls_handshake");
+    check.require(config.max_handshakes > 0, "max_handshakes", "must be above zero");
+    check.positive(config.proxy_protocol, "proxy_protocol");
+    check.positive(config.receive_idle, "receive_idle");
+    check.positive(config.receive_total, "receive_total");
+    check.positive(config.reply_total, "reply_total");
+    check.positive(config.lingering_close, "lingering_close");
+    check.require(config.trace_sampled >= 0 && config.trace_sampled <= 1, "trace_sampled",
+                  "must be a share between 0 and 1");
+    return check.done(std::move(parts));
+}
+
+std::vector<config_problem> validate(const gateway_config& config) {
+    const auto made = make_listener_parts(config);
+    return made ? std::vector<config_problem>() : made.error();
+}
+
+} // namespace finpost
