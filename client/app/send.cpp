@@ -8,6 +8,7 @@
 
 #include <boost/asio/error.hpp>
 #include <boost/asio/io_context.hpp>
+#include <boost/system/errc.hpp>
 
 #include <cerrno>
 #include <csignal>
@@ -22,6 +23,7 @@
 #include <unistd.h>
 
 namespace asio = boost::asio;
+namespace errc = boost::system::errc;
 
 namespace finpost {
 
@@ -144,7 +146,7 @@ exchange_end run_exchange(const send_options& options, client_options limits,
     io.run();
     payload.stop(); // before what its reader runs on
     if (options.verbose)
-        std::fputs((describe(end.result) + stages_text(end.result)).c_str(), stderr);
+        std::fputs((describe(end.result) + stages_text(end.result, options.frame)).c_str(), stderr);
     // A lookup that is still under way would hold the end up: leave it behind.
     if (end.failed && end.result.stage == exchange_stage::resolve) {
         complain(explain(options.target, end.failed, end.result));
@@ -182,6 +184,14 @@ std::string explain(const host_port& target, error_code failed, const exchange_r
     const std::string stage(to_string(result.stage));
     if (exit_code(failed, result) == no_connection)
         return "no connection to " + where + " (" + stage + "): " + why;
+    if (failed == errc::invalid_argument && !result.detail.empty()) {
+        const bool sent = result.stage > exchange_stage::payload;
+        return "the payload does not fit its frame: " + result.detail +
+               (sent ? "; the connection was reset" : "; nothing was sent");
+    }
+    // What a frame is like that is wrong or cut is told in whole sentences.
+    if ((failed == errc::bad_message || failed == asio::error::eof) && !result.detail.empty())
+        return result.detail;
     if (failed == asio::error::timed_out) {
         return "the time was over in stage " + stage + ", with " + std::to_string(result.sent) +
                " bytes sent and " + std::to_string(result.received) + " received";
@@ -216,6 +226,7 @@ int send(const send_options& options) {
     auto limits = prepare_or_complain(options);
     const auto fd = open_input(options.file);
     if (!fd || !limits) return usage;
+    limits->frame = options.frame;
     payload_input payload(*fd, options.encode);
     reply_output reply(options.decode);
     exchange_end end = run_exchange(options, *std::move(limits), payload, reply);

@@ -25,6 +25,11 @@ constexpr std::string_view help = R"(finpost: the client of finpostd
 
   --encode none|base64              what is made of the payload before it is sent [none]
   --decode none|base64              what the reply is decoded from [none]
+  --frame SPEC                      send: where the payload and the reply end, as the gateway's --frame
+                                    says it [eof]: eof (the half-close), line, delimiter:HEX,
+                                    stx-etx, stx-etx,lrc, stx-etx,sum, mllp, netstring,
+                                    length:u8|u16be|u16le|u32be|u32le[,inclusive], length:ascii:N;
+                                    fixed:SIZE or idle:TIME, of which the reply ends as with eof
   --expect-reply                    send: an empty reply is a failure, exit code 6
   --payload TEXT                    probe: what is sent before the half-close [nothing]. With it the
                                     gateway makes a request of it, and the answer is the proof
@@ -50,11 +55,13 @@ is made when the first byte of the payload is there: nothing is sent of an empty
 
 Exit codes:
   0  the whole payload was sent and the whole reply has come
-  2  a bad option, a file that cannot be read, or an empty payload; nothing was sent
+  2  a bad option, a file that cannot be read, an empty payload, or one that does not fit its
+     frame; nothing was sent
   3  no connection, or no TLS handshake; nothing was sent
   4  a time limit
   5  the gateway refused; the reason is on standard error and nothing on standard output
-  6  the connection was reset or cut, or the reply is empty and --expect-reply was given
+  6  the connection was reset or cut, the reply is not framed as --frame says, or it is empty and
+     --expect-reply was given
 finpost probe: 0 the half-close survives, 4 nothing came back, 6 it does not
 )";
 
@@ -77,6 +84,15 @@ void read_target(const std::vector<std::string>& words, const std::string& usage
         problems.push_back("HOST:PORT: nobody listens on port 0");
     else
         target = *read;
+}
+
+void read_frame(const std::string& text, frame_spec& frame, std::vector<std::string>& problems) {
+    if (text.empty()) return; // the default
+    const auto read = parse_frame_spec(text);
+    if (!read)
+        problems.push_back("--frame: " + read.error().message);
+    else
+        frame = *read;
 }
 
 void refuse_more_than(std::size_t n, const std::vector<std::string>& words,
@@ -108,7 +124,7 @@ public:
 private:
     CLI::App cli_;
     bool help_ = false, version_ = false, expect_reply_ = false;
-    std::string encode_, decode_, payload_;
+    std::string encode_, decode_, frame_, payload_;
     const connection_flags connection_{cli_};
 };
 
@@ -119,6 +135,7 @@ command_flags::command_flags() {
     cli_.add_flag("--version", version_);
     cli_.add_option("--encode", encode_);
     cli_.add_option("--decode", decode_);
+    cli_.add_option("--frame", frame_);
     cli_.add_option("--payload", payload_);
     cli_.add_flag("--expect-reply", expect_reply_);
 }
@@ -154,6 +171,7 @@ void command_flags::read(const std::vector<std::string>& words, send_options& in
     refuse_more_than(3, words, problems);
     read_codec(encode_, "--encode", into.encode, problems);
     read_codec(decode_, "--decode", into.decode, problems);
+    read_frame(frame_, into.frame, problems);
     into.expect_reply = expect_reply_;
     connection_.read(into, problems);
 }
@@ -175,6 +193,7 @@ void command_flags::refuse_options_of_others(std::string_view command,
     };
     only_for("send", !encode_.empty(), "--encode");
     only_for("send", !decode_.empty(), "--decode");
+    only_for("send", !frame_.empty(), "--frame");
     only_for("send", expect_reply_, "--expect-reply");
     only_for("probe", !payload_.empty(), "--payload");
 }

@@ -9,6 +9,7 @@ struct send_options : connection_options {
     std::string file; ///< empty or "-": standard input
     bool encode = false, decode = false;
     bool expect_reply = false; ///< an empty one is a failure
+    frame_spec frame;          ///< of the payload, and of the reply
 };
 
 /// What `finpost probe` was told.

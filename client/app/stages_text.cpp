@@ -17,6 +17,17 @@ std::string milliseconds_text(microseconds span, const char* format) {
 
 std::string bytes_text(std::uint64_t n) { return "  " + std::to_string(n) + " bytes"; }
 
+const char* end_of_payload(const exchange_result& result, const frame_spec& frame) {
+    switch (frame.type) {
+    case frame_spec::kind::eof:
+    case frame_spec::kind::fixed:
+    case frame_spec::kind::idle:
+        return result.secured.count() > 0 ? "the close_notify" : "the FIN";
+    default:
+        return "the end of the frame";
+    }
+}
+
 class stage_lines {
 public:
     // Stages that were not reached have no line.
@@ -37,10 +48,10 @@ private:
 
 } // namespace
 
-std::string stages_text(const exchange_result& result) {
+std::string stages_text(const exchange_result& result, const frame_spec& frame) {
     const bool half_closed = result.half_closed.count() > 0, began = result.first_byte.count() > 0;
     const bool early = began && half_closed && result.first_byte < result.half_closed;
-    const char* const end = result.secured.count() > 0 ? "the close_notify" : "the FIN";
+    const char* const end = end_of_payload(result, frame);
     stage_lines out;
     if (result.begun >= std::chrono::milliseconds(100))
         out.add("payload", result.begun); // somebody typed it

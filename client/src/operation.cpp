@@ -19,21 +19,18 @@ namespace finpost::detail {
 namespace {
 
 constexpr auto as_result = asio::as_tuple(asio::use_awaitable);
-constexpr std::size_t block = 64 << 10;
-constexpr std::size_t longest_refusal = 128;
-constexpr unsigned reads_in_a_row = 8;
-
-transfer timed_out() {
-    transfer out;
-    out.error = asio::error::timed_out;
-    return out;
-}
 
 // A time point counts nanoseconds: a limit of centuries would wrap around into the past.
 std::chrono::steady_clock::time_point after(std::chrono::steady_clock::time_point from,
                                             duration limit) {
     constexpr duration longest = std::chrono::hours(24 * 365);
     return from + std::clamp(limit, duration::zero(), longest);
+}
+
+// As `parse_frame_spec` would have made it.
+bool is_valid(const frame_spec& frame) {
+    const auto same = parse_frame_spec(to_string(frame));
+    return same && *same == frame;
 }
 
 // The source's callback as something to wait for.
@@ -59,7 +56,9 @@ operation::operation(const asio::any_io_executor& executor, host_port target, by
     : strand_(asio::make_strand(executor)), target_(std::move(target)), payload_(payload),
       sink_(reply), options_(std::move(options)), owned_(std::move(owned)), done_(std::move(done)),
       socket_(strand_), resolver_(strand_), timer_(strand_), lookup_(strand_), began_(clock::now()),
-      until_(after(began_, options_.total)) {}
+      until_(after(began_, options_.total)), outgoing_(options_.frame, options_.allow_empty) {
+    if (!reply_ends_with_fin(options_.frame)) framed_.emplace(options_.frame, options_.max_reply);
+}
 
 void operation::start() {
     // Posted: `co_spawn` would run up to the first wait, or to a completion, within the caller.
@@ -79,7 +78,7 @@ void operation::cancel() {
 
 asio::awaitable<void> operation::run(std::shared_ptr<operation> self) {
     if (options_.connect <= duration::zero() || options_.total <= duration::zero() ||
-        !wrong_address(target_.host).empty())
+        !wrong_address(target_.host).empty() || !is_valid(options_.frame))
         fail(make_error_code(boost::system::errc::invalid_argument));
     if (!error_ && !options_.allow_empty) co_await begin(self);
     if (!error_) co_await resolve();
@@ -113,26 +112,38 @@ asio::awaitable<void> operation::begin(std::shared_ptr<operation> self) {
     if (error_) co_return;
     if (!begun_)
         fail(asio::error::timed_out);
-    else if (in_room_ == 0)
+    else if (outgoing_.empty())
         fail(reason::empty);
     result_.begun = since_start();
 }
 
 asio::awaitable<void> operation::read_first(std::shared_ptr<operation> /*self*/) {
-    room_.resize(block);
-    auto [failed, n] = co_await read_from(payload_, room_);
+    co_await read_block();
     if (ended_) co_return;
-    in_room_ = n;
     begun_ = true;
-    if (failed) fail(failed);
     lookup_.cancel();
+}
+
+// Reads from the source until there is something to send, or its end.
+asio::awaitable<void> operation::read_block() {
+    outgoing_.consume();
+    do {
+        const std::span<std::byte> into = outgoing_.prepare();
+        auto [failed, n] = co_await read_from(payload_, into);
+        if (ended_) co_return;
+        if (failed) co_return fail(failed);
+        if (!outgoing_.commit(n)) {
+            if (!error_) result_.detail = outgoing_.fault();
+            co_return fail(make_error_code(boost::system::errc::invalid_argument));
+        }
+    } while (!outgoing_.ready());
 }
 
 asio::awaitable<void> operation::send(std::shared_ptr<operation> self) {
     if (!begun_) co_await read_first(self);
-    if (ended_ || error_) co_return;
-    while (in_room_ > 0) {
-        std::span<const std::byte> rest = std::span(room_).first(in_room_);
+    for (;;) {
+        if (ended_ || error_) co_return;
+        std::span<const std::byte> rest = outgoing_.data();
         while (!rest.empty()) {
             const transfer put = stream_->write(rest);
             // Why the peer takes no more, the reading side finds out: a refusal, or a reset.
@@ -143,15 +154,17 @@ asio::awaitable<void> operation::send(std::shared_ptr<operation> self) {
             auto [ec] = co_await socket_.async_wait(kind_of(put.wait_for), as_result);
             if (ended_ || ec) co_return;
         }
-        advanced();
-        auto [failed, n] = co_await read_from(payload_, room_);
-        if (ended_) co_return;
-        in_room_ = n;
-        if (failed) {
-            fail(failed);
-            co_return;
-        }
+        if (!outgoing_.data().empty()) advanced();
+        if (outgoing_.ended()) break;
+        co_await read_block();
     }
+    if (framed_)
+        all_sent();
+    else
+        co_await half_close();
+}
+
+asio::awaitable<void> operation::half_close() {
     for (;;) {
         const transfer put = stream_->half_close();
         if (put.error) co_return;
@@ -159,69 +172,15 @@ asio::awaitable<void> operation::send(std::shared_ptr<operation> self) {
         auto [ec] = co_await socket_.async_wait(kind_of(put.wait_for), as_result);
         if (ended_ || ec) co_return;
     }
+    all_sent();
+}
+
+// From here on a FIN of ours cuts nothing.
+void operation::all_sent() {
     reset_on_close(false);
     sent_all_ = true;
     result_.half_closed = since_start();
     if (result_.stage == exchange_stage::send) result_.stage = exchange_stage::wait;
-}
-
-asio::awaitable<void> operation::receive() {
-    std::vector<std::byte> room(block);
-    for (unsigned turn = 1;; ++turn) {
-        if (error_) co_return;
-        transfer got = stream_->read(room);
-        if (expired_) got = timed_out();
-        if (got.ended) co_return reply_ended();
-        if (got.error) {
-            // A refusal may be followed by a reset, when the peer does not read what we still send.
-            const bool whole = !passing_ && parse_refusal(first_);
-            co_return whole ? reply_ended() : fail_with_detail(got.error);
-        }
-        if (got.wait_for != readiness::none) {
-            auto [ec] = co_await socket_.async_wait(kind_of(got.wait_for), as_result);
-            static_cast<void>(ec); // a limit or a failure, which the next turn sees
-            continue;
-        }
-        const std::size_t n = got.size;
-        if (result_.received == 0) result_.first_byte = since_start();
-        if (sent_all_) result_.stage = exchange_stage::receive;
-        result_.received += n;
-        advanced();
-        if (const error_code full = take(std::span(room).first(n))) co_return fail(full);
-        // However fast the reply comes, the payload, the limits and a cancellation have their turn.
-        if (turn % reads_in_a_row == 0) co_await asio::post(strand_, asio::use_awaitable);
-    }
-}
-
-error_code operation::take(std::span<const std::byte> data) {
-    if (options_.max_reply > 0 && result_.received > options_.max_reply)
-        return asio::error::message_size;
-    if (passing_) return pass_on(data);
-    first_.append(reinterpret_cast<const char*>(data.data()), data.size());
-    if (first_.size() <= longest_refusal) return {};
-    passing_ = true;
-    const std::string held = std::move(first_);
-    return pass_on(std::as_bytes(std::span(held)));
-}
-
-error_code operation::pass_on(std::span<const std::byte> data) {
-    if (sink_ != nullptr) return sink_->write(data);
-    result_.reply.append(reinterpret_cast<const char*>(data.data()), data.size());
-    return {};
-}
-
-void operation::reply_ended() {
-    if (!passing_) {
-        if (auto refused = parse_refusal(first_)) {
-            result_.refused = refused->why;
-            result_.request_id = std::move(refused->request_id);
-            return fail(refused->why);
-        }
-        const error_code failed = pass_on(std::as_bytes(std::span(first_)));
-        if (failed) return fail(failed);
-    }
-    if (!sent_all_) return fail(asio::error::broken_pipe);
-    result_.stage = exchange_stage::done;
 }
 
 // Also what ends a pending operation: whoever waits looks at `error_` first.

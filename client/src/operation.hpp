@@ -1,5 +1,7 @@
 #pragma once
 
+#include "incoming_reply.hpp"
+#include "outgoing_payload.hpp"
 #include "stream.hpp"
 
 #include "finpost/client.hpp"
@@ -11,6 +13,7 @@
 
 #include <chrono>
 #include <memory>
+#include <optional>
 #include <vector>
 
 namespace finpost::detail {
@@ -44,14 +47,20 @@ private:
     boost::asio::awaitable<void> secure();
     boost::asio::awaitable<void> receive();
     boost::asio::awaitable<void> send(std::shared_ptr<operation> self);
+    boost::asio::awaitable<void> half_close();
     boost::asio::awaitable<void> read_first(std::shared_ptr<operation> self);
+    boost::asio::awaitable<void> read_block();
 
     void open_stream();
     void fail(error_code ec);
     void fail_with_detail(error_code ec);
     void limit(clock::time_point until);
     void reset_on_close(bool on);
+    void all_sent();
+    void received_end(error_code ec);
     void reply_ended();
+    void refused_by(refusal by);
+    error_code take_framed(std::span<const std::byte> data);
     error_code take(std::span<const std::byte> data);
     error_code pass_on(std::span<const std::byte> data);
     void finish();
@@ -77,14 +86,15 @@ private:
     std::vector<tcp::endpoint> addresses_;
     error_code lookup_error_;
     bool looked_up_ = false;
-    std::vector<std::byte> room_; // of the payload: the block in hand
-    std::size_t in_room_ = 0;
-    bool begun_ = false; // the first block is there, or the end
+    outgoing_payload outgoing_; // the block in hand
+    bool begun_ = false;        // the first block is there, or the end
 
     exchange_result result_;
-    error_code error_;     // the first one counts
-    std::string first_;    // of the reply, held back until it cannot be a refusal any more
-    bool passing_ = false; // it is none
+    error_code error_;                     // the first one counts
+    std::optional<incoming_reply> framed_; // none: the FIN ends the reply
+    std::string first_;     // of the reply, held back until it cannot be a refusal any more
+    bool passing_ = false;  // it is none
+    bool complete_ = false; // the reply's frame
     bool sent_all_ = false;
     bool expired_ = false; // the limit of one address, or of everything
     unsigned limits_ = 0;  // set so far: an earlier one that fires late means nothing

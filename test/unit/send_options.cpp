@@ -51,6 +51,19 @@ BOOST_AUTO_TEST_CASE(options_stand_anywhere) {
     BOOST_TEST((line.send.total == 2min));
 }
 
+BOOST_AUTO_TEST_CASE(a_frame_is_read_and_is_for_send_alone) {
+    BOOST_TEST((read({"send", "h:1"}).send.frame == frame_spec()));
+    const command_line line = read({"send", "h:1", "--frame", "stx-etx,lrc"});
+    BOOST_TEST(line.problems.empty());
+    BOOST_TEST(to_string(line.send.frame) == "stx-etx,lrc");
+    const command_line wrong = read({"send", "h:1", "--frame", "stx-etx,lcr"});
+    BOOST_REQUIRE(wrong.problems.size() == 1u);
+    BOOST_TEST(wrong.problems[0].starts_with("--frame: \"stx-etx,lcr\" is not a frame"));
+    const command_line probe = read({"probe", "h:1", "--frame", "line"});
+    BOOST_REQUIRE(probe.problems.size() == 1u);
+    BOOST_TEST(probe.problems[0] == "--frame is for finpost send");
+}
+
 BOOST_AUTO_TEST_CASE(all_problems_are_named) {
     BOOST_TEST(read({}).problems.size() == 1u);
     BOOST_TEST(read({"fetch"}).problems.size() == 1u);

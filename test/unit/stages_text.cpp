@@ -98,4 +98,18 @@ BOOST_AUTO_TEST_CASE(a_stage_that_failed_has_its_name_and_its_time) {
                                                "total          5.000 ms\n");
 }
 
+BOOST_AUTO_TEST_CASE(with_a_frame_the_end_is_the_frames) {
+    exchange_result result = connected();
+    result.stage = exchange_stage::done;
+    result.sent = 9;
+    result.half_closed = 4ms;
+    result.ended = 12ms;
+    const auto text_with = [&](std::string_view frame) {
+        return finpost::stages_text(result, parse_frame_spec(frame).value());
+    };
+    BOOST_TEST(text_with("mllp").find("9 bytes, then the end of the frame\n") != std::string::npos);
+    for (const char* frame : {"eof", "fixed:9", "idle:1s"})
+        BOOST_TEST(text_with(frame).find("9 bytes, then the FIN\n") != std::string::npos, frame);
+}
+
 BOOST_AUTO_TEST_SUITE_END()

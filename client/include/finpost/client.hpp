@@ -4,6 +4,7 @@
 #include "finpost/endpoint.hpp"
 #include "finpost/error.hpp"
 #include "finpost/export.hpp"
+#include "finpost/frame_spec.hpp"
 #include "finpost/proxy_header.hpp"
 #include "finpost/tls_connection.hpp"
 #include "finpost/units.hpp"
@@ -70,6 +71,11 @@ struct client_options {
     /// forwards nothing of it, and closes as it does for a health check. True: connect, half-close
     /// and see.
     bool allow_empty = false;
+    /// Where the payload and the reply end, for a gateway whose `frame` is the same: one frame goes
+    /// out, and one comes back. `eof`: the half-close ends the payload, and the peer's FIN the
+    /// reply. `fixed` and `idle` frame the payload alone: the half-close follows it, and the FIN
+    /// ends the reply. Where the length stands in front, the payload is held in memory as a whole.
+    frame_spec frame;
     /// For a gateway that expects to be told whose connection it is.
     std::optional<proxy_options> proxy;
     /// Told of each step forward: bytes handed to the kernel, bytes received. On the exchange's
@@ -88,12 +94,14 @@ struct exchange_result {
 
     socket_address local, remote; ///< the connection as the socket sees it, from its `connected` on
     tls_description tls;          ///< from the handshake on, also of one that failed
-    /// What TLS says about an error, beyond `error_code`: "certificate has expired".
+    /// What TLS or the frame says about an error, beyond `error_code`: "certificate has expired".
     std::string detail;
-    std::uint64_t sent = 0; ///< payload bytes handed to the kernel: not those that have arrived
-    std::uint64_t received = 0;
+    /// Bytes of the payload and its frame handed to the kernel: not those that have arrived.
+    std::uint64_t sent = 0;
+    std::uint64_t received = 0; ///< of the reply and its frame
 
     /// When each stage was over, counted from the call; zero for stages that were not reached.
+    /// `half_closed`: with a frame that needs no half-close, when the last byte of it was sent.
     std::chrono::microseconds begun{}, resolved{}, connected{}, secured{}, half_closed{},
         first_byte{}, ended{};
 };
@@ -147,8 +155,15 @@ struct initiate_exchange {
 /// `reason::tls_handshake`, also when a server rejects the client's certificate after the client's
 /// handshake (TLS 1.3): it has taken nothing of the payload then. `result.detail` says why.
 ///
-/// A connection that ends before the half-close is reset, also when the process is killed or the
-/// execution context goes: the peer never takes a part of a payload for the whole.
+/// With `client_options::frame` the reply ends with its frame, and no half-close is needed. A
+/// payload that its frame cannot carry completes with `errc::invalid_argument`, before anything is
+/// connected when its first 64 KiB show it. A reply that is not so framed, or behind which more
+/// comes, is `errc::bad_message`; a FIN without a whole reply is `error::eof`. `result.detail` says
+/// more.
+///
+/// A connection that ends before the half-close, or before the whole frame, is reset, also when the
+/// process is killed or the execution context goes: the peer never takes a part of a payload for
+/// the whole.
 ///
 /// Runs on a strand of `executor`; nothing of the caller's is needed until it completes, but the
 /// source and the sink.
