@@ -1,14 +1,14 @@
 #!/usr/bin/env bash
 # One of the checks of finpost in somebody else's program (see CMakeLists.txt):
 #
-#   check.sh installed|subdirectory|packages|clean_root|documentation SOURCE BUILD WORK
+#   check.sh installed|headers|subdirectory|packages|clean_root|documentation SOURCE BUILD WORK
 #
 # The build folder is a finished build. Everything is done in the folder WORK, which is emptied first. CMAKE, CXX,
 # FLAGS and LAUNCHER are in the environment. Exit code 77: skipped.
 set -euo pipefail
 check=$1 source=$2 build=$3 work=$4
 : "${CMAKE:=cmake}" "${CXX:=c++}" "${FLAGS=}" "${LAUNCHER=}"
-export CXX CMAKE_BUILD_PARALLEL_LEVEL=${CMAKE_BUILD_PARALLEL_LEVEL:-$(nproc)}
+export CXX FLAGS LAUNCHER CMAKE_BUILD_PARALLEL_LEVEL=${CMAKE_BUILD_PARALLEL_LEVEL:-$(nproc)}
 rm -rf "$work"
 mkdir -p "$work"
 
@@ -61,6 +61,40 @@ installed() {
     build_host "$work/found" -DCMAKE_PREFIX_PATH="$work/prefix"
     need pkg-config
     by_pkg_config "$work/by_hand" "$work/prefix"
+}
+
+# Every installed header by itself: with the flags of pkg-config, and with none, which is too few only for those that
+# stand between a host's Asio and the compiled one.
+headers() {
+    local include="$work/prefix/include" alone="$work/alone" flags header name demanding=""
+    "$CMAKE" --install "$build" --prefix "$work/prefix" --component development >/dev/null
+    need pkg-config
+    PKG_CONFIG_PATH=$(find "$work/prefix" -type d -name pkgconfig)
+    export PKG_CONFIG_PATH
+    flags=$(pkg-config --cflags finpost-server finpost-client)
+    mkdir "$alone"
+    for header in "$include"/finpost/*.hpp; do
+        name=$(basename "$header" .hpp)
+        echo "#include <finpost/$name.hpp>" >"$alone/$name.cpp"
+        printf '%s\0' "$name with $flags" "$name bare -I$include"
+    done >"$alone/list"
+    # The compiler fails where a header does; which of them did is seen from what is there then.
+    # shellcheck disable=SC2016 # the shell within expands it
+    xargs -0 -a "$alone/list" -P "$CMAKE_BUILD_PARALLEL_LEVEL" -I{} sh -c '
+        set -- {}
+        source=$0/$1 out=$0/$1.$2
+        shift 2
+        $LAUNCHER "$CXX" -std=c++20 $FLAGS -O0 -Wall -Wextra -Werror "$@" -c "$source.cpp" -o "$out.o" 2>"$out.log"
+        true' "$alone"
+    for header in "$alone"/*.cpp; do
+        name=${header%.cpp}
+        [ -e "$name.with.o" ] || { cat "$name.with.log" && fail "a header does not compile alone"; }
+        [ -e "$name.bare.o" ] && continue
+        grep -q '#error.*Compile with the definitions' "$name.bare.log" ||
+            { cat "$name.bare.log" && fail "a header needs flags, and does not say so"; }
+        demanding+="$(basename "$name") "
+    done
+    [ "$demanding" = "client completion gateway " ] || fail "these demand definitions: $demanding"
 }
 
 # As a part of the host's build, shared: with the host's flags and warnings, and hidden but for what is public.

@@ -12,8 +12,11 @@
 #include <type_traits>
 #include <utility>
 
-#if !defined(BOOST_ASIO_SEPARATE_COMPILATION) || !defined(BOOST_ASIO_NO_DEPRECATED) || \
-    !defined(BOOST_ASIO_DISABLE_AWAITABLE_FRAME_RECYCLING)
+// Asio was compiled with these. Without the first, a program has two objects for each of Asio's own
+// error categories, and `asio::error::eof` from finpost is not equal to its own. Without the
+// second, functions such as `basic_socket::close(error_code&)` return an `error_code` instead of
+// nothing under the same name, and a call of the other one crashes.
+#if !defined(BOOST_ASIO_SEPARATE_COMPILATION) || !defined(BOOST_ASIO_NO_DEPRECATED)
 #error \
     "Compile with the definitions of finpost's Asio: link finpost::server or finpost::client, or ask pkg-config"
 #endif
