@@ -107,9 +107,10 @@ void connection_flags::read_tls(connection_options& into,
 void connection_flags::read_proxy(connection_options& into,
                                   std::vector<std::string>& problems) const {
     proxy_options proxy;
-    if (!proxy_.empty() && !from_string(proxy_, proxy.version))
-        problems.push_back("--proxy-protocol: " + finpost::quoted(proxy_) +
-                           " is neither v1 nor v2");
+    if (const auto version = parse_proxy_version(proxy_))
+        proxy.version = *version;
+    else if (!proxy_.empty())
+        problems.push_back("--proxy-protocol: " + version.error().message);
     read_address(source_, "--proxy-source", proxy.source, problems);
     read_address(destination_, "--proxy-destination", proxy.destination, problems);
     if (!proxy_.empty()) {

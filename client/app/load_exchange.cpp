@@ -109,7 +109,7 @@ void load_exchange::keep_beginning(std::span<const char> data) noexcept {
     kept_ = static_cast<std::uint8_t>(received_ + n);
 }
 
-load_outcome load_exchange::judge(const load_payloads& payloads, bool verify, bool reset) noexcept {
+load_outcome load_exchange::judge(const load_payloads& payloads, bool verify, bool reset) {
     // The echo of the payload is no refusal, whatever it looks like.
     if ((wrong_ || !verify) && read_refusal()) return load_outcome::refused;
     if (reset) return load_outcome::reset;
@@ -119,12 +119,14 @@ load_outcome load_exchange::judge(const load_payloads& payloads, bool verify, bo
     return received_ < payloads.size() ? load_outcome::cut_short : load_outcome::ok;
 }
 
-bool load_exchange::read_refusal() noexcept {
+bool load_exchange::read_refusal() {
     constexpr std::string_view prefix = "finpost: ";
     const std::string_view line(beginning_.data(), kept_);
     if (received_ != kept_ || !line.starts_with(prefix) || !line.ends_with('\n')) return false;
     const std::string_view words = line.substr(prefix.size());
-    return from_string(words.substr(0, words.find(' ')), why_);
+    const auto why = parse_reason(words.substr(0, words.find(' ')));
+    if (why) why_ = *why;
+    return why.has_value();
 }
 
 void load_exchange::close() noexcept {

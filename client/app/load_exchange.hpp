@@ -70,8 +70,8 @@ public:
 private:
     std::optional<load_outcome> send(const load_payloads& payloads);
     void keep_beginning(std::span<const char> data) noexcept;
-    load_outcome judge(const load_payloads& payloads, bool verify, bool reset) noexcept;
-    bool read_refusal() noexcept;
+    load_outcome judge(const load_payloads& payloads, bool verify, bool reset);
+    bool read_refusal();
 
     int fd_ = -1;
     bool half_closed_ = false;

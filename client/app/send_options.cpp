@@ -5,6 +5,7 @@
 
 #include <CLI/CLI.hpp>
 
+#include <array>
 #include <string_view>
 
 namespace finpost {
@@ -67,10 +68,10 @@ finpost probe: 0 the half-close survives, 4 nothing came back, 6 it does not
 
 void read_codec(const std::string& text, const char* flag, bool& base64,
                 std::vector<std::string>& problems) {
+    static constexpr std::array<std::string_view, 2> codecs{"none", "base64"};
     base64 = text == "base64";
-    if (!text.empty() && text != "none" && text != "base64")
-        problems.push_back(std::string(flag) + ": " + finpost::quoted(text) +
-                           " is neither none nor base64" + suggestion(text, {"none", "base64"}));
+    if (!text.empty() && text != "none" && !base64)
+        problems.push_back(std::string(flag) + ": " + unknown_word(text, codecs).message);
 }
 
 // The first argument of `finpost send` and `finpost probe`.

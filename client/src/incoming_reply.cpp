@@ -41,7 +41,7 @@ incoming_reply::step incoming_reply::feed(std::span<const std::byte> data) {
         }
     }
     if (!fault_) return out;
-    out.refused = parse_refusal(begin_);
+    out.refused = detect_refusal(begin_);
     if (!out.refused && !may_be_line()) out.error = fault_;
     return out;
 }
@@ -78,7 +78,7 @@ bool incoming_reply::is_more(std::span<const std::byte> behind) const noexcept {
 
 incoming_reply::step incoming_reply::cut(error_code why) {
     step out;
-    out.refused = parse_refusal(begin_);
+    out.refused = detect_refusal(begin_);
     out.error = fault_ ? fault_ : why;
     if (!fault_ && why == asio::error::eof)
         detail_ = reader_.in_frame() ? "the connection was closed within the reply"
@@ -87,9 +87,9 @@ incoming_reply::step incoming_reply::cut(error_code why) {
 }
 
 std::optional<refusal> incoming_reply::refusal_in(std::string_view payload) const {
-    if (auto whole = parse_refusal(payload)) return whole;
+    if (auto whole = detect_refusal(payload)) return whole;
     if (frame_.type != frame_spec::kind::line) return std::nullopt;
-    return parse_refusal(std::string(payload) + '\n');
+    return detect_refusal(std::string(payload) + '\n');
 }
 
 } // namespace finpost::detail

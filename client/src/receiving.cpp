@@ -54,7 +54,7 @@ asio::awaitable<void> operation::receive() {
 // does not read what we still send.
 void operation::received_end(error_code ec) {
     if (!framed_) {
-        const bool whole = !ec || (!passing_ && parse_refusal(first_));
+        const bool whole = !ec || (!passing_ && detect_refusal(first_));
         return whole ? reply_ended() : fail_with_detail(ec);
     }
     incoming_reply::step last = framed_->cut(ec ? ec : error_code(asio::error::eof));
@@ -96,7 +96,7 @@ error_code operation::pass_on(std::span<const std::byte> data) {
 
 void operation::reply_ended() {
     if (!passing_) {
-        auto refused = framed_ ? framed_->refusal_in(first_) : parse_refusal(first_);
+        auto refused = framed_ ? framed_->refusal_in(first_) : detect_refusal(first_);
         if (refused) return refused_by(*std::move(refused));
         const error_code failed = pass_on(std::as_bytes(std::span(first_)));
         if (failed) return fail(failed);

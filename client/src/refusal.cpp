@@ -20,16 +20,17 @@ bool is_id(std::string_view text) {
 
 } // namespace
 
-std::optional<refusal> parse_refusal(std::string_view reply) {
+std::optional<refusal> detect_refusal(std::string_view reply) {
     if (!reply.starts_with(prefix) || !reply.ends_with('\n')) return std::nullopt;
     reply.remove_prefix(prefix.size());
     reply.remove_suffix(1);
     const std::size_t space = reply.find(' ');
     if (space == reply.npos) return std::nullopt;
     const std::string_view id = reply.substr(space + 1);
-    refusal read{reason::internal, std::string(id)};
-    if (!is_id(id) || !from_string(reply.substr(0, space), read.why)) return std::nullopt;
-    return read;
+    if (!is_id(id)) return std::nullopt;
+    const auto why = parse_reason(reply.substr(0, space));
+    if (!why) return std::nullopt;
+    return refusal{*why, std::string(id)};
 }
 
 std::string_view to_string(exchange_stage stage) noexcept {

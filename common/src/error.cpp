@@ -1,12 +1,14 @@
 #include "finpost/error.hpp"
 
-#include "finpost/result.hpp"
+#include "finpost/quoted.hpp"
+#include "finpost/suggestion.hpp"
 
 #include <boost/system/errc.hpp>
 #include <boost/throw_exception.hpp>
 
 #include <stdexcept>
 #include <string>
+#include <vector>
 
 namespace finpost {
 
@@ -94,13 +96,13 @@ public:
 
 std::string_view to_string(reason value) noexcept { return find(static_cast<int>(value)).word; }
 
-bool from_string(std::string_view word, reason& value) noexcept {
+parsed<reason> parse_reason(std::string_view word) {
+    std::vector<std::string> known;
     for (const wording& each : wordings) {
-        if (each.word != word) continue;
-        value = each.value;
-        return true;
+        if (each.word == word) return each.value;
+        known.emplace_back(each.word);
     }
-    return false;
+    return parse_error{quoted(word) + " is not a reason" + suggestion(word, known)};
 }
 
 const boost::system::error_category& reason_category() noexcept {

@@ -1,5 +1,7 @@
 #include "finpost/logger.hpp"
 
+#include "finpost/suggestion.hpp"
+
 #include <array>
 #include <cstddef>
 #include <utility>
@@ -18,13 +20,10 @@ std::string_view to_string(log_level level) noexcept {
     return index < words.size() ? words[index] : words.back();
 }
 
-bool from_string(std::string_view word, log_level& level) noexcept {
-    for (std::size_t i = 0; i < words.size(); ++i) {
-        if (words[i] != word) continue;
-        level = static_cast<log_level>(i);
-        return true;
-    }
-    return false;
+parsed<log_level> parse_log_level(std::string_view word) {
+    for (std::size_t i = 0; i < words.size(); ++i)
+        if (words[i] == word) return static_cast<log_level>(i);
+    return unknown_word(word, words);
 }
 
 // An empty function is the same as none, so that `enabled` stays the only test.

@@ -1,5 +1,8 @@
 #include "finpost/proxy_header.hpp"
 
+#include "finpost/suggestion.hpp"
+
+#include <array>
 #include <cstring>
 
 #include <netinet/in.h>
@@ -60,10 +63,10 @@ std::string_view to_string(proxy_version value) noexcept {
     return value == proxy_version::v1 ? "v1" : "v2";
 }
 
-bool from_string(std::string_view word, proxy_version& value) noexcept {
-    if (word != "v1" && word != "v2") return false;
-    value = word == "v1" ? proxy_version::v1 : proxy_version::v2;
-    return true;
+parsed<proxy_version> parse_proxy_version(std::string_view word) {
+    if (word == "v1") return proxy_version::v1;
+    if (word == "v2") return proxy_version::v2;
+    return unknown_word(word, std::array<std::string_view, 2>{"v1", "v2"});
 }
 
 std::string proxy_header(proxy_version version, const socket_address& source,

@@ -1,6 +1,7 @@
 #include "finpost/suggestion.hpp"
 
 #include "finpost/ascii.hpp"
+#include "finpost/quoted.hpp"
 
 #include <algorithm>
 #include <numeric>
@@ -37,6 +38,16 @@ std::string suggestion(std::string_view word, const std::vector<std::string>& kn
     if (near == known.end() || distance(word, *near) > std::max<std::size_t>(1, word.size() / 3))
         return {};
     return ": did you mean " + *near + '?';
+}
+
+parse_error unknown_word(std::string_view word, std::span<const std::string_view> known) {
+    std::string expected;
+    for (std::size_t i = 0; i < known.size(); ++i) {
+        if (i > 0) expected += i + 1 == known.size() ? " or " : ", ";
+        expected += known[i];
+    }
+    return {quoted(word) + ": expected " + expected +
+            suggestion(word, std::vector<std::string>(known.begin(), known.end()))};
 }
 
 } // namespace finpost

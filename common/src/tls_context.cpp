@@ -4,6 +4,7 @@
 
 #include "finpost/endpoint.hpp"
 #include "finpost/quoted.hpp"
+#include "finpost/suggestion.hpp"
 
 #include <openssl/err.h>
 #include <openssl/ssl.h>
@@ -237,14 +238,11 @@ std::string_view to_string(tls_client_auth value) noexcept {
     return "required";
 }
 
-bool from_string(std::string_view word, tls_client_auth& value) noexcept {
-    for (const auto each :
-         {tls_client_auth::off, tls_client_auth::optional, tls_client_auth::required}) {
-        if (to_string(each) != word) continue;
-        value = each;
-        return true;
-    }
-    return false;
+parsed<tls_client_auth> parse_tls_client_auth(std::string_view word) {
+    if (word == "off") return tls_client_auth::off;
+    if (word == "optional") return tls_client_auth::optional;
+    if (word == "required") return tls_client_auth::required;
+    return unknown_word(word, std::array<std::string_view, 3>{"off", "optional", "required"});
 }
 
 } // namespace finpost

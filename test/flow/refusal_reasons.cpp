@@ -13,9 +13,9 @@ namespace {
 
 // Refuses with the reason that the payload names.
 boost::asio::awaitable<reply> refuse_as_told(request asked) {
-    reason why{};
-    if (!from_string(asked.body().text(), why)) co_return reply(payload("no reason"));
-    co_return reply(why);
+    const auto why = parse_reason(asked.body().text());
+    if (!why) co_return reply(payload("no reason"));
+    co_return reply(*why);
 }
 
 bool has_line(const std::string& text, const std::string& line) {

@@ -24,9 +24,9 @@ bool has_header(transport way) {
 }
 
 boost::asio::awaitable<reply> refuse_as_told(request asked) {
-    reason why{};
-    if (!from_string(asked.body().text(), why)) co_return reply(payload("no reason"));
-    co_return reply(why);
+    const auto why = parse_reason(asked.body().text());
+    if (!why) co_return reply(payload("no reason"));
+    co_return reply(*why);
 }
 
 struct failing : tls_gateway {

@@ -35,7 +35,7 @@ void check_id(const request_id& id, std::uint64_t time, double share) {
     for (const reason why : all_reasons) {
         const std::string line =
             "finpost: " + std::string(to_string(why)) + ' ' + std::string(text) + '\n';
-        const auto read = parse_refusal(line);
+        const auto read = detect_refusal(line);
         must(read && read->why == why && read->request_id == text,
              "a refusal is read as it was written");
     }
@@ -51,14 +51,14 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
         check_id(request_id(std::chrono::milliseconds(time), a, b), time, share);
     }
     const std::string_view text = from.text();
-    const auto read = parse_refusal(text);
+    const auto read = detect_refusal(text);
     if (read) {
         must(text ==
                  "finpost: " + std::string(to_string(read->why)) + ' ' + read->request_id + '\n',
              "a refusal is one line");
         must(read->request_id.size() == 36, "with an identifier");
     }
-    reason why{};
-    if (from_string(text, why)) must(to_string(why) == text, "a word is the reason's");
+    const auto why = parse_reason(text);
+    if (why) must(to_string(*why) == text, "a word is the reason's");
     return 0;
 }

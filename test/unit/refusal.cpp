@@ -16,7 +16,7 @@ BOOST_AUTO_TEST_SUITE(refusal)
 BOOST_AUTO_TEST_CASE(every_reason_is_recognised) {
     for (const reason why : all_reasons) {
         const auto read =
-            parse_refusal("finpost: " + std::string(to_string(why)) + ' ' + id + '\n');
+            detect_refusal("finpost: " + std::string(to_string(why)) + ' ' + id + '\n');
         BOOST_REQUIRE(read);
         BOOST_TEST((read->why == why));
         BOOST_TEST(read->request_id == id);
@@ -39,7 +39,7 @@ BOOST_AUTO_TEST_CASE(whatever_is_not_exactly_one_is_an_answer) {
                                          std::string("\n"),
                                          "finpost: busy 017F22E2-79b0-7cc3-98c4-dc0c0c07398f\n",
                                          "finpost: busy 017f22e279b0-7cc3-98c4--dc0c0c07398f\n"};
-    for (const std::string& text : texts) BOOST_TEST(!parse_refusal(text), text);
+    for (const std::string& text : texts) BOOST_TEST(!detect_refusal(text), text);
 }
 
 BOOST_AUTO_TEST_SUITE_END()

@@ -18,4 +18,14 @@ BOOST_AUTO_TEST_CASE(the_nearest_word_is_suggested_and_nothing_far_away) {
     BOOST_TEST(finpost::suggestion(std::string(10'000, 'x'), known) == "");
 }
 
+BOOST_AUTO_TEST_CASE(an_unknown_word_is_told_which_words_there_are) {
+    const auto message = [](std::string_view word, std::vector<std::string_view> known) {
+        return unknown_word(word, known).message;
+    };
+    BOOST_TEST(message("x", {"none"}) == "\"x\": expected none");
+    BOOST_TEST(message("bsae64", {"none", "base64"}) ==
+               "\"bsae64\": expected none or base64: did you mean base64?");
+    BOOST_TEST(message("x\n", {"a", "b", "c"}).starts_with("\"x\\x0a\": expected a, b or c"));
+}
+
 BOOST_AUTO_TEST_SUITE_END()

@@ -191,6 +191,6 @@ struct refusal {
     reason why;
     std::string request_id;
 };
-FINPOST_EXPORT std::optional<refusal> parse_refusal(std::string_view reply);
+FINPOST_EXPORT std::optional<refusal> detect_refusal(std::string_view reply);
 
 } // namespace finpost

@@ -1,6 +1,7 @@
 #pragma once
 
 #include "finpost/export.hpp"
+#include "finpost/result.hpp"
 
 #include <boost/system/error_code.hpp>
 
@@ -65,8 +66,8 @@ inline constexpr std::array all_reasons{
 /// The stable word, e.g. `too_large`.
 FINPOST_EXPORT std::string_view to_string(reason value) noexcept;
 
-/// The reason a word names; false when it names none.
-FINPOST_EXPORT bool from_string(std::string_view word, reason& value) noexcept;
+/// Reads the stable word, exactly as `to_string` writes it.
+FINPOST_EXPORT parsed<reason> parse_reason(std::string_view word);
 
 /// The category of `reason` as an `error_code`; its name is "finpost".
 ///

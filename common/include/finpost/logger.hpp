@@ -1,6 +1,7 @@
 #pragma once
 
 #include "finpost/export.hpp"
+#include "finpost/result.hpp"
 
 #include <cstdint>
 #include <functional>
@@ -14,8 +15,10 @@ namespace finpost {
 
 enum class log_level { trace, debug, info, warning, error, off };
 
+/// The name of the enumerator: "trace", "debug" ...
 FINPOST_EXPORT std::string_view to_string(log_level level) noexcept;
-FINPOST_EXPORT bool from_string(std::string_view word, log_level& level) noexcept;
+/// Reads what `to_string` writes, and nothing else.
+FINPOST_EXPORT parsed<log_level> parse_log_level(std::string_view word);
 
 /// One named value of a log record. It borrows its text: a sink that keeps it copies it.
 struct FINPOST_EXPORT log_field {

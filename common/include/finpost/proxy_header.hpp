@@ -2,8 +2,10 @@
 
 #include "finpost/endpoint.hpp"
 #include "finpost/export.hpp"
+#include "finpost/result.hpp"
 
 #include <string>
+#include <string_view>
 
 namespace finpost {
 
@@ -13,7 +15,8 @@ enum class proxy_version { v1, v2 };
 
 /// "v1", "v2".
 FINPOST_EXPORT std::string_view to_string(proxy_version value) noexcept;
-FINPOST_EXPORT bool from_string(std::string_view word, proxy_version& value) noexcept;
+/// Reads "v1" or "v2", and nothing else.
+FINPOST_EXPORT parsed<proxy_version> parse_proxy_version(std::string_view word);
 
 /// What stands before everything else on a connection that is made for somebody: whose it really is
 /// (`source`) and where that one connected to (`destination`). Where one is IPv4 and the other

@@ -1,6 +1,5 @@
 #pragma once
 
-#include "finpost/error.hpp"
 #include "finpost/export.hpp"
 
 #include <boost/system/result.hpp>
@@ -20,7 +19,7 @@ struct parse_error {
     std::string message;
 };
 
-/// A value or a `parse_error`: how text from people is read.
+/// A value or a `parse_error`: what every `parse_...` function returns.
 template <class T>
 using parsed = boost::system::result<T, parse_error>;
 

@@ -1,5 +1,6 @@
 #pragma once
 
+#include "finpost/error.hpp"
 #include "finpost/export.hpp"
 #include "finpost/result.hpp"
 

@@ -1,6 +1,7 @@
 #pragma once
 
 #include "finpost/export.hpp"
+#include "finpost/result.hpp"
 
 #include <string>
 #include <string_view>
@@ -16,7 +17,8 @@ enum class tls_client_auth {
 
 /// "off", "optional", "required".
 FINPOST_EXPORT std::string_view to_string(tls_client_auth value) noexcept;
-FINPOST_EXPORT bool from_string(std::string_view word, tls_client_auth& value) noexcept;
+/// Reads one of these words, and nothing else.
+FINPOST_EXPORT parsed<tls_client_auth> parse_tls_client_auth(std::string_view word);
 
 /// What TLS is set up from, on either side. Files are PEM, read once, when the context is made.
 struct tls_options {

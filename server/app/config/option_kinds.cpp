@@ -242,14 +242,4 @@ parsed<network> network_block::parse(std::string_view text) { return parse_netwo
 
 std::string network_block::print(const network& value) { return to_string(value); }
 
-parse_error no_such_word(std::string_view text, std::span<const std::string_view> words) {
-    std::string expected;
-    for (std::size_t i = 0; i < words.size(); ++i) {
-        if (i > 0) expected += i + 1 == words.size() ? " or " : ", ";
-        expected += words[i];
-    }
-    return {quoted(text) + ": expected " + expected +
-            suggestion(text, std::vector<std::string>(words.begin(), words.end()))};
-}
-
 } // namespace finpost::kind

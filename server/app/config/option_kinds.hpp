@@ -3,6 +3,7 @@
 #include "config/daemon_config.hpp"
 
 #include "finpost/result.hpp"
+#include "finpost/suggestion.hpp"
 
 #include <array>
 #include <cstddef>
@@ -151,8 +152,12 @@ struct word {
 template <class Value>
 word(const char*, Value) -> word<Value>;
 
-/// Why `text` is none of these words.
-parse_error no_such_word(std::string_view text, std::span<const std::string_view> words);
+/// Values that have a parser and a `to_string` in the library.
+template <const auto& Parse>
+struct parsed_by {
+    static auto parse(std::string_view text) { return Parse(text); }
+    static std::string print(const auto& value) { return std::string(to_string(value)); }
+};
 
 /// One of a few words, each for a value.
 template <const auto& Words>
@@ -165,7 +170,7 @@ struct word_of {
             if (Words[i].text == text) return Words[i].value;
             all[i] = Words[i].text;
         }
-        return no_such_word(text, all);
+        return unknown_word(text, all);
     }
 
     static std::string print(value_type value) {

@@ -17,9 +17,6 @@ constexpr std::array alphabets{word{"standard", base64::alphabet::standard},
 constexpr std::array whitespace{word{"refuse", false}, word{"allow", true}};
 constexpr std::array trimmings{word{"none", trimming::none}, word{"nul", trimming::nul},
                                word{"space", trimming::space}};
-constexpr std::array client_auths{word{"off", tls_client_auth::off},
-                                  word{"optional", tls_client_auth::optional},
-                                  word{"required", tls_client_auth::required}};
 constexpr std::array refusals{word{"line", refusal_style::line},
                               word{"close", refusal_style::close},
                               word{"reset", refusal_style::reset}};
@@ -30,9 +27,6 @@ constexpr std::array statuses{word{"refuse", status_policy::refuse},
                               word{"relay", status_policy::relay}};
 constexpr std::array resets{word{"finish", client_reset_policy::finish},
                             word{"cancel", client_reset_policy::cancel}};
-constexpr std::array levels{word{"trace", log_level::trace}, word{"debug", log_level::debug},
-                            word{"info", log_level::info},   word{"warning", log_level::warning},
-                            word{"error", log_level::error}, word{"off", log_level::off}};
 constexpr std::array formats{word{"text", log_format::text}, word{"json", log_format::json}};
 constexpr std::array access_logs{word{"off", access_log::off}, word{"refused", access_log::refused},
                                  word{"all", access_log::all}};
@@ -128,7 +122,7 @@ constexpr std::array rows{
         .default_is("none"),
     option_row{"--tls-client-auth", "off|optional|required",
                "whether a client is asked for a certificate, and must have one",
-               field<kind::word_of<client_auths>, &gw::tls, &tls_options::client_auth>},
+               field<kind::parsed_by<parse_tls_client_auth>, &gw::tls, &tls_options::client_auth>},
     option_row{"--tls-handshake", "D", "the longest time for a client's TLS handshake",
                field<kind::time, &gw::tls_handshake>},
     option_row{
@@ -218,7 +212,7 @@ constexpr std::array rows{
                "at a stop, the time between the readiness flip and closing the acceptors",
                field<kind::time_or_zero, &daemon_config::drain_delay>},
     option_row{"--log-level", "LEVEL", "trace, debug, info, warning, error or off",
-               field<kind::word_of<levels>, &log_config::level>}
+               field<kind::parsed_by<parse_log_level>, &log_config::level>}
         .needs_restart(),
     option_row{"--log-format", "text|json", "how a log line is written",
                field<kind::word_of<formats>, &log_config::format>}

@@ -1,5 +1,6 @@
 #pragma once
 
+#include "finpost/error.hpp"
 #include "finpost/result.hpp"
 #include "finpost/tls_connection.hpp"
 

@@ -1,5 +1,6 @@
 #pragma once
 
+#include "finpost/error.hpp"
 #include "finpost/payload.hpp"
 #include "finpost/result.hpp"
 
