@@ -4,6 +4,8 @@
 #include "admin/metrics_text.hpp"
 #include "admin/readiness.hpp"
 #include "async/alarm_clock.hpp"
+#include "config/configure.hpp"
+#include "config/effective_config.hpp"
 #include "config/options.hpp"
 #include "config/restart_only.hpp"
 #include "demo_service.hpp"

@@ -1,5 +1,6 @@
 #pragma once
 
+#include "admin/http_query.hpp"
 #include "admin/small_http_server.hpp"
 
 #include <cstdint>

@@ -1,5 +1,7 @@
 #include "admin/health_check.hpp"
 #include "check.hpp"
+#include "config/effective_config.hpp"
+#include "config/help.hpp"
 #include "config/options.hpp"
 #include "connect_check.hpp"
 #include "daemon.hpp"

@@ -1,6 +1,7 @@
 #pragma once
 
-#include "finpost/config.hpp"
+#include "finpost/config_problem.hpp"
+#include "finpost/units.hpp"
 
 #include <boost/system/result.hpp>
 

@@ -3,7 +3,8 @@
 
 #include "config/config_file.hpp"
 
-#include "config/options.hpp"
+#include "config/configure.hpp"
+#include "config/effective_config.hpp"
 #include "fuzz.hpp"
 
 #include <string>

@@ -7,9 +7,9 @@
 #include "upstream/request_head.hpp"
 #include "upstream/upstream_parts.hpp"
 
-#include "finpost/config.hpp"
 #include "finpost/exchange_deadline.hpp"
 #include "finpost/handler.hpp"
+#include "finpost/upstream_config.hpp"
 
 #include <map>
 #include <optional>

@@ -5,6 +5,7 @@
 
 #include "finpost/config.hpp"
 #include "finpost/metrics.hpp"
+#include "finpost/upstream_config.hpp"
 
 #include <array>
 #include <cstdint>

@@ -1,5 +1,7 @@
 #include "finpost/config.hpp"
 
+#include "finpost/upstream_config.hpp"
+
 #include <boost/test/unit_test.hpp>
 
 #include <string>

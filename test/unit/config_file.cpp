@@ -1,5 +1,7 @@
 #include "config/config_file.hpp"
 
+#include "config/configure.hpp"
+#include "config/effective_config.hpp"
 #include "config/option_table.hpp"
 #include "good_values.hpp"
 

@@ -1,5 +1,6 @@
 #include "config/options.hpp"
 
+#include "config/help.hpp"
 #include "config/option_table.hpp"
 
 #include <boost/test/unit_test.hpp>

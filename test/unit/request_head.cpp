@@ -1,8 +1,8 @@
 #include "upstream/request_head.hpp"
 
-#include "finpost/config.hpp"
 #include "finpost/exchange_deadline.hpp"
 #include "finpost/handler.hpp"
+#include "finpost/upstream_config.hpp"
 #include "finpost/version.hpp"
 
 #include <boost/test/unit_test.hpp>

@@ -1,6 +1,7 @@
 #include "admin/admin_port.hpp"
 
 #include "admin/http_messages.hpp"
+#include "admin/small_http_server.hpp"
 
 #include <boost/asio/io_context.hpp>
 

@@ -1,6 +1,6 @@
 #pragma once
 
-#include "admin/small_http_server.hpp"
+#include "admin/http_query.hpp"
 #include "upstream/chunk_decoder.hpp"
 
 #include "finpost/error.hpp"

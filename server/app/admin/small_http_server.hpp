@@ -1,5 +1,7 @@
 #pragma once
 
+#include "admin/http_query.hpp"
+
 #include "finpost/endpoint.hpp"
 #include "finpost/logger.hpp"
 
@@ -10,25 +12,8 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
-#include <string>
 
 namespace finpost {
-
-/// One HTTP request, read whole.
-struct http_query {
-    std::string method;       ///< "GET"; after "HEAD" no body of the answer is sent
-    std::string target;       ///< path and query, also when the whole URL was on the request line
-    std::string content_type; ///< empty when there is none
-    std::string body;
-};
-
-/// What is answered.
-struct http_answer {
-    unsigned status = 200;
-    std::string content_type = "text/plain; charset=utf-8";
-    std::string body;
-    std::string allow; ///< the Allow field, for a 405
-};
 
 /// An HTTP/1.1 server for a handful of trusted peers on one address: the admin port and the demo
 /// service. Keeps connections alive. Runs on the executor it is given; its functions may be called

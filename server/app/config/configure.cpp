@@ -1,6 +1,7 @@
+#include "config/configure.hpp"
+
 #include "config/config_file.hpp"
 #include "config/option_table.hpp"
-#include "config/options.hpp"
 #include "listener_parts.hpp"
 #include "upstream/upstream_parts.hpp"
 

@@ -4,6 +4,7 @@
 #include "finpost/endpoint.hpp"
 #include "finpost/logger.hpp"
 #include "finpost/units.hpp"
+#include "finpost/upstream_config.hpp"
 
 #include <cstddef>
 #include <map>

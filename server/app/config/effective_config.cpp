@@ -1,5 +1,6 @@
+#include "config/effective_config.hpp"
+
 #include "config/option_table.hpp"
-#include "config/options.hpp"
 
 #include "finpost/version.hpp"
 

@@ -1,5 +1,6 @@
+#include "config/help.hpp"
+
 #include "config/option_table.hpp"
-#include "config/options.hpp"
 
 #include <algorithm>
 #include <cstddef>

@@ -1,6 +1,7 @@
 #include "config/options.hpp"
 
 #include "config/config_file.hpp"
+#include "config/configure.hpp"
 #include "config/option_table.hpp"
 
 #include "finpost/quoted.hpp"

@@ -1,11 +1,11 @@
 #pragma once
 
-#include "finpost/config.hpp"
 #include "finpost/exchange_stream.hpp"
 #include "finpost/export.hpp"
 #include "finpost/handler.hpp"
 #include "finpost/logger.hpp"
 #include "finpost/tls_context.hpp"
+#include "finpost/upstream_config.hpp"
 
 #include <boost/asio/any_io_executor.hpp>
 

@@ -1,8 +1,9 @@
 #pragma once
 
-#include "finpost/config.hpp"
+#include "finpost/config_problem.hpp"
 #include "finpost/logger.hpp"
 #include "finpost/tls_context.hpp"
+#include "finpost/tls_options.hpp"
 
 #include <vector>
 

@@ -2,9 +2,9 @@
 
 #include "upstream/response_guard.hpp"
 
-#include "finpost/config.hpp"
 #include "finpost/error.hpp"
 #include "finpost/result.hpp"
+#include "finpost/upstream_config.hpp"
 
 #include <cstddef>
 

@@ -1,7 +1,7 @@
 #pragma once
 
-#include "finpost/config.hpp"
 #include "finpost/error.hpp"
+#include "finpost/upstream_config.hpp"
 
 #include <boost/asio/any_io_executor.hpp>
 #include <boost/asio/awaitable.hpp>

@@ -7,10 +7,10 @@
 #include "upstream/upstream_connector.hpp"
 #include "upstream/upstream_parts.hpp"
 
-#include "finpost/config.hpp"
 #include "finpost/exchange_stream.hpp"
 #include "finpost/handler.hpp"
 #include "finpost/logger.hpp"
+#include "finpost/upstream_config.hpp"
 
 #include <boost/asio/awaitable.hpp>
 

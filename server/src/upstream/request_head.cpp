@@ -3,8 +3,8 @@
 #include "random.hpp"
 #include "upstream/field_text.hpp"
 
-#include "finpost/config.hpp"
 #include "finpost/handler.hpp"
+#include "finpost/upstream_config.hpp"
 #include "finpost/version.hpp"
 
 #include <algorithm>

@@ -3,8 +3,8 @@
 #include "async/alarm_clock.hpp"
 #include "policy/wait_queue.hpp"
 
-#include "finpost/config.hpp"
 #include "finpost/logger.hpp"
+#include "finpost/upstream_config.hpp"
 
 #include <boost/asio/any_io_executor.hpp>
 #include <boost/asio/awaitable.hpp>

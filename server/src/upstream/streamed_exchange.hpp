@@ -3,10 +3,10 @@
 #include "upstream/exchange_rules.hpp"
 #include "upstream/response_guard.hpp"
 
-#include "finpost/config.hpp"
 #include "finpost/exchange_deadline.hpp"
 #include "finpost/exchange_stream.hpp"
 #include "finpost/payload.hpp"
+#include "finpost/upstream_config.hpp"
 
 #include <boost/asio/awaitable.hpp>
 

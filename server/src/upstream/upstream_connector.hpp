@@ -8,10 +8,10 @@
 #include "upstream/resolver.hpp"
 #include "upstream/upstream_tls.hpp"
 
-#include "finpost/config.hpp"
 #include "finpost/exchange_deadline.hpp"
 #include "finpost/logger.hpp"
 #include "finpost/metrics.hpp"
+#include "finpost/upstream_config.hpp"
 
 #include <boost/asio/any_io_executor.hpp>
 #include <boost/asio/awaitable.hpp>

@@ -4,7 +4,7 @@
 #include "net/tls_side.hpp"
 #include "upstream/request_template.hpp"
 
-#include "finpost/config.hpp"
+#include "finpost/upstream_config.hpp"
 
 namespace finpost {
 

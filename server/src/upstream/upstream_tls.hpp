@@ -2,9 +2,9 @@
 
 #include "net/tls_side.hpp"
 
-#include "finpost/config.hpp"
 #include "finpost/logger.hpp"
 #include "finpost/tls_connection.hpp"
+#include "finpost/upstream_config.hpp"
 
 #include <cstddef>
 #include <mutex>
