@@ -149,6 +149,48 @@ BOOST_AUTO_TEST_CASE(options_of_tls_that_would_do_nothing_are_problems) {
     BOOST_TEST(fields_of(validate(gateway)) == "tls_cert tls_client_ca ");
 }
 
+BOOST_AUTO_TEST_CASE(what_is_the_other_sides_in_tls_is_a_problem) {
+    gateway_config gateway = good_gateway();
+    gateway.tls.server_name = "server.test";
+    gateway.tls.verify = false;
+    BOOST_TEST(fields_of(validate(gateway)) == "tls_cert tls_server_name tls_verify ");
+    upstream_config upstream = good_upstream();
+    upstream.tls.client_auth = tls_client_auth::required;
+    BOOST_TEST(fields_of(validate(upstream)) == "upstream_client_auth ");
+    upstream.endpoints = {parse_http_url("https://127.0.0.1/upload").value()};
+    BOOST_TEST(fields_of(validate(upstream)) == "upstream_client_auth ");
+}
+
+BOOST_AUTO_TEST_CASE(an_endpoint_is_a_url_as_it_is_parsed) {
+    for (void (*const spoil)(http_url&) : {
+             +[](http_url& url) { url.target = "/a HTTP/1.1\r\nX: y"; },
+             +[](http_url& url) { url.target = "upload"; },
+             +[](http_url& url) { url.authority = "other.test"; },
+             +[](http_url& url) { url.host = "127.1"; },
+             +[](http_url& url) { url.host = ""; },
+             +[](http_url& url) { url.port = 0; },
+             +[](http_url& url) { url.scheme = "ftp"; },
+         }) {
+        upstream_config config = good_upstream();
+        spoil(config.endpoints.front());
+        BOOST_TEST(fields_of(validate(config)) == "endpoints ", to_string(config.endpoints[0]));
+    }
+}
+
+BOOST_AUTO_TEST_CASE(what_goes_into_a_request_is_neither_long_nor_padded) {
+    upstream_config config = good_upstream();
+    for (const std::string& bad : {std::string(" text/plain"), std::string("text/plain "),
+                                   std::string(), std::string(1025, 'x')}) {
+        config.content_type = bad;
+        BOOST_TEST(fields_of(validate(config)) == "content_type ", bad);
+    }
+    config.content_type = std::string(1024, 'x');
+    config.health_path = '/' + std::string(4095, 'x');
+    BOOST_TEST(fields_of(validate(config)) == "");
+    config.health_path += 'x';
+    BOOST_TEST(fields_of(validate(config)) == "health_path ");
+}
+
 BOOST_AUTO_TEST_CASE(only_methods_that_carry_a_payload_are_taken) {
     upstream_config config = good_upstream();
     for (const char* method : {"POST", "PUT", "PATCH"}) {

@@ -24,12 +24,15 @@ public:
     /// Copies a `sockaddr_in` or `sockaddr_in6`; any other family gives the default value.
     socket_address(const sockaddr* address, std::size_t size) noexcept;
 
+    /// A `sockaddr_in` or `sockaddr_in6`, and its size in bytes.
     const sockaddr* data() const noexcept;
     std::size_t size() const noexcept;
 
     bool is_v6() const noexcept;
+    /// In host byte order. 0: any free port where it is bound, none where it is connected to.
     std::uint16_t port() const noexcept;
     void port(std::uint16_t value) noexcept;
+    /// In 127.0.0.0/8, or ::1.
     bool is_loopback() const noexcept;
 
     /// "127.0.0.1" or "2001:db8::1", without brackets; a scope is left out.
@@ -47,8 +50,8 @@ FINPOST_EXPORT std::string to_string(const socket_address& address);
 
 /// A host (name or address) and a port as a person writes them.
 struct host_port {
-    std::string host; ///< without brackets
-    std::uint16_t port = 0;
+    std::string host;       ///< a name, or an address without brackets
+    std::uint16_t port = 0; ///< in host byte order
     friend bool operator==(const host_port&, const host_port&) = default;
 };
 
@@ -70,12 +73,16 @@ FINPOST_EXPORT parsed<socket_address> parse_socket_address(std::string_view text
 
 /// Where an HTTP service is: a URL taken apart (RFC 3986, RFC 9110 §4.2).
 struct http_url {
-    std::string scheme;     ///< "http" or "https"
-    std::string host;       ///< name or address, without brackets
-    std::uint16_t port = 0; ///< 80 or 443 where the URL has none
-    std::string target;     ///< path and query, at least "/"; what the request line carries
-    std::string
-        authority; ///< what the Host field carries: host, and the port unless it is the default
+    /// "http" or "https".
+    std::string scheme;
+    /// A name, or an address without brackets; never empty.
+    std::string host;
+    /// 1 to 65535; 80 or 443 where the URL has none.
+    std::uint16_t port = 0;
+    /// Path and query, at least "/": what the request line carries.
+    std::string target;
+    /// The host, and the port unless it is the default: what the Host field carries.
+    std::string authority;
     friend bool operator==(const http_url&, const http_url&) = default;
 };
 

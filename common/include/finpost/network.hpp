@@ -17,13 +17,15 @@ namespace finpost {
 /// written either way, and `::/0` has no IPv4 address in it.
 class FINPOST_EXPORT network {
 public:
-    /// The first `length` bits of `address`, at most 32 or 128; the others and the port are
-    /// dropped.
+    /// The first `length` bits of `address`; the other bits and the port are dropped. 0: all
+    /// addresses of the family. More than the address has, 32 or 128: the address alone.
     network(const socket_address& address, unsigned length) noexcept;
 
+    /// False for an address of the other family. The port does not matter.
     bool contains(const socket_address& address) const noexcept;
 
     bool is_v6() const noexcept { return v6_; }
+    /// The leading bits that matter: 0 to 32, or 0 to 128 of IPv6.
     unsigned length() const noexcept { return length_; }
     /// The lowest address, with port 0.
     socket_address first() const noexcept;

@@ -10,14 +10,15 @@
 
 namespace finpost {
 
+/// Every time of a configuration, in milliseconds.
 using duration = std::chrono::milliseconds;
 
-/// Reads a size: a whole number of bytes, or one with the suffix `KiB`, `MiB` or `GiB` ("16MiB").
-/// Nothing else is taken: no sign, no fraction, no space, no overflow of 64 bits.
+/// Reads a size in bytes: a whole number, or one with the suffix `KiB`, `MiB` or `GiB` ("16MiB").
+/// It is 0 to 2^64 - 1. A sign, a fraction or a space is an error.
 FINPOST_EXPORT parsed<std::uint64_t> parse_size(std::string_view text);
 
-/// Reads a duration: a whole number with a unit, `ms`, `s`, `m` or `h` ("250ms", "10s").
-/// A bare number is an error that says so; so is anything above one year.
+/// Reads a duration: a whole number with a unit, `ms`, `s`, `m` or `h` ("250ms", "10s"). It is 0 to
+/// one year. A bare number is an error that says so.
 FINPOST_EXPORT parsed<duration> parse_duration(std::string_view text);
 
 /// The shortest text `parse_size` reads back as the same value: "16MiB", "1000".

@@ -46,97 +46,129 @@ enum class foreign_policy {
 /// What becomes of an exchange whose client resets the connection while the handler works. Clients
 /// are watched for it from 100 ms after the payload's end. Either way it is counted and in the
 /// access line.
-enum class client_reset_policy { finish, cancel };
+enum class client_reset_policy {
+    finish, ///< the handler goes on to its end
+    cancel, ///< the handler's deadline says `connection_reset`
+};
 
 /// Which exchanges get a line in the access log.
-enum class access_log { off, refused, all };
+enum class access_log {
+    off,
+    refused, ///< those that were refused
+    all,     ///< every one, but no probes
+};
 
 /// Everything a `gateway` needs to know. An aggregate: set what differs, then pass it on; the
-/// gateway validates it once. Sizes are bytes, times carry their unit in the type.
+/// gateway validates it once.
+///
+/// Sizes are bytes. Times carry their unit in the type. Each time is above zero and at most a year,
+/// unless its field says otherwise.
 struct gateway_config {
-    /// Where clients connect; port 0 takes any free port. At least one.
+    /// Where clients connect. At least one address, and none twice. Port 0 takes any free port.
     std::vector<socket_address> listen;
 
     /// What a payload is decoded from before the handler sees it.
     codec decode = codec::none;
-    /// How strict Base64 is read; what is written is the standard alphabet with its padding.
+    /// How strictly Base64 is read. What is written is the standard alphabet with its padding.
     finpost::base64::rules base64 = {};
-    /// What is cut from a payload's end before that. Cut bytes count in `max_payload`; when nothing
-    /// is left, the exchange is refused with `empty`.
+    /// What is cut from a payload's end before it is decoded. Cut bytes count in `max_payload`.
+    /// When nothing is left, the exchange is refused with `empty`.
     trimming trim = trimming::none;
     /// What the handler's bytes are encoded to before the client gets them.
     codec encode = codec::none;
 
-    /// The largest payload, before decoding. One byte more is refused with `too_large`.
+    /// The largest payload in bytes, before decoding: above zero, at most 64 TiB. One byte more is
+    /// refused with `too_large`.
     std::uint64_t max_payload = 16u << 20;
-    /// Once more than this has come without the EOF, the exchange goes to the group's
-    /// `streaming_handler` while the client is still sending; nothing: every payload is
-    /// accumulated. `max_payload` holds as before.
+    /// Once more bytes than this have come without the EOF, the exchange goes to the group's
+    /// `streaming_handler` while the client is still sending. `max_payload` holds as before.
+    /// Nothing: every payload is accumulated. 0: every payload is streamed whose first byte comes
+    /// before its EOF. A value of `max_payload` or above has no effect. A group without a
+    /// `streaming_handler` must leave it at nothing.
     std::optional<std::uint64_t> stream_above;
-    /// All payloads and replies held at once, at least `max_payload` (what is streamed is not
-    /// held). Above it, reading pauses.
+    /// The bytes of all payloads and replies held in memory at once. Above it, reading pauses. At
+    /// least `max_payload`, or `stream_above` and 1 MiB where payloads are streamed; at most
+    /// 64 TiB.
     std::uint64_t max_buffered = 1u << 30;
-    /// What a payload or a reply may hold in memory; 0 = everything. One that grows beyond it goes
-    /// on in an unlinked file, which does not count in `max_buffered`: the disk holds `max_payload`
-    /// and `max_reply` for each of `max_connections` at the most. A reply also goes there when the
-    /// memory is used up. Where the disk takes no more, that exchange alone is refused with
-    /// `spill_failed`.
+    /// The bytes a payload or a reply may hold in memory: at most 64 TiB. One that grows beyond it
+    /// goes on in an unlinked file. A reply also goes there when `max_buffered` is used up. 0: all
+    /// of it stays in memory.
+    ///
+    /// Bytes in files do not count in `max_buffered`. The disk holds at most `max_payload` and
+    /// `max_reply` for each of `max_connections`. Where it takes no more, that exchange alone is
+    /// refused with `spill_failed`.
     std::uint64_t spill_above = 4u << 20;
-    /// The directory of these files; empty = $TMPDIR, or /tmp without one. On a tmpfs they are
-    /// memory.
+    /// The directory of these files, which must take a file unless `spill_above` is 0. Empty:
+    /// $TMPDIR, or /tmp without one. On a tmpfs the files are memory.
     std::string spill_dir = {};
 
-    /// Connections held at once; more wait in the kernel's backlog. At least 1.
+    /// Connections held at once: at least 1. More wait in the kernel's backlog.
     std::size_t max_connections = 10'000;
-    /// Connections held at once from one address, refused with `busy` above it; 0 = no such limit.
+    /// Connections held at once from one address. One more is refused with `busy`. 0: no limit.
     std::size_t max_per_source = 0;
-    /// Connections accepted in a second, over all listeners; more wait in the backlog; 0 = no
-    /// limit.
+    /// Connections accepted in a second, over all listeners. More wait in the backlog. 0: no limit.
     std::size_t accept_rate = 0;
-    /// The addresses that may connect. With anything in `allow` no other may. `deny` wins over it.
-    /// Others are `denied` before a byte is read: reset, or closed without a word where
-    /// `on_refusal` says `close`.
-    std::vector<network> allow, deny;
-    /// The slowest upload tolerated, in bytes a second, from 5 s after the connection was accepted;
-    /// slower is refused with `too_slow`. The same holds for reading a reply, from 5 s after the
-    /// kernel's buffers were full; slower is reset. 0 = no such limit.
+    /// The addresses that may connect. Empty: all of them. A client of any other address is
+    /// `denied` before a byte is read: it is reset, or closed without a word where `on_refusal` is
+    /// `close`.
+    std::vector<network> allow;
+    /// The addresses that may not connect, also where `allow` has them. Empty: none.
+    std::vector<network> deny;
+    /// The slowest upload tolerated, in bytes a second. An upload is judged from 5 s after its
+    /// connection was accepted; a slower one is refused with `too_slow`. The client's reading of a
+    /// reply is judged from 5 s after the kernel's buffers were full; a slower client is reset.
+    /// 0: no limit.
     std::uint64_t min_rate = 0;
 
-    /// TLS for every listener; off while all of it is at its default. `ca` is what clients'
-    /// certificates are judged by. Problems name "tls_cert", "tls_key", "tls_client_ca" and
-    /// "tls_client_auth". A client's end is its close_notify then (RFC 8446 §6.1); a FIN without
-    /// one is `tls_truncated`.
+    /// TLS for every listener. All of it at its default: plain TCP. Otherwise `cert` is needed.
+    /// `ca` judges the clients' certificates, and has to be empty while `client_auth` is `off`.
+    /// `server_name` and `verify` are a client's, and stay at their defaults here. Problems name
+    /// "tls_cert", "tls_key", "tls_client_ca", "tls_client_auth", "tls_server_name" and
+    /// "tls_verify".
+    ///
+    /// A client's end is its close_notify then (RFC 8446 §6.1). A FIN without one is refused with
+    /// `tls_truncated`.
     tls_options tls;
-    /// The longest time for a handshake, from the connection's first moment or the end of its PROXY
-    /// header: `tls_handshake`, without a word to the client.
+    /// The longest time for a handshake. It begins with the connection, or with the end of its
+    /// PROXY header. A handshake that takes longer is `tls_handshake`, without a word to the
+    /// client.
     duration tls_handshake{5'000};
-    /// Connections at once that are in their handshake or PROXY header; more wait in the kernel's
-    /// backlog, so that clients who begin and never go on cannot take all of `max_connections`.
+    /// Connections at once that are in their handshake or PROXY header: at least 1. More wait in
+    /// the kernel's backlog. So clients who begin and never go on cannot take all of
+    /// `max_connections`.
     std::size_t max_handshakes = 1'000;
-    /// Proxies: these peers must send a PROXY header, version 1 or 2, before everything else, and
-    /// nobody else may (it would be payload). The address in it counts for `allow`, `deny` and
-    /// `max_per_source`, in the log and for the handler. A bad one is `proxy_protocol`.
+    /// Proxies: these peers must send a PROXY header, version 1 or 2, before everything else. From
+    /// any other peer such a header is payload. Empty: nobody is a proxy.
+    ///
+    /// The address in the header counts for `allow`, `deny` and `max_per_source`, in the log and
+    /// for the handler. A bad header is refused with `proxy_protocol`.
     std::vector<network> proxy_protocol_from;
     /// The longest time for that header.
     duration proxy_protocol{5'000};
 
-    /// The longest pause between two reads, and the longest time to EOF from the end of a
-    /// handshake: `receive_timeout`.
+    /// The longest pause between two reads of a payload; a longer one is refused with
+    /// `receive_timeout`.
     duration receive_idle{10'000};
+    /// The longest time to a payload's EOF, from the accept or the end of a handshake; a longer one
+    /// is refused with `receive_timeout`.
     duration receive_total{60'000};
-    /// The longest time for writing the reply; after it the connection is reset.
+    /// The longest time for writing the reply. After it the connection is reset.
     duration reply_total{30'000};
-    /// After a refusal to a client that is still sending: how long its input is drained, so that it
-    /// gets to read the refusal (RFC 9112 §9.6).
+    /// How long the input of a client that is still sending is drained after a refusal, so that the
+    /// client gets to read the refusal (RFC 9112 §9.6).
     duration lingering_close{2'000};
 
+    /// What a refused client gets.
     refusal_style on_refusal = refusal_style::line;
+    /// What becomes of HTTP requests and TLS ClientHellos in place of payloads.
     foreign_policy foreign = foreign_policy::forward;
+    /// What becomes of an exchange whose client has reset the connection.
     client_reset_policy on_client_reset = client_reset_policy::finish;
+    /// Which exchanges get an access line.
     finpost::access_log access_log = finpost::access_log::all;
 
-    /// The share of exchanges, 0 to 1, that are marked as sampled: `traceparent` says so to the
-    /// upstream, and the access line has their `trace_id`. 0 marks none.
+    /// The share of exchanges that are marked as sampled: 0 to 1. `traceparent` says so to the
+    /// upstream, and the access line has their `trace_id`. 0: none.
     double trace_sampled = 0;
 
     friend bool operator==(const gateway_config&, const gateway_config&) = default;
@@ -145,9 +177,8 @@ struct gateway_config {
 /// Where spilled payloads go unless `spill_dir` says: $TMPDIR, or /tmp without one.
 FINPOST_EXPORT std::string default_spill_directory();
 
-/// Every problem of a configuration, in the order of its fields; empty when it is good. Reads the
-/// files of TLS, where there is any, and makes a file in the directory for spilling, where that is
-/// on.
+/// Every problem of a configuration, in the order of its fields; empty when it is good. It reads
+/// the files that `tls` names, and makes a file in the directory for spilling, where that is on.
 FINPOST_EXPORT std::vector<config_problem> validate(const gateway_config& config);
 
 } // namespace finpost

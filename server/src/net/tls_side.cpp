@@ -38,34 +38,44 @@ std::string upstream_field(option where) {
 tls_side named(tls_made made, std::string (*field)(option)) {
     tls_side out;
     out.context = std::move(made.context);
-    for (tls_problem& one : made.problems)
-        out.problems.push_back({field(one.where), std::move(one.message)});
-    for (tls_problem& one : made.warnings)
-        out.warnings.push_back({field(one.where), std::move(one.message)});
+    for (tls_problem& problem : made.problems)
+        out.problems.push_back({field(problem.where), std::move(problem.message)});
+    for (tls_problem& warning : made.warnings)
+        out.warnings.push_back({field(warning.where), std::move(warning.message)});
     return out;
+}
+
+void add_problem(tls_side& to, const char* field, const char* message) {
+    to.problems.push_back({field, message});
+    to.context = {};
 }
 
 } // namespace
 
 tls_side make_listener_tls(const tls_options& options) {
-    const bool asks = options.client_auth != tls_client_auth::off;
-    if (options.cert.empty() && options.key.empty() && options.ca.empty() && !asks) return {};
+    if (options == tls_options()) return {};
     tls_side out = named(make_server_tls(options), listener_field);
     // It would look as if clients were verified.
-    if (!asks && !options.ca.empty()) {
-        out.problems.push_back({"tls_client_ca", "has no effect while tls_client_auth is off"});
-        out.context = {};
-    }
+    if (options.client_auth == tls_client_auth::off && !options.ca.empty())
+        add_problem(out, "tls_client_ca", "has no effect while tls_client_auth is off");
+    if (!options.server_name.empty())
+        add_problem(out, "tls_server_name", "has no effect on a listener");
+    if (!options.verify)
+        add_problem(out, "tls_verify", "has no effect on a listener: see tls_client_auth");
     return out;
 }
 
 tls_side make_upstream_tls(const tls_options& options) {
-    return named(make_client_tls(options), upstream_field);
+    tls_side out = named(make_client_tls(options), upstream_field);
+    if (options.client_auth != tls_client_auth::off)
+        add_problem(out, "upstream_client_auth", "has no effect on an upstream");
+    return out;
 }
 
 void log_warnings(const tls_side& made, const logger& log) {
-    for (const config_problem& one : made.warnings)
-        log(log_level::warning, "certificate", {{"field", one.field}, {"what", one.message}});
+    for (const config_problem& warning : made.warnings)
+        log(log_level::warning, "certificate",
+            {{"field", warning.field}, {"what", warning.message}});
 }
 
 } // namespace finpost
