@@ -42,7 +42,7 @@ std::string_view request_of(std::string_view text, bool ended) {
     return {};
 }
 
-bool is_hello(std::string_view text) {
+bool is_client_hello(std::string_view text) {
     if (text.size() < 11 || at(text, 0) != 0x16 || at(text, 1) != 3 || at(text, 2) > 4 ||
         at(text, 5) != 1)
         return false;
@@ -68,15 +68,15 @@ void check_foreign(std::string_view text, const splits& where) {
              whole.is_head() == pieces.is_head(),
          "pieces are told as the whole is");
     const std::string_view begun = request_of(text, false);
-    const bool looks = begun == "GET" || begun == "HEAD";
-    const kind expected = looks            ? kind::look
-                          : !begun.empty() ? kind::request
-                          : is_hello(text) ? kind::hello
-                                           : kind::payload;
+    const bool probes = begun == "GET" || begun == "HEAD";
+    const kind expected = probes                  ? kind::http_probe
+                          : !begun.empty()        ? kind::http_request
+                          : is_client_hello(text) ? kind::client_hello
+                                                  : kind::payload;
     must(whole.is() == expected || (whole.is() == kind::undecided && expected == kind::payload),
          "a request is one, a hello is one, and nothing else is");
     must(whole.is_foreign() == (expected != kind::payload), "foreign is what is no payload");
-    if (whole.is() == kind::look) {
+    if (whole.is() == kind::http_probe) {
         must(whole.is_head() == (begun == "HEAD"), "HEAD is told from GET");
         std::string plain(text.substr(0, 16 << 10));
         std::erase(plain, '\r');
@@ -92,8 +92,8 @@ void check_foreign(std::string_view text, const splits& where) {
     const std::string_view cut =
         text.find('\n') == text.npos ? request_of(text, true) : std::string_view();
     must(whole.is() == (cut.empty()                     ? kind::payload
-                        : cut == "GET" || cut == "HEAD" ? kind::look
-                                                        : kind::request),
+                        : cut == "GET" || cut == "HEAD" ? kind::http_probe
+                                                        : kind::http_request),
          "a request may lack its line end");
 }
 

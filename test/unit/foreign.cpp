@@ -35,13 +35,13 @@ const std::string hello = "\x16\x03\x01\x00\xc8\x01\x00\x00\xc4\x03\x03"s + std:
 
 BOOST_AUTO_TEST_SUITE(foreign)
 
-BOOST_AUTO_TEST_CASE(a_get_or_a_head_is_a_look) {
+BOOST_AUTO_TEST_CASE(a_get_or_a_head_is_a_probe) {
     for (const std::string& text :
          {"GET / HTTP/1.1\r\nHost: x\r\n\r\n"s, "GET /healthz HTTP/1.0\r\n\r\n"s,
           "HEAD /?a=b HTTP/1.1\r\n\r\n"s, "GET http://x/ HTTP/1.1\n\n"s, "GET / HTTP/1.0\r\n"s,
           "GET / HTTP/1.0"s, "GET /\xc3\xa4 HTTP/1.1\r\n\r\n"s,
           "GET / HTTP/1.1\r\nHost: x\r\n\r\nand a body"s})
-        expect(text, kind::look);
+        expect(text, kind::http_probe);
     BOOST_TEST(read("HEAD / HTTP/1.1\r\n\r\n").is_head());
     BOOST_TEST(!read("GET / HTTP/1.1\r\n\r\n").is_head());
 }
@@ -49,17 +49,17 @@ BOOST_AUTO_TEST_CASE(a_get_or_a_head_is_a_look) {
 BOOST_AUTO_TEST_CASE(another_method_is_a_request) {
     for (const std::string method :
          {"POST", "PUT", "DELETE", "OPTIONS", "PATCH", "TRACE", "CONNECT", "PROPFIND"})
-        expect(method + " /x HTTP/1.1\r\nHost: x\r\n\r\n", kind::request);
-    expect("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", kind::request);
-    expect("OPTIONS / HTTP/1.0", kind::request);
+        expect(method + " /x HTTP/1.1\r\nHost: x\r\n\r\n", kind::http_request);
+    expect("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", kind::http_request);
+    expect("OPTIONS / HTTP/1.0", kind::http_request);
 }
 
 BOOST_AUTO_TEST_CASE(a_client_hello_is_one_when_its_lengths_fit_together) {
-    expect(hello, kind::hello);
-    expect(hello.substr(0, 11), kind::hello);
+    expect(hello, kind::client_hello);
+    expect(hello.substr(0, 11), kind::client_hello);
     std::string part = hello;
     part[7] = 2; // the message goes on in further records
-    expect(part, kind::hello);
+    expect(part, kind::client_hello);
     for (const auto& [at, byte] :
          {std::pair(1, '\2'), std::pair(2, '\5'), std::pair(5, '\2'), std::pair(8, '\1'),
           std::pair(9, '\2'), std::pair(10, '\7'), std::pair(4, '\0')}) {
@@ -108,7 +108,7 @@ BOOST_AUTO_TEST_CASE(a_look_is_whole_when_its_head_is_there_and_not_before) {
     foreign_bytes one;
     for (std::size_t i = 0; i < head.size(); ++i) {
         BOOST_TEST(!one.is_whole(), i);
-        BOOST_TEST((one.is() == (i > head.find('\n') ? kind::look : kind::undecided)), i);
+        BOOST_TEST((one.is() == (i > head.find('\n') ? kind::http_probe : kind::undecided)), i);
         feed(one, head.substr(i, 1));
     }
     BOOST_TEST(one.is_whole());
@@ -133,12 +133,12 @@ BOOST_AUTO_TEST_CASE(the_verdict_falls_at_the_first_byte_that_allows_it) {
     BOOST_TEST((other.is() == kind::payload));
     foreign_bytes post;
     feed(post, "POST / HTTP/1.1\r\n");
-    BOOST_TEST((post.is() == kind::request));
+    BOOST_TEST((post.is() == kind::http_request));
     foreign_bytes tls;
     feed(tls, std::string_view(hello).substr(0, 11));
-    BOOST_TEST((tls.is() == kind::hello));
+    BOOST_TEST((tls.is() == kind::client_hello));
     feed(tls, "GET / HTTP/1.1\r\n\r\n"); // too late
-    BOOST_TEST((tls.is() == kind::hello));
+    BOOST_TEST((tls.is() == kind::client_hello));
 }
 
 BOOST_AUTO_TEST_SUITE_END()

@@ -19,8 +19,8 @@ bool is_digit(unsigned char byte) noexcept { return byte >= '0' && byte <= '9'; 
 } // namespace
 
 void foreign_bytes::read(std::span<const std::byte> bytes) noexcept {
-    for (const std::byte one : bytes) {
-        take(std::to_integer<unsigned char>(one));
+    for (const std::byte byte : bytes) {
+        take(std::to_integer<unsigned char>(byte));
         if (at_ == place::end) return;
     }
 }
@@ -45,8 +45,8 @@ void foreign_bytes::take(unsigned char byte) noexcept {
         return take_version(byte);
     case place::fields:
         return take_field(byte);
-    case place::hello:
-        return take_hello(byte);
+    case place::client_hello:
+        return take_client_hello(byte);
     case place::end:
         return;
     }
@@ -54,7 +54,7 @@ void foreign_bytes::take(unsigned char byte) noexcept {
 
 void foreign_bytes::take_first(unsigned char byte) noexcept {
     if (byte == handshake) {
-        at_ = place::hello;
+        at_ = place::client_hello;
         part_ = 1;
     } else {
         at_ = place::method;
@@ -68,8 +68,8 @@ void foreign_bytes::take_method(unsigned char byte) noexcept {
         method_[length_++] = static_cast<char>(byte);
     else if (!ends)
         return settle(kind::payload);
-    const bool known = std::any_of(methods.begin(), methods.end(), [&](std::string_view one) {
-        return ends ? one == method() : one.starts_with(method());
+    const bool known = std::any_of(methods.begin(), methods.end(), [&](std::string_view name) {
+        return ends ? name == method() : name.starts_with(method());
     });
     if (!known)
         settle(kind::payload);
@@ -83,9 +83,9 @@ void foreign_bytes::take_version(unsigned char byte) noexcept {
         if (due == '0' ? !is_digit(byte) : byte != due) return settle(kind::payload);
         if (part_ == version.size()) at_ = place::line_end;
     } else if (byte == '\n') {
-        const bool looks = method() == "GET" || method() == "HEAD";
-        if (!looks) return settle(kind::request);
-        kind_ = kind::look;
+        const bool probes = method() == "GET" || method() == "HEAD";
+        if (!probes) return settle(kind::http_request);
+        kind_ = kind::http_probe;
         at_ = place::fields;
     } else if (byte != '\r' || part_++ > version.size()) {
         settle(kind::payload);
@@ -99,7 +99,7 @@ void foreign_bytes::take_field(unsigned char byte) noexcept {
 }
 
 // The record's head, and the message's with its version: RFC 8446 §5.1, §4, §4.1.2.
-void foreign_bytes::take_hello(unsigned char byte) noexcept {
+void foreign_bytes::take_client_hello(unsigned char byte) noexcept {
     const std::uint8_t n = part_++;
     bool fits = true;
     switch (n) {
@@ -126,13 +126,13 @@ void foreign_bytes::take_hello(unsigned char byte) noexcept {
     if (!fits)
         settle(kind::payload);
     else if (n == 10)
-        settle(kind::hello);
+        settle(kind::client_hello);
 }
 
 void foreign_bytes::end() noexcept {
-    const bool looks = method() == "GET" || method() == "HEAD";
+    const bool probes = method() == "GET" || method() == "HEAD";
     if (at_ == place::line_end)
-        settle(looks ? kind::look : kind::request);
+        settle(probes ? kind::http_probe : kind::http_request);
     else if (kind_ == kind::undecided)
         settle(kind::payload);
     at_ = place::end;

@@ -15,10 +15,10 @@ class foreign_bytes {
 public:
     enum class kind {
         undecided,
-        payload, ///< whatever it is, it is neither
-        look,    ///< a GET or a HEAD: somebody who wants to know whether somebody is there
-        request, ///< another HTTP request
-        hello,   ///< a TLS ClientHello
+        payload,      ///< whatever it is, it is neither
+        http_probe,   ///< a GET or a HEAD, as health checks send
+        http_request, ///< another HTTP request
+        client_hello, ///< of TLS
     };
 
     /// The payload's next bytes. Does nothing once they cannot change anything.
@@ -37,13 +37,13 @@ public:
     kind is() const noexcept { return kind_; }
     /// Whether it is one of the three.
     bool is_foreign() const noexcept { return kind_ > kind::payload; }
-    /// Of a look: its head is there, or longer than anybody's need be.
+    /// Of an HTTP probe: its head is there, or longer than anybody's need be.
     bool is_whole() const noexcept { return at_ == place::end; }
     /// Whether its answer has no body (RFC 9110 §9.3.2).
-    bool is_head() const noexcept { return kind_ == kind::look && method_[0] == 'H'; }
+    bool is_head() const noexcept { return kind_ == kind::http_probe && method_[0] == 'H'; }
 
 private:
-    // Where in a request, or in a hello, the next byte stands.
+    // Where in a request, or in a ClientHello, the next byte stands.
     enum class place : std::uint8_t {
         begin,
         method,
@@ -51,7 +51,7 @@ private:
         version,
         line_end,
         fields,
-        hello,
+        client_hello,
         end
     };
 
@@ -61,7 +61,7 @@ private:
     void take_method(unsigned char byte) noexcept;
     void take_version(unsigned char byte) noexcept;
     void take_field(unsigned char byte) noexcept;
-    void take_hello(unsigned char byte) noexcept;
+    void take_client_hello(unsigned char byte) noexcept;
     void end() noexcept;
     void settle(kind is) noexcept {
         kind_ = is;
@@ -76,11 +76,11 @@ private:
     kind kind_ = kind::undecided;
     place at_ = place::begin;
     std::uint8_t length_ = 0; // of the method so far
-    std::uint8_t part_ = 0;   // bytes so far of the version, of the hello
+    std::uint8_t part_ = 0;   // bytes so far of the version, of the ClientHello
     bool empty_line_ = true;  // of the fields, so far
     std::array<char, 8> method_{};
     std::uint16_t seen_ = 0;
-    std::uint32_t record_ = 0, message_ = 0; // lengths in a hello
+    std::uint32_t record_ = 0, message_ = 0; // lengths in a ClientHello
 };
 
 } // namespace finpost

@@ -14,7 +14,7 @@ void log_foreign(const session_context& context, const socket_address& peer, con
     if (!first.is_foreign() || context.config.decode != codec::none) return;
     if (!context.foreign_warning.is_due(std::chrono::steady_clock::now())) return;
     const std::string from = to_string(peer);
-    const bool hello = first.is() == foreign_bytes::kind::hello;
+    const bool hello = first.is() == foreign_bytes::kind::client_hello;
     context.log(log_level::warning, "foreign payload",
                 {{"id", id.text()},
                  {"peer", from},

@@ -75,12 +75,12 @@ void outcome::payload_ended(const payload_end& end, const foreign_bytes& first) 
 // Whether it is a health check or a scan, and has its end by that.
 bool outcome::foreign_ended(const foreign_bytes& first) noexcept {
     if (!first.is_foreign() || foreign_ == foreign_policy::forward) return false;
-    if (foreign_ == foreign_policy::refuse || first.is() == foreign_bytes::kind::request) {
+    if (foreign_ == foreign_policy::refuse || first.is() == foreign_bytes::kind::http_request) {
         refuse(reason::foreign);
         return true;
     }
     kind_ = kind::probe;
-    http_probe_ = first.is() == foreign_bytes::kind::look;
+    http_probe_ = first.is() == foreign_bytes::kind::http_probe;
     head_request_ = first.is_head();
     // A ClientHello waits for another answer, and no end of this one would be true.
     nothing_said_ = http_probe_ || on_refusal_ != refusal_style::close;

@@ -26,7 +26,7 @@ public:
     bool is_unwanted(foreign_policy where) const noexcept {
         if (where == foreign_policy::forward || !first.is_foreign()) return false;
         const bool answered =
-            where == foreign_policy::probe && first.is() == foreign_bytes::kind::look;
+            where == foreign_policy::probe && first.is() == foreign_bytes::kind::http_probe;
         return !answered || first.is_whole();
     }
 
