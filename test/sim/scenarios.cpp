@@ -487,16 +487,16 @@ BOOST_AUTO_TEST_CASE(a_content_coding_that_nobody_asked_for) {
 }
 
 // An HTTP request that ends anywhere is one from its first line on.
-BOOST_AUTO_TEST_CASE(a_strangers_request_that_is_cut_at_every_byte) {
+BOOST_AUTO_TEST_CASE(a_foreign_request_that_is_cut_at_every_byte) {
     const std::string_view head = "GET /healthz HTTP/1.1\r\nHost: here\r\n\r\n";
     for (std::uint64_t at = 1; at <= head.size(); ++at) {
         plan what = with_clients(1);
         what.rules.refuses_foreign = true;
         what.clients[0].kind = client_kind::foreign, what.clients[0].size = at;
-        const bool stranger = at >= head.find("\r\n");
+        const bool foreign = at >= head.find("\r\n");
         const run_result got = check(what);
-        BOOST_TEST(got.clients[0].reason == (stranger ? "foreign" : ""), at);
-        BOOST_TEST(got.posts == (stranger ? 0u : 1u), at);
+        BOOST_TEST(got.clients[0].reason == (foreign ? "foreign" : ""), at);
+        BOOST_TEST(got.posts == (foreign ? 0u : 1u), at);
     }
 }
 

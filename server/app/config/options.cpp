@@ -32,19 +32,20 @@ std::vector<std::string> split(const std::string& list) {
 }
 
 // What follows an unknown flag is most likely its value, and no problem of its own.
-void report_strangers(const std::vector<std::string>& strangers,
-                      const std::vector<std::string>& flags, std::vector<std::string>& problems) {
+void report_unknown_words(const std::vector<std::string>& words,
+                          const std::vector<std::string>& flags,
+                          std::vector<std::string>& problems) {
     bool after_flag = false;
-    for (const std::string_view one : strangers) { // a view: std::quoted takes strings for its own
-        const bool flag = one.size() > 1 && one.front() == '-';
-        const std::string_view name = one.substr(0, one.find('='));
+    for (const std::string_view word : words) { // a view: std::quoted takes strings for its own
+        const bool flag = word.size() > 1 && word.front() == '-';
+        const std::string_view name = word.substr(0, word.find('='));
         const std::string near =
-            flag ? suggestion(name, flags) : suggestion("--" + std::string(one), flags);
+            flag ? suggestion(name, flags) : suggestion("--" + std::string(word), flags);
         if (flag)
             problems.push_back("unknown option " + quoted(name) +
                                (near.empty() ? ": see --help" : near));
         else if (!after_flag)
-            problems.push_back("unexpected argument " + quoted(one) +
+            problems.push_back("unexpected argument " + quoted(word) +
                                (near.empty() ? ": see --help" : near));
         after_flag = flag;
     }
@@ -131,7 +132,7 @@ public:
         std::vector<std::string> flags{"--help",  "--version", "--health",
                                        "--check", "--connect", "--config"};
         for (const option_row& row : option_table()) flags.emplace_back(row.flag);
-        report_strangers(app_.remaining(), flags, problems);
+        report_unknown_words(app_.remaining(), flags, problems);
         for (auto one = mark; one < end; ++one)
             if (one > mark)
                 problems.push_back("unexpected argument " + quoted(*one) + ": see --help");
