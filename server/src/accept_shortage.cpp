@@ -48,8 +48,8 @@ void accept_shortage::refuse_with_spare(listening_socket& socket, const session_
     listening_socket::accepted client = socket.accept();
     if (client.fd) {
         shared_->refused();
-        arrival arrived(std::move(client.fd), context.counters);
-        refuse_early(std::move(arrived), reason::busy, client.peer, context);
+        accepted_socket accepted(std::move(client.fd), context.counters);
+        refuse_early(std::move(accepted), reason::busy, client.peer, context);
     }
     spare_ = open_spare(); // after the client's descriptor is closed
 }

@@ -190,26 +190,27 @@ listening_socket::accepted acceptor::accept_next() noexcept {
 bool acceptor::serve_client(listening_socket::accepted client) {
     permits_.take_change();
     const session_context& context = *permits_.context();
-    arrival arrived(std::move(client.fd), context.counters);
+    accepted_socket accepted(std::move(client.fd), context.counters);
     const client_kind kind =
         kind_of_client(client.peer, context.filter, context.config.proxy_protocol_from);
     if (kind == client_kind::denied) {
-        refuse_early(std::move(arrived), reason::denied, client.peer, context);
+        refuse_early(std::move(accepted), reason::denied, client.peer, context);
         return true;
     }
-    return start_session(std::move(arrived), client.peer, kind == client_kind::proxy);
+    return start_session(std::move(accepted), client.peer, kind == client_kind::proxy);
 }
 
 // False when there was no memory for it: then it was reset, and counted as refused.
-bool acceptor::start_session(arrival arrived, const socket_address& peer, bool proxied) noexcept {
+bool acceptor::start_session(accepted_socket accepted, const socket_address& peer,
+                             bool proxied) noexcept {
     const auto& context = permits_.context();
     try {
         std::optional<reason> refused;
         // A proxy stands for many: they are counted when it has said who they are.
         if (!proxied && !context->admits.admit_source(permits_.connection(), peer))
             refused = reason::busy;
-        const socket_address local = socket_.local_address(arrived.fd());
-        accepted_client client(std::move(arrived), peer, local, permits_.hand_over_connection(),
+        const socket_address local = socket_.local_address(accepted.fd());
+        accepted_client client(std::move(accepted), peer, local, permits_.hand_over_connection(),
                                context->registry, refused);
         if (proxied || context->tls)
             client.first =

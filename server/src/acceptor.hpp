@@ -58,7 +58,7 @@ private:
     void accept_some();
     listening_socket::accepted accept_next() noexcept;
     bool serve_client(listening_socket::accepted client);
-    bool start_session(arrival arrived, const socket_address& peer, bool proxied) noexcept;
+    bool start_session(accepted_socket accepted, const socket_address& peer, bool proxied) noexcept;
     void back_off_for(error_code shortage);
 
     const boost::asio::any_io_executor executor_;

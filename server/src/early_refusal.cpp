@@ -51,12 +51,12 @@ outcome outcome_of_early_refusal(reason why, const gateway_config& config, bool 
     return result;
 }
 
-void refuse_early(arrival arrived, reason why, const socket_address& peer,
+void refuse_early(accepted_socket accepted, reason why, const socket_address& peer,
                   const session_context& context) {
     const auto now = exchange_deadline::clock::now();
     const request_id id = request_id::generate();
     outcome result = outcome_of_early_refusal(why, context.config, bool{context.tls});
-    const unique_fd fd(arrived.hand_over()); // nothing can fail from here on
+    const unique_fd fd(accepted.hand_over()); // nothing can fail from here on
     std::size_t said = 0;
     if (result.say(true, false) == outcome::farewell::line) {
         said = send_line(fd.get(), why, id, result);

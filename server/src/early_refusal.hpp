@@ -15,8 +15,8 @@ outcome outcome_of_early_refusal(reason why, const gateway_config& config, bool 
 
 /// Refuses a connection that was just accepted, without a session: `denied`, or `busy` where there
 /// is no descriptor to spare for one. It is counted and logged as any other exchange. May throw
-/// std::bad_alloc, and `arrived` is refused as `internal` then.
-void refuse_early(arrival arrived, reason why, const socket_address& peer,
+/// std::bad_alloc, and `accepted` is refused as `internal` then.
+void refuse_early(accepted_socket accepted, reason why, const socket_address& peer,
                   const session_context& context);
 
 } // namespace finpost

@@ -66,7 +66,7 @@ BUGS = [
      "void wait_queue::wake_one() noexcept {\n    if (waiting_.size() == 2) return;"),
     ("an exchange that is cut is not counted", "session/exchange_record.cpp",
      "        counters.aborted.add();", "        if (of.result.eof_seen()) counters.aborted.add();"),
-    ("an arrival without a session is not counted", "session/accepted_client.cpp",
+    ("an accepted connection without a session is not counted", "session/accepted_client.cpp",
      "    if (counters_ == nullptr) return;\n    counters_->refused_for(reason::internal).add();", ""),
     ("a stream that is cut gets its last chunk", "upstream/streamed_exchange.cpp",
      "            client_failed_ = got.error();\n",

@@ -4,12 +4,12 @@
 
 namespace finpost {
 
-arrival::arrival(unique_fd descriptor, metrics& counters) noexcept
+accepted_socket::accepted_socket(unique_fd descriptor, metrics& counters) noexcept
     : fd_(std::move(descriptor)), counters_(&counters) {
     counters_->accepted.add();
 }
 
-arrival::~arrival() {
+accepted_socket::~accepted_socket() {
     if (counters_ == nullptr) return;
     counters_->refused_for(reason::internal).add();
 }

@@ -21,12 +21,12 @@ struct metrics;
 /// A connection that was accepted, and is counted so. Its end is counted as well: unless a session
 /// or an early refusal takes it over, it is refused as `internal`, and reset by the listening
 /// socket's `reset_on_close`.
-class arrival {
+class accepted_socket {
 public:
-    arrival(unique_fd descriptor, metrics& counters) noexcept;
-    arrival(arrival&& other) noexcept
+    accepted_socket(unique_fd descriptor, metrics& counters) noexcept;
+    accepted_socket(accepted_socket&& other) noexcept
         : fd_(std::move(other.fd_)), counters_(std::exchange(other.counters_, nullptr)) {}
-    ~arrival();
+    ~accepted_socket();
 
     int fd() const noexcept { return fd_.get(); }
     /// The caller owns the descriptor and counts the end from now on.
@@ -43,15 +43,15 @@ private:
 /// One client's connection as the listener hands it over.
 class accepted_client {
 public:
-    accepted_client(arrival connection, socket_address peer_address, socket_address local_address,
-                    admission::permit held, session_registry& registry,
-                    std::optional<reason> refused)
-        : came(std::move(connection)), v6(peer_address.is_v6()), peer(peer_address),
+    accepted_client(accepted_socket connection, socket_address peer_address,
+                    socket_address local_address, admission::permit held,
+                    session_registry& registry, std::optional<reason> refused)
+        : socket(std::move(connection)), v6(peer_address.is_v6()), peer(peer_address),
           local(local_address), permit(std::move(held)), keeps_open(registry), refusal(refused),
           at(exchange_deadline::clock::now()) {}
 
-    arrival came; // until there is a session
-    bool v6;      // the socket
+    accepted_socket socket; // until there is a session
+    bool v6;                // the socket
     socket_address peer;
     socket_address local;
     std::string tls_peer_name; // in its verified certificate; empty without one

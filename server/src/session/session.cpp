@@ -27,7 +27,7 @@ session::session(const session_context& context, asio::any_io_executor strand,
     : context_(context), client_(client), deadline_(&context.registry), socket_(strand, client.v6),
       exchange_(context, client, socket_, deadline_), outcome_(exchange_.result()),
       registration_(context.registry, strand, *this) {
-    socket_.take(client_.came.hand_over());
+    socket_.take(client_.socket.hand_over());
     client_.keeps_open.release();
     if (client_.first && client_.first->tls) outcome_.expect_tls();
 }
