@@ -1,7 +1,7 @@
 #include "admin/small_http_server.hpp"
 
 #include "admin/http_messages.hpp"
-#include "async/as_outcome.hpp"
+#include "async/use_tuple_awaitable.hpp"
 
 #include <boost/asio/as_tuple.hpp>
 #include <boost/asio/co_spawn.hpp>
@@ -152,7 +152,8 @@ private:
     }
 
     asio::awaitable<void> accept_next() {
-        auto [nobody] = co_await acceptor_.async_wait(tcp::acceptor::wait_read, as_outcome);
+        auto [nobody] =
+            co_await acceptor_.async_wait(tcp::acceptor::wait_read, use_tuple_awaitable);
         static_cast<void>(nobody); // the accept says it again
         if (stopped_) co_return;
         const clock::duration pause = time_until_room();
@@ -206,7 +207,7 @@ private:
 
     asio::awaitable<void> wait(clock::duration pause) {
         timer_.expires_after(pause);
-        auto [ec] = co_await timer_.async_wait(as_held_outcome);
+        auto [ec] = co_await timer_.async_wait(use_shared_tuple_awaitable);
         static_cast<void>(ec);
     }
 

@@ -1,7 +1,7 @@
 #include "async/fairness.hpp"
 
-#include "async/as_outcome.hpp"
 #include "async/operation_memory.hpp"
+#include "async/use_tuple_awaitable.hpp"
 
 #include <boost/asio/any_completion_handler.hpp>
 #include <boost/asio/any_io_executor.hpp>
@@ -119,7 +119,8 @@ asio::awaitable<void> fair_yield() {
     const auto join = [&line, &loop, &executor](auto&& ticket) {
         line.join(loop, executor, std::forward<decltype(ticket)>(ticket));
     };
-    co_await asio::async_initiate<const as_held_outcome_t, void(error_code)>(join, as_held_outcome);
+    co_await asio::async_initiate<const use_shared_tuple_awaitable_t, void(error_code)>(
+        join, use_shared_tuple_awaitable);
 }
 
 asio::awaitable<std::tuple<error_code>> yield() {
@@ -127,8 +128,8 @@ asio::awaitable<std::tuple<error_code>> yield() {
     const auto post = [&executor](auto&& next) {
         asio::post(executor, [later = std::forward<decltype(next)>(next)] { later(error_code()); });
     };
-    auto over = co_await asio::async_initiate<const as_held_outcome_t, void(error_code)>(
-        post, as_held_outcome);
+    auto over = co_await asio::async_initiate<const use_shared_tuple_awaitable_t, void(error_code)>(
+        post, use_shared_tuple_awaitable);
     co_return over;
 }
 

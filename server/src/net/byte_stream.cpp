@@ -1,7 +1,7 @@
 #include "net/byte_stream.hpp"
 
-#include "async/as_outcome.hpp"
 #include "async/fairness.hpp"
+#include "async/use_tuple_awaitable.hpp"
 #include "net/spill_io.hpp"
 #include "net/tls_layer.hpp"
 
@@ -130,7 +130,7 @@ asio::awaitable<std::tuple<error_code>> byte_stream::async_wait_writable() {
 asio::awaitable<std::tuple<error_code>> byte_stream::wait_for(readiness what) {
     const bool writable = what == readiness::writable;
     return registered().async_wait(writable ? tcp::socket::wait_write : tcp::socket::wait_read,
-                                   as_outcome);
+                                   use_tuple_awaitable);
 }
 
 // Where this fails, the wait that follows fails on a socket that is not open.

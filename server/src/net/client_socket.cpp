@@ -1,6 +1,6 @@
 #include "net/client_socket.hpp"
 
-#include "async/as_outcome.hpp"
+#include "async/use_tuple_awaitable.hpp"
 #include "net/reset_on_close.hpp"
 #include "net/tls_layer.hpp"
 
@@ -59,7 +59,7 @@ result<std::size_t> client_socket::discard_some() noexcept {
 
 asio::awaitable<std::tuple<error_code>> client_socket::async_wait_readable() {
     if (!input_over_) return stream_.async_wait_readable();
-    return stream_.registered().async_wait(tcp::socket::wait_read, as_outcome);
+    return stream_.registered().async_wait(tcp::socket::wait_read, use_tuple_awaitable);
 }
 
 bool client_socket::can_speak() const noexcept {
@@ -103,7 +103,7 @@ bool client_socket::was_reset() const noexcept {
 }
 
 asio::awaitable<std::tuple<error_code>> client_socket::async_wait_reset() {
-    return stream_.registered().async_wait(tcp::socket::wait_error, as_outcome);
+    return stream_.registered().async_wait(tcp::socket::wait_error, use_tuple_awaitable);
 }
 
 // A record of its own (RFC 8446 §6): fatal, handshake_failure.

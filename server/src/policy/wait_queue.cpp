@@ -1,6 +1,6 @@
 #include "policy/wait_queue.hpp"
 
-#include "async/as_outcome.hpp"
+#include "async/use_tuple_awaitable.hpp"
 
 #include "finpost/exchange_deadline.hpp"
 
@@ -29,8 +29,8 @@ asio::awaitable<void> waiter::wait(exchange_deadline& deadline, time_point until
     const auto begin = [this, until](auto&& handler) {
         async_wait(until, std::forward<decltype(handler)>(handler));
     };
-    auto [ec] = co_await asio::async_initiate<const as_held_outcome_t, void(error_code)>(
-        begin, as_held_outcome);
+    auto [ec] = co_await asio::async_initiate<const use_shared_tuple_awaitable_t, void(error_code)>(
+        begin, use_shared_tuple_awaitable);
     static_cast<void>(ec);
 }
 

@@ -1,6 +1,6 @@
 #include "upstream/connect_race.hpp"
 
-#include "async/as_outcome.hpp"
+#include "async/use_tuple_awaitable.hpp"
 
 #include "finpost/exchange_deadline.hpp"
 
@@ -42,7 +42,7 @@ asio::awaitable<error_code> connect_race::run(exchange_deadline& deadline,
             continue;
         }
         next_.expires_at(more ? due : clock::time_point::max());
-        auto [ec] = co_await next_.async_wait(as_held_outcome);
+        auto [ec] = co_await next_.async_wait(use_shared_tuple_awaitable);
         static_cast<void>(ec); // due, or one is done, or the deadline: the loop looks
     }
     over_ = true;

@@ -1,7 +1,7 @@
 #include "upstream/health_checks.hpp"
 
 #include "async/alarm_clock.hpp"
-#include "async/as_outcome.hpp"
+#include "async/use_tuple_awaitable.hpp"
 #include "net/upstream_stream.hpp"
 #include "random.hpp"
 #include "upstream/exchange_rules.hpp"
@@ -121,7 +121,7 @@ asio::awaitable<void> health_checks::run(std::shared_ptr<const void> /*owner*/, 
             if (stopped_) co_return;
             if (looked) judge(one, found);
             one.pause.expires_after(about(every_));
-            auto [ec] = co_await one.pause.async_wait(as_held_outcome);
+            auto [ec] = co_await one.pause.async_wait(use_shared_tuple_awaitable);
             static_cast<void>(ec); // over, or stopped
         }
     } catch (const std::exception&) {

@@ -18,19 +18,19 @@ namespace finpost {
 
 /// The completion token of whatever a coroutine waits for:
 ///
-///     auto [ec] = co_await socket.async_wait(what, as_outcome);
+///     auto [ec] = co_await socket.async_wait(what, use_tuple_awaitable);
 ///
 /// It is `as_tuple(use_awaitable)`, but an operation that cannot begin for want of memory throws
 /// std::bad_alloc where it is awaited. With Asio's own token the exception goes to whoever runs the
 /// event loop, and the coroutine is destroyed without a word to itself or to whoever has spawned
 /// it.
-struct as_outcome_t {};
-inline constexpr as_outcome_t as_outcome{};
+struct use_tuple_awaitable_t {};
+inline constexpr use_tuple_awaitable_t use_tuple_awaitable{};
 
 /// The same for operations that may still fail when they have taken their handler, as a timer's
 /// wait: Asio's list of timers grows last. One more allocation.
-struct as_held_outcome_t {};
-inline constexpr as_held_outcome_t as_held_outcome{};
+struct use_shared_tuple_awaitable_t {};
+inline constexpr use_shared_tuple_awaitable_t use_shared_tuple_awaitable{};
 
 namespace detail {
 
@@ -73,9 +73,9 @@ private:
 };
 
 template <bool shared, class Initiation>
-class outcome_initiation {
+class guarded_initiation {
 public:
-    explicit outcome_initiation(Initiation begin) : begin_(std::move(begin)) {}
+    explicit guarded_initiation(Initiation begin) : begin_(std::move(begin)) {}
 
     // An operation allocates its memory before it takes its handler.
     template <class Handler, class... Args>
@@ -114,13 +114,13 @@ private:
 namespace finpost::detail {
 
 template <bool shared>
-struct outcome_result {
+struct tuple_awaitable_result {
     using return_type = boost::asio::awaitable<std::tuple<error_code>>;
 
     template <class Initiation, class Token, class... Args>
     static return_type initiate(Initiation&& begin, Token&&, Args&&... args) {
         namespace asio = boost::asio;
-        using guarded = outcome_initiation<shared, std::decay_t<Initiation>>;
+        using guarded = guarded_initiation<shared, std::decay_t<Initiation>>;
         using result = void(std::exception_ptr, std::tuple<error_code>);
         return asio::async_initiate<const asio::use_awaitable_t<>, result>(
             guarded(std::forward<Initiation>(begin)), asio::use_awaitable,
@@ -131,12 +131,12 @@ struct outcome_result {
 } // namespace finpost::detail
 
 template <>
-class boost::asio::async_result<finpost::as_outcome_t, void(finpost::error_code)>
-    : public finpost::detail::outcome_result<false> {};
+class boost::asio::async_result<finpost::use_tuple_awaitable_t, void(finpost::error_code)>
+    : public finpost::detail::tuple_awaitable_result<false> {};
 
 template <>
-class boost::asio::async_result<finpost::as_held_outcome_t, void(finpost::error_code)>
-    : public finpost::detail::outcome_result<true> {};
+class boost::asio::async_result<finpost::use_shared_tuple_awaitable_t, void(finpost::error_code)>
+    : public finpost::detail::tuple_awaitable_result<true> {};
 
 template <template <class, class> class Associator, class Handler, class Default>
 struct boost::asio::associator<Associator, finpost::detail::kept_handler<Handler>, Default>
