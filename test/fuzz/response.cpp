@@ -23,7 +23,7 @@ namespace {
 using state = response_guard::state;
 
 struct how {
-    bool passed_on = false, follows_another = false, relays_all = false, spills = false,
+    bool streamed = false, follows_another = false, relays_all = false, spills = false,
          counted = false;
     bool closed = false, cut = false; // the connection, behind the text
     unsigned asked = 0;               // of `codings`
@@ -62,15 +62,15 @@ driven drive(std::string_view text, const how& by, splits where) {
     {
         buffer_budget memory(1 << 20, used);
         response_guard guard(by.max_body, by.counted ? &memory : nullptr,
-                             by.passed_on ? response_guard::body::passed_on
-                                          : response_guard::body::kept,
+                             by.streamed ? response_guard::body::streamed
+                                         : response_guard::body::kept,
                              by.spills ? &spills : nullptr);
         if (by.asked > 0 || by.relays_all) guard.asked_for(asked[by.asked], by.relays_all);
         if (by.follows_another) guard.follows_another();
         std::size_t at = 0;
         while (out.is == state::more && at < text.size()) {
             payload& into = guard.buffer();
-            if (by.passed_on)
+            if (by.streamed)
                 must(into.reserve(1 << 10), "a window fits");
             else if (!guard.started() || guard.spills())
                 into.release_writable();
@@ -80,11 +80,11 @@ driven drive(std::string_view text, const how& by, splits where) {
             std::memcpy(into.writable().data(), text.data() + at, n);
             at += n;
             out.is = guard.received(n);
-            while (out.is == state::more && !guard.at_hand().empty() && by.passed_on) {
-                const auto here = guard.at_hand();
+            while (out.is == state::more && !guard.data().empty() && by.streamed) {
+                const auto here = guard.data();
                 const std::size_t some = where.next(here.size());
                 out.body.append(reinterpret_cast<const char*>(here.data()), some);
-                out.is = guard.passed_on(some);
+                out.is = guard.consume(some);
             }
         }
         must(guard.taken() == at, "every byte is counted");
@@ -105,7 +105,7 @@ driven drive(std::string_view text, const how& by, splits where) {
             out.taken = at;
             out.size = at - guard.behind();
             out.without_body = guard.without_body();
-            if (!by.passed_on) out.body = guard.take_body().text();
+            if (!by.streamed) out.body = guard.take_body().text();
             must(out.without_body == out.body.empty(), "it is known whether there is a body");
         }
     }
@@ -179,7 +179,7 @@ private:
         out_.http_1_0 = old_;
         out_.reusable = tidy_ && !close_ && (!old_ || stay_);
         const bool success = status_ < 300;
-        if (by_.passed_on && old_ && success) return fail(reason::upstream_incomplete);
+        if (by_.streamed && old_ && success) return fail(reason::upstream_incomplete);
         if (status_ == 206) return invalid();
         if (status_ == 204 || status_ == 304) {
             out_.reusable = out_.reusable && !chunked_ && length_.value_or(0) == 0;
@@ -377,7 +377,7 @@ void compare(const verdict& a, const verdict& b, const how& by, std::string_view
     same(a.status == b.status && a.http_1_0 == b.http_1_0, "the same status line");
     if (a.is == state::failed) same(a.why == b.why, "the same reason");
     if (a.is == state::complete) same(a.size == b.size, "the same end");
-    if (a.is == state::complete || (by.passed_on && a.is == state::more))
+    if (a.is == state::complete || (by.streamed && a.is == state::more))
         same(a.body == b.body, "the same body");
 }
 
@@ -387,14 +387,14 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     input from(data, size);
     how by;
     const unsigned flags = from.byte(), more = from.byte();
-    by.passed_on = (flags & 1) != 0;
+    by.streamed = (flags & 1) != 0;
     by.follows_another = (flags & 2) != 0;
     by.relays_all = (flags & 4) != 0;
     by.counted = (flags & 8) != 0;
     by.asked = flags >> 4 & 3;
     by.closed = (flags & 64) != 0;
     by.cut = (flags & 128) != 0;
-    by.spills = (more & 7) == 7 && !by.passed_on;
+    by.spills = (more & 7) == 7 && !by.streamed;
     constexpr std::array<std::uint64_t, 4> sizes{1 << 16, 0, 8, 100};
     by.max_body = sizes[more >> 3 & 3];
     const splits where(from);

@@ -280,7 +280,7 @@ BOOST_AUTO_TEST_CASE(a_body_is_passed_on_piece_by_piece) {
     for (const example& each : examples) {
         for (const std::size_t piece : {std::size_t{1}, std::size_t{7}}) {
             BOOST_TEST_CONTEXT("in pieces of " << piece << ": " << each.response) {
-                finpost::response_guard guard(8, nullptr, finpost::response_guard::body::passed_on);
+                finpost::response_guard guard(8, nullptr, finpost::response_guard::body::streamed);
                 std::string body;
                 state now = state::more;
                 for (std::string_view left = each.response; !left.empty() && now == state::more;) {
@@ -289,9 +289,9 @@ BOOST_AUTO_TEST_CASE(a_body_is_passed_on_piece_by_piece) {
                     std::memcpy(guard.buffer().writable().data(), left.data(), n);
                     left.remove_prefix(n);
                     now = guard.received(n);
-                    while (now == state::more && !guard.at_hand().empty()) {
-                        body += static_cast<char>(guard.at_hand()[0]);
-                        now = guard.passed_on(1);
+                    while (now == state::more && !guard.data().empty()) {
+                        body += static_cast<char>(guard.data()[0]);
+                        now = guard.consume(1);
                     }
                 }
                 if (each.closed) now = guard.closed();
@@ -462,15 +462,15 @@ BOOST_AUTO_TEST_CASE(the_place_of_a_body_that_is_too_large_is_its_first_byte_too
     limited disk;
     const finpost::spill_policy files(config.spill_above, config.spill_dir, disk, logger());
     for (const std::size_t piece : {std::size_t{1}, std::size_t{3}, std::size_t{100}}) {
-        for (const bool passed_on : {false, true}) {
+        for (const bool streamed : {false, true}) {
             for (const finpost::spill_policy* spills :
                  {static_cast<const finpost::spill_policy*>(nullptr), &files}) {
-                finpost::response_guard guard(8, nullptr, passed_on ? body::passed_on : body::kept,
-                                              passed_on ? nullptr : spills);
+                finpost::response_guard guard(8, nullptr, streamed ? body::streamed : body::kept,
+                                              streamed ? nullptr : spills);
                 state now = state::more;
                 const std::string text = head + "0123456789";
                 for (std::string_view left = text; !left.empty() && now == state::more;) {
-                    if (passed_on)
+                    if (streamed)
                         BOOST_REQUIRE(guard.buffer().reserve(100));
                     else
                         BOOST_REQUIRE(guard.make_room());
@@ -479,8 +479,8 @@ BOOST_AUTO_TEST_CASE(the_place_of_a_body_that_is_too_large_is_its_first_byte_too
                     std::memcpy(guard.buffer().writable().data(), left.data(), n);
                     left.remove_prefix(n);
                     now = guard.received(n);
-                    while (now == state::more && !guard.at_hand().empty() && passed_on)
-                        now = guard.passed_on(1);
+                    while (now == state::more && !guard.data().empty() && streamed)
+                        now = guard.consume(1);
                 }
                 BOOST_TEST((now == state::failed));
                 BOOST_TEST(to_string(guard.why()) == "reply_too_large");
@@ -557,13 +557,13 @@ BOOST_AUTO_TEST_CASE(a_success_in_http_1_0_is_none_for_a_request_in_chunks) {
         BOOST_TEST(guard.http_1_0() == head.starts_with("HTTP/1.0"));
         return now == state::failed ? std::string(to_string(guard.why())) : "goes on";
     };
-    const auto passed_on = finpost::response_guard::body::passed_on,
+    const auto streamed = finpost::response_guard::body::streamed,
                kept = finpost::response_guard::body::kept;
     const char* const stored = "HTTP/1.0 200 OK\r\nContent-Length: 15\r\n\r\nstored";
-    BOOST_TEST(outcome(stored, passed_on) == "upstream_incomplete");
-    BOOST_TEST(outcome("HTTP/1.0 204 OK\r\n\r\n", passed_on) == "upstream_incomplete");
-    BOOST_TEST(outcome("HTTP/1.0 411 No\r\nContent-Length: 9\r\n\r\n", passed_on) == "goes on");
-    BOOST_TEST(outcome("HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\n", passed_on) == "goes on");
+    BOOST_TEST(outcome(stored, streamed) == "upstream_incomplete");
+    BOOST_TEST(outcome("HTTP/1.0 204 OK\r\n\r\n", streamed) == "upstream_incomplete");
+    BOOST_TEST(outcome("HTTP/1.0 411 No\r\nContent-Length: 9\r\n\r\n", streamed) == "goes on");
+    BOOST_TEST(outcome("HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\n", streamed) == "goes on");
     BOOST_TEST(outcome(stored, kept) == "goes on");
 }
 

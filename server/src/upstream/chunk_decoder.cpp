@@ -22,22 +22,22 @@ bool is_hexadecimal(char c) noexcept {
 chunk_decoder::state chunk_decoder::decode(payload& raw, payload& body) {
     for (;;) {
         const state now = advance(raw);
-        const std::size_t n = at_hand(raw);
+        const std::size_t n = data_size(raw);
         if (now != state::more || n == 0) return now;
         const error_code unwritten = body.write(raw.bytes().first(n));
         if (unwritten && body.spilled()) unwritten_ = unwritten;
         if (unwritten) return fail(reason::busy, "no memory is left for the body");
-        passed_on(raw, n);
+        consume(raw, n);
     }
 }
 
-std::size_t chunk_decoder::at_hand(const payload& raw) const noexcept {
+std::size_t chunk_decoder::data_size(const payload& raw) const noexcept {
     return part_ != part::data
                ? 0
                : static_cast<std::size_t>(std::min<std::uint64_t>(left_, raw.size()));
 }
 
-void chunk_decoder::passed_on(payload& raw, std::size_t n) noexcept {
+void chunk_decoder::consume(payload& raw, std::size_t n) noexcept {
     raw.remove_prefix(n);
     left_ -= n;
     passed_ += n;

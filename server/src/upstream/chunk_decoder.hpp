@@ -30,11 +30,11 @@ public:
     state decode(payload& raw, payload& body);
 
     /// The same for who takes the data where it is: drops what is not data at the front of `raw`,
-    /// of which `at_hand` bytes are data then, to be dropped by `passed_on`. `more` with nothing at
-    /// hand needs input.
+    /// of which `data_size` bytes are data then, to be dropped by `consume`. `more` without data
+    /// needs input.
     state advance(payload& raw);
-    std::size_t at_hand(const payload& raw) const noexcept;
-    void passed_on(payload& raw, std::size_t n) noexcept;
+    std::size_t data_size(const payload& raw) const noexcept;
+    void consume(payload& raw, std::size_t n) noexcept;
 
     /// When failed: `upstream_invalid`, `reply_too_large`, or `busy` when the buffer budget is used
     /// up.

@@ -85,7 +85,7 @@ asio::awaitable<reply> http_forwarder::forward_stream(std::shared_ptr<const void
         co_return reply;
     }
     byte_budget* const budget = request.body().budget();
-    response_guard guard(config_.max_reply, budget, response_guard::body::passed_on);
+    response_guard guard(config_.max_reply, budget, response_guard::body::streamed);
     guard.asked_for(codings_, config_.on_status == status_policy::relay);
     streamed_exchange pump(client, guard, budget, config_);
     error_code failed = co_await pump.make_room(attempt.deadline);

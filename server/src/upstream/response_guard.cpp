@@ -27,7 +27,7 @@ std::uint64_t largest_beside(const buffer_budget& all) noexcept {
 
 response_guard::response_guard(std::uint64_t max_body, byte_budget* budget, body becomes,
                                const spill_policy* files)
-    : max_body_(max_body), passes_on_(becomes == body::passed_on), files_(files), raw_(budget),
+    : max_body_(max_body), streams_body_(becomes == body::streamed), files_(files), raw_(budget),
       body_(budget), all_(dynamic_cast<buffer_budget*>(budget)), chunks_(max_body) {}
 
 void response_guard::asked_for(const content_codings& accepted, bool relays_all) noexcept {
@@ -119,11 +119,11 @@ response_guard::state response_guard::received(std::size_t n) {
     raw_.commit(n);
     taken_ += n;
     if (unwritten_) return fail(reason::spill_failed, {});
-    return spills_ && part_ != part::chunked ? keep() : consume();
+    return spills_ && part_ != part::chunked ? keep() : advance();
 }
 
-response_guard::state response_guard::consume() {
-    if (passes_on_ && part_ != part::head) return pass_on();
+response_guard::state response_guard::advance() {
+    if (streams_body_ && part_ != part::head) return advance_stream();
     switch (part_) {
     case part::head:
         return read_head();
@@ -139,7 +139,7 @@ response_guard::state response_guard::consume() {
             // As in `make_room`: rather a file than to fail for want of memory.
             if (!spills_ && files_ != nullptr && files_->is_on() && chunks_.why() == reason::busy) {
                 spill();
-                return unwritten_ ? fail(reason::spill_failed, {}) : consume();
+                return unwritten_ ? fail(reason::spill_failed, {}) : advance();
             }
             if (chunks_.unwritten())
                 return fail(to_reason(files_->failed(chunks_.unwritten())), {});
@@ -151,12 +151,12 @@ response_guard::state response_guard::consume() {
     return raw_.size() > max_body_ ? too_much(0) : state::more;
 }
 
-std::span<const std::byte> response_guard::at_hand() const noexcept {
+std::span<const std::byte> response_guard::data() const noexcept {
     switch (part_) {
     case part::head:
         return {};
     case part::chunked:
-        return raw_.bytes().first(chunks_.at_hand(raw_));
+        return raw_.bytes().first(chunks_.data_size(raw_));
     case part::sized:
         return raw_.bytes().first(
             static_cast<std::size_t>(std::min<std::uint64_t>(raw_.size(), length_ - passed_)));
@@ -166,17 +166,17 @@ std::span<const std::byte> response_guard::at_hand() const noexcept {
     return raw_.bytes();
 }
 
-response_guard::state response_guard::passed_on(std::size_t n) {
+response_guard::state response_guard::consume(std::size_t n) {
     passed_ += n;
     if (part_ == part::chunked)
-        chunks_.passed_on(raw_, n);
+        chunks_.consume(raw_, n);
     else
         raw_.remove_prefix(n);
-    return pass_on();
+    return advance_stream();
 }
 
 // Complete only when all of it has been passed on.
-response_guard::state response_guard::pass_on() {
+response_guard::state response_guard::advance_stream() {
     if (part_ == part::sized) return passed_ < length_ ? state::more : finish(0);
     if (part_ == part::until_close)
         return passed_ + raw_.size() > max_body_ ? too_much(passed_) : state::more;
@@ -229,7 +229,7 @@ response_guard::state response_guard::judge_head() {
     const bool success = status_ >= 200 && status_ < 300;
     // What is passed on is the answer to a request in chunks, of which HTTP/1.0 knows nothing: it
     // has taken the payload for empty, or its chunks for the payload (RFC 9112 §6.1).
-    if (passes_on_ && http_1_0_ && success)
+    if (streams_body_ && http_1_0_ && success)
         return fail(reason::upstream_incomplete,
                     "HTTP/1.0 to a request in chunks, which it cannot have read");
     // No request of ours has a Range, which is not defined for POST either (RFC 9110 §14.2).
@@ -245,20 +245,20 @@ response_guard::state response_guard::judge_head() {
     if (head.chunked) {
         part_ = part::chunked;
         // What has come with the head is there to be decoded, and nobody can wait here.
-        if (all_ != nullptr && !passes_on_)
+        if (all_ != nullptr && !streams_body_)
             all_->overdraw(body_, raw_.size() + raw_.writable().size());
-        return consume();
+        return advance();
     }
     if (!head.length) {
         part_ = part::until_close;
         reusable_ = false;
-        return consume();
+        return advance();
     }
     if (*head.length > max_body_)
         return fail(reason::reply_too_large, "a Content-Length larger than max_reply");
     part_ = part::sized;
     length_ = *head.length;
-    return consume();
+    return advance();
 }
 
 response_guard::state response_guard::closed() {
@@ -302,7 +302,7 @@ response_guard::state response_guard::fail(reason why, std::string_view what,
 }
 
 bool response_guard::without_body() const noexcept {
-    if (passes_on_) return passed_ == 0;
+    if (streams_body_) return passed_ == 0;
     return part_ == part::chunked || spills_ ? body_.empty() : raw_.empty();
 }
 

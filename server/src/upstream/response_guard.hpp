@@ -27,8 +27,8 @@ class response_guard {
 public:
     enum class state { more, complete, failed };
 
-    /// What becomes of a body: it is kept until it is complete, or passed on as it comes.
-    enum class body { kept, passed_on };
+    /// What becomes of a body: it is kept until it is complete, or streamed as it comes.
+    enum class body { kept, streamed };
 
     /// The body may have `max_body` bytes; all memory is taken from `budget` (null: unlimited).
     /// What `files` says is too large for memory, or finds none, goes to a file when it is kept
@@ -89,10 +89,9 @@ public:
     /// none.
     std::size_t behind() const noexcept { return behind_; }
     bool without_body() const noexcept;
-    /// Of a body that is passed on: what of it is there, to be dropped by `passed_on` before more
-    /// is read.
-    std::span<const std::byte> at_hand() const noexcept;
-    state passed_on(std::size_t n);
+    /// Of a streamed body: what of it is there, to be dropped by `consume` before more is read.
+    std::span<const std::byte> data() const noexcept;
+    state consume(std::size_t n);
 
     /// When complete: the body.
     payload take_body() noexcept;
@@ -100,8 +99,8 @@ public:
 private:
     enum class part { head, sized, chunked, until_close };
 
-    state consume();
-    state pass_on();
+    state advance();
+    state advance_stream();
     state read_head();
     state judge_head();
     void pass_over_line_ends() noexcept;
@@ -115,7 +114,7 @@ private:
     state fail(reason why, std::string_view what, std::size_t at = 0) noexcept;
 
     const std::uint64_t max_body_;
-    const bool passes_on_;
+    const bool streams_body_;
     std::uint64_t passed_ = 0; // of the body
     const spill_policy* const files_;
     payload raw_;  // what was read and not yet consumed; in the end the body itself, unless that is

@@ -244,13 +244,13 @@ asio::awaitable<error_code> streamed_exchange::download() {
            !ends_upload(guard_.status(), config_.on_status, whole_)) {
         if (client_.error()) co_return client_.error();
         if (client_failed_) co_return client_failed_;
-        if (!guard_.at_hand().empty()) {
+        if (!guard_.data().empty()) {
             error_code failed = co_await pass_on();
             if (failed) co_return failed;
             continue;
         }
         state_ = read_some();
-        if (state_ == response_guard::state::more && guard_.at_hand().empty()) {
+        if (state_ == response_guard::state::more && guard_.data().empty()) {
             auto [ec] = co_await upstream_->async_wait_readable();
             static_cast<void>(ec); // the next read says it
         }
@@ -262,7 +262,7 @@ asio::awaitable<error_code> streamed_exchange::download() {
 
 // For as long as the client does not take it, the upstream is not waited for.
 asio::awaitable<error_code> streamed_exchange::pass_on() {
-    const auto data = guard_.at_hand();
+    const auto data = guard_.data();
     error_code failed;
     if (is_relayed(guard_.status(), config_.on_status)) {
         const auto began = clock::now();
@@ -274,7 +274,7 @@ asio::awaitable<error_code> streamed_exchange::pass_on() {
     } else {
         co_await fair_yield();
     }
-    state_ = guard_.passed_on(data.size());
+    state_ = guard_.consume(data.size());
     co_return failed;
 }
 
