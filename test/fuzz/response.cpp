@@ -45,7 +45,7 @@ struct verdict {
 struct driven : verdict {
     std::string_view what;
     std::uint64_t offset = 0;
-    std::size_t taken = 0; // read until it was complete
+    std::size_t bytes_received = 0; // read until it was complete
     bool without_body = false;
 };
 
@@ -75,7 +75,7 @@ driven drive(std::string_view text, const how& by, splits where) {
             else if (!guard.started() || guard.spills())
                 into.release_writable();
             if (into.writable().empty())
-                must(guard.wanted() > 0 && guard.make_room(), "there is room");
+                must(guard.read_size_hint() > 0 && guard.make_room(), "there is room");
             const std::size_t n = std::min(where.next(text.size() - at), into.writable().size());
             std::memcpy(into.writable().data(), text.data() + at, n);
             at += n;
@@ -87,7 +87,7 @@ driven drive(std::string_view text, const how& by, splits where) {
                 out.is = guard.consume(some);
             }
         }
-        must(guard.taken() == at, "every byte is counted");
+        must(guard.bytes_received() == at, "every byte is counted");
         if (out.is == state::more && by.closed)
             out.is = guard.closed();
         else if (out.is == state::more && by.cut)
@@ -99,10 +99,10 @@ driven drive(std::string_view text, const how& by, splits where) {
             out.what = guard.what();
             out.offset = guard.offset();
             must(is_printable(out.what) && !out.what.empty(), "a failure is in words");
-            must(out.offset <= guard.taken(), "and its place has been read");
+            must(out.offset <= guard.bytes_received(), "and its place has been read");
         } else if (out.is == state::complete) {
             out.reusable = guard.reusable();
-            out.taken = at;
+            out.bytes_received = at;
             out.size = at - guard.behind();
             out.without_body = guard.without_body();
             if (!by.streamed) out.body = guard.take_body().text();
@@ -418,7 +418,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     for (const driven& one : {whole, pieces}) {
         if (one.is != state::complete) continue;
         // Bytes behind a response are no answer to a request of ours.
-        must(one.reusable == (judged.reusable && one.taken == one.size),
+        must(one.reusable == (judged.reusable && one.bytes_received == one.size),
              "it is known whether the connection is of use");
     }
     return 0;

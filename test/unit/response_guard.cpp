@@ -619,7 +619,7 @@ BOOST_AUTO_TEST_CASE(replies_that_stay_in_memory_grow_in_the_line) {
         transcript first(largest, nullptr, &all), second(largest, nullptr, &all);
         for (transcript* one : {&first, &second}) {
             one->feed(head);
-            while (one->guard.taken() < 80'000) one->feed(chunk);
+            while (one->guard.bytes_received() < 80'000) one->feed(chunk);
         }
         const auto grow = [&](transcript& one) {
             if (!one.guard.buffer().writable().empty() || one.guard.make_room())

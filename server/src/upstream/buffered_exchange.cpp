@@ -122,7 +122,7 @@ asio::awaitable<error_code> buffered_exchange::read_response(response_guard& gua
         // The waiter holds no buffer: most exchanges that are in flight wait here.
         if (!guard.started() || guard.spills()) into.release_writable();
         auto [waited] = co_await stream().async_wait_readable();
-        if (!waited && guard.taken() > yields_above) co_await fair_yield();
+        if (!waited && guard.bytes_received() > yields_above) co_await fair_yield();
         if (attempt_.deadline.error()) co_return attempt_.deadline.error();
         if (waited) {
             guard.cut();

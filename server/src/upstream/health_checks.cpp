@@ -178,7 +178,7 @@ asio::awaitable<error_code> health_checks::ask(subject& one, upstream_stream& st
     auto state = response_guard::state::more;
     while (state == response_guard::state::more && guard.status() == 0) {
         if (one.deadline.error()) co_return one.deadline.error();
-        guard.buffer().reserve(guard.wanted());
+        guard.buffer().reserve(guard.read_size_hint());
         const auto got = stream.read_some(guard.buffer().writable());
         state = take_read(guard, got, true);
         if (got.has_value() || state != response_guard::state::more) continue;

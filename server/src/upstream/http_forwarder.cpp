@@ -212,8 +212,8 @@ void http_forwarder::log_refused(const request& request, std::size_t endpoint,
           {"endpoint", connector_.label(endpoint)},
           {"reason", to_string(to_reason(why))},
           {"what", what},
-          {"offset",
-           static_cast<std::int64_t>(guard.what().empty() ? guard.taken() : guard.offset())}});
+          {"offset", static_cast<std::int64_t>(guard.what().empty() ? guard.bytes_received()
+                                                                    : guard.offset())}});
 }
 
 } // namespace finpost

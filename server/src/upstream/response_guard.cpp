@@ -38,7 +38,7 @@ void response_guard::asked_for(const content_codings& accepted, bool relays_all)
 
 void response_guard::follows_another() noexcept { left_over_ = max_left_over; }
 
-std::size_t response_guard::wanted() const noexcept {
+std::size_t response_guard::read_size_hint() const noexcept {
     const std::size_t have = raw_.size();
     if (spills_) return to_file;
     switch (part_) {
@@ -62,7 +62,7 @@ std::uint64_t response_guard::expected() const noexcept {
 }
 
 bool response_guard::make_room() {
-    const std::size_t n = wanted();
+    const std::size_t n = read_size_hint();
     if (part_ == part::head) {
         // Until it is read, the exchange holds its payload.
         if (all_ == nullptr) return reserve(raw_, n);
@@ -77,10 +77,10 @@ bool response_guard::make_room() {
                (part_ != part::chunked || reserve(body_, raw_.size() + raw_.writable().size()));
     }
     if (!spills_ && files_->takes(expected())) spill();
-    if (reserve(raw_, wanted())) return true;
+    if (reserve(raw_, read_size_hint())) return true;
     if (!spills_) spill(); // rather than wait for memory that others wait for as well
-    if (all_ == nullptr) return reserve(raw_, wanted());
-    all_->overdraw(raw_, wanted());
+    if (all_ == nullptr) return reserve(raw_, read_size_hint());
+    all_->overdraw(raw_, read_size_hint());
     return true;
 }
 
@@ -117,7 +117,7 @@ response_guard::state response_guard::keep() {
 
 response_guard::state response_guard::received(std::size_t n) {
     raw_.commit(n);
-    taken_ += n;
+    bytes_received_ += n;
     if (unwritten_) return fail(reason::spill_failed, {});
     return spills_ && part_ != part::chunked ? keep() : advance();
 }
@@ -297,7 +297,7 @@ response_guard::state response_guard::fail(reason why, std::string_view what,
                                            std::size_t at) noexcept {
     why_ = why;
     what_ = what;
-    offset_ = taken_ - raw_.size() + at;
+    offset_ = bytes_received_ - raw_.size() + at;
     return state::failed;
 }
 

@@ -48,7 +48,7 @@ public:
     /// false when the budget has not that much: then the caller waits for what is `lacking`, and
     /// asks again. A head never lacks anything, nor does what can go to a file.
     payload& buffer() noexcept { return raw_; }
-    std::size_t wanted() const noexcept;
+    std::size_t read_size_hint() const noexcept;
     bool make_room();
     struct shortfall {
         payload* of;
@@ -76,9 +76,9 @@ public:
     std::uint64_t offset() const noexcept { return offset_; }
 
     /// Whether a single byte of a response has come.
-    bool started() const noexcept { return taken_ > passed_over_; }
+    bool started() const noexcept { return bytes_received_ > passed_over_; }
     /// How many bytes of the response have come.
-    std::uint64_t taken() const noexcept { return taken_; }
+    std::uint64_t bytes_received() const noexcept { return bytes_received_; }
     /// 0 until a final status line was read.
     int status() const noexcept { return status_; }
     /// Of the final response.
@@ -129,7 +129,7 @@ private:
     const content_codings* codings_ = nullptr;
     bool relays_all_ = false;
     response_head_reader head_;
-    std::uint64_t taken_ = 0;
+    std::uint64_t bytes_received_ = 0;
     std::size_t left_over_ = 0;   // as many line ends may still be passed over
     std::size_t passed_over_ = 0; // of them
     std::size_t interim_ = 0;     // bytes of heads of interim responses

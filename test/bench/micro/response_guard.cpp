@@ -14,7 +14,7 @@ using finpost::response_guard;
 bool read_response(const std::string& response) {
     response_guard guard(16u << 20, nullptr);
     for (std::size_t at = 0; at < response.size();) {
-        if (guard.buffer().writable().empty() && !guard.buffer().reserve(guard.wanted()))
+        if (guard.buffer().writable().empty() && !guard.buffer().reserve(guard.read_size_hint()))
             return false;
         const auto buffer = guard.buffer().writable();
         const std::size_t n = std::min(buffer.size(), response.size() - at);
