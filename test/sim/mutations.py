@@ -38,7 +38,7 @@ BUGS = [
     ("a process that dies sends FINs", "net/listening_socket.cpp", "reset_on_close(acceptor.native_handle(), true)",
      "reset_on_close(acceptor.native_handle(), false)"),
     ("a request goes out again on a new connection", "upstream/buffered_exchange.cpp",
-     "may_repeat_ = attempt_.lease->kept_before();", "may_repeat_ = true;"),
+     "may_repeat_ = attempt_.lease->reused();", "may_repeat_ = true;"),
     ("... although an answer has begun", "upstream/exchange_rules.cpp",
      "(failed == reason::upstream_incomplete && !response_started)", "(failed == reason::upstream_incomplete)"),
     ("it is sent again and again", "upstream/http_forwarder.cpp", "        attempt.fresh_only = true;\n", ""),

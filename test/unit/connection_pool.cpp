@@ -45,15 +45,15 @@ BOOST_AUTO_TEST_CASE(the_connection_used_last_is_taken_first) {
         auto a = opened(pool, 0, now, 1);
         auto b = opened(pool, 0, now, 2);
         BOOST_TEST(busy.value() == 2);
-        a.keep(now);
-        b.keep(now);
+        a.release_idle(now);
+        b.release_idle(now);
     }
     BOOST_TEST(busy.value() == 0);
     BOOST_TEST(idle.value() == 2);
     auto lease = pool.take(0, now);
     BOOST_REQUIRE(lease->connection() != nullptr);
     BOOST_TEST(**lease->connection() == 2);
-    BOOST_TEST(lease->kept_before());
+    BOOST_TEST(lease->reused());
 }
 
 BOOST_AUTO_TEST_CASE(a_lease_that_keeps_nothing_closes_its_connection) {
@@ -76,7 +76,7 @@ BOOST_AUTO_TEST_CASE(no_more_connections_than_allowed) {
     auto b = opened(pool, 0, now, 2);
     BOOST_TEST(!pool.take(0, now).has_value());
     BOOST_TEST((pool.join_unless_free(unused.get_executor()) != nullptr));
-    a.keep(now);
+    a.release_idle(now);
     BOOST_TEST((pool.join_unless_free(unused.get_executor()) == nullptr));
     BOOST_TEST(pool.take(0, now).has_value());
 }
@@ -87,7 +87,7 @@ BOOST_AUTO_TEST_CASE(an_idle_connection_of_another_endpoint_makes_room) {
     {
         auto lease = opened(pool, 0, now, 1);
         watched = *lease.connection();
-        lease.keep(now);
+        lease.release_idle(now);
     }
     BOOST_TEST(!watched.expired());
     auto other = pool.take(1, now);
@@ -102,7 +102,7 @@ BOOST_AUTO_TEST_CASE(what_was_idle_too_long_is_not_used_and_is_swept) {
     {
         auto lease = opened(pool, 0, now, 1);
         watched = *lease.connection();
-        lease.keep(now);
+        lease.release_idle(now);
     }
     const auto due = pool.sweep(now + 1s);
     BOOST_REQUIRE(due.has_value());
@@ -120,7 +120,7 @@ BOOST_AUTO_TEST_CASE(a_connection_that_failed_can_be_made_again_within_the_lease
     lease.drop();
     BOOST_TEST((lease.connection() == nullptr));
     lease.made(std::make_shared<int>(2));
-    lease.keep(now);
+    lease.release_idle(now);
     BOOST_TEST(**pool.take(0, now)->connection() == 2);
 }
 
@@ -129,12 +129,12 @@ BOOST_AUTO_TEST_CASE(a_closed_pool_keeps_nothing) {
     auto used = opened(pool, 0, now, 1);
     {
         auto lease = opened(pool, 0, now, 2);
-        lease.keep(now);
+        lease.release_idle(now);
     }
     pool.close();
     BOOST_TEST(idle.value() == 0);
     std::weak_ptr<int> watched = *used.connection();
-    used.keep(now);
+    used.release_idle(now);
     BOOST_TEST(watched.expired());
     BOOST_TEST(busy.value() == 0);
 }
@@ -145,23 +145,23 @@ BOOST_AUTO_TEST_CASE(a_connection_that_is_not_wanted_any_more_is_not_taken_again
         auto a = opened(pool, 0, now, 1);
         auto b = opened(pool, 0, now, 2);
         auto of_another = opened(pool, 1, now, 1);
-        a.keep(now);
-        b.keep(now);
-        of_another.keep(now);
+        a.release_idle(now);
+        b.release_idle(now);
+        of_another.release_idle(now);
     }
     auto two = pool.take(0, now);
     auto in_use = pool.take(0, now);
     BOOST_REQUIRE((two->connection() != nullptr && **in_use->connection() == 1));
-    two->keep(now);
+    two->release_idle(now);
     pool.restrict(0, [](const connection& one) { return *one == 2; });
     BOOST_TEST(idle.value() == 2); // 2, and the one of the other endpoint
-    in_use->keep(now);
+    in_use->release_idle(now);
     BOOST_TEST(idle.value() == 2);
     auto left = pool.take(0, now);
     BOOST_REQUIRE(left->connection() != nullptr);
     BOOST_TEST(**left->connection() == 2);
     BOOST_TEST(pool.take(0, now)->connection() == nullptr);
-    left->keep(now);
+    left->release_idle(now);
     BOOST_TEST(idle.value() == 2);
 }
 

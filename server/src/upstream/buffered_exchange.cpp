@@ -27,7 +27,7 @@ asio::awaitable<error_code> buffered_exchange::run(const head_opening& opening,
                                                    response_guard& guard) {
     exchange_deadline& deadline = attempt_.deadline;
     const exchange_deadline::on_cancel cancel(deadline, [this] { stream().cancel(); });
-    may_repeat_ = attempt_.lease->kept_before();
+    may_repeat_ = attempt_.lease->reused();
     if (may_repeat_) guard.follows_another();
     progress_.status = 0;
     const auto remaining = std::max(attempt_.until - clock::now(), clock::duration(1));
@@ -157,7 +157,7 @@ void buffered_exchange::give_payload_back_beside(const response_guard& guard) {
 response_guard::state buffered_exchange::read_some(response_guard& guard) {
     const std::span<std::byte> buffer = guard.buffer().writable();
     const auto got = stream().read_some(buffer.first(std::min(buffer.size(), quantum)));
-    progress_.rejected = rejects_certificate(got, guard, attempt_.lease->kept_before());
+    progress_.rejected = rejects_certificate(got, guard, attempt_.lease->reused());
     return take_read(guard, got, !progress_.cut);
 }
 

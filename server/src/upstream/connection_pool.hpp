@@ -32,11 +32,11 @@ public:
     public:
         lease(lease&& other) noexcept
             : pool_(std::exchange(other.pool_, nullptr)), endpoint_(other.endpoint_),
-              kept_before_(other.kept_before_), connection_(std::move(other.connection_)) {}
+              reused_(other.reused_), connection_(std::move(other.connection_)) {}
         lease& operator=(lease&& other) noexcept {
             std::swap(pool_, other.pool_);
             std::swap(endpoint_, other.endpoint_);
-            std::swap(kept_before_, other.kept_before_);
+            std::swap(reused_, other.reused_);
             connection_.swap(other.connection_);
             return *this;
         }
@@ -50,23 +50,23 @@ public:
         /// The connection failed; the right to make another one stays.
         void drop() { connection_.reset(); }
         /// Whether it had carried an exchange before this one.
-        bool kept_before() const noexcept { return kept_before_; }
-        void forget_kept() noexcept { kept_before_ = false; }
+        bool reused() const noexcept { return reused_; }
+        void forget_reuse() noexcept { reused_ = false; }
 
-        /// Ends the lease and keeps the connection for the next exchange.
-        void keep(clock::time_point now) noexcept {
-            std::exchange(pool_, nullptr)->keep(std::move(*connection_), endpoint_, now);
+        /// Ends the lease: the connection is idle from now on, for the next exchange.
+        void release_idle(clock::time_point now) noexcept {
+            std::exchange(pool_, nullptr)->release_idle(std::move(*connection_), endpoint_, now);
         }
 
     private:
         friend class connection_pool;
         lease(connection_pool& pool, std::size_t endpoint, std::optional<Connection> connection)
-            : pool_(&pool), endpoint_(endpoint), kept_before_(connection.has_value()),
+            : pool_(&pool), endpoint_(endpoint), reused_(connection.has_value()),
               connection_(std::move(connection)) {}
 
         connection_pool* pool_;
         std::size_t endpoint_;
-        bool kept_before_ = false;
+        bool reused_ = false;
         std::optional<Connection> connection_;
     };
 
@@ -132,7 +132,7 @@ public:
         closing.reserve(stack.size()); // from here on nothing can fail halfway
         wanted_[endpoint] = std::move(wanted);
         auto left = stack.begin();
-        for (kept& one : stack) {
+        for (idle_connection& one : stack) {
             if (wanted_[endpoint](one.connection)) {
                 if (&*left != &one) *left = std::move(one);
                 ++left;
@@ -160,11 +160,11 @@ public:
     }
 
 private:
-    struct kept {
+    struct idle_connection {
         Connection connection;
         clock::time_point since;
     };
-    using stack_type = std::deque<kept>; // oldest at the front, used last at the back
+    using stack_type = std::deque<idle_connection>; // oldest at the front, used last at the back
 
     void close_oldest(stack_type& stack, std::vector<Connection>& closing) {
         closing.push_back(take_oldest(stack));
@@ -193,7 +193,7 @@ private:
         return sum;
     }
 
-    void keep(Connection connection, std::size_t endpoint, clock::time_point now) noexcept {
+    void release_idle(Connection connection, std::size_t endpoint, clock::time_point now) noexcept {
         std::optional<Connection> closing;
         const std::lock_guard lock(mutex_);
         busy_gauge_.add(-1);

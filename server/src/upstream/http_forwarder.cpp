@@ -31,10 +31,10 @@ std::vector<head_opening> openings(const upstream_config& config,
 
 http_forwarder::http_forwarder(std::vector<asio::any_io_executor> executors, bool one_thread_each,
                                const upstream_config& config, upstream_parts parts,
-                               metrics& counters, logger log, std::function<void()> kept)
+                               metrics& counters, logger log, std::function<void()> on_idle)
     : config_(config), counters_(counters), log_(log),
       connector_(std::move(executors), one_thread_each, config_, std::move(parts.tls), counters,
-                 std::move(log), std::move(kept)),
+                 std::move(log), std::move(on_idle)),
       heads_(openings(config, parts.templates)), codings_(accept_encoding(config)),
       speaks_1_0_(config.endpoints.size()) {}
 
@@ -50,7 +50,7 @@ asio::awaitable<reply> http_forwarder::forward(std::shared_ptr<const void> /*own
     connector_.choose(attempt);
     for (;;) {
         error_code failed;
-        if (!connector_.take_kept(attempt)) failed = co_await connector_.connect(attempt);
+        if (!connector_.take_idle(attempt)) failed = co_await connector_.connect(attempt);
         if (failed) co_return refuse(attempt, exchange.progress(), failed);
         guard.emplace(config_.max_reply, request.body().budget(), response_guard::body::kept,
                       detail::request_access::files(request));
@@ -92,7 +92,7 @@ asio::awaitable<reply> http_forwarder::forward_stream(std::shared_ptr<const void
     if (failed) co_return refuse(attempt, {}, failed);
     attempt.connect_until = clock::now() + config_.connect;
     connector_.choose(attempt);
-    if (!connector_.take_kept(attempt)) failed = co_await connector_.connect(attempt);
+    if (!connector_.take_idle(attempt)) failed = co_await connector_.connect(attempt);
     if (failed) co_return refuse(attempt, {}, failed);
     if (speaks_1_0_[attempt.endpoint]) { // another than was chosen
         attempt.selection.end();

@@ -30,7 +30,7 @@ public:
     /// As of `upstream_connector`.
     http_forwarder(std::vector<boost::asio::any_io_executor> executors, bool one_thread_each,
                    const upstream_config& config, upstream_parts parts, metrics& counters,
-                   logger log, std::function<void()> kept);
+                   logger log, std::function<void()> on_idle);
 
     /// `owner` keeps this object alive meanwhile.
     boost::asio::awaitable<reply> forward(std::shared_ptr<const void> owner, request request);

@@ -104,7 +104,7 @@ void response_guard::spill() {
 }
 
 // To the file with what has come, as far as it is part of the body.
-response_guard::state response_guard::keep() {
+response_guard::state response_guard::write_to_file() {
     std::size_t n = raw_.size();
     if (part_ == part::sized)
         n = static_cast<std::size_t>(std::min<std::uint64_t>(n, length_ - body_.size()));
@@ -119,7 +119,7 @@ response_guard::state response_guard::received(std::size_t n) {
     raw_.commit(n);
     bytes_received_ += n;
     if (unwritten_) return fail(reason::spill_failed, {});
-    return spills_ && part_ != part::chunked ? keep() : advance();
+    return spills_ && part_ != part::chunked ? write_to_file() : advance();
 }
 
 response_guard::state response_guard::advance() {

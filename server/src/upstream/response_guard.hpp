@@ -108,7 +108,7 @@ private:
     void join_line();
     bool reserve(payload& bytes, std::size_t n);
     void spill();
-    state keep();
+    state write_to_file();
     state finish(std::size_t body_size);
     state too_much(std::uint64_t before) noexcept;
     state fail(reason why, std::string_view what, std::size_t at = 0) noexcept;

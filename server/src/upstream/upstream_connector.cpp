@@ -54,7 +54,7 @@ struct upstream_connector::slot_wait {
 upstream_connector::upstream_connector(std::vector<asio::any_io_executor> executors,
                                        bool one_thread_each, const upstream_config& config,
                                        tls_side tls, metrics& counters, logger log,
-                                       std::function<void()> kept)
+                                       std::function<void()> on_idle)
     : executors_(std::move(executors)), counters_(counters), log_(std::move(log)),
       tls_(config, std::move(tls), log_), labels_(host_and_port(config)),
       endpoints_(config.endpoints.size()),
@@ -62,7 +62,7 @@ upstream_connector::upstream_connector(std::vector<asio::any_io_executor> execut
                                            config.endpoints, config.resolve_every, log_)),
       pool_(config.endpoints.size() * executors_.size(), config.max_connections, config.keep_alive,
             counters.upstream_busy, counters.upstream_idle),
-      kept_(std::move(kept)) {}
+      on_idle_(std::move(on_idle)) {}
 
 // An exchange that came on none of the executors uses the first, which is as good as any.
 void upstream_connector::set_executor(upstream_attempt& attempt,
@@ -162,7 +162,7 @@ asio::awaitable<error_code> upstream_connector::connect_to(upstream_attempt& att
     error_code failed = co_await dial(call, left);
     if (failed) co_return not_connected(attempt, call, failed);
     attempt.lease->made(std::move(*call.stream));
-    attempt.lease->forget_kept();
+    attempt.lease->forget_reuse();
     if (attempt.selection.connected()) report_restored(attempt.endpoint);
     co_return error_code{};
 }
@@ -204,14 +204,13 @@ asio::awaitable<error_code> upstream_connector::dial(upstream_dial& dial,
 
 void upstream_connector::answered(upstream_attempt& attempt, bool reusable, bool bytes_behind) {
     if (attempt.selection.answered()) report_restored(attempt.endpoint);
-    if (tls_.used() && !attempt.lease->kept_before())
-        tls_.remember(attempt.stream(), attempt.endpoint);
+    if (tls_.used() && !attempt.lease->reused()) tls_.remember(attempt.stream(), attempt.endpoint);
     // One that is not kept is looked at here, the others when they are taken again.
     if (bytes_behind || (!reusable && attempt.stream().has_bytes()))
         warn_of_bytes_behind(attempt.endpoint);
     if (reusable) {
-        attempt.lease->keep(clock::now());
-        kept_();
+        attempt.lease->release_idle(clock::now());
+        on_idle_();
     }
     attempt.lease.reset();
 }

@@ -76,12 +76,12 @@ public:
     using clock = exchange_deadline::clock;
     using pool = connection_pool<upstream_stream>;
 
-    /// `tls` was made of `config`. `kept` is called whenever a connection has been kept for the
-    /// next exchange. A connection stays with the executor of the exchange it was made for, as long
-    /// as that is one of `executors`.
+    /// `tls` was made of `config`. `on_idle` is called whenever a connection has become idle, for
+    /// the next exchange. A connection stays with the executor of the exchange it was made for, as
+    /// long as that is one of `executors`.
     upstream_connector(std::vector<boost::asio::any_io_executor> executors, bool one_thread_each,
                        const upstream_config& config, tls_side tls, metrics& counters, logger log,
-                       std::function<void()> kept);
+                       std::function<void()> on_idle);
 
     /// Tells which of several executors an attempt is on.
     bool has_several_executors() const noexcept { return executors_.size() > 1; }
@@ -92,7 +92,7 @@ public:
     void choose(upstream_attempt& attempt);
     /// Takes a kept connection to the chosen endpoint, or the right to make one. Whether there is a
     /// connection: nearly always, and then there is nothing to wait for.
-    bool take_kept(upstream_attempt& attempt) { return take(attempt) && attempt.connected(); }
+    bool take_idle(upstream_attempt& attempt) { return take(attempt) && attempt.connected(); }
     /// Gets a connection to the chosen endpoint or to another. Fails with `upstream_unreachable`,
     /// `busy` (no connection became free in time, or this side lacks descriptors), or the
     /// deadline's error.
@@ -144,7 +144,7 @@ private:
     endpoint_set endpoints_;
     const std::shared_ptr<resolver> resolver_;
     pool pool_;
-    const std::function<void()> kept_;
+    const std::function<void()> on_idle_;
 };
 
 } // namespace finpost
