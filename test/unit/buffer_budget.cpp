@@ -65,7 +65,7 @@ BOOST_AUTO_TEST_CASE(a_little_beyond_the_limit_is_counted_and_comes_back) {
     budget.give_back(10'000);
 }
 
-// In all of what follows: a budget of 800 bytes of which payloads of 300 grow in a line, so an
+// In all of what follows: a budget of 800 bytes of which payloads of 300 grow in a queue, so an
 // eighth is 100.
 namespace {
 
@@ -148,7 +148,7 @@ BOOST_FIXTURE_TEST_CASE(who_gives_up_wakes_the_next, line) {
         member second(*this);
         BOOST_TEST(!second.asks(200));
         first.place.leave();
-        BOOST_TEST(second.woken == 1); // as the first in line it may take everything
+        BOOST_TEST(second.woken == 1); // as the first in the queue it may take everything
         first.place.join();
     }
     budget.give_back(300);

@@ -17,11 +17,11 @@ namespace finpost {
 
 void buffer_budget::limit(std::uint64_t bytes) {
     {
-        const std::lock_guard lock(line_mutex_);
+        const std::lock_guard lock(queue_mutex_);
         limit_ = static_cast<std::int64_t>(bytes);
-        line_changed();
+        queue_changed();
     }
-    wake_line();
+    wake_queue();
     wake_all();
 }
 
@@ -34,7 +34,7 @@ bool buffer_budget::try_take(std::size_t n) noexcept {
 void buffer_budget::give_back(std::size_t n) noexcept {
     used_.add(-static_cast<std::int64_t>(n));
     moves_.fetch_add(1, std::memory_order_relaxed);
-    wake_line();
+    wake_queue();
     wake_all();
 }
 
@@ -76,62 +76,62 @@ private:
 
 void buffer_budget::overdraw(payload& bytes, std::size_t n) {
     if (bytes.reserve(n)) return;
-    byte_budget* const door = bytes.budget();
+    byte_budget* const own = bytes.budget();
     beyond_the_limit any(*this, used_);
     bytes.budget(&any);
     try {
         bytes.reserve(n);
     } catch (...) {
-        bytes.budget(door);
+        bytes.budget(own);
         throw;
     }
-    bytes.budget(door);
+    bytes.budget(own);
 }
 
-// What the first in line may still need.
+// What the first in the queue may still need.
 std::int64_t buffer_budget::reserved() const noexcept {
-    if (line_.empty()) return 0;
-    const growth_ticket& first = *line_.front();
+    if (queue_.empty()) return 0;
+    const growth_ticket& first = *queue_.front();
     return std::clamp<std::int64_t>(first.most_ - first.held_, 0, limit_);
 }
 
-std::int64_t buffer_budget::limit_of(const growth_ticket& one) const noexcept {
-    if (line_.front() == &one) return limit_;
+std::int64_t buffer_budget::limit_of(const growth_ticket& ticket) const noexcept {
+    if (queue_.front() == &ticket) return limit_;
     return limit_ - reserved() - limit_ / 8;
 }
 
 // Small exchanges end by themselves, so that they keep a quarter even where a single large one may
 // need everything: it waits for them, and not the other way round.
-void buffer_budget::line_changed() noexcept {
-    open_ = line_.empty() ? limit_.load() : std::max(limit_ - reserved(), limit_ / 4);
+void buffer_budget::queue_changed() noexcept {
+    open_ = queue_.empty() ? limit_.load() : std::max(limit_ - reserved(), limit_ / 4);
 }
 
 // Wakes one; whoever is woken and gets its bytes, or has no more use for them, wakes the next.
-std::function<void()> buffer_budget::next_in_line() noexcept {
-    for (growth_ticket* const one : line_) {
-        if (!one->wake_) continue;
-        if (used_.value() + one->wanted_ <= limit_of(*one)) {
-            line_waits_ -= 1;
-            return std::exchange(one->wake_, nullptr);
+std::function<void()> buffer_budget::next_in_queue() noexcept {
+    for (growth_ticket* const ticket : queue_) {
+        if (!ticket->wake_) continue;
+        if (used_.value() + ticket->wanted_ <= limit_of(*ticket)) {
+            queue_waits_ -= 1;
+            return std::exchange(ticket->wake_, nullptr);
         }
-        if (one != line_.front()) return nullptr; // first come, first served
+        if (ticket != queue_.front()) return nullptr; // first come, first served
     }
     return nullptr;
 }
 
-void buffer_budget::wake_line() noexcept {
-    if (line_waits_.load(std::memory_order_seq_cst) == 0) return;
+void buffer_budget::wake_queue() noexcept {
+    if (queue_waits_.load(std::memory_order_seq_cst) == 0) return;
     std::function<void()> wake;
     {
-        const std::lock_guard lock(line_mutex_);
-        wake = next_in_line();
+        const std::lock_guard lock(queue_mutex_);
+        wake = next_in_queue();
     }
     if (wake) wake();
 }
 
 void growth_ticket::join() {
-    const std::lock_guard lock(all_.line_mutex_);
-    place_ = all_.line_.insert(all_.line_.end(), this);
+    const std::lock_guard lock(all_.queue_mutex_);
+    place_ = all_.queue_.insert(all_.queue_.end(), this);
     joined_ = true;
     held_ = static_cast<std::int64_t>(bytes_.capacity());
     bytes_.budget(this);
@@ -139,7 +139,7 @@ void growth_ticket::join() {
         held_ += static_cast<std::int64_t>(more_->capacity());
         more_->budget(this);
     }
-    all_.line_changed();
+    all_.queue_changed();
 }
 
 void growth_ticket::leave() noexcept {
@@ -148,52 +148,52 @@ void growth_ticket::leave() noexcept {
     if (more_ != nullptr) more_->budget(&all_);
     joined_ = false;
     {
-        const std::lock_guard lock(all_.line_mutex_);
+        const std::lock_guard lock(all_.queue_mutex_);
         forget_wake();
-        all_.line_.erase(place_);
-        all_.line_changed();
+        all_.queue_.erase(place_);
+        all_.queue_changed();
     }
-    all_.wake_line();
+    all_.wake_queue();
     all_.wake_all();
 }
 
 void growth_ticket::forget_wake() noexcept {
-    if (wake_) all_.line_waits_ -= 1;
+    if (wake_) all_.queue_waits_ -= 1;
     wake_ = nullptr;
 }
 
 bool growth_ticket::try_take(std::size_t n) noexcept {
     if (!joined_) return all_.try_take(n);
     {
-        const std::lock_guard lock(all_.line_mutex_);
+        const std::lock_guard lock(all_.queue_mutex_);
         wanted_ = static_cast<std::int64_t>(n);
         if (!all_.used_.add_within(wanted_, all_.limit_of(*this))) return false;
         held_ += wanted_;
         forget_wake();
-        if (all_.line_.front() == this) {
+        if (all_.queue_.front() == this) {
             all_.moves_.fetch_add(1, std::memory_order_relaxed);
-            all_.line_changed();
+            all_.queue_changed();
         }
     }
-    all_.wake_line();
+    all_.wake_queue();
     return true;
 }
 
 void growth_ticket::give_back(std::size_t n) noexcept {
     if (joined_) {
-        const std::lock_guard lock(all_.line_mutex_);
+        const std::lock_guard lock(all_.queue_mutex_);
         held_ -= static_cast<std::int64_t>(n);
-        all_.line_changed();
+        all_.queue_changed();
     }
     all_.give_back(n);
 }
 
 void growth_ticket::on_release(std::function<void()> wake) {
     if (!joined_) return all_.on_release(std::move(wake));
-    const std::lock_guard lock(all_.line_mutex_);
+    const std::lock_guard lock(all_.queue_mutex_);
     forget_wake();
     wake_ = std::move(wake);
-    all_.line_waits_ += 1;
+    all_.queue_waits_ += 1;
 }
 
 asio::awaitable<error_code> wait_for_buffer(payload& into, std::size_t n,

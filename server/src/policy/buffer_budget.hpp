@@ -22,11 +22,11 @@ class payload;
 /// The limit on all payloads and replies held at once. The gauge that users see is its only count.
 ///
 /// Partial payloads cannot be given back, so left alone they could fill the budget and wait for
-/// each other. Therefore large ones grow in a line (`growth_ticket`), and what the first in line
-/// may still need is kept free from everyone else: it can always be finished, then the next is the
-/// first. An eighth is kept free from the others in line, for small exchanges, which pass beside
-/// it. Replies that are kept in memory grow in the same line, and so does a stream until it has its
-/// buffers.
+/// each other. Therefore large ones grow in a queue (`growth_ticket`), and what the first in it may
+/// still need is kept free from everyone else: it can always be finished, then the next is the
+/// first. An eighth is kept free from the others in the queue, for small exchanges, which pass
+/// beside it. Replies that are kept in memory grow in the same queue, and so does a stream until it
+/// has its buffers.
 class buffer_budget : public byte_budget {
 public:
     buffer_budget(std::uint64_t limit, gauge& used)
@@ -39,7 +39,7 @@ public:
     void give_back(std::size_t n) noexcept override;
     void on_release(std::function<void()> wake) override;
 
-    /// Grows whenever bytes are given back or the first in line takes some: while it does, who
+    /// Grows whenever bytes are given back or the first in the queue takes some: while it does, who
     /// waits gets nearer to its turn.
     std::uint64_t moves() const noexcept { return moves_.load(std::memory_order_relaxed); }
 
@@ -53,29 +53,29 @@ private:
     friend class growth_ticket;
 
     std::int64_t reserved() const noexcept;
-    std::int64_t limit_of(const growth_ticket& one) const noexcept;
-    void line_changed() noexcept;
-    std::function<void()> next_in_line() noexcept;
-    void wake_line() noexcept;
+    std::int64_t limit_of(const growth_ticket& ticket) const noexcept;
+    void queue_changed() noexcept;
+    std::function<void()> next_in_queue() noexcept;
+    void wake_queue() noexcept;
     void wake_all() noexcept;
 
     std::atomic<std::int64_t> limit_;
-    std::atomic<std::int64_t> open_; // the limit for who is not in line
+    std::atomic<std::int64_t> open_; // the limit for who is not in the queue
     gauge& used_;
     std::atomic<std::uint64_t> moves_{0};
     std::atomic<bool> awaited_{false};
     std::mutex mutex_;
     std::vector<std::function<void()>> wake_;
-    std::atomic<std::size_t> line_waits_{0}; // shares that wait
-    std::mutex line_mutex_;                  // of the line and what its shares hold
-    std::list<growth_ticket*> line_;
+    std::atomic<std::size_t> queue_waits_{0}; // tickets that wait
+    std::mutex queue_mutex_;                  // of the queue and what its tickets hold
+    std::list<growth_ticket*> queue_;
 };
 
 /// What a stream takes before it begins, for both directions.
 constexpr std::size_t stream_buffers = 256 << 10;
 
-/// A partial payload's door to the budget and, from `join` on, its place in the line. It lives as
-/// long as the payload grows; then the payload is back at the budget's own door. Belongs to its
+/// A partial payload's way to the budget and, from `join` on, its place in the queue. It lives as
+/// long as the payload grows; then the payload takes from the budget itself. Belongs to its
 /// exchange's executor.
 class growth_ticket final : public byte_budget {
 public:

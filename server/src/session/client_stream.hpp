@@ -34,7 +34,7 @@ public:
         clock::time_point began;
         clock::duration paused;
         std::function<void()> ended;
-        growth_ticket* ticket = nullptr; // in the line for memory, left with the first `read`
+        growth_ticket* ticket = nullptr; // in the queue for memory, left with the first `read`
     };
 
     client_stream(client_socket& socket, single_writer_counter& received,

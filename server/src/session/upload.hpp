@@ -42,7 +42,7 @@ public:
     foreign_bytes first;
     std::optional<base64::decode_error> fault; // of a payload that was decoded on its way to a file
     std::optional<growth_ticket>&
-        ticket; // of what goes on as a stream: in the line, until that has its buffers
+        ticket; // of what goes on as a stream: in the queue, until that has its buffers
 };
 
 } // namespace finpost

@@ -17,7 +17,7 @@ constexpr std::size_t largest_read = 1 << 20;
 constexpr std::size_t to_file = 64 << 10; // what is read at once on the way to one
 constexpr std::string_view too_large = "a body larger than max_reply";
 
-// What a reply may hold beside the line: so little that thousands of them leave room for a large
+// What a reply may hold beside the queue: so little that thousands of them leave room for a large
 // one.
 std::uint64_t largest_beside(const buffer_budget& all) noexcept {
     return std::clamp<std::uint64_t>(all.limit() >> 14, first_read, 64 << 10);
@@ -71,7 +71,7 @@ bool response_guard::make_room() {
     }
     const bool may_spill = files_ != nullptr && files_->is_on();
     if (!may_spill) {
-        join_line();
+        join_queue();
         // Chunks are decoded beside what is read.
         return reserve(raw_, n) &&
                (part_ != part::chunked || reserve(body_, raw_.size() + raw_.writable().size()));
@@ -90,11 +90,11 @@ bool response_guard::reserve(payload& bytes, std::size_t n) {
 }
 
 // Replies that hold a part and wait for the rest would wait for each other.
-void response_guard::join_line() {
-    if (all_ == nullptr || place_ || expected() <= largest_beside(*all_)) return;
+void response_guard::join_queue() {
+    if (all_ == nullptr || ticket_ || expected() <= largest_beside(*all_)) return;
     const std::uint64_t beside_body = part_ == part::chunked ? largest_read : 0;
     const std::uint64_t most = part_ == part::sized ? length_ : max_body_ + 1 + beside_body;
-    place_.emplace(*all_, raw_, most, &body_).join();
+    ticket_.emplace(*all_, raw_, most, &body_).join();
 }
 
 void response_guard::spill() {
@@ -281,7 +281,7 @@ response_guard::state response_guard::finish(std::size_t body_size) {
     behind_ = raw_.size() - body_size;
     if (behind_ > 0) reusable_ = false;
     raw_.truncate(body_size);
-    place_.reset();
+    ticket_.reset();
     if (spills_) files_->kept();
     return state::complete;
 }

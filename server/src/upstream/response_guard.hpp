@@ -32,7 +32,7 @@ public:
 
     /// The body may have `max_body` bytes; all memory is taken from `budget` (null: unlimited).
     /// What `files` says is too large for memory, or finds none, goes to a file when it is kept
-    /// (null: nothing does). What stays in memory and is not small grows in the budget's line.
+    /// (null: nothing does). What stays in memory and is not small grows in the budget's queue.
     response_guard(std::uint64_t max_body, byte_budget* budget, body becomes = body::kept,
                    const spill_policy* files = nullptr);
     response_guard(const response_guard&) = delete;
@@ -105,7 +105,7 @@ private:
     state judge_head();
     void pass_over_line_ends() noexcept;
     std::uint64_t expected() const noexcept;
-    void join_line();
+    void join_queue();
     bool reserve(payload& bytes, std::size_t n);
     void spill();
     state write_to_file();
@@ -120,8 +120,8 @@ private:
     payload raw_;  // what was read and not yet consumed; in the end the body itself, unless that is
                    // in `body_`
     payload body_; // decoded chunks, and whatever is spilled
-    buffer_budget* const all_;           // null where there is no line
-    std::optional<growth_ticket> place_; // in the line
+    buffer_budget* const all_;            // null where there is no queue
+    std::optional<growth_ticket> ticket_; // in the queue
     shortfall lacking_{&raw_, 0};
     chunk_decoder chunks_;
     part part_ = part::head;

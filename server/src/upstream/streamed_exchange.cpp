@@ -118,7 +118,7 @@ streamed_exchange::~streamed_exchange() {
 
 asio::awaitable<error_code> streamed_exchange::make_room(exchange_deadline& deadline) {
     auto* const place =
-        dynamic_cast<growth_ticket*>(chunk_.budget()); // in the line, when it came from a session
+        dynamic_cast<growth_ticket*>(chunk_.budget()); // in the queue, when it came from a session
     const auto until = clock::now() + config_.total;
     for (;;) {
         const std::uint64_t moves = place == nullptr ? 0 : place->budget().moves();
