@@ -25,14 +25,14 @@ namespace finpost {
 namespace {
 
 // One for each event loop. A marker goes through the loop's queue behind all that is ready: when it
-// comes out, a pass is over, and the first in line has its turn. On an `io_context` it has memory
-// of its own: were it lost, nobody would have a turn any more.
-class turn_line : public asio::execution_context::service {
+// comes out, a pass is over, and the first waiter goes on. On an `io_context` it has memory
+// of its own: were it lost, nobody would go on any more.
+class yield_queue : public asio::execution_context::service {
 public:
     using handler = asio::any_completion_handler<void(error_code)>;
     static inline asio::execution_context::id id;
 
-    explicit turn_line(asio::execution_context& loop) : service(loop) {}
+    explicit yield_queue(asio::execution_context& loop) : service(loop) {}
 
     bool take(const asio::any_io_executor& loop) {
         const std::lock_guard lock(mutex_);
@@ -50,10 +50,10 @@ private:
     using waiter = std::pair<asio::any_io_executor, handler>;
     struct marker {
         using allocator_type = operation_allocator<>;
-        allocator_type get_allocator() const noexcept { return allocator_type(line->memory_); }
-        void operator()() const { line->passed(loop); }
+        allocator_type get_allocator() const noexcept { return allocator_type(queue->memory_); }
+        void operator()() const { queue->passed(loop); }
 
-        turn_line* line;
+        yield_queue* queue;
         asio::any_io_executor loop;
     };
 
@@ -113,11 +113,11 @@ asio::any_io_executor loop_of(const asio::any_io_executor& executor) {
 
 asio::awaitable<void> fair_yield() {
     const asio::any_io_executor executor = co_await asio::this_coro::executor;
-    auto& line = asio::use_service<turn_line>(asio::query(executor, asio::execution::context));
+    auto& queue = asio::use_service<yield_queue>(asio::query(executor, asio::execution::context));
     const asio::any_io_executor loop = loop_of(executor);
-    if (line.take(loop)) co_return;
-    const auto join = [&line, &loop, &executor](auto&& ticket) {
-        line.join(loop, executor, std::forward<decltype(ticket)>(ticket));
+    if (queue.take(loop)) co_return;
+    const auto join = [&queue, &loop, &executor](auto&& ticket) {
+        queue.join(loop, executor, std::forward<decltype(ticket)>(ticket));
     };
     co_await asio::async_initiate<const use_shared_tuple_awaitable_t, void(error_code)>(
         join, use_shared_tuple_awaitable);

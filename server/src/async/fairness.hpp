@@ -20,7 +20,7 @@ constexpr std::size_t yields_above = 64 << 10;
 /// (`execution_context`) one turn is taken, in the order in which it was asked for, however many
 /// large exchanges are ready: a small exchange, which needs five or six passes, waits for as many
 /// turns and not for those of everybody. Completes at once where nobody else had one in this pass.
-/// Not cancelled: the line moves whatever happens, so look at the exchange_deadline afterwards.
+/// Not cancelled: the queue moves whatever happens, so look at the exchange_deadline afterwards.
 boost::asio::awaitable<void> fair_yield();
 
 /// For whoever waits and has what it waits for: others come first, nothing is waited for.
