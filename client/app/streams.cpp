@@ -32,7 +32,7 @@ struct descriptor_source::worker {
     // `done` is called under the lock, so that it is never called after `stop`; and it may ask for
     // more.
     std::recursive_mutex mutex;
-    std::condition_variable_any asked;
+    std::condition_variable_any read_requested;
     std::span<std::byte> room;
     std::function<void(error_code, std::size_t)> done; // null: nothing is asked for
     bool stopped = false;
@@ -41,7 +41,7 @@ struct descriptor_source::worker {
         std::vector<std::byte> own(64 << 10); // the asker's room may be gone when the bytes come
         std::unique_lock lock(mutex);
         for (;;) {
-            asked.wait(lock, [this] { return stopped || done; });
+            read_requested.wait(lock, [this] { return stopped || done; });
             if (stopped) return;
             const std::size_t most = std::min(room.size(), own.size());
             lock.unlock();
@@ -75,7 +75,7 @@ void descriptor_source::stop() {
     const std::lock_guard lock(worker_->mutex);
     worker_->stopped = true;
     forgotten.swap(worker_->done);
-    worker_->asked.notify_one();
+    worker_->read_requested.notify_one();
 }
 
 void descriptor_source::read(std::span<std::byte> room,
@@ -87,7 +87,7 @@ void descriptor_source::read(std::span<std::byte> room,
     const std::lock_guard lock(worker_->mutex);
     worker_->room = room;
     worker_->done = std::move(done);
-    worker_->asked.notify_one();
+    worker_->read_requested.notify_one();
 }
 
 void encoding_source::read(std::span<std::byte> room,

@@ -58,19 +58,19 @@ std::shared_ptr<waiter> accept_permits::join_queue(const boost::asio::any_io_exe
     const std::lock_guard lock(mutex_);
     ticket_ = ticket;
     queue_ = &lacking;
-    asked_ = context_; // other rules may be in force when the wait is over
+    queue_rules_ = context_; // other rules may be in force when the wait is over
     if (closed_ || changed_) ticket->wake();
     return ticket;
 }
 
 void accept_permits::leave_queue(bool closing) noexcept {
-    std::shared_ptr<const session_context> asked;
+    std::shared_ptr<const session_context> queue_rules;
     std::shared_ptr<waiter> ticket;
     bool gives_up = false; // then the wake is somebody else's
     {
         const std::lock_guard lock(mutex_);
         ticket.swap(ticket_);
-        asked.swap(asked_);
+        queue_rules.swap(queue_rules_);
         gives_up = closing || closed_ || changed_;
     }
     if (ticket) queue_->leave(ticket, gives_up);

@@ -30,7 +30,7 @@ struct admin_port::state {
         : log(std::move(log_)),
           server(
               io.get_executor(), wanted, small(wanted),
-              [asked = std::move(view)](http_query query) { return answer_admin(query, asked); },
+              [view = std::move(view)](http_query query) { return answer_admin(query, view); },
               log) {}
 
     void run() {

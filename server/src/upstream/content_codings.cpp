@@ -42,12 +42,12 @@ content_codings::content_codings(std::string_view accepted) {
 
 bool content_codings::cover(std::string_view applied) const {
     bool all = true;
-    each_element(applied, [&](std::string_view coding) { all = all && asked(coding); });
+    each_element(applied, [&](std::string_view coding) { all = all && accepts(coding); });
     return all;
 }
 
 // "identity" is no coding; that it stands there is untidy and harmless.
-bool content_codings::asked(std::string_view coding) const {
+bool content_codings::accepts(std::string_view coding) const {
     if (any_ || equals(coding, "identity")) return true;
     return std::find(named_.begin(), named_.end(), canonical(coding)) != named_.end();
 }

@@ -20,7 +20,7 @@ public:
     bool cover(std::string_view applied) const;
 
 private:
-    bool asked(std::string_view coding) const;
+    bool accepts(std::string_view coding) const;
 
     std::vector<std::string> named_;
     bool any_ = false;

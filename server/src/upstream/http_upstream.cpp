@@ -123,14 +123,14 @@ http_upstream& http_upstream::operator=(http_upstream&&) noexcept = default;
 void http_upstream::start() { state_->start(); }
 
 handler http_upstream::as_handler() const {
-    return [state = state_](request asked) {
-        return state->forwarder.forward(state, std::move(asked));
+    return [state = state_](request request) {
+        return state->forwarder.forward(state, std::move(request));
     };
 }
 
 streaming_handler http_upstream::as_streaming_handler() const {
-    return [state = state_](request asked, exchange_stream& client) {
-        return state->forwarder.forward_stream(state, std::move(asked), client);
+    return [state = state_](request request, exchange_stream& client) {
+        return state->forwarder.forward_stream(state, std::move(request), client);
     };
 }
 

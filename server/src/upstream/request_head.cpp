@@ -16,22 +16,22 @@ namespace finpost {
 
 namespace {
 
-std::string value_of(request_value which, const request& asked) {
+std::string value_of(request_value which, const request& request) {
     switch (which) {
     case request_value::none:
         break;
     case request_value::peer_ip:
-        return asked.peer().host();
+        return request.peer().host();
     case request_value::peer_port:
-        return std::to_string(asked.peer().port());
+        return std::to_string(request.peer().port());
     case request_value::local_port:
-        return std::to_string(asked.local().port());
+        return std::to_string(request.local().port());
     case request_value::request_id:
-        return std::string(asked.id().text());
+        return std::string(request.id().text());
     case request_value::tls_peer_name:
-        return asked.tls_peer_name();
+        return request.tls_peer_name();
     case request_value::payload_bytes:
-        return asked.streamed() ? "unknown" : std::to_string(asked.body().size());
+        return request.streamed() ? "unknown" : std::to_string(request.body().size());
     }
     return {};
 }
@@ -80,11 +80,11 @@ void head_opening::add_template(const template_pieces& pieces, bool in_path) {
     }
 }
 
-void head_opening::append_to(std::string& head, const request& asked) const {
+void head_opening::append_to(std::string& head, const request& request) const {
     for (const piece& one : pieces_) {
         head += one.text;
         if (one.value == request_value::none) continue;
-        const std::string value = value_of(one.value, asked);
+        const std::string value = value_of(one.value, request);
         if (one.in_path)
             append_path_segment(head, value);
         else
@@ -113,43 +113,44 @@ std::string health_head(const http_url& url, std::string_view path) {
     return head;
 }
 
-std::string request_head(const head_opening& opening, const request& asked, std::uint64_t parent) {
+std::string request_head(const head_opening& opening, const request& request,
+                         std::uint64_t parent) {
     std::array<char, 512> own; // the lines that finpost adds: 423 bytes with the longest addresses
     char* end = own.data();
     const auto add = [&end](std::string_view text) {
         end = std::copy(text.begin(), text.end(), end);
     };
-    if (asked.streamed()) {
+    if (request.streamed()) {
         add("Transfer-Encoding: chunked");
     } else {
         add("Content-Length: ");
-        end = std::to_chars(end, own.data() + own.size(), asked.body().size()).ptr;
+        end = std::to_chars(end, own.data() + own.size(), request.body().size()).ptr;
     }
-    const std::string_view id = asked.id().text();
+    const std::string_view id = request.id().text();
     add("\r\nX-Request-Id: ");
     add(id);
     add("\r\nIdempotency-Key: ");
     add(id);
     // The identifier's 128 bits are the trace.
     add("\r\ntraceparent: 00-");
-    const std::array<char, 32> trace = asked.id().trace_id();
+    const std::array<char, 32> trace = request.id().trace_id();
     add({trace.data(), trace.size()});
     add("-");
     for (int shift = 60; shift >= 0; shift -= 4)
         *end++ = "0123456789abcdef"[(parent >> shift) & 0xf];
-    add(asked.sampled() ? "-01" : "-00"); // W3C Trace Context §3.2.2.5
+    add(request.sampled() ? "-01" : "-00"); // W3C Trace Context §3.2.2.5
     // Addresses are rebuilt from their binary form, so no byte of a peer's choosing gets in here.
     add("\r\nForwarded: for=\"");
-    add(to_string(asked.peer()));
+    add(to_string(request.peer()));
     add("\";by=\"");
-    add(to_string(asked.local()));
+    add(to_string(request.local()));
     add("\";proto=tcp\r\nX-Forwarded-For: ");
-    add(asked.peer().host());
+    add(request.peer().host());
     add("\r\n\r\n");
 
     std::string head;
     head.reserve(opening.size() + static_cast<std::size_t>(end - own.data()));
-    opening.append_to(head, asked);
+    opening.append_to(head, request);
     head.append(own.data(), end);
     return head;
 }

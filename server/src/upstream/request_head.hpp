@@ -23,7 +23,7 @@ public:
     head_opening(const http_url& url, const upstream_config& config,
                  const request_templates& templates);
 
-    void append_to(std::string& head, const request& asked) const;
+    void append_to(std::string& head, const request& request) const;
     /// About how much that is.
     std::size_t size() const noexcept { return size_; }
 
@@ -40,9 +40,9 @@ private:
     std::size_t size_ = 0;
 };
 
-/// The whole head of the request that carries `asked`, up to and including the empty line.
+/// The whole head of the HTTP request that carries `request`, up to and including the empty line.
 /// `parent` is the random part of traceparent (W3C Trace Context §3.2) and must not be zero.
-std::string request_head(const head_opening& opening, const request& asked, std::uint64_t parent);
+std::string request_head(const head_opening& opening, const request& request, std::uint64_t parent);
 
 /// A random number for `parent`.
 std::uint64_t random_parent();

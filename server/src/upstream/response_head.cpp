@@ -132,7 +132,7 @@ std::string_view response_head_reader::field(std::string_view line) {
         if (equals(name, "transfer-encoding")) return transfer_coding(value);
         break;
     case 16:
-        if (asked_ != nullptr && equals(name, "content-encoding") && !asked_->cover(value))
+        if (accepted_ != nullptr && equals(name, "content-encoding") && !accepted_->cover(value))
             head_.foreign_coding = true;
         break;
     case 10:

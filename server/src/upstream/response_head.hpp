@@ -37,9 +37,9 @@ class response_head_reader {
 public:
     enum class state { more, done, failed };
 
-    /// `asked`: the content codings a body may have; null: any. It outlives the reader.
-    explicit response_head_reader(const content_codings* asked = nullptr) noexcept
-        : asked_(asked) {}
+    /// `accepted`: the content codings a body may have; null: any. It outlives the reader.
+    explicit response_head_reader(const content_codings* accepted = nullptr) noexcept
+        : accepted_(accepted) {}
 
     /// `text` begins with the head's first byte: what it was at the call before, and more.
     state read(std::string_view text);
@@ -62,7 +62,7 @@ private:
     state begun(std::string_view text);
     state fail(std::string_view what) noexcept;
 
-    const content_codings* asked_;
+    const content_codings* accepted_;
     response_head head_;
     std::size_t line_ = 0;    // where the line begins that is read next
     std::size_t scanned_ = 0; // what holds no end of it
