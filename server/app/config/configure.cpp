@@ -279,19 +279,18 @@ daemon_config configure(const given_values& given, const config_file& file,
     return config;
 }
 
-daemon_config load_config(const given_values& given, const std::string& file,
-                          std::vector<std::string>& problems, config_file* told) {
-    config_file mine;
-    config_file& said = told != nullptr ? *told : mine;
-    if (!file.empty()) {
+daemon_config load_config(const given_values& flags, const std::string& path,
+                          std::vector<std::string>& problems, config_file* parsed) {
+    config_file file;
+    if (!path.empty()) {
         std::vector<std::string> found;
-        said = read_config_file(file, found);
-        // Of a file that could not be read nothing is known, so nothing is missing in it either.
-        const bool unread = said.top.where.empty() && !found.empty();
+        file = read_config_file(path, found);
+        if (parsed != nullptr) *parsed = file;
         problems.insert(problems.end(), found.begin(), found.end());
-        if (unread) return {};
+        // Of a file that could not be read nothing is known, so nothing is missing in it either.
+        if (file.top.where.empty() && !found.empty()) return {};
     }
-    return configure(given, said, problems);
+    return configure(flags, file, problems);
 }
 
 } // namespace finpost

@@ -154,13 +154,13 @@ void proxy_parser::read_block() {
     const auto family = static_cast<unsigned char>(text_[13]);
     const std::size_t addresses = address_size(family);
     // What LOCAL and UNSPEC carry is to be passed over.
-    const bool told = !local && addresses != 0;
-    if (told && text_.size() < fixed_size + addresses)
+    const bool has_addresses = !local && addresses != 0;
+    if (has_addresses && text_.size() < fixed_size + addresses)
         return fail("it is too short for its addresses");
-    if (told && !good_values(fixed_size + addresses)) return;
+    if (has_addresses && !good_values(fixed_size + addresses)) return;
     if (local) subject_ = subject::proxy;
     const bool tcp4 = family == 0x11, tcp6 = family == 0x21;
-    if (told && (tcp4 || tcp6)) {
+    if (has_addresses && (tcp4 || tcp6)) {
         const std::size_t host = tcp6 ? 16 : 4;
         source_ = binary_address(fixed_size, fixed_size + 2 * host, tcp6);
         destination_ = binary_address(fixed_size + host, fixed_size + 2 * host + 2, tcp6);

@@ -21,8 +21,8 @@ struct session_registry::slot {
     asio::any_io_executor executor;
     registered*
         session; // null when the session has ended; written on its executor, under the mutex
-    std::size_t index = 0;     // in slots_
-    told last = told::nothing; // under the mutex
+    std::size_t index = 0;         // in slots_
+    notice last = notice::nothing; // under the mutex
 };
 
 // Its memory is there beforehand, and it keeps that for as long as Asio does.
@@ -48,7 +48,7 @@ session_registry::registration::registration(session_registry& registry,
         registry_.slots_.push_back(slot_);
         stopped = registry_.stopped_;
         draining = registry_.draining_;
-        slot_->last = stopped ? told::stop : draining ? told::drain : told::nothing;
+        slot_->last = stopped ? notice::stop : draining ? notice::drain : notice::nothing;
     }
     if (stopped)
         session.deadline().stop(reason::draining);
@@ -235,7 +235,7 @@ session_registry::clock::time_point session_registry::tell_who_is_due(clock::tim
     {
         const std::lock_guard lock(mutex_);
         why = stopped_why_;
-        const told wanted = stopped_ ? told::stop : draining_ ? told::drain : told::nothing;
+        const notice wanted = stopped_ ? notice::stop : draining_ ? notice::drain : notice::nothing;
         alive = slots_.size();
         for (const auto& one : slots_) {
             const auto when = one->session->deadline().when();
@@ -246,7 +246,7 @@ session_registry::clock::time_point session_registry::tell_who_is_due(clock::tim
             if (one->last < wanted) (stopped_ ? stopped : drained).push_back(one);
         }
     }
-    const auto tell = [this](const std::shared_ptr<slot>& one, told what, auto call) {
+    const auto tell = [this](const std::shared_ptr<slot>& one, notice what, auto call) {
         asio::post(one->executor, [one, call] {
             if (one->session != nullptr) call(*one->session);
         });
@@ -254,11 +254,11 @@ session_registry::clock::time_point session_registry::tell_who_is_due(clock::tim
         one->last = std::max(one->last, what);
     };
     for (const auto& one : drained)
-        tell(one, told::drain, [](registered& session) { session.on_drain(); });
+        tell(one, notice::drain, [](registered& session) { session.on_drain(); });
     for (const auto& one : stopped)
-        tell(one, told::stop, [why](registered& session) { session.deadline().stop(why); });
+        tell(one, notice::stop, [why](registered& session) { session.deadline().stop(why); });
     for (const auto& one : due)
-        tell(one, told::nothing, [now](registered& session) { session.deadline().expire(now); });
+        tell(one, notice::nothing, [now](registered& session) { session.deadline().expire(now); });
     if (nearest == clock::time_point::max()) return nearest;
     // 10 us of pause for each session keeps the looks of ten thousand below one percent of a core.
     const auto pause = std::chrono::microseconds(10) * static_cast<std::int64_t>(alive);

@@ -116,7 +116,7 @@ public:
 
 private:
     using clock = exchange_deadline::clock;
-    enum class told : unsigned char { nothing, drain, stop };
+    enum class notice : unsigned char { nothing, drain, stop };
     struct timer_handler;
     bool empty_locked() const noexcept { return slots_.empty() && keep_alives_ == 0; }
     void left() noexcept;
