@@ -78,21 +78,21 @@ void raise_descriptor_limit() {
 
 std::optional<load_plan> read_options(int argc, const char* const* argv, bool& wants_help,
                                       bool& json) {
-    load_arguments given;
+    load_arguments arguments;
     std::vector<std::string> problems;
     CLI::App cli;
     cli.set_help_flag();
     cli.allow_extras();
     cli.add_flag("-h,--help", wants_help);
-    cli.add_flag("--no-verify", given.no_verify);
+    cli.add_flag("--no-verify", arguments.no_verify);
     cli.add_flag("--json", json);
-    cli.add_option("-c,--connections", given.connections);
-    cli.add_option("-n,--requests", given.requests);
-    cli.add_option("--duration", given.duration);
-    cli.add_option("--size", given.size);
-    cli.add_option("--rate", given.rate);
-    cli.add_option("--slow", given.slow);
-    cli.add_option("--timeout", given.timeout);
+    cli.add_option("-c,--connections", arguments.connections);
+    cli.add_option("-n,--requests", arguments.requests);
+    cli.add_option("--duration", arguments.duration);
+    cli.add_option("--size", arguments.size);
+    cli.add_option("--rate", arguments.rate);
+    cli.add_option("--slow", arguments.slow);
+    cli.add_option("--timeout", arguments.timeout);
     const split_words split = split_at_end_of_options(argc, argv);
     try {
         cli.parse(static_cast<int>(split.before.size()), split.before.data());
@@ -109,14 +109,14 @@ std::optional<load_plan> read_options(int argc, const char* const* argv, bool& w
         if (i < before && word.size() > 1 && word.front() == '-')
             problems.push_back("unknown option " + finpost::quoted(word) +
                                (near.empty() ? ": see finpost load --help" : near));
-        else if (given.target.empty())
-            given.target = word;
+        else if (arguments.target.empty())
+            arguments.target = word;
         else
             problems.push_back("unexpected argument " + finpost::quoted(word));
     }
-    if (given.target.empty())
+    if (arguments.target.empty())
         problems.push_back("HOST:PORT is missing: finpost load HOST:PORT");
-    else if (auto plan = read_load_plan(given, problems); plan && problems.empty())
+    else if (auto plan = read_load_plan(arguments, problems); plan && problems.empty())
         return plan;
     for (const std::string& problem : problems)
         std::fprintf(stderr, "finpost: %s\n", problem.c_str());

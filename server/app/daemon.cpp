@@ -103,9 +103,9 @@ bool looks_names_up(const daemon_config& config) {
 /// The gateway with everything around it, from start to stop.
 class daemon {
 public:
-    daemon(const options& given, log_setup& log_output)
-        : given_(given), config_(given.config), log_output_(log_output),
-          loops_(threads_of(given.config)),
+    daemon(const options& options, log_setup& log_output)
+        : options_(options), config_(options.config), log_output_(log_output),
+          loops_(threads_of(options.config)),
           quiet_(log_output.door(), loops_.first().get_executor()), log_(quiet_.door()),
           control_(asio::make_strand(loops_.first())),
           signals_(loops_.first(), SIGINT, SIGTERM, SIGHUP),
@@ -205,7 +205,7 @@ private:
     void reload() {
         if (!config_.log.file.empty()) reopen_log();
         std::vector<std::string> problems;
-        daemon_config next = load_config(given_.given, given_.file, problems);
+        daemon_config next = load_config(options_.flags, options_.file, problems);
         if (problems.empty()) {
             try {
                 const std::string kept = keep_what_needs_a_restart(config_, next);
@@ -391,7 +391,7 @@ private:
         co_await all.drain(grace);
     }
 
-    const options& given_;
+    const options& options_;
     daemon_config config_; // after the start, the control strand's
     log_setup& log_output_;
     metrics counters_; // outlive the event loop and what it still holds
@@ -422,14 +422,14 @@ private:
 
 } // namespace
 
-int run_daemon(const options& given) {
+int run_daemon(const options& options) {
     try {
-        log_setup log(given.config.log);
-        daemon one(given, log);
+        log_setup log(options.config.log);
+        daemon one(options, log);
         try {
             one.start();
         } catch (const std::exception& error) {
-            if (!given.config.log.file.empty()) {
+            if (!options.config.log.file.empty()) {
                 const std::string what = plain_message(error);
                 log.door()(log_level::error, "not started", {{"what", what}});
             }

@@ -22,10 +22,10 @@ std::vector<checked_group> groups_of(const daemon_config& config, const Map& ups
     return groups;
 }
 
-std::size_t share(std::size_t wanted, std::size_t given, std::size_t all) {
+std::size_t share(std::size_t wanted, std::size_t granted, std::size_t all) {
     if (all == 0) return 1;
     return std::max<std::size_t>(
-        1, static_cast<std::size_t>(static_cast<double>(wanted) * static_cast<double>(given) /
+        1, static_cast<std::size_t>(static_cast<double>(wanted) * static_cast<double>(granted) /
                                     static_cast<double>(all)));
 }
 
@@ -131,16 +131,17 @@ bool fit_into_descriptors(daemon_config& config, std::size_t descriptors) {
     if (config.demo) beside.upstream = 2;
     for (const listener_config& one : config.listeners)
         if (one.gateway.spill_above != 0) beside.files = files_at_once;
-    const connection_limits given = within_descriptors(descriptors, wanted, beside);
-    if (given == wanted) return false; // a change that is not needed would cost a pool at a reload
+    const connection_limits granted = within_descriptors(descriptors, wanted, beside);
+    if (granted == wanted)
+        return false; // a change that is not needed would cost a pool at a reload
     for (listener_config& one : config.listeners) {
         std::size_t& limit = one.gateway.max_connections;
-        limit = share(limit, given.clients, wanted.clients);
+        limit = share(limit, granted.clients, wanted.clients);
     }
     for (std::size_t i = 0; i < needed.size(); ++i)
         config.upstreams[i].config.max_connections =
-            share(needed[i], given.upstream, wanted.upstream);
-    return given.clients < wanted.clients;
+            share(needed[i], granted.upstream, wanted.upstream);
+    return granted.clients < wanted.clients;
 }
 
 std::vector<const named_upstream*> longer_than_tracked(const daemon_config& config) {

@@ -31,13 +31,13 @@ int verdict(std::size_t problems) {
     return problems == 0 ? 0 : 2;
 }
 
-int check(const finpost::options& given) {
-    finpost::check_result result = finpost::check_machine(given.config);
-    if (given.connect) finpost::check_connections(given.config, result);
+int check(const finpost::options& options) {
+    finpost::check_result result = finpost::check_machine(options.config);
+    if (options.connect) finpost::check_connections(options.config, result);
     tell(result.problems);
     tell(result.notes);
     if (result.problems.empty())
-        std::fputs(finpost::effective_config(given.config).c_str(), stdout);
+        std::fputs(finpost::effective_config(options.config).c_str(), stdout);
     std::fflush(stdout); // the verdict is the last line, also where both go to the same place
     return verdict(result.problems.size());
 }
@@ -46,26 +46,26 @@ int check(const finpost::options& given) {
 
 int main(int argc, char** argv) {
     try {
-        const finpost::options given = finpost::read_options(argc, argv);
-        if (given.what == finpost::options::action::help) {
+        const finpost::options options = finpost::read_options(argc, argv);
+        if (options.what == finpost::options::action::help) {
             std::fputs(finpost::help_text().c_str(), stdout);
             return 0;
         }
-        if (given.what == finpost::options::action::version) {
+        if (options.what == finpost::options::action::version) {
             std::puts("finpostd " FINPOST_VERSION);
             return 0;
         }
-        tell(given.problems);
-        const bool checks = given.what == finpost::options::action::check;
-        if (!given.problems.empty()) return checks ? verdict(given.problems.size()) : 2;
-        if (given.what == finpost::options::action::health) {
+        tell(options.problems);
+        const bool checks = options.what == finpost::options::action::check;
+        if (!options.problems.empty()) return checks ? verdict(options.problems.size()) : 2;
+        if (options.what == finpost::options::action::health) {
             const std::chrono::seconds limit(3);
-            const std::string cause = finpost::check_health(given.config.admin, limit);
+            const std::string cause = finpost::check_health(options.config.admin, limit);
             if (!cause.empty()) std::fprintf(stderr, "finpostd: %s\n", cause.c_str());
             return cause.empty() ? 0 : 1;
         }
-        if (checks) return check(given);
-        return finpost::run_daemon(given);
+        if (checks) return check(options);
+        return finpost::run_daemon(options);
     } catch (const std::exception& error) {
         std::fprintf(stderr, "finpostd: %s\n", error.what());
         return 1;

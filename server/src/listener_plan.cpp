@@ -46,8 +46,9 @@ listener_plan plan_listeners(const std::vector<listener_plan::binding>& before,
             plan.slots.push_back({{address, group}, kept});
             if (!kept || admission) continue;
             const std::optional<std::size_t> counted = before[*kept].group;
-            const auto& given = plan.admissions;
-            if (std::find(given.begin(), given.end(), counted) == given.end()) admission = counted;
+            const auto& admissions = plan.admissions;
+            if (std::find(admissions.begin(), admissions.end(), counted) == admissions.end())
+                admission = counted;
         }
         plan.admissions.push_back(admission);
     }

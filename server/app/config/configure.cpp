@@ -46,8 +46,8 @@ void add_once(problem_list& problems, std::string text) {
 
 // What an image sets for everybody is left to the file by an empty variable: a container cannot
 // unset one.
-bool emptied(const given_value& given) {
-    return !given.variable.empty() && given.texts == strings{""};
+bool emptied(const given_value& value) {
+    return !value.variable.empty() && value.texts == strings{""};
 }
 
 // Sets what is given, and remembers where it stood and what of it was wrong.
@@ -60,9 +60,9 @@ public:
               written_values& written) {
         for (const option_row& row : option_table()) {
             if (row.scope() != scope) continue;
-            const bool given = flags_.count(row.flag) > 0;
-            const bool left = given && emptied(flags_.at(row.flag)) && file.count(row.flag) > 0;
-            const given_values& source = given && !left ? flags_ : file;
+            const bool by_flag = flags_.count(row.flag) > 0;
+            const bool left = by_flag && emptied(flags_.at(row.flag)) && file.count(row.flag) > 0;
+            const given_values& source = by_flag && !left ? flags_ : file;
             const auto found = source.find(row.flag);
             if (found == source.end()) continue;
             const auto& [texts, where, variable] = found->second;
@@ -173,12 +173,12 @@ void report_collisions(table_reader& reader, const daemon_config& config,
 }
 
 // One listener group and one upstream.
-void read_short_form(daemon_config& config, const given_values& given, const config_file& file,
+void read_short_form(daemon_config& config, const given_values& flags, const config_file& file,
                      problem_list& problems) {
     written_config& written = config.written;
     written.listeners.resize(1);
     written.upstreams.resize(1);
-    table_reader reader(given, problems);
+    table_reader reader(flags, problems);
     reader.read(config, option_scope::process, file.top.values, written.process);
     reader.read(config, option_scope::listener, file.top.values, written.listeners[0]);
     reader.read(config, option_scope::upstream, file.top.values, written.upstreams[0]);
@@ -229,25 +229,25 @@ std::string upstream_of(const file_table& listener, const config_file& file,
     return name;
 }
 
-void read_long_form(daemon_config& config, given_values given, const config_file& file,
+void read_long_form(daemon_config& config, given_values flags, const config_file& file,
                     problem_list& problems) {
     config.written.long_form = true;
     for (const char* flag : {"--listen", "--upstream", "--demo"}) {
-        const auto found = given.find(flag);
-        if (found == given.end()) continue;
+        const auto found = flags.find(flag);
+        if (found == flags.end()) continue;
         const bool left = emptied(found->second);
-        given.erase(found);
+        flags.erase(found);
         if (!left)
             problems.push_back(std::string(flag) +
                                ": cannot stand beside a file with [[listeners]]"
                                " tables, which say that themselves; nor can " +
                                row_of(flag).environment());
     }
-    table_reader process(given, problems);
+    table_reader process(flags, problems);
     process.read(config, option_scope::process, file.top.values, config.written.process);
     for (const file_table& table : file.upstreams) {
         daemon_config one;
-        table_reader reader(given, problems);
+        table_reader reader(flags, problems);
         reader.read(one, option_scope::upstream, table.values,
                     config.written.upstreams.emplace_back());
         auto made = reader.take(make_upstream_parts(one.upstream), table.where);
@@ -256,7 +256,7 @@ void read_long_form(daemon_config& config, given_values given, const config_file
     for (const file_table& table : file.listeners) {
         daemon_config one;
         one.gateway.listen.clear(); // each table says its own
-        table_reader reader(given, problems);
+        table_reader reader(flags, problems);
         reader.read(one, option_scope::listener, table.values,
                     config.written.listeners.emplace_back());
         one.gateway.max_buffered = config.gateway.max_buffered;
@@ -269,13 +269,13 @@ void read_long_form(daemon_config& config, given_values given, const config_file
 
 } // namespace
 
-daemon_config configure(const given_values& given, const config_file& file,
+daemon_config configure(const given_values& flags, const config_file& file,
                         std::vector<std::string>& problems) {
     daemon_config config;
     if (file.long_form())
-        read_long_form(config, given, file, problems);
+        read_long_form(config, flags, file, problems);
     else
-        read_short_form(config, given, file, problems);
+        read_short_form(config, flags, file, problems);
     return config;
 }
 

@@ -66,7 +66,7 @@ bool is_from_kubernetes(std::string_view name, std::string_view value) {
 }
 
 // A variable that nobody reads is a mistyped one, and what it was to switch on stays off.
-void report_strange_variables(const given_values& given, const config_file& file,
+void report_unknown_variables(const given_values& flags, const config_file& file,
                               std::vector<std::string>& problems) {
     std::vector<std::string> known{"FINPOST_CONFIG",
                                    "FINPOST_IMAGE"}; // the latter is compose.yaml's
@@ -76,7 +76,7 @@ void report_strange_variables(const given_values& given, const config_file& file
         for (const auto& [flag, value] : values)
             for (const std::string& text : value.texts) used += text + '\n';
     };
-    add(given);
+    add(flags);
     add(file.top.values);
     for (const file_table& one : file.listeners) add(one.values);
     for (const file_table& one : file.upstreams) add(one.values);
@@ -160,7 +160,7 @@ public:
     // A variable that is empty says what an empty flag says: a compose file in which something is
     // not set must not switch a protection off without a word.
     given_values values(std::vector<std::string>& problems) const {
-        given_values given;
+        given_values out;
         for (std::size_t i = 0; i < options_.size(); ++i) {
             const option_row& row = option_table()[i];
             given_value value{options_[i]->results(), std::string(row.flag)};
@@ -176,9 +176,9 @@ public:
                 problems.push_back(value.where + ": given more than once");
                 value.texts.erase(value.texts.begin(), value.texts.end() - 1);
             }
-            given.emplace(row.flag, std::move(value));
+            out.emplace(row.flag, std::move(value));
         }
-        return given;
+        return out;
     }
 
 private:
@@ -204,24 +204,24 @@ options read_options(int argc, const char* const* argv) {
         out.what = line.help() ? options::action::help : options::action::version;
         return out;
     }
-    out.given = line.values(problems);
+    out.flags = line.values(problems);
     out.file = line.file(problems);
     std::vector<std::string> found;
-    config_file said;
-    out.config = load_config(out.given, out.file, found, &said);
-    report_strange_variables(out.given, said, found);
+    config_file file;
+    out.config = load_config(out.flags, out.file, found, &file);
+    report_unknown_variables(out.flags, file, found);
     if (line.check()) out.what = options::action::check;
     out.connect = line.connect();
     if (line.connect() && !line.check()) problems.emplace_back("--connect: is for --check only");
     if (line.health()) {
         out.what = options::action::health;
         // The gateway that runs has judged the rest.
-        std::erase_if(found, [&](const std::string& one) {
+        std::erase_if(found, [&](const std::string& problem) {
             const bool about_admin =
-                one.starts_with("--admin:") || one.find(": admin: ") != one.npos;
-            return !about_admin && one.find("[not TOML]") == one.npos &&
-                   one.find("[too deep]") == one.npos &&
-                   !one.starts_with(printable(out.file) + ": ");
+                problem.starts_with("--admin:") || problem.find(": admin: ") != problem.npos;
+            return !about_admin && problem.find("[not TOML]") == problem.npos &&
+                   problem.find("[too deep]") == problem.npos &&
+                   !problem.starts_with(printable(out.file) + ": ");
         });
     }
     problems.insert(problems.end(), found.begin(), found.end());

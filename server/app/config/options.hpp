@@ -14,7 +14,7 @@ struct options {
     action what = action::run;
     bool connect = false; ///< `check` also connects to each endpoint
     /// Flags and variables, to be read again together with the file.
-    given_values given;
+    given_values flags;
     /// The configuration file; empty when there is none.
     std::string file;
     /// Complete and valid when there is no problem. For `health` only what it needs is.
