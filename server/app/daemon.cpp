@@ -425,9 +425,9 @@ private:
 int run_daemon(const options& options) {
     try {
         log_setup log(options.config.log);
-        daemon one(options, log);
+        daemon running(options, log);
         try {
-            one.start();
+            running.start();
         } catch (const std::exception& error) {
             if (!options.config.log.file.empty()) {
                 const std::string what = plain_message(error);
@@ -435,11 +435,11 @@ int run_daemon(const options& options) {
             }
             throw;
         }
-        one.run();
+        running.run();
         log.stop(log_limit);
         // A name lookup under way cannot be cancelled, and the event loop's destructor would wait
         // for it. Everything that matters has ended and is written.
-        if (one.looks_names_up()) std::_Exit(0);
+        if (running.looks_names_up()) std::_Exit(0);
         return 0;
     } catch (const std::exception& error) {
         std::fprintf(stderr, "finpostd: %s\n", plain_message(error).c_str());

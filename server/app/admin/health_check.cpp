@@ -59,12 +59,12 @@ asio::awaitable<std::string> ask(beast::tcp_stream& stream, const socket_address
     static_cast<void>(sent);
     if (unsent) co_return said(name, unsent);
     beast::flat_buffer buffer;
-    http::response_parser<http::string_body> answer;
-    answer.body_limit(64 << 10);
-    auto [unread, got] = co_await http::async_read(stream, buffer, answer, as_result);
+    http::response_parser<http::string_body> response;
+    response.body_limit(64 << 10);
+    auto [unread, got] = co_await http::async_read(stream, buffer, response, as_result);
     static_cast<void>(got);
     if (unread) co_return said(name, unread);
-    const unsigned status = answer.get().result_int();
+    const unsigned status = response.get().result_int();
     if (status != 200) co_return name + ": /healthz answers " + std::to_string(status);
     co_return std::string();
 }

@@ -82,9 +82,9 @@ private:
 class small_http_server::state : public std::enable_shared_from_this<state> {
 public:
     state(asio::any_io_executor executor, const socket_address& wanted, limits most,
-          responder answer, logger log)
+          responder respond, logger log)
         : executor_(std::move(executor)), strand_(asio::make_strand(executor_)), acceptor_(strand_),
-          timer_(strand_), most_(most), answer_(std::move(answer)), log_(std::move(log)) {
+          timer_(strand_), most_(most), respond_(std::move(respond)), log_(std::move(log)) {
         listen_on(wanted);
     }
 
@@ -317,7 +317,7 @@ private:
         query.content_type = std::string(read[http::field::content_type]);
         query.body = std::move(read.body());
         try {
-            return answer_(std::move(query));
+            return respond_(std::move(query));
         } catch (const std::exception& bug) {
             log_(log_level::error, "http answer failed", {{"what", bug.what()}});
             return {500, "text/plain", "internal error\n", {}};
@@ -329,7 +329,7 @@ private:
     tcp::acceptor acceptor_;
     asio::steady_timer timer_;
     const limits most_;
-    const responder answer_;
+    const responder respond_;
     const logger log_;
     std::vector<std::weak_ptr<connection>>
         open_; // of one that is destroyed for want of memory nobody tells
@@ -337,8 +337,8 @@ private:
 };
 
 small_http_server::small_http_server(asio::any_io_executor executor, const socket_address& address,
-                                     limits most, responder answer, logger log)
-    : state_(std::make_shared<state>(std::move(executor), address, most, std::move(answer),
+                                     limits most, responder respond, logger log)
+    : state_(std::make_shared<state>(std::move(executor), address, most, std::move(respond),
                                      std::move(log))) {}
 
 small_http_server::~small_http_server() { stop(); }

@@ -42,7 +42,7 @@ public:
 
     /// Binds and listens; throws boost::system::system_error that names the address.
     small_http_server(boost::asio::any_io_executor executor, const socket_address& address,
-                      limits most, responder answer, logger log);
+                      limits most, responder respond, logger log);
 
     /// Like `stop`.
     ~small_http_server();

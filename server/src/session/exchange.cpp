@@ -32,7 +32,7 @@ exchange::exchange(const session_context& context, const accepted_client& client
                    client_socket& socket, exchange_deadline& deadline)
     : context_(context), client_(client), socket_(socket), deadline_(deadline),
       id_(request_id::generate()), outcome_(context.config), payload_(&context.budget),
-      answer_(reason::internal), sampled_(id_.sampled(context.config.trace_sampled)),
+      reply_(reason::internal), sampled_(id_.sampled(context.config.trace_sampled)),
       received_at_(client.at), answered_at_(client.at) {}
 
 asio::awaitable<void> exchange::run() {
@@ -92,8 +92,8 @@ asio::awaitable<void> exchange::handle() {
     try {
         request request = make_request(std::move(payload_), false);
         deadline_.disarm(); // the handler says itself how long it may take
-        reply answer = co_await context_.handler(std::move(request));
-        answer_ = std::move(answer);
+        reply reply = co_await context_.handler(std::move(request));
+        reply_ = std::move(reply);
     } catch (...) {
         log_handler_failed(context_, id_);
     }
@@ -101,7 +101,7 @@ asio::awaitable<void> exchange::handle() {
     socket_.ignore_reset();
     answered_at_ = exchange_deadline::clock::now();
     context_.counters.upstream_seconds.record(answered_at_ - received_at_);
-    outcome_.handler_ended({answer_.refused(), answer_.why()});
+    outcome_.handler_ended({reply_.refused(), reply_.why()});
     if (outcome_.is() == outcome::kind::refused) release();
 }
 
@@ -130,14 +130,14 @@ asio::awaitable<void> exchange::stream(upload& begun) {
     try {
         request request = make_request(payload(&*begun.ticket), true);
         deadline_.disarm(); // until a client or an upstream is waited for
-        reply answer = co_await context_.streaming_handler(std::move(request), client);
-        answer_ = std::move(answer);
+        reply reply = co_await context_.streaming_handler(std::move(request), client);
+        reply_ = std::move(reply);
     } catch (...) {
         log_handler_failed(context_, id_);
     }
     client.on_cancel({}); // what the handler had is gone
     client.limit(exchange_deadline::clock::time_point::max(), reason::internal);
-    if (!answer_.refused()) co_await client.finish(answer_.bytes().bytes());
+    if (!reply_.refused()) co_await client.finish(reply_.bytes().bytes());
     deadline_.disarm();
     streamed(client);
 }
@@ -161,7 +161,7 @@ void exchange::streamed(const client_stream& client) {
     if (outcome_.eof_seen() && (by_reset || client.gone())) note_reset();
     const bool reply_begun = written_.value() > 0 || socket_.mid_write();
     outcome_.stream_ended(
-        {failed, {answer_.refused(), answer_.why()}, reply_begun, client.reply_late()});
+        {failed, {reply_.refused(), reply_.why()}, reply_begun, client.reply_late()});
     if (outcome_.is() == outcome::kind::refused) release();
 }
 
@@ -183,7 +183,7 @@ void exchange::note_reset() noexcept {
 // False when something is left to write: nearly every reply fits into the kernel's buffer.
 bool exchange::write_reply_at_once() {
     if (!outcome_.undecided()) return true;
-    writer_.emplace(context_, socket_, answer_.bytes(), written_);
+    writer_.emplace(context_, socket_, reply_.bytes(), written_);
     enter(session_stage::reply);
     const error_code failed = writer_->write_some();
     if (failed == asio::error::would_block) return false;
@@ -217,8 +217,8 @@ void exchange::record() noexcept {
                                  stage_.load(std::memory_order_relaxed),
                                  received_.value(),
                                  written_.value(),
-                                 answer_.upstream(),
-                                 answer_.status(),
+                                 reply_.upstream(),
+                                 reply_.status(),
                                  client_.at,
                                  received_at_,
                                  answered_at_,
@@ -229,7 +229,7 @@ void exchange::record() noexcept {
 
 void exchange::release() noexcept {
     payload_ = payload(&context_.budget);
-    answer_.bytes() = payload(&context_.budget);
+    reply_.bytes() = payload(&context_.budget);
 }
 
 void exchange::end() noexcept {

@@ -76,7 +76,7 @@ private:
     outcome outcome_;
     std::optional<growth_ticket> growth_ticket_; // a stream's buffers were taken by way of it
     payload payload_;
-    reply answer_;
+    reply reply_;
     std::optional<reply_writer> writer_;
     bool recorded_ = false;
     bool sampled_; // its trace is
