@@ -15,9 +15,9 @@ namespace {
 
 void check_addresses(config_checker& check, const std::vector<socket_address>& all) {
     check.require(!all.empty(), "listen", "at least one address is needed");
-    for (auto one = all.begin(); one != all.end(); ++one) {
-        const bool twice = one->port() != 0 && std::count(all.begin(), one, *one) > 0;
-        check.require(!twice, "listen", to_string(*one) + " is given twice");
+    for (auto address = all.begin(); address != all.end(); ++address) {
+        const bool twice = address->port() != 0 && std::count(all.begin(), address, *address) > 0;
+        check.require(!twice, "listen", to_string(*address) + " is given twice");
     }
 }
 

@@ -75,7 +75,7 @@ BUGS = [
     ("a close before the request is out ends a body", "upstream/exchange_rules.cpp",
      "if (read.error() == asio::error::eof && request_is_whole)", "if (read.error() == asio::error::eof)"),
     ("a drain whose grace is over stops nobody", "session/session_registry.cpp",
-     "        tell(one, notice::stop, [why](registered& session) { session.deadline().stop(why); });", "        static_cast<void>(why);"),
+     "        tell(entry, notice::stop, [why](registered& session) { session.deadline().stop(why); });", "        static_cast<void>(why);"),
     ("the upstream is waited for for ever", "upstream/buffered_exchange.cpp",
      "    deadline.arm(exchange_deadline::duration::zero(), remaining, reason::upstream_timeout);\n    if (deadline.stopped())",
      "    if (deadline.stopped())"),

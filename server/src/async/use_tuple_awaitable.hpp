@@ -142,12 +142,12 @@ template <template <class, class> class Associator, class Handler, class Default
 struct boost::asio::associator<Associator, finpost::detail::kept_handler<Handler>, Default>
     : Associator<Handler, Default> {
     using kept = finpost::detail::kept_handler<Handler>;
-    static auto get(const kept& one) noexcept {
-        return Associator<Handler, Default>::get(one.inner());
+    static auto get(const kept& handler) noexcept {
+        return Associator<Handler, Default>::get(handler.inner());
     }
-    static auto get(const kept& one, const Default& otherwise) noexcept
-        -> decltype(Associator<Handler, Default>::get(one.inner(), otherwise)) {
-        return Associator<Handler, Default>::get(one.inner(), otherwise);
+    static auto get(const kept& handler, const Default& otherwise) noexcept
+        -> decltype(Associator<Handler, Default>::get(handler.inner(), otherwise)) {
+        return Associator<Handler, Default>::get(handler.inner(), otherwise);
     }
 };
 
@@ -155,11 +155,11 @@ template <template <class, class> class Associator, class Handler, class Default
 struct boost::asio::associator<Associator, finpost::detail::shared_handler<Handler>, Default>
     : Associator<Handler, Default> {
     using shared = finpost::detail::shared_handler<Handler>;
-    static auto get(const shared& one) noexcept {
-        return Associator<Handler, Default>::get(one.inner());
+    static auto get(const shared& handler) noexcept {
+        return Associator<Handler, Default>::get(handler.inner());
     }
-    static auto get(const shared& one, const Default& otherwise) noexcept
-        -> decltype(Associator<Handler, Default>::get(one.inner(), otherwise)) {
-        return Associator<Handler, Default>::get(one.inner(), otherwise);
+    static auto get(const shared& handler, const Default& otherwise) noexcept
+        -> decltype(Associator<Handler, Default>::get(handler.inner(), otherwise)) {
+        return Associator<Handler, Default>::get(handler.inner(), otherwise);
     }
 };

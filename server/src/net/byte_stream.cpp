@@ -80,8 +80,8 @@ result<std::size_t> byte_stream::read_some(std::span<std::byte> buffer) noexcept
 
 result<std::size_t> byte_stream::peek() noexcept {
     if (tls_) return tls_->peek();
-    std::byte one{};
-    return receive({&one, 1}, MSG_PEEK);
+    std::byte first{};
+    return receive({&first, 1}, MSG_PEEK);
 }
 
 result<std::size_t> byte_stream::receive(std::span<std::byte> buffer, int flags) noexcept {

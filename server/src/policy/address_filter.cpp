@@ -9,7 +9,7 @@ namespace {
 
 bool contains(const std::vector<network>& list, const socket_address& peer) noexcept {
     return std::any_of(list.begin(), list.end(),
-                       [&peer](const network& one) { return one.contains(peer); });
+                       [&peer](const network& block) { return block.contains(peer); });
 }
 
 } // namespace

@@ -266,8 +266,8 @@ void client_stream::arm() {
     if (deadline_.stopped() && !failed_) return fail(deadline_.error());
     if (failed_) return;
     due nearest = receive_;
-    for (const due& one : {reply_, handler_})
-        if (one.when < nearest.when) nearest = one;
+    for (const due& limit : {reply_, handler_})
+        if (limit.when < nearest.when) nearest = limit;
     if (nearest.when == clock::time_point::max()) return deadline_.disarm();
     const auto left = std::max(nearest.when - clock::now(), clock::duration(1));
     deadline_.arm(exchange_deadline::duration::zero(), left, nearest.why);
@@ -279,8 +279,8 @@ void client_stream::expired() {
     // The client may have read since it was waited for: only now is it judged.
     if (reply_.when <= now) reply_ = reply_limit(now);
     reply_late_ = reply_.when <= now;
-    for (const due& one : {reply_, receive_, handler_})
-        if (one.when <= now) return fail(one.why);
+    for (const due& limit : {reply_, receive_, handler_})
+        if (limit.when <= now) return fail(limit.why);
     arm(); // what it was is over
 }
 

@@ -237,28 +237,29 @@ session_registry::clock::time_point session_registry::tell_who_is_due(clock::tim
         why = stopped_why_;
         const notice wanted = stopped_ ? notice::stop : draining_ ? notice::drain : notice::nothing;
         alive = slots_.size();
-        for (const auto& one : slots_) {
-            const auto when = one->session->deadline().when();
+        for (const auto& entry : slots_) {
+            const auto when = entry->session->deadline().when();
             if (when <= now)
-                due.push_back(one);
+                due.push_back(entry);
             else
                 nearest = std::min(nearest, when);
-            if (one->last < wanted) (stopped_ ? stopped : drained).push_back(one);
+            if (entry->last < wanted) (stopped_ ? stopped : drained).push_back(entry);
         }
     }
-    const auto tell = [this](const std::shared_ptr<slot>& one, notice what, auto call) {
-        asio::post(one->executor, [one, call] {
-            if (one->session != nullptr) call(*one->session);
+    const auto tell = [this](const std::shared_ptr<slot>& entry, notice what, auto call) {
+        asio::post(entry->executor, [entry, call] {
+            if (entry->session != nullptr) call(*entry->session);
         });
         const std::lock_guard lock(mutex_);
-        one->last = std::max(one->last, what);
+        entry->last = std::max(entry->last, what);
     };
-    for (const auto& one : drained)
-        tell(one, notice::drain, [](registered& session) { session.on_drain(); });
-    for (const auto& one : stopped)
-        tell(one, notice::stop, [why](registered& session) { session.deadline().stop(why); });
-    for (const auto& one : due)
-        tell(one, notice::nothing, [now](registered& session) { session.deadline().expire(now); });
+    for (const auto& entry : drained)
+        tell(entry, notice::drain, [](registered& session) { session.on_drain(); });
+    for (const auto& entry : stopped)
+        tell(entry, notice::stop, [why](registered& session) { session.deadline().stop(why); });
+    for (const auto& entry : due)
+        tell(entry, notice::nothing,
+             [now](registered& session) { session.deadline().expire(now); });
     if (nearest == clock::time_point::max()) return nearest;
     // 10 us of pause for each session keeps the looks of ten thousand below one percent of a core.
     const auto pause = std::chrono::microseconds(10) * static_cast<std::int64_t>(alive);

@@ -132,13 +132,13 @@ public:
         closing.reserve(stack.size()); // from here on nothing can fail halfway
         wanted_[endpoint] = std::move(wanted);
         auto left = stack.begin();
-        for (idle_connection& one : stack) {
-            if (wanted_[endpoint](one.connection)) {
-                if (&*left != &one) *left = std::move(one);
+        for (idle_connection& idle : stack) {
+            if (wanted_[endpoint](idle.connection)) {
+                if (&*left != &idle) *left = std::move(idle);
                 ++left;
                 continue;
             }
-            closing.push_back(std::move(one.connection));
+            closing.push_back(std::move(idle.connection));
             --open_;
             idle_gauge_.add(-1);
             waiting_.wake_one();
@@ -152,8 +152,8 @@ public:
             std::optional<Connection> closing; // outside the lock
             const std::lock_guard lock(mutex_);
             closed_ = true;
-            const auto kept_some = std::find_if(idle_.begin(), idle_.end(),
-                                                [](const stack_type& one) { return !one.empty(); });
+            const auto kept_some = std::find_if(
+                idle_.begin(), idle_.end(), [](const stack_type& stack) { return !stack.empty(); });
             if (kept_some == idle_.end()) return;
             closing.emplace(take_oldest(*kept_some));
         }

@@ -17,7 +17,7 @@ constexpr auto relaxed = std::memory_order_relaxed;
 } // namespace
 
 endpoint_set::endpoint_set(std::size_t count, clock::time_point now) : states_(count) {
-    for (state& one : states_) one.since = now;
+    for (endpoint_state& state : states_) state.since = now;
 }
 
 endpoint_set::selection endpoint_set::choose(clock::time_point now, mask tried,
@@ -32,16 +32,16 @@ endpoint_set::selection endpoint_set::choose(clock::time_point now, mask tried,
     for (std::size_t i = 0; i < count; ++i) {
         const std::size_t endpoint = (start + i) % count;
         if (tried >> endpoint & 1) continue;
-        state& one = states_[endpoint];
-        const std::size_t outstanding = one.outstanding.load(relaxed);
+        endpoint_state& state = states_[endpoint];
+        const std::size_t outstanding = state.outstanding.load(relaxed);
         if (outstanding < any.outstanding) any = {endpoint, outstanding};
-        if (one.check_failed.load(relaxed) || (unknown >> endpoint & 1)) continue;
-        const clock::rep until = one.ejected_until.load(relaxed);
+        if (state.check_failed.load(relaxed) || (unknown >> endpoint & 1)) continue;
+        const clock::rep until = state.ejected_until.load(relaxed);
         if (until != 0) {
-            if (now.time_since_epoch().count() < until || one.probing.load(relaxed) ||
-                one.probing.exchange(true))
+            if (now.time_since_epoch().count() < until || state.probing.load(relaxed) ||
+                state.probing.exchange(true))
                 continue;
-            one.outstanding.fetch_add(1, relaxed);
+            state.outstanding.fetch_add(1, relaxed);
             return selection(*this, endpoint, true);
         }
         if (outstanding < good.outstanding) good = {endpoint, outstanding};
@@ -55,13 +55,13 @@ endpoint_set::selection endpoint_set::choose(clock::time_point now, mask tried,
 
 void endpoint_set::selection::end() noexcept {
     if (set_ == nullptr) return;
-    state& mine = std::exchange(set_, nullptr)->states_[endpoint_];
+    endpoint_state& mine = std::exchange(set_, nullptr)->states_[endpoint_];
     mine.outstanding.fetch_sub(1, relaxed);
     if (probe_) mine.probing = false;
 }
 
 bool endpoint_set::selection::connected() const {
-    state& mine = set_->states_[endpoint_];
+    endpoint_state& mine = set_->states_[endpoint_];
     if (!mine.blemished.load(relaxed)) return false;
     const std::lock_guard lock(set_->mutex_);
     const bool was_ejected = ejected(mine);
@@ -70,7 +70,7 @@ bool endpoint_set::selection::connected() const {
 }
 
 bool endpoint_set::selection::answered() const {
-    state& mine = set_->states_[endpoint_];
+    endpoint_state& mine = set_->states_[endpoint_];
     if (!mine.blemished.load(relaxed)) return false;
     const std::lock_guard lock(set_->mutex_);
     const bool was_ejected = ejected(mine);
@@ -82,7 +82,7 @@ bool endpoint_set::selection::answered() const {
 bool endpoint_set::selection::failed(const fault& what, clock::time_point now,
                                      std::uint64_t jitter) const {
     const std::lock_guard lock(set_->mutex_);
-    state& mine = set_->states_[endpoint_];
+    endpoint_state& mine = set_->states_[endpoint_];
     const bool was_ejected = ejected(mine);
     fail(mine, what, now, jitter);
     return !was_ejected && ejected(mine);
@@ -91,23 +91,23 @@ bool endpoint_set::selection::failed(const fault& what, clock::time_point now,
 bool endpoint_set::checked(std::size_t endpoint, const std::optional<fault>& what,
                            clock::time_point now) {
     const std::lock_guard lock(mutex_);
-    state& one = states_[endpoint];
-    const bool was_ejected = ejected(one), was_up = up(one);
+    endpoint_state& state = states_[endpoint];
+    const bool was_ejected = ejected(state), was_up = up(state);
     if (what) {
-        one.cause = what->cause;
-        one.blemished = true;
-        one.last_error = what->why;
-        one.last = result::failure;
-        const unsigned allowed = one.check_succeeded ? bad_checks_allowed : 0;
-        if (++one.bad_checks > allowed) one.check_failed = true;
+        state.cause = what->cause;
+        state.blemished = true;
+        state.last_error = what->why;
+        state.last = result::failure;
+        const unsigned allowed = state.check_succeeded ? bad_checks_allowed : 0;
+        if (++state.bad_checks > allowed) state.check_failed = true;
     } else {
-        one.check_succeeded = true;
-        one.check_failed = false;
-        one.bad_checks = 0;
-        reached(one);
+        state.check_succeeded = true;
+        state.check_failed = false;
+        state.bad_checks = 0;
+        reached(state);
     }
-    if (was_up && !up(one)) one.since = now;
-    return was_ejected != ejected(one);
+    if (was_up && !up(state)) state.since = now;
+    return was_ejected != ejected(state);
 }
 
 bool endpoint_set::in_doubt(std::size_t endpoint) const {
@@ -118,74 +118,75 @@ bool endpoint_set::in_doubt(std::size_t endpoint) const {
 bool endpoint_set::probed(std::size_t endpoint, const std::optional<fault>& what,
                           clock::time_point now, std::uint64_t jitter) {
     const std::lock_guard lock(mutex_);
-    state& one = states_[endpoint];
-    const bool was_ejected = ejected(one);
+    endpoint_state& state = states_[endpoint];
+    const bool was_ejected = ejected(state);
     if (!what)
-        reached(one);
-    else if (one.last != result::success)
-        fail(one, *what, now, jitter);
-    return was_ejected != ejected(one);
+        reached(state);
+    else if (state.last != result::success)
+        fail(state, *what, now, jitter);
+    return was_ejected != ejected(state);
 }
 
 // Under the mutex, like all that follow.
-void endpoint_set::fail(state& one, const fault& what, clock::time_point now,
+void endpoint_set::fail(endpoint_state& state, const fault& what, clock::time_point now,
                         std::uint64_t jitter) {
-    const bool was_up = up(one);
-    one.cause = what.cause;
-    one.blemished = true;
-    one.last_error = what.why;
-    one.last = result::failure;
+    const bool was_up = up(state);
+    state.cause = what.cause;
+    state.blemished = true;
+    state.last_error = what.why;
+    state.last = result::failure;
     // An endpoint that comes back after that may be another: its answers are not known yet.
-    if (!what.connected) one.bad_answers = 0;
+    if (!what.connected) state.bad_answers = 0;
     // Exchanges that fail at the same time are one failure, or the pause would grow with the load.
-    if (one.ejected_until != 0 && now.time_since_epoch().count() < one.ejected_until) return;
+    if (state.ejected_until != 0 && now.time_since_epoch().count() < state.ejected_until) return;
     // The probe's word is enough; for the others, one bad answer may be one bad payload.
-    if (what.connected) ++one.bad_answers;
-    if (what.why != reason::upstream_unreachable && one.ejected_until == 0 &&
-        one.bad_answers <= bad_answers_allowed)
+    if (what.connected) ++state.bad_answers;
+    if (what.why != reason::upstream_unreachable && state.ejected_until == 0 &&
+        state.bad_answers <= bad_answers_allowed)
         return;
     const milliseconds pause =
-        std::min(first_pause * (1 << std::min(one.ejections, 10u)), longest_pause);
-    ++one.ejections;
+        std::min(first_pause * (1 << std::min(state.ejections, 10u)), longest_pause);
+    ++state.ejections;
     // Half of the pause for certain, the other half by chance.
     const auto half = pause / 2;
     const milliseconds by_chance(jitter % static_cast<std::uint64_t>(half.count() + 1));
-    one.ejected_until = (now + half + by_chance).time_since_epoch().count();
-    if (was_up) one.since = now;
+    state.ejected_until = (now + half + by_chance).time_since_epoch().count();
+    if (was_up) state.since = now;
 }
 
 // A connection was made. Whether it answers exchanges, only an exchange can tell.
-void endpoint_set::reached(state& one) noexcept {
-    one.last = result::success;
-    if (one.bad_answers == 0) reset(one);
+void endpoint_set::reached(endpoint_state& state) noexcept {
+    state.last = result::success;
+    if (state.bad_answers == 0) reset(state);
 }
 
-void endpoint_set::reset(state& one) noexcept {
-    one.ejected_until = 0;
-    one.ejections = one.bad_answers = 0;
-    if (one.bad_checks > 0) return; // checks have the last word about what they found
-    one.last_error.reset();
-    one.cause.clear();
-    one.blemished = false;
+void endpoint_set::reset(endpoint_state& state) noexcept {
+    state.ejected_until = 0;
+    state.ejections = state.bad_answers = 0;
+    if (state.bad_checks > 0) return; // checks have the last word about what they found
+    state.last_error.reset();
+    state.cause.clear();
+    state.blemished = false;
 }
 
-bool endpoint_set::ejected(const state& one) noexcept {
-    return one.ejected_until != 0 || one.check_failed;
+bool endpoint_set::ejected(const endpoint_state& state) noexcept {
+    return state.ejected_until != 0 || state.check_failed;
 }
 
-bool endpoint_set::up(const state& one) noexcept {
-    return one.last != result::none && !ejected(one);
+bool endpoint_set::up(const endpoint_state& state) noexcept {
+    return state.last != result::none && !ejected(state);
 }
 
 endpoint_set::status endpoint_set::look(std::size_t endpoint) const {
     const std::lock_guard lock(mutex_);
-    const state& one = states_[endpoint];
-    const bool is_up = up(one);
-    const bool on_trial = one.last == result::success && !one.check_failed;
-    status out{is_up, is_up || on_trial, one.last_error, one.outstanding, {}, one.cause, one.since};
-    if (one.ejected_until != 0)
-        out.ejected_until = clock::time_point(clock::duration(one.ejected_until));
-    if (one.check_failed) out.ejected_until = clock::time_point::max();
+    const endpoint_state& state = states_[endpoint];
+    const bool is_up = up(state);
+    const bool on_trial = state.last == result::success && !state.check_failed;
+    status out{is_up, is_up || on_trial, state.last_error, state.outstanding,
+               {},    state.cause,       state.since};
+    if (state.ejected_until != 0)
+        out.ejected_until = clock::time_point(clock::duration(state.ejected_until));
+    if (state.check_failed) out.ejected_until = clock::time_point::max();
     return out;
 }
 

@@ -121,7 +121,7 @@ public:
 private:
     enum class result { none, failure, success };
     // Each on its own cache line: the counts change with every exchange.
-    struct alignas(64) state {
+    struct alignas(64) endpoint_state {
         std::atomic<std::size_t> outstanding{0};
         std::atomic<clock::rep> ejected_until{0}; // 0: not ejected
         std::atomic<bool> probing{false};         // somebody finds out whether it is back
@@ -137,14 +137,15 @@ private:
         unsigned bad_checks = 0;
         bool check_succeeded = false;
     };
-    static bool ejected(const state& one) noexcept;
-    static bool up(const state& one) noexcept;
-    static void reset(state& one) noexcept;
-    static void reached(state& one) noexcept;
-    static void fail(state& one, const fault& what, clock::time_point now, std::uint64_t jitter);
+    static bool ejected(const endpoint_state& state) noexcept;
+    static bool up(const endpoint_state& state) noexcept;
+    static void reset(endpoint_state& state) noexcept;
+    static void reached(endpoint_state& state) noexcept;
+    static void fail(endpoint_state& state, const fault& what, clock::time_point now,
+                     std::uint64_t jitter);
 
     mutable std::mutex mutex_;
-    std::vector<state> states_;
+    std::vector<endpoint_state> states_;
     std::atomic<std::size_t> next_{0};
 };
 

@@ -34,21 +34,21 @@ public:
     void stop(std::shared_ptr<const void> owner);
 
 private:
-    struct subject; // an endpoint and what is needed to check it
-    void begin(std::shared_ptr<const void> owner, subject& one);
-    void begin_later(subject& one) noexcept;
-    boost::asio::awaitable<void> run(std::shared_ptr<const void> owner, subject& one);
-    boost::asio::awaitable<error_code> check(subject& one);
-    boost::asio::awaitable<error_code> ask(subject& one, upstream_stream& stream);
-    void limit(subject& one);
-    bool due(const subject& one) const;
-    void judge(const subject& one, error_code found);
+    struct checked_endpoint; // an endpoint and what is needed to check it
+    void begin(std::shared_ptr<const void> owner, checked_endpoint& subject);
+    void begin_later(checked_endpoint& subject) noexcept;
+    boost::asio::awaitable<void> run(std::shared_ptr<const void> owner, checked_endpoint& subject);
+    boost::asio::awaitable<error_code> check(checked_endpoint& subject);
+    boost::asio::awaitable<error_code> ask(checked_endpoint& subject, upstream_stream& stream);
+    void limit(checked_endpoint& subject);
+    bool due(const checked_endpoint& subject) const;
+    void judge(const checked_endpoint& subject, error_code found);
 
     const boost::asio::any_io_executor strand_;
     const std::string path_; // empty: no more than a connection
     const duration every_, timeout_;
     upstream_connector& connector_;
-    std::vector<std::shared_ptr<subject>> subjects_;
+    std::vector<std::shared_ptr<checked_endpoint>> subjects_;
     std::atomic<bool> stopped_{false};
 };
 

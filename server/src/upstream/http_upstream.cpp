@@ -35,12 +35,12 @@ public:
     static std::shared_ptr<state> made(const std::vector<asio::any_io_executor>& executors,
                                        bool one_thread_each, const upstream_config& config,
                                        upstream_parts parts, metrics& counters, logger log) {
-        auto one = std::make_shared<state>(executors, one_thread_each, config, std::move(parts),
-                                           counters, std::move(log));
-        one->sweeps_.emplace(executors.front(), [weak = std::weak_ptr(one)] {
+        auto created = std::make_shared<state>(executors, one_thread_each, config, std::move(parts),
+                                               counters, std::move(log));
+        created->sweeps_.emplace(executors.front(), [weak = std::weak_ptr(created)] {
             if (const auto self = weak.lock()) self->sweep();
         });
-        return one;
+        return created;
     }
 
     state(const std::vector<asio::any_io_executor>& executors, bool one_thread_each,
@@ -70,8 +70,8 @@ public:
 private:
     // Connections to addresses that a name does not have any more carry no other exchange.
     void drain_others(std::size_t endpoint, const resolver::addresses& now) {
-        forwarder.connector().restrict(endpoint, [now](const upstream_stream& one) {
-            return std::find(now.begin(), now.end(), one.address()) != now.end();
+        forwarder.connector().restrict(endpoint, [now](const upstream_stream& stream) {
+            return std::find(now.begin(), now.end(), stream.address()) != now.end();
         });
     }
 
@@ -139,15 +139,15 @@ std::vector<http_upstream::endpoint_status> http_upstream::endpoints() const {
     upstream_connector& connector = state_->forwarder.connector();
     for (std::size_t i = 0; i < connector.endpoints().size(); ++i) {
         const auto seen = connector.endpoints().look(i);
-        endpoint_status one{connector.label(i), seen.up,     seen.last_error, seen.outstanding,
-                            seen.ejected_until, seen.usable, seen.cause,      seen.since};
+        endpoint_status status{connector.label(i), seen.up,     seen.last_error, seen.outstanding,
+                               seen.ejected_until, seen.usable, seen.cause,      seen.since};
         if (connector.names().of(i).empty()) {
-            one.up = one.usable = false;
-            one.last_error = reason::upstream_unreachable;
+            status.up = status.usable = false;
+            status.last_error = reason::upstream_unreachable;
             const error_code trouble = connector.names().trouble(i);
-            if (trouble) one.cause = trouble.message();
+            if (trouble) status.cause = trouble.message();
         }
-        all.push_back(std::move(one));
+        all.push_back(std::move(status));
     }
     return all;
 }

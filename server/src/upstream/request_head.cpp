@@ -64,28 +64,28 @@ head_opening::head_opening(const http_url& url, const upstream_config& config,
         add("\r\n");
     }
     constexpr std::size_t value_size = 40; // an identifier or an IPv6 address
-    for (const piece& one : pieces_) size_ += one.text.size() + value_size;
+    for (const piece& part : pieces_) size_ += part.text.size() + value_size;
 }
 
 void head_opening::add_template(const template_pieces& pieces, bool in_path) {
-    for (const template_piece& one : pieces) {
-        for (const char c : one.text) // a path has no braces (RFC 3986 §3.3)
+    for (const template_piece& part : pieces) {
+        for (const char c : part.text) // a path has no braces (RFC 3986 §3.3)
             add(in_path && c == '{'   ? "%7B"
                 : in_path && c == '}' ? "%7D"
                                       : std::string_view(&c, 1));
-        if (one.value == request_value::none) continue;
-        pieces_.back().value = one.value;
+        if (part.value == request_value::none) continue;
+        pieces_.back().value = part.value;
         pieces_.back().in_path = in_path;
         pieces_.emplace_back();
     }
 }
 
 void head_opening::append_to(std::string& head, const request& request) const {
-    for (const piece& one : pieces_) {
-        head += one.text;
-        if (one.value == request_value::none) continue;
-        const std::string value = value_of(one.value, request);
-        if (one.in_path)
+    for (const piece& part : pieces_) {
+        head += part.text;
+        if (part.value == request_value::none) continue;
+        const std::string value = value_of(part.value, request);
+        if (part.in_path)
             append_path_segment(head, value);
         else
             append_field_value(head, value);

@@ -79,8 +79,9 @@ template_pieces checked_path(config_checker& check, const upstream_config& confi
         check.require(false, "path", pieces.error().message);
         return {};
     }
-    const bool good = std::all_of(pieces->begin(), pieces->end(),
-                                  [](const template_piece& one) { return is_path_text(one.text); });
+    const bool good = std::all_of(pieces->begin(), pieces->end(), [](const template_piece& piece) {
+        return is_path_text(piece.text);
+    });
     check.require(config.path.starts_with('/') && good && config.path.size() <= 4096, "path",
                   quoted(masked_url(config.path)) +
                       " is not a path: it begins with /, has no # and no space, "

@@ -31,10 +31,10 @@ void upstream_tls::secure(upstream_stream& fresh, std::size_t endpoint) const {
     fresh.secure(context, endpoints_[endpoint].host, before);
 }
 
-void upstream_tls::remember(const upstream_stream& one, std::size_t endpoint) {
-    tls_session now = one.session();
+void upstream_tls::remember(const upstream_stream& stream, std::size_t endpoint) {
+    tls_session now = stream.session();
     const std::lock_guard lock(mutex_);
-    if (one.belongs_to(context_)) std::swap(sessions_[endpoint], now);
+    if (stream.belongs_to(context_)) std::swap(sessions_[endpoint], now);
 }
 
 void upstream_tls::forget(std::size_t endpoint) {
@@ -55,7 +55,7 @@ void upstream_tls::use(tls_side made, const logger& log) {
     log_warnings(made, log);
     const std::lock_guard lock(mutex_);
     context_ = std::move(made.context);
-    for (tls_session& one : sessions_) one = {};
+    for (tls_session& session : sessions_) session = {};
 }
 
 std::optional<tls_context::time_point> upstream_tls::expires() const {

@@ -27,7 +27,7 @@ public:
     /// Begins it on a fresh connection to an endpoint.
     void secure(upstream_stream& fresh, std::size_t endpoint) const;
     /// After a response on a connection whose first it was.
-    void remember(const upstream_stream& one, std::size_t endpoint);
+    void remember(const upstream_stream& stream, std::size_t endpoint);
 
     /// Nothing is resumed there next time.
     void forget(std::size_t endpoint);
