@@ -59,8 +59,8 @@ split_words split_at_end_of_options(int argc, const char* const* argv) {
 
 std::vector<std::string> flags_of(const CLI::App& cli) {
     std::vector<std::string> all;
-    for (const CLI::Option* one : cli.get_options())
-        for (const std::string& name : one->get_lnames()) all.push_back("--" + name);
+    for (const CLI::Option* option : cli.get_options())
+        for (const std::string& name : option->get_lnames()) all.push_back("--" + name);
     return all;
 }
 
@@ -130,10 +130,10 @@ std::optional<client_options> prepare(const connection_options& options,
     out.proxy = options.proxy;
     if (!options.with_tls) return out;
     tls_made made = make_client_tls(options.tls);
-    for (const tls_problem& one : made.problems)
-        problems.push_back(flag_of(one.where) + ": " + one.message);
-    for (const tls_problem& one : made.warnings)
-        warnings.push_back(flag_of(one.where) + ": " + one.message);
+    for (const tls_problem& problem : made.problems)
+        problems.push_back(flag_of(problem.where) + ": " + problem.message);
+    for (const tls_problem& warning : made.warnings)
+        warnings.push_back(flag_of(warning.where) + ": " + warning.message);
     if (!made.context) return std::nullopt;
     out.tls = std::move(made.context);
     return out;

@@ -139,36 +139,37 @@ void load_engine::start_due() {
 
 void load_engine::start_one(std::size_t slot, clock::time_point since, clock::time_point now) {
     const std::uint64_t number = started_++;
-    load_exchange& one = slots_[slot];
+    load_exchange& exchange = slots_[slot];
     const int fd = connect_from_many(target_, number);
     if (fd < 0) {
         const bool peers = errno == ECONNREFUSED || errno == ENETUNREACH || errno == EHOSTUNREACH;
         return end(slot, peers ? load_outcome::not_connected : load_outcome::no_resources);
     }
-    if (const auto ended = one.start(fd, payloads_, number, since, now)) return end(slot, *ended);
+    if (const auto ended = exchange.start(fd, payloads_, number, since, now))
+        return end(slot, *ended);
     // Registered after the first attempt, when it is known what to wait for, and only once.
     epoll_event event{};
     event.events = EPOLLIN | EPOLLRDHUP | EPOLLET;
-    if (one.sending()) event.events |= EPOLLOUT;
+    if (exchange.sending()) event.events |= EPOLLOUT;
     event.data.u64 = slot;
     if (::epoll_ctl(epoll_, EPOLL_CTL_ADD, fd, &event) != 0) end(slot, load_outcome::no_resources);
 }
 
 void load_engine::end(std::size_t slot, load_outcome how) {
-    load_exchange& one = slots_[slot];
+    load_exchange& exchange = slots_[slot];
     last_end_ = clock::now();
     ++ended_;
     ++result_.outcomes[static_cast<std::size_t>(how)];
     if (how == load_outcome::ok) {
-        result_.latency.record(last_end_ - one.since());
+        result_.latency.record(last_end_ - exchange.since());
         last_success_ = last_end_;
     } else if (how == load_outcome::refused) {
-        ++result_.refusals[static_cast<std::size_t>(one.why()) - 1];
+        ++result_.refusals[static_cast<std::size_t>(exchange.why()) - 1];
     } else if (how == load_outcome::not_connected || how == load_outcome::no_resources) {
         not_before_ =
             last_end_ + pause_after_failure; // failing at once must not become a busy loop
     }
-    one.close();
+    exchange.close();
     free_.push_back(slot);
 }
 
@@ -192,9 +193,9 @@ void load_engine::expire(clock::time_point now) {
     if (now < next_expiry_) return;
     next_expiry_ = now + std::min<clock::duration>(look, plan_.timeout / 4);
     for (std::size_t slot = 0; slot < slots_.size(); ++slot) {
-        const load_exchange& one = slots_[slot];
-        if (one.fd() < 0 || now < one.started() + plan_.timeout) continue;
-        end(slot, one.connected() ? load_outcome::timed_out : load_outcome::not_connected);
+        const load_exchange& exchange = slots_[slot];
+        if (exchange.fd() < 0 || now < exchange.started() + plan_.timeout) continue;
+        end(slot, exchange.connected() ? load_outcome::timed_out : load_outcome::not_connected);
     }
 }
 

@@ -77,7 +77,7 @@ private:
     bool half_closed_ = false;
     bool wrong_ = false;
     std::uint8_t kept_ = 0;
-    load_payloads::one payload_{};
+    load_payloads::variant payload_{};
     std::size_t sent_ = 0;
     std::size_t received_ = 0;
     clock::time_point since_{};

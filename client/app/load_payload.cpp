@@ -25,8 +25,8 @@ load_payloads::load_payloads(std::size_t size)
     for (char& each : noise_) each = alphabet[random() & 63];
 }
 
-load_payloads::one load_payloads::make(std::uint64_t n) const noexcept {
-    one made{};
+load_payloads::variant load_payloads::make(std::uint64_t n) const noexcept {
+    variant made{};
     for (std::size_t i = 0; i < made.head.size(); ++i) {
         made.head[i] =
             i < counted ? alphabet[(n >> (6 * i)) & 63] : noise_[(n * 31 + i) % noise_.size()];
@@ -36,10 +36,10 @@ load_payloads::one load_payloads::make(std::uint64_t n) const noexcept {
 }
 
 std::size_t load_payloads::head_size() const noexcept {
-    return std::min(size_, std::tuple_size_v<decltype(one::head)>);
+    return std::min(size_, std::tuple_size_v<decltype(variant::head)>);
 }
 
-int load_payloads::rest(const one& which, std::size_t offset,
+int load_payloads::rest(const variant& which, std::size_t offset,
                         std::array<iovec, 2>& pieces) const noexcept {
     const std::size_t head = head_size();
     std::size_t used = 0;
@@ -56,7 +56,7 @@ int load_payloads::rest(const one& which, std::size_t offset,
     return static_cast<int>(used);
 }
 
-bool load_payloads::matches(const one& which, std::size_t offset,
+bool load_payloads::matches(const variant& which, std::size_t offset,
                             std::span<const char> data) const noexcept {
     if (offset + data.size() > size_) return false;
     while (!data.empty()) {

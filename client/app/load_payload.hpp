@@ -16,7 +16,7 @@ namespace finpost {
 class load_payloads {
 public:
     /// Enough to recover which payload it is.
-    struct one {
+    struct variant {
         std::array<char, 16> head;
         std::size_t body_at;
     };
@@ -27,14 +27,15 @@ public:
 
     /// The payload number `n`. Two payloads differ in their first bytes; the first ten count up in
     /// base 64, lowest digit first, so that even payloads of a byte or two seldom repeat at once.
-    one make(std::uint64_t n) const noexcept;
+    variant make(std::uint64_t n) const noexcept;
 
     /// What is left to send behind `offset`, or of a large payload the beginning of it, in one
     /// gathered write; the count of pieces, 0 when nothing is left.
-    int rest(const one& which, std::size_t offset, std::array<iovec, 2>& pieces) const noexcept;
+    int rest(const variant& which, std::size_t offset, std::array<iovec, 2>& pieces) const noexcept;
 
     /// Whether `data` is what stands at `offset` of the payload.
-    bool matches(const one& which, std::size_t offset, std::span<const char> data) const noexcept;
+    bool matches(const variant& which, std::size_t offset,
+                 std::span<const char> data) const noexcept;
 
 private:
     std::size_t head_size() const noexcept;

@@ -33,12 +33,12 @@ slow_clients::slow_clients(const socket_address& target, std::size_t count)
     : target_(target), clients_(count) {}
 
 slow_clients::~slow_clients() {
-    for (client& one : clients_) drop(one);
+    for (client& slow : clients_) drop(slow);
 }
 
-void slow_clients::drop(client& one) noexcept {
-    if (one.fd >= 0) ::close(one.fd);
-    one.fd = -1;
+void slow_clients::drop(client& slow) noexcept {
+    if (slow.fd >= 0) ::close(slow.fd);
+    slow.fd = -1;
 }
 
 void slow_clients::open(const std::atomic<bool>& interrupted) {
@@ -57,8 +57,8 @@ void slow_clients::open(const std::atomic<bool>& interrupted) {
 }
 
 std::size_t slow_clients::opened() const noexcept {
-    return static_cast<std::size_t>(std::count_if(clients_.begin(), clients_.end(),
-                                                  [](const client& one) { return one.sent > 0; }));
+    return static_cast<std::size_t>(std::count_if(
+        clients_.begin(), clients_.end(), [](const client& slow) { return slow.sent > 0; }));
 }
 
 void slow_clients::drip(clock::time_point now) noexcept {
@@ -69,13 +69,13 @@ void slow_clients::drip(clock::time_point now) noexcept {
     if (due > next_ + clients_.size()) next_ = due - clients_.size();
     for (; next_ < due; ++next_) {
         const std::size_t which = static_cast<std::size_t>(next_ % clients_.size());
-        client& one = clients_[which];
-        if (one.fd < 0) continue;
-        const char byte = byte_of(which, one.sent);
-        if (::send(one.fd, &byte, 1, MSG_NOSIGNAL) == 1)
-            ++one.sent;
+        client& slow = clients_[which];
+        if (slow.fd < 0) continue;
+        const char byte = byte_of(which, slow.sent);
+        if (::send(slow.fd, &byte, 1, MSG_NOSIGNAL) == 1)
+            ++slow.sent;
         else if (!would_block() && errno != EINTR)
-            drop(one);
+            drop(slow);
     }
 }
 
@@ -86,16 +86,16 @@ slow_result slow_clients::finish(const std::atomic<bool>& interrupted, bool veri
     result.opened = opened();
     std::vector<std::size_t> waiting;
     for (std::size_t i = 0; i < clients_.size(); ++i) {
-        client& one = clients_[i];
+        client& slow = clients_[i];
         char unread = 0;
-        const bool silent = one.fd >= 0 && one.sent > 0 &&
-                            ::recv(one.fd, &unread, 1, MSG_PEEK) < 0 && would_block();
+        const bool silent = slow.fd >= 0 && slow.sent > 0 &&
+                            ::recv(slow.fd, &unread, 1, MSG_PEEK) < 0 && would_block();
         if (!silent) {
-            drop(one);
+            drop(slow);
             continue;
         }
-        reset_on_close(one.fd, false);
-        ::shutdown(one.fd, SHUT_WR);
+        reset_on_close(slow.fd, false);
+        ::shutdown(slow.fd, SHUT_WR);
         waiting.push_back(i);
     }
     result.stayed = waiting.size();
@@ -110,22 +110,22 @@ slow_result slow_clients::finish(const std::atomic<bool>& interrupted, bool veri
         });
         std::this_thread::sleep_for(2ms);
     }
-    for (client& one : clients_) drop(one);
+    for (client& slow : clients_) drop(slow);
     return result;
 }
 
 slow_clients::reading slow_clients::read_echo(std::size_t which, bool verify) noexcept {
-    client& one = clients_[which];
+    client& slow = clients_[which];
     std::array<char, 256> buffer;
     for (;;) {
-        const ssize_t n = ::recv(one.fd, buffer.data(), buffer.size(), 0);
+        const ssize_t n = ::recv(slow.fd, buffer.data(), buffer.size(), 0);
         if (n < 0) return would_block() || errno == EINTR ? reading::more : reading::broken;
         if (n == 0) {
-            const bool whole = one.received == one.sent && !one.wrong;
-            return whole || (!verify && one.received > 0) ? reading::complete : reading::broken;
+            const bool whole = slow.received == slow.sent && !slow.wrong;
+            return whole || (!verify && slow.received > 0) ? reading::complete : reading::broken;
         }
         for (std::size_t i = 0; i < static_cast<std::size_t>(n); ++i)
-            one.wrong = one.wrong || buffer[i] != byte_of(which, one.received++);
+            slow.wrong = slow.wrong || buffer[i] != byte_of(which, slow.received++);
     }
 }
 

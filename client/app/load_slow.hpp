@@ -56,7 +56,7 @@ private:
 
     enum class reading { more, complete, broken };
     reading read_echo(std::size_t which, bool verify) noexcept;
-    void drop(client& one) noexcept;
+    void drop(client& slow) noexcept;
 
     socket_address target_;
     std::vector<client> clients_;

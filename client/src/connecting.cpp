@@ -41,8 +41,8 @@ asio::awaitable<void> operation::resolve() {
                                 [self = shared_from_this()](error_code ec, const auto& found) {
                                     self->looked_up_ = true;
                                     self->lookup_error_ = ec;
-                                    for (const auto& one : found)
-                                        self->addresses_.push_back(one.endpoint());
+                                    for (const auto& entry : found)
+                                        self->addresses_.push_back(entry.endpoint());
                                     self->lookup_.cancel();
                                 });
         lookup_.expires_at(connect_until_);

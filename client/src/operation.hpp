@@ -35,8 +35,8 @@ private:
     using clock = std::chrono::steady_clock;
     using tcp = boost::asio::ip::tcp;
 
-    static tcp::socket::wait_type kind_of(readiness one) noexcept {
-        return one == readiness::writable ? tcp::socket::wait_write : tcp::socket::wait_read;
+    static tcp::socket::wait_type kind_of(readiness which) noexcept {
+        return which == readiness::writable ? tcp::socket::wait_write : tcp::socket::wait_read;
     }
 
     boost::asio::awaitable<void> run(std::shared_ptr<operation> self);

@@ -34,13 +34,13 @@ std::shared_ptr<byte_source> memory_source(std::string bytes) {
 void start_exchange(const asio::any_io_executor& executor, host_port target, byte_source& payload,
                     byte_sink* reply, client_options options, std::shared_ptr<void> owned,
                     exchange_handler done, const std::function<void(cancel_function)>& arm) {
-    const auto one =
+    const auto started =
         std::make_shared<operation>(executor, std::move(target), payload, reply, std::move(options),
                                     std::move(owned), std::move(done));
-    arm([weak = std::weak_ptr(one)] {
+    arm([weak = std::weak_ptr(started)] {
         if (const auto alive = weak.lock()) alive->cancel();
     });
-    one->start();
+    started->start();
 }
 
 } // namespace finpost::detail

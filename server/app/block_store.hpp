@@ -22,8 +22,8 @@ public:
     block_store(const block_store&) = delete;
     block_store& operator=(const block_store&) = delete;
     ~block_store() {
-        for (list& one : lists_)
-            while (one.first != nullptr) std::free(pop(one));
+        for (list& blocks : lists_)
+            while (blocks.first != nullptr) std::free(pop(blocks));
     }
 
     /// At least `size` bytes, aligned as `std::malloc` does it; null when there is no memory.

@@ -66,8 +66,8 @@ void check_log_file(const std::string& file, check_result& out) {
 
 void check_certificate(const tls_side& made, const std::string& field, const std::string& file,
                        check_result& out) {
-    for (const config_problem& one : made.warnings)
-        out.notes.push_back(one.field + ": " + one.message);
+    for (const config_problem& warning : made.warnings)
+        out.notes.push_back(warning.field + ": " + warning.message);
     const auto until = made.context.expires();
     if (!until) return;
     const auto days = days_left(*until, std::chrono::system_clock::now());
@@ -79,18 +79,18 @@ void check_certificate(const tls_side& made, const std::string& field, const std
 }
 
 void check_certificates(const daemon_config& config, check_result& out) {
-    for (const listener_config& one : config.listeners)
-        check_certificate(one.made.parts->tls, "tls_cert", one.gateway.tls.cert, out);
-    for (const named_upstream& one : config.upstreams)
-        check_certificate(one.made.parts->tls, "upstream_cert", one.config.tls.cert, out);
+    for (const listener_config& listener : config.listeners)
+        check_certificate(listener.made.parts->tls, "tls_cert", listener.gateway.tls.cert, out);
+    for (const named_upstream& upstream : config.upstreams)
+        check_certificate(upstream.made.parts->tls, "upstream_cert", upstream.config.tls.cert, out);
 }
 
 } // namespace
 
 check_result check_machine(const daemon_config& config) {
     check_result out;
-    for (const listener_config& one : config.listeners)
-        for (const socket_address& address : one.gateway.listen)
+    for (const listener_config& listener : config.listeners)
+        for (const socket_address& address : listener.gateway.listen)
             check_address("listen", address, out);
     if (config.admin) check_address("admin", *config.admin, out);
     check_log_file(config.log.file, out);
@@ -103,11 +103,12 @@ check_result check_machine(const daemon_config& config) {
                             std::to_string(all_clients(fitted)) + " clients, not for " +
                             std::to_string(all_clients(config)));
     }
-    for (const named_upstream* one : longer_than_tracked(config)) {
+    for (const named_upstream* upstream : longer_than_tracked(config)) {
         // In the short form there is one, and "default" is a name that nobody gave it.
-        const std::string name = config.written.long_form ? " of the upstream " + one->name : "";
-        out.notes.push_back("upstream_total: " + format_duration(one->config.total) + name + ": " +
-                            tracking_advice);
+        const std::string name =
+            config.written.long_form ? " of the upstream " + upstream->name : "";
+        out.notes.push_back("upstream_total: " + format_duration(upstream->config.total) + name +
+                            ": " + tracking_advice);
     }
     return out;
 }

@@ -29,8 +29,8 @@ std::string message_of(int error) { return std::generic_category().message(error
 // False when the time is over.
 bool wait_for(int fd, readiness what, clock::time_point until) {
     const auto left = std::chrono::ceil<std::chrono::milliseconds>(until - clock::now()).count();
-    pollfd one{fd, static_cast<short>(what == readiness::writable ? POLLOUT : POLLIN), 0};
-    return left > 0 && ::poll(&one, 1, static_cast<int>(std::min<long long>(left, 600'000))) > 0;
+    pollfd polled{fd, static_cast<short>(what == readiness::writable ? POLLOUT : POLLIN), 0};
+    return left > 0 && ::poll(&polled, 1, static_cast<int>(std::min<long long>(left, 600'000))) > 0;
 }
 
 // 0, or the error.
@@ -80,10 +80,10 @@ private:
             return std::string("its name is not found: ") + ::gai_strerror(failed);
         const std::unique_ptr<addrinfo, decltype(&::freeaddrinfo)> owner(found, &::freeaddrinfo);
         int failed = 0;
-        for (const addrinfo* one = found; one != nullptr; one = one->ai_next) {
-            socket_ =
-                unique_fd(::socket(one->ai_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
-            failed = connect_to(socket_.get(), *one, until_);
+        for (const addrinfo* address = found; address != nullptr; address = address->ai_next) {
+            socket_ = unique_fd(
+                ::socket(address->ai_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
+            failed = connect_to(socket_.get(), *address, until_);
             if (failed == 0) return {};
         }
         return message_of(failed);
@@ -161,15 +161,15 @@ private:
 } // namespace
 
 void check_connections(const daemon_config& config, check_result& out) {
-    for (const named_upstream& one : config.upstreams) {
-        for (const http_url& url : one.config.endpoints) {
+    for (const named_upstream& upstream : config.upstreams) {
+        for (const http_url& url : upstream.config.endpoints) {
             const std::string what = "upstream: " + masked_url(to_string(url)) + ": ";
-            const std::string wrong = trial(url, one.config).run();
+            const std::string wrong = trial(url, upstream.config).run();
             if (!wrong.empty())
                 out.problems.push_back(what + wrong);
             else
                 out.notes.push_back(what + "can be reached" +
-                                    (one.config.health_path.empty() ? "" : " and is well"));
+                                    (upstream.config.health_path.empty() ? "" : " and is well"));
         }
     }
 }

@@ -59,9 +59,9 @@ std::size_t threads_of(const daemon_config& config) {
 template <class Range>
 std::string joined(const Range& all) {
     std::string text;
-    for (const auto& one : all) {
+    for (const auto& item : all) {
         if (!text.empty()) text += ',';
-        text += to_string(one);
+        text += to_string(item);
     }
     return text;
 }
@@ -76,7 +76,7 @@ std::optional<std::int64_t> seconds_until(std::optional<tls_context::time_point>
 void block_signals() {
     sigset_t stops;
     ::sigemptyset(&stops);
-    for (const int one : {SIGINT, SIGTERM, SIGHUP, SIGUSR1}) ::sigaddset(&stops, one);
+    for (const int signal : {SIGINT, SIGTERM, SIGHUP, SIGUSR1}) ::sigaddset(&stops, signal);
     ::pthread_sigmask(SIG_BLOCK, &stops, nullptr);
 }
 
@@ -94,8 +94,8 @@ bool looks_names_up(const daemon_config& config) {
     const auto is_name = [](const http_url& url) {
         return !parse_socket_address(to_string(host_port{url.host, url.port})).has_value();
     };
-    return std::any_of(config.upstreams.begin(), config.upstreams.end(), [&](const auto& one) {
-        const auto& urls = one.config.endpoints;
+    return std::any_of(config.upstreams.begin(), config.upstreams.end(), [&](const auto& upstream) {
+        const auto& urls = upstream.config.endpoints;
         return std::any_of(urls.begin(), urls.end(), is_name);
     });
 }
@@ -238,8 +238,8 @@ private:
 
     std::string upstream_urls() const {
         std::string urls; // as others may see them: a webhook's path is a secret
-        for (const named_upstream& one : config_.upstreams) {
-            for (const http_url& url : one.config.endpoints)
+        for (const named_upstream& upstream : config_.upstreams) {
+            for (const http_url& url : upstream.config.endpoints)
                 urls += (urls.empty() ? "" : ",") + masked_url(to_string(url));
         }
         return urls;
@@ -278,9 +278,9 @@ private:
     }
 
     void warn_of_long_totals() {
-        for (const named_upstream* one : longer_than_tracked(config_)) {
+        for (const named_upstream* upstream : longer_than_tracked(config_)) {
             log_(log_level::warning, "upstream_total long",
-                 {{"upstream_total", format_duration(one->config.total)},
+                 {{"upstream_total", format_duration(upstream->config.total)},
                   {"what", tracking_advice}});
         }
     }

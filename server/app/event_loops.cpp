@@ -39,14 +39,14 @@ event_loops::event_loops(std::size_t count) {
 // What one loop still holds may own a timer or a socket of another: all are emptied before one
 // goes.
 event_loops::~event_loops() {
-    for (const auto& one : loops_) one->shutdown();
+    for (const auto& each : loops_) each->shutdown();
 }
 
 asio::io_context& event_loops::first() noexcept { return *loops_.front(); }
 
 std::vector<asio::any_io_executor> event_loops::executors() const {
     std::vector<asio::any_io_executor> all;
-    for (const auto& one : loops_) all.emplace_back(one->get_executor());
+    for (const auto& each : loops_) all.emplace_back(each->get_executor());
     return all;
 }
 
@@ -55,11 +55,11 @@ void event_loops::run(const std::function<void(const std::exception&)>& report) 
     for (std::size_t i = 1; i < loops_.size(); ++i)
         others.emplace_back([this, i, &report] { loops_[i]->run_on(report); });
     loops_.front()->run_on(report);
-    for (std::thread& one : others) one.join();
+    for (std::thread& thread : others) thread.join();
 }
 
 void event_loops::stop() {
-    for (const auto& one : loops_) one->stop();
+    for (const auto& each : loops_) each->stop();
 }
 
 } // namespace finpost

@@ -14,10 +14,10 @@ namespace {
 template <class Map>
 std::vector<checked_group> groups_of(const daemon_config& config, const Map& upstreams) {
     std::vector<checked_group> groups;
-    for (const listener_config& one : config.listeners) {
-        const http_upstream& behind = *upstreams.at(one.upstream).upstream;
-        groups.push_back(
-            {{one.gateway, behind.as_handler(), behind.as_streaming_handler()}, *one.made.parts});
+    for (const listener_config& listener : config.listeners) {
+        const http_upstream& behind = *upstreams.at(listener.upstream).upstream;
+        groups.push_back({{listener.gateway, behind.as_handler(), behind.as_streaming_handler()},
+                          *listener.made.parts});
     }
     return groups;
 }
@@ -37,18 +37,19 @@ gateway_set::gateway_set(std::vector<boost::asio::any_io_executor> executors, me
 
 gateway_set::upstream_map gateway_set::upstreams_for(const daemon_config& config) const {
     upstream_map next;
-    for (const named_upstream& one : config.upstreams) {
-        const bool used = std::any_of(config.listeners.begin(), config.listeners.end(),
-                                      [&](const auto& from) { return from.upstream == one.name; });
-        const auto before = upstreams_.find(one.name);
-        if (before != upstreams_.end() && before->second.config == one.config) {
-            next.emplace(one.name, running{one.config, before->second.upstream, used});
+    for (const named_upstream& upstream : config.upstreams) {
+        const bool used =
+            std::any_of(config.listeners.begin(), config.listeners.end(),
+                        [&](const auto& from) { return from.upstream == upstream.name; });
+        const auto before = upstreams_.find(upstream.name);
+        if (before != upstreams_.end() && before->second.config == upstream.config) {
+            next.emplace(upstream.name, running{upstream.config, before->second.upstream, used});
             continue;
         }
         auto fresh = std::make_shared<http_upstream>(detail::upstream_access::make(
-            executors_, one.config, *one.made.parts, counters_, log_));
+            executors_, upstream.config, *upstream.made.parts, counters_, log_));
         fresh->start();
-        next.emplace(one.name, running{one.config, std::move(fresh), used});
+        next.emplace(upstream.name, running{upstream.config, std::move(fresh), used});
     }
     return next;
 }
@@ -65,11 +66,11 @@ void gateway_set::change(const daemon_config& config) {
     upstream_map next = upstreams_for(config);
     detail::gateway_access::change(*gateway_, groups_of(config, next));
     // Those that stay have new files perhaps.
-    for (const named_upstream& one : config.upstreams) {
-        http_upstream& upstream = *next.at(one.name).upstream;
-        const auto before = upstreams_.find(one.name);
+    for (const named_upstream& configured : config.upstreams) {
+        http_upstream& upstream = *next.at(configured.name).upstream;
+        const auto before = upstreams_.find(configured.name);
         if (before != upstreams_.end() && before->second.upstream.get() == &upstream)
-            detail::upstream_access::use(upstream, one.made.parts->tls);
+            detail::upstream_access::use(upstream, configured.made.parts->tls);
     }
     const std::lock_guard lock(mutex_);
     upstreams_.swap(next);
@@ -78,16 +79,16 @@ void gateway_set::change(const daemon_config& config) {
 std::vector<gateway_set::endpoint_list> gateway_set::endpoints_by_upstream() const {
     std::vector<endpoint_list> all;
     const std::lock_guard lock(mutex_);
-    for (const auto& [name, one] : upstreams_)
-        if (one.used) all.push_back(one.upstream->endpoints());
+    for (const auto& [name, entry] : upstreams_)
+        if (entry.used) all.push_back(entry.upstream->endpoints());
     return all;
 }
 
 gateway_set::endpoint_list gateway_set::endpoints() const {
     endpoint_list all;
     const std::lock_guard lock(mutex_);
-    for (const auto& [name, one] : upstreams_) {
-        for (const auto& status : one.upstream->endpoints()) {
+    for (const auto& [name, entry] : upstreams_) {
+        for (const auto& status : entry.upstream->endpoints()) {
             const auto known = std::find_if(all.begin(), all.end(), [&](const auto& seen) {
                 return seen.endpoint == status.endpoint;
             });
@@ -103,8 +104,8 @@ gateway_set::endpoint_list gateway_set::endpoints() const {
 std::optional<tls_context::time_point> gateway_set::upstream_tls_expires() const {
     std::optional<tls_context::time_point> first;
     const std::lock_guard lock(mutex_);
-    for (const auto& [name, one] : upstreams_) {
-        const auto when = one.upstream->tls_expires();
+    for (const auto& [name, entry] : upstreams_) {
+        const auto when = entry.upstream->tls_expires();
         if (when && (!first || *when < *first)) first = when;
     }
     return first;
@@ -112,7 +113,8 @@ std::optional<tls_context::time_point> gateway_set::upstream_tls_expires() const
 
 std::size_t all_clients(const daemon_config& config) {
     std::size_t sum = 0;
-    for (const listener_config& one : config.listeners) sum += one.gateway.max_connections;
+    for (const listener_config& listener : config.listeners)
+        sum += listener.gateway.max_connections;
     return sum;
 }
 
@@ -120,22 +122,22 @@ bool fit_into_descriptors(daemon_config& config, std::size_t descriptors) {
     // No more connections to an upstream than it can have clients: each serves one exchange.
     std::vector<std::size_t> needed;
     connection_limits wanted{all_clients(config), 0};
-    for (const named_upstream& one : config.upstreams) {
+    for (const named_upstream& upstream : config.upstreams) {
         std::size_t clients = 0;
         for (const listener_config& from : config.listeners)
-            if (from.upstream == one.name) clients += from.gateway.max_connections;
-        needed.push_back(std::min(one.config.max_connections, clients));
+            if (from.upstream == upstream.name) clients += from.gateway.max_connections;
+        needed.push_back(std::min(upstream.config.max_connections, clients));
         wanted.upstream += needed.back();
     }
     descriptors_beside beside;
     if (config.demo) beside.upstream = 2;
-    for (const listener_config& one : config.listeners)
-        if (one.gateway.spill_above != 0) beside.files = files_at_once;
+    for (const listener_config& listener : config.listeners)
+        if (listener.gateway.spill_above != 0) beside.files = files_at_once;
     const connection_limits granted = within_descriptors(descriptors, wanted, beside);
     if (granted == wanted)
         return false; // a change that is not needed would cost a pool at a reload
-    for (listener_config& one : config.listeners) {
-        std::size_t& limit = one.gateway.max_connections;
+    for (listener_config& listener : config.listeners) {
+        std::size_t& limit = listener.gateway.max_connections;
         limit = share(limit, granted.clients, wanted.clients);
     }
     for (std::size_t i = 0; i < needed.size(); ++i)
@@ -147,8 +149,8 @@ bool fit_into_descriptors(daemon_config& config, std::size_t descriptors) {
 std::vector<const named_upstream*> longer_than_tracked(const daemon_config& config) {
     constexpr duration tracked{55'000};
     std::vector<const named_upstream*> all;
-    for (const named_upstream& one : config.upstreams)
-        if (one.config.total > tracked) all.push_back(&one);
+    for (const named_upstream& upstream : config.upstreams)
+        if (upstream.config.total > tracked) all.push_back(&upstream);
     return all;
 }
 

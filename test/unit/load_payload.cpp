@@ -9,7 +9,7 @@ using namespace finpost;
 
 namespace {
 
-std::string whole(const load_payloads& payloads, const load_payloads::one& which,
+std::string whole(const load_payloads& payloads, const load_payloads::variant& which,
                   std::size_t from = 0) {
     std::array<iovec, 2> pieces;
     std::string out;

@@ -35,20 +35,21 @@ http_answer metrics_page(const admin_view& view) {
     return out;
 }
 
-json::object to_json(const session_view& one) {
-    const auto age = std::chrono::duration<double>(one.age).count();
-    return {{"id", one.id.text()},
-            {"peer", to_string(one.peer)},
-            {"local", to_string(one.local)},
-            {"stage", to_string(one.stage)},
+json::object to_json(const session_view& session) {
+    const auto age = std::chrono::duration<double>(session.age).count();
+    return {{"id", session.id.text()},
+            {"peer", to_string(session.peer)},
+            {"local", to_string(session.local)},
+            {"stage", to_string(session.stage)},
             {"age_seconds", std::round(age * 1e3) / 1e3},
-            {"bytes_in", one.bytes_in},
-            {"bytes_out", one.bytes_out}};
+            {"bytes_in", session.bytes_in},
+            {"bytes_out", session.bytes_out}};
 }
 
 http_answer sessions(const admin_view& view) {
     json::array list;
-    for (const session_view& one : view.sessions(sessions_shown)) list.push_back(to_json(one));
+    for (const session_view& session : view.sessions(sessions_shown))
+        list.push_back(to_json(session));
     const std::size_t total = std::max(view.session_count(), list.size());
     const json::object page{
         {"total", total}, {"shown", list.size()}, {"sessions", std::move(list)}};

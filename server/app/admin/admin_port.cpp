@@ -61,7 +61,7 @@ struct admin_port::state {
 admin_port::admin_port(const socket_address& wanted, admin_view view, logger log)
     : state_(std::make_unique<state>(wanted, std::move(view), std::move(log))) {
     state_->server.start();
-    state_->thread = std::thread([one = state_.get()] { one->run(); });
+    state_->thread = std::thread([running = state_.get()] { running->run(); });
 }
 
 admin_port::~admin_port() {

@@ -88,7 +88,7 @@ unsigned fault_of(const http::request<http::string_body>& read, bool local_names
     if (parts.absolute) return is_local_name(parts.authority) ? 0 : 421;
     const auto [from, to] = read.equal_range(http::field::host);
     const bool local =
-        std::all_of(from, to, [](const auto& one) { return is_local_name(one.value()); });
+        std::all_of(from, to, [](const auto& field) { return is_local_name(field.value()); });
     return local ? 0 : 421;
 }
 

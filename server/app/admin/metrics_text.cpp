@@ -127,9 +127,11 @@ void add_upstream(page& out, const metrics& counters, const daemon_numbers& more
     out.sample(counters.upstream_retries.value());
     out.family("finpost_upstream_endpoint_up", "gauge",
                "1 unless the endpoint is ejected after failures.");
-    for (const auto& one : more.endpoints) out.sample("endpoint", one.endpoint, one.up ? 1 : 0);
+    for (const auto& endpoint : more.endpoints)
+        out.sample("endpoint", endpoint.endpoint, endpoint.up ? 1 : 0);
     out.family("finpost_upstream_endpoint_outstanding", "gauge", "Exchanges the endpoint has now.");
-    for (const auto& one : more.endpoints) out.sample("endpoint", one.endpoint, one.outstanding);
+    for (const auto& endpoint : more.endpoints)
+        out.sample("endpoint", endpoint.endpoint, endpoint.outstanding);
     out.family("finpost_upstream_ejections_total", "counter", "How often an endpoint was ejected.");
     out.sample(counters.upstream_ejections.value());
 }

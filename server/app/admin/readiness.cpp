@@ -31,11 +31,12 @@ std::string for_how_long(std::chrono::steady_clock::duration age) {
 std::string no_usable_endpoint(const std::vector<http_upstream::endpoint_status>& endpoints,
                                std::chrono::steady_clock::time_point now) {
     std::string all;
-    for (const auto& one : endpoints) {
-        if (one.usable) return {};
+    for (const auto& endpoint : endpoints) {
+        if (endpoint.usable) return {};
         if (!all.empty()) all += "; ";
-        all += one.endpoint + ": " + (one.cause.empty() ? "not reached yet" : one.cause);
-        all += ", for " + for_how_long(now - one.since);
+        all += endpoint.endpoint + ": " +
+               (endpoint.cause.empty() ? "not reached yet" : endpoint.cause);
+        all += ", for " + for_how_long(now - endpoint.since);
     }
     return all;
 }

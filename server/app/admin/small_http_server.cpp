@@ -97,7 +97,7 @@ public:
             self->acceptor_.close(ignored);
             self->timer_.cancel();
             for (const auto& each : self->open_)
-                if (const connection_ptr one = each.lock()) close(one);
+                if (const connection_ptr connection = each.lock()) close(connection);
         });
     }
 
@@ -171,13 +171,14 @@ private:
             co_await wait(back_off); // no descriptor, most likely
     }
 
-    void begin(const asio::any_io_executor& strand, const connection_ptr& one) {
-        open_.push_back(one);
-        asio::co_spawn(strand, serve(one),
+    void begin(const asio::any_io_executor& strand, const connection_ptr& connection) {
+        open_.push_back(connection);
+        asio::co_spawn(strand, serve(connection),
                        [ended = report(shared_from_this()), self = shared_from_this(),
-                        one](std::exception_ptr failed) {
+                        connection](std::exception_ptr failed) {
                            ended(failed);
-                           asio::post(self->strand_, [self, one] { self->forget(one); });
+                           asio::post(self->strand_,
+                                      [self, connection] { self->forget(connection); });
                        });
     }
 
@@ -190,8 +191,9 @@ private:
         if (open_.size() < most_.connections) return clock::duration::zero();
         connection_ptr slowest;
         for (const auto& each : open_) {
-            connection_ptr one = each.lock();
-            if (one && (!slowest || one->before(*slowest))) slowest = std::move(one);
+            connection_ptr connection = each.lock();
+            if (connection && (!slowest || connection->before(*slowest)))
+                slowest = std::move(connection);
         }
         if (!slowest) return clock::duration::zero();
         const clock::duration granted = slowest->answered ? time_to_read : time_to_ask;
@@ -201,8 +203,8 @@ private:
         return time_to_read;
     }
 
-    static void close(const connection_ptr& one) {
-        asio::post(one->stream.get_executor(), [one] { one->stream.close(); });
+    static void close(const connection_ptr& connection) {
+        asio::post(connection->stream.get_executor(), [connection] { connection->stream.close(); });
     }
 
     asio::awaitable<void> wait(clock::duration pause) {
@@ -211,13 +213,13 @@ private:
         static_cast<void>(ec);
     }
 
-    void forget(const connection_ptr& one) {
-        std::erase_if(open_, [&one](const auto& each) { return each.lock() == one; });
+    void forget(const connection_ptr& connection) {
+        std::erase_if(open_, [&connection](const auto& each) { return each.lock() == connection; });
         timer_.cancel();
     }
 
-    asio::awaitable<void> serve(connection_ptr one) {
-        beast::tcp_stream& stream = one->stream;
+    asio::awaitable<void> serve(connection_ptr connection) {
+        beast::tcp_stream& stream = connection->stream;
         beast::flat_buffer buffer;
         buffer.reserve(most_.read_ahead); // it would begin with 512 bytes and grow too slowly
         bool more = true;
@@ -228,7 +230,7 @@ private:
             http::request_parser<http::string_body> parser;
             parser.body_limit(most_.body);
             parser.header_limit(longest_header);
-            one->is_waited_for();
+            connection->is_waited_for();
             stream.expires_after(most_.read);
             const std::optional<unsigned> fault = co_await read(stream, buffer, parser);
             if (!fault) break;
@@ -237,12 +239,12 @@ private:
             const bool head_only = parser.get().method() == http::verb::head;
             http_answer given = wrong != 0 ? plain_answer(wrong) : ask(parser.get());
             const response out = make_response(std::move(given), more);
-            one->is_answered();
+            connection->is_answered();
             stream.expires_after(most_.write);
             error_code cut = co_await write(stream, out, head_only);
             if (cut) co_return;
         }
-        one->is_waited_for();
+        connection->is_waited_for();
         stream.socket().shutdown(tcp::socket::shutdown_send, ec);
         if (wrong != 0) co_await drop_input(stream);
     }

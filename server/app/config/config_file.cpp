@@ -43,18 +43,18 @@ std::string_view kind_of(const toml::node& node) {
 }
 
 std::string expectation(const option_row& row) {
-    std::string one = "text in quotes: " + std::string(row.value);
+    std::string text = "text in quotes: " + std::string(row.value);
     if (row.is_switch())
-        one = "true or false";
+        text = "true or false";
     else if (row.value == "N")
-        one = "a whole number";
+        text = "a whole number";
     else if (row.value == "SIZE")
-        one = "a size such as \"16MiB\", or a whole number of bytes";
+        text = "a size such as \"16MiB\", or a whole number of bytes";
     else if (row.value == "D")
-        one = "a time with its unit in quotes, such as \"10s\"";
+        text = "a time with its unit in quotes, such as \"10s\"";
     else if (row.value == "RATIO|off")
-        one = "a number from 0 to 1, or \"off\"";
-    return row.repeatable() ? one + ", or an array of such" : one;
+        text = "a number from 0 to 1, or \"off\"";
+    return row.repeatable() ? text + ", or an array of such" : text;
 }
 
 // The text of a value that is of a kind the option takes.
@@ -110,7 +110,7 @@ public:
     void report(std::vector<std::string>& problems) {
         std::stable_sort(found_.begin(), found_.end(),
                          [](const auto& a, const auto& b) { return a.first < b.first; });
-        for (auto& one : found_) problems.push_back(std::move(one.second));
+        for (auto& problem : found_) problems.push_back(std::move(problem.second));
     }
 
 private:
@@ -201,10 +201,10 @@ private:
         if (all == nullptr || all->empty() || !all->is_homogeneous<toml::table>())
             return note(line_of(key), key.str(),
                         "is " + std::string(kind_of(node)) + ": expected [[listeners]] tables");
-        for (const toml::node& one : *all) {
+        for (const toml::node& entry : *all) {
             file_table& table = into.emplace_back();
-            table.where = at(one.source().begin.line, "[[listeners]]");
-            read_table(*one.as_table(), option_scope::listener, table);
+            table.where = at(entry.source().begin.line, "[[listeners]]");
+            read_table(*entry.as_table(), option_scope::listener, table);
         }
     }
 
@@ -214,11 +214,11 @@ private:
         if (all == nullptr)
             return note(line_of(key), key.str(),
                         "is " + std::string(kind_of(node)) + ": expected [upstreams.NAME] tables");
-        each_by_line(*all, [&](const toml::key& name, const toml::node& one) {
-            const auto* fields = one.as_table();
+        each_by_line(*all, [&](const toml::key& name, const toml::node& entry) {
+            const auto* fields = entry.as_table();
             if (fields == nullptr)
                 return note(line_of(name), name.str(),
-                            "is " + std::string(kind_of(one)) +
+                            "is " + std::string(kind_of(entry)) +
                                 ": expected an [upstreams.NAME] table");
             const auto good = [](char c) {
                 return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
@@ -242,25 +242,25 @@ private:
         const std::size_t line = line_of(key);
         given_value value{{}, at(line, key.str())};
         bool wrong = false;
-        const auto take = [&](const toml::node& one, const std::string& before) {
-            const auto text = text_of(one, row);
+        const auto take = [&](const toml::node& element, const std::string& before) {
+            const auto text = text_of(element, row);
             if (text) return value.texts.push_back(before + *text);
             note(line, key.str(),
-                 "is " + std::string(kind_of(one)) + ": expected " + expectation(row));
+                 "is " + std::string(kind_of(element)) + ": expected " + expectation(row));
             wrong = true;
         };
         const auto* array = node.as_array();
         const auto* fields = node.as_table();
         if (array != nullptr && row.repeatable()) {
-            for (const toml::node& one : *array) take(one, {});
+            for (const toml::node& element : *array) take(element, {});
             if (array->empty()) return; // as good as not there
         } else if (fields != nullptr && row.in_table == "headers") {
-            for (auto&& [name, one] : *fields) {
+            for (auto&& [name, element] : *fields) {
                 if (name.str().find(':') != std::string_view::npos) {
                     note(line_of(name), name.str(), "is not the name of a header");
                     wrong = true;
                 }
-                take(one, std::string(name.str()) + ": ");
+                take(element, std::string(name.str()) + ": ");
             }
             if (fields->empty()) return;
         } else {

@@ -98,8 +98,8 @@ public:
 
     // What `validate` has found. `table` is where a setting would stand that nobody gave.
     void report(const std::vector<config_problem>& found, const std::string& table = {}) {
-        for (const config_problem& one : found) {
-            const std::string flag = flag_of(one.field);
+        for (const config_problem& problem : found) {
+            const std::string flag = flag_of(problem.field);
             // A field whose value could not even be read still holds its default.
             if (wrong(flag)) continue;
             std::string where = flag;
@@ -108,7 +108,8 @@ public:
             else if (!table.empty())
                 where = table + ": " + row_of(flag).table_key();
             const bool of_flag = where.starts_with("--");
-            add_once(problems_, where + ": " + (of_flag ? with_flags(one.message) : one.message) +
+            add_once(problems_, where + ": " +
+                                    (of_flag ? with_flags(problem.message) : problem.message) +
                                     source(flag));
         }
     }
@@ -200,8 +201,8 @@ void read_short_form(daemon_config& config, const given_values& flags, const con
 
 std::string list_of(const std::vector<file_table>& upstreams) {
     std::string names;
-    for (const file_table& one : upstreams)
-        names += (names.empty() ? "" : ", ") + printable(one.name.texts.front());
+    for (const file_table& upstream : upstreams)
+        names += (names.empty() ? "" : ", ") + printable(upstream.name.texts.front());
     return names;
 }
 
@@ -219,8 +220,8 @@ std::string upstream_of(const file_table& listener, const config_file& file,
         return {};
     }
     const std::string& name = listener.name.texts.front();
-    const bool known = std::any_of(all.begin(), all.end(), [&](const file_table& one) {
-        return one.name.texts.front() == name;
+    const bool known = std::any_of(all.begin(), all.end(), [&](const file_table& upstream) {
+        return upstream.name.texts.front() == name;
     });
     // Without any, the file as a whole is told so.
     if (!known && !all.empty())
@@ -246,24 +247,24 @@ void read_long_form(daemon_config& config, given_values flags, const config_file
     table_reader process(flags, problems);
     process.read(config, option_scope::process, file.top.values, config.written.process);
     for (const file_table& table : file.upstreams) {
-        daemon_config one;
+        daemon_config read;
         table_reader reader(flags, problems);
-        reader.read(one, option_scope::upstream, table.values,
+        reader.read(read, option_scope::upstream, table.values,
                     config.written.upstreams.emplace_back());
-        auto made = reader.take(make_upstream_parts(one.upstream), table.where);
-        config.upstreams.push_back({table.name.texts.front(), one.upstream, std::move(made)});
+        auto made = reader.take(make_upstream_parts(read.upstream), table.where);
+        config.upstreams.push_back({table.name.texts.front(), read.upstream, std::move(made)});
     }
     for (const file_table& table : file.listeners) {
-        daemon_config one;
-        one.gateway.listen.clear(); // each table says its own
+        daemon_config read;
+        read.gateway.listen.clear(); // each table says its own
         table_reader reader(flags, problems);
-        reader.read(one, option_scope::listener, table.values,
+        reader.read(read, option_scope::listener, table.values,
                     config.written.listeners.emplace_back());
-        one.gateway.max_buffered = config.gateway.max_buffered;
-        auto made = reader.take(make_listener_parts(one.gateway), table.where);
-        report_collisions(reader, config, one.gateway.listen);
+        read.gateway.max_buffered = config.gateway.max_buffered;
+        auto made = reader.take(make_listener_parts(read.gateway), table.where);
+        report_collisions(reader, config, read.gateway.listen);
         config.listeners.push_back(
-            {one.gateway, upstream_of(table, file, problems), std::move(made)});
+            {read.gateway, upstream_of(table, file, problems), std::move(made)});
     }
 }
 

@@ -39,8 +39,8 @@ template <class Value>
 constexpr bool is_list<std::vector<Value>> = true;
 
 template <class Value>
-void append(std::vector<Value>& all, Value one) {
-    all.push_back(std::move(one));
+void append(std::vector<Value>& all, Value value) {
+    all.push_back(std::move(value));
 }
 template <class Value>
 void append(std::vector<Value>& all, const std::vector<Value>& more) {
@@ -85,11 +85,12 @@ class field_access {
 
     static std::vector<std::string> texts(const daemon_config& from) {
         std::vector<std::string> out;
-        const auto print = [&out](const auto& one) {
-            if (std::string text = Kind::print(one); !text.empty()) out.push_back(std::move(text));
+        const auto print = [&out](const auto& element) {
+            if (std::string text = Kind::print(element); !text.empty())
+                out.push_back(std::move(text));
         };
         if constexpr (list)
-            for (const auto& one : value(from)) print(one);
+            for (const auto& element : value(from)) print(element);
         else
             print(value(from));
         return out;

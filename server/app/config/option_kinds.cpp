@@ -212,8 +212,8 @@ parsed<std::vector<socket_address>> listen_address::parse(std::string_view text)
     const std::string port(text.substr(std::min(text.find(':'), text.size())));
     const bool every = is_every_host(text);
     const std::string hosts[] = {every ? "0.0.0.0" + port : std::string(text), "[::]" + port};
-    for (const std::string& one : std::span(hosts).first(every ? 2 : 1)) {
-        const auto address = parse_socket_address(one);
+    for (const std::string& host : std::span(hosts).first(every ? 2 : 1)) {
+        const auto address = parse_socket_address(host);
         if (!address) return address.error();
         all.push_back(*address);
     }

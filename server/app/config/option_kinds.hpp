@@ -174,8 +174,8 @@ struct word_of {
     }
 
     static std::string print(value_type value) {
-        for (const auto& one : Words)
-            if (one.value == value) return std::string(one.text);
+        for (const auto& word : Words)
+            if (word.value == value) return std::string(word.text);
         return {};
     }
 };

@@ -78,10 +78,10 @@ void report_unknown_variables(const given_values& flags, const config_file& file
     };
     add(flags);
     add(file.top.values);
-    for (const file_table& one : file.listeners) add(one.values);
-    for (const file_table& one : file.upstreams) add(one.values);
-    for (char** one = environ; *one != nullptr; ++one) {
-        const std::string_view entry(*one);
+    for (const file_table& listener : file.listeners) add(listener.values);
+    for (const file_table& upstream : file.upstreams) add(upstream.values);
+    for (char** variable = environ; *variable != nullptr; ++variable) {
+        const std::string_view entry(*variable);
         const std::string name(entry.substr(0, entry.find('=')));
         const std::string_view value = entry.substr(std::min(name.size() + 1, entry.size()));
         if (!name.starts_with(prefix) || std::find(known.begin(), known.end(), name) != known.end())
@@ -133,9 +133,9 @@ public:
                                        "--check", "--connect", "--config"};
         for (const option_row& row : option_table()) flags.emplace_back(row.flag);
         report_unknown_words(app_.remaining(), flags, problems);
-        for (auto one = mark; one < end; ++one)
-            if (one > mark)
-                problems.push_back("unexpected argument " + quoted(*one) + ": see --help");
+        for (auto word = mark; word < end; ++word)
+            if (word > mark)
+                problems.push_back("unexpected argument " + quoted(*word) + ": see --help");
     }
 
     bool help() const { return help_->count() > 0; }

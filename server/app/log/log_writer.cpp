@@ -116,8 +116,8 @@ bool log_writer::wait_writable() {
             const std::lock_guard lock(mutex_);
             if (clock::now() >= give_up_at_) return false;
         }
-        pollfd one{fd_, POLLOUT, 0};
-        const int n = ::poll(&one, 1, look_again);
+        pollfd polled{fd_, POLLOUT, 0};
+        const int n = ::poll(&polled, 1, look_again);
         if (n > 0) return true; // an error shows in the write
         if (n < 0 && errno != EINTR) return false;
     }

@@ -43,9 +43,9 @@ public:
     }
 
     void report(std::optional<repeat_limit::clock::time_point> now) {
-        for (const auto& one : limit_.report(now)) {
-            const auto count = static_cast<std::int64_t>(one.count);
-            to(one.level, one.event, {{"repeated", count}});
+        for (const auto& repeated : limit_.report(now)) {
+            const auto count = static_cast<std::int64_t>(repeated.count);
+            to(repeated.level, repeated.event, {{"repeated", count}});
         }
     }
 

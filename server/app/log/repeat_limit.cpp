@@ -8,8 +8,8 @@ repeat_limit::verdict repeat_limit::judge(log_level level, std::string_view even
                                           clock::time_point now) {
     if (exempt(level, event)) return verdict::write;
     const std::lock_guard lock(mutex_);
-    auto found = std::find_if(entries_.begin(), entries_.end(), [&](const entry& one) {
-        return one.of.level == level && one.of.event == event;
+    auto found = std::find_if(entries_.begin(), entries_.end(), [&](const entry& each) {
+        return each.of.level == level && each.of.event == event;
     });
     if (found == entries_.end())
         found = entries_.insert(found, {{level, std::string(event), 0}, now, 0});
@@ -32,14 +32,14 @@ std::vector<repeat_limit::left_out> repeat_limit::report(std::optional<clock::ti
     std::vector<left_out> all;
     const std::lock_guard lock(mutex_);
     something_left_out_ = false;
-    for (entry& one : entries_) {
-        if (one.of.count == 0) continue;
-        if (now && *now < one.began + window_) {
+    for (entry& each : entries_) {
+        if (each.of.count == 0) continue;
+        if (now && *now < each.began + window_) {
             something_left_out_ = true;
             continue;
         }
-        all.push_back(one.of);
-        one.of.count = 0;
+        all.push_back(each.of);
+        each.of.count = 0;
     }
     return all;
 }
@@ -47,9 +47,9 @@ std::vector<repeat_limit::left_out> repeat_limit::report(std::optional<clock::ti
 std::optional<repeat_limit::clock::time_point> repeat_limit::due() const {
     const std::lock_guard lock(mutex_);
     std::optional<clock::time_point> nearest;
-    for (const entry& one : entries_) {
-        if (one.of.count == 0) continue;
-        const auto end = one.began + window_;
+    for (const entry& each : entries_) {
+        if (each.of.count == 0) continue;
+        const auto end = each.began + window_;
         nearest = nearest ? std::min(*nearest, end) : end;
     }
     return nearest;
