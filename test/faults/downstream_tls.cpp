@@ -160,6 +160,18 @@ BOOST_AUTO_TEST_CASE(D19_a_broken_record_is_told_by_an_alert_and_in_the_log) {
     BOOST_TEST(upstream.count() == 0u);
 }
 
+BOOST_AUTO_TEST_CASE(D19_a_client_whose_first_record_is_broken_is_no_probe) {
+    if (!ready()) return;
+    start();
+    tls_client one(address(), client());
+    BOOST_TEST(!one.handshake());
+    one.raw().send(std::string("\x17\x03\x03\x00\x64", 5) + std::string(100, 'x'));
+    BOOST_TEST(one.read_to_end().bytes == "");
+    BOOST_TEST(one.connection().failure() == "the other side refused: bad record mac");
+    BOOST_REQUIRE(log.wait_for("tls failed", 1));
+    BOOST_TEST(access_line().at("reason") == "aborted_read");
+}
+
 BOOST_AUTO_TEST_CASE(D19_one_that_says_nothing_over_tls_is_told_so) {
     if (!ready()) return;
     config.receive_idle = 200ms;

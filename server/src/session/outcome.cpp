@@ -2,7 +2,11 @@
 
 #include "policy/foreign.hpp"
 
+#include <boost/asio/error.hpp>
+
 #include <utility>
+
+namespace asio = boost::asio;
 
 namespace finpost {
 
@@ -10,6 +14,14 @@ namespace {
 
 bool is_reason(const error_code& error) noexcept {
     return error && error.category() == reason_category();
+}
+
+// The client went, by an end, a reset, or without a trace. Other errors are not its doing: a record
+// that was changed on its way, or no memory here.
+bool client_went(const error_code& error) noexcept {
+    return !error || error == asio::error::eof || error == asio::error::connection_reset ||
+           error == asio::error::timed_out || error == asio::error::host_unreachable ||
+           error == asio::error::network_unreachable;
 }
 
 } // namespace
@@ -45,7 +57,7 @@ void outcome::preamble_ended(const preamble_end& end) noexcept {
     if (!end.error) return;
     if (is_reason(end.error))
         refuse(to_reason(end.error));
-    else if (end.begun)
+    else if (end.begun || !client_went(end.error))
         abort(abort_at::read);
     else
         kind_ = kind::probe;
@@ -55,7 +67,7 @@ void outcome::payload_ended(const payload_end& end, const foreign_bytes& first) 
     eof_ = !end.error;
     // A client that is late must not take the refusal for an answer: only the client itself makes a
     // probe.
-    const bool by_client = !is_reason(end.error) || end.error == reason::tls_truncated;
+    const bool by_client = client_went(end.error) || end.error == reason::tls_truncated;
     if (end.bytes == 0 && by_client) {
         kind_ = kind::probe;
         // A peer in between may have cut all of it. Only a reset says so.
