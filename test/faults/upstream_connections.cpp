@@ -122,6 +122,20 @@ BOOST_AUTO_TEST_CASE(U17_a_kept_connection_that_closes_as_the_request_goes_out_c
     }
 }
 
+BOOST_AUTO_TEST_CASE(U17_a_kept_connection_that_closes_late_leaves_time_for_another) {
+    service.connect = 100ms;
+    std::atomic<int> left{1};
+    fault([&](conversation& talk) {
+        if (left-- <= 0) return scripted_upstream::echo()(talk);
+        std::this_thread::sleep_for(300ms); // longer than a connection may take
+        talk.finish();
+    });
+    start();
+    expect_served(); // makes the connection that is kept
+    BOOST_TEST(exchange("fault").bytes == "fault");
+    BOOST_TEST(counters.upstream_retries.value() == 1u);
+}
+
 BOOST_AUTO_TEST_CASE(U17_a_new_connection_that_closes_without_an_answer_is_not_tried_again) {
     fault([](conversation& talk) { talk.finish(); });
     start();

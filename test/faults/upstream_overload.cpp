@@ -1,8 +1,11 @@
 // More than the upstream takes, and nobody there at all.
 #include "faults/upstream_fixture.hpp"
+#include "support/tcp_peer.hpp"
 
 #include <future>
+#include <optional>
 #include <string>
+#include <thread>
 #include <vector>
 
 using namespace finpost;
@@ -51,6 +54,27 @@ BOOST_AUTO_TEST_CASE(U23_what_the_upstream_does_not_take_in_time_is_busy_and_it_
     for (auto& each : lucky) BOOST_TEST(each.get().bytes == "held");
     for (int i = 0; i < 10; ++i) expect_served();
     BOOST_TEST(upstream.connections() == 4u);
+}
+
+// The wait took the time, not the endpoint.
+BOOST_AUTO_TEST_CASE(U23_who_has_little_time_left_after_its_wait_ejects_no_endpoint) {
+    silent_port service_port(false);
+    service.endpoints = {url_of(service_port.address())};
+    service.max_connections = 1;
+    service.connect = 1s;
+    start();
+    auto first = std::async(std::launch::async, [this] { return exchange("first"); });
+    std::optional<peer_connection> busy;
+    do busy.emplace(service_port.accept());
+    while (busy->read_at_least(1).empty()); // a health check
+    auto second = std::async(std::launch::async, [this] { return exchange("second"); });
+    BOOST_REQUIRE(log.wait_for("accepted", 2));
+    std::this_thread::sleep_for(600ms); // of its second: what it waits for is time
+    service_port.fill();
+    busy->send(response(200, "fine", "Connection: close\r\n"));
+    BOOST_TEST(first.get().bytes == "fine");
+    expect_refusal(second.get(), reason::busy);
+    BOOST_TEST(counters.upstream_ejections.value() == 0u);
 }
 
 BOOST_AUTO_TEST_SUITE_END()

@@ -178,10 +178,16 @@ private:
 /// A port of 127.0.0.1 whose backlog is full: connecting gets no answer at all.
 class silent_port {
 public:
-    silent_port();
+    /// `from_now`: otherwise it takes connections until `fill`.
+    explicit silent_port(bool from_now = true);
     ~silent_port();
     silent_port(const silent_port&) = delete;
     const socket_address& address() const noexcept { return address_; }
+
+    /// The next connection. Waits for it.
+    int accept();
+    /// Connecting gets no answer from now on.
+    void fill();
 
 private:
     socket_address address_;

@@ -158,7 +158,18 @@ void refusing_port::listen() {
 }
 refusing_port::~refusing_port() { ::close(fd_); }
 
-silent_port::silent_port() : fd_(bound_socket(address_)) {
+silent_port::silent_port(bool from_now) : fd_(bound_socket(address_)) {
+    ::listen(fd_, 8);
+    if (from_now) fill();
+}
+
+int silent_port::accept() {
+    const int fd = ::accept4(fd_, nullptr, nullptr, SOCK_CLOEXEC);
+    if (fd < 0) throw std::system_error(errno, std::generic_category(), "accept");
+    return fd;
+}
+
+void silent_port::fill() {
     ::listen(fd_, 0);
     // The kernel drops every SYN once the backlog is full; more than it takes must be offered to
     // fill it.

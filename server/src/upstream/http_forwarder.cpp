@@ -63,6 +63,7 @@ asio::awaitable<reply> http_forwarder::forward(std::shared_ptr<const void> /*own
         }
         counters_.upstream_retries.add();
         attempt.fresh_only = true;
+        attempt.restart_connecting(config_.connect);
         attempt.lease.reset();
     }
 }
@@ -90,7 +91,7 @@ asio::awaitable<reply> http_forwarder::forward_stream(std::shared_ptr<const void
     streamed_exchange pump(client, guard, budget, config_);
     error_code failed = co_await pump.make_room(attempt.deadline);
     if (failed) co_return refuse(attempt, {}, failed);
-    attempt.connect_until = clock::now() + config_.connect;
+    attempt.restart_connecting(config_.connect);
     connector_.choose(attempt);
     if (!connector_.take_idle(attempt)) failed = co_await connector_.connect(attempt);
     if (failed) co_return refuse(attempt, {}, failed);

@@ -27,9 +27,13 @@ std::vector<std::string> host_and_port(const upstream_config& config) {
 } // namespace
 
 upstream_attempt::upstream_attempt(exchange_deadline& limit, const upstream_config& config)
-    : deadline(limit), until(clock::now()), connect_until(until + config.connect) {
-    until += config.total;
-    connect_until = std::min(connect_until, until);
+    : deadline(limit), until(clock::now() + config.total) {
+    restart_connecting(config.connect);
+}
+
+void upstream_attempt::restart_connecting(clock::duration limit) {
+    connect_until = std::min(clock::now() + limit, until);
+    has_waited = false;
 }
 
 std::string_view upstream_dial::tls_failure() const noexcept {
@@ -127,6 +131,7 @@ asio::awaitable<error_code> upstream_connector::wait_for_slot(upstream_attempt& 
     asio::any_io_executor executor = co_await asio::this_coro::executor;
     slot_wait wait(pool_, pool_.join_unless_free(executor));
     if (!wait.ticket) co_return error_code{};
+    attempt.has_waited = true;
     const auto remaining = attempt.connect_until - clock::now();
     attempt.deadline.arm(exchange_deadline::duration::zero(),
                          std::max(remaining, clock::duration(1)), reason::busy);
@@ -147,7 +152,8 @@ upstream_connector::share_of_time(const upstream_attempt& attempt, clock::time_p
 asio::awaitable<error_code> upstream_connector::connect_to(upstream_attempt& attempt) {
     const auto began = clock::now();
     const auto share = share_of_time(attempt, began);
-    if (share <= clock::duration::zero()) co_return reason::upstream_unreachable; // not its fault
+    if (share <= clock::duration::zero()) // not its fault
+        co_return attempt.has_waited ? reason::busy : reason::upstream_unreachable;
     attempt.deadline.arm(exchange_deadline::duration::zero(), share, reason::upstream_unreachable);
     auto addresses = resolver_->of(attempt.endpoint);
     if (addresses.empty()) {
@@ -170,6 +176,8 @@ asio::awaitable<error_code> upstream_connector::connect_to(upstream_attempt& att
 error_code upstream_connector::not_connected(upstream_attempt& attempt, const upstream_dial& dial,
                                              error_code failed) {
     if (attempt.deadline.stopped()) return attempt.deadline.error();
+    // The wait for a slot took the time that the endpoint should have had.
+    if (attempt.has_waited && attempt.deadline.error()) return reason::busy;
     const std::string cause = dial.race->cause().message();
     if (dial.stream) {
         handshake_failed(attempt, dial.tls_failure());

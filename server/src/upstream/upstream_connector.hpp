@@ -33,6 +33,9 @@ struct upstream_attempt {
 
     upstream_attempt(exchange_deadline& deadline, const upstream_config& config);
 
+    /// The time for connecting begins anew.
+    void restart_connecting(clock::duration limit);
+
     upstream_stream& stream() { return *lease->connection(); }
     bool connected() { return lease && lease->connection() != nullptr; }
 
@@ -46,6 +49,7 @@ struct upstream_attempt {
     std::size_t executor_index = 0; // which of the executors this exchange is on
     bool endpoint_chosen = false;   // the log can name it
     bool fresh_only = false;        // no connection that was kept will do
+    bool has_waited = false;        // for a slot of the pool
     std::string tls_failure;        // why there is no TLS
 };
 
