@@ -237,6 +237,18 @@ BOOST_AUTO_TEST_CASE(after_a_stop_or_a_drain_a_start_does_nothing) {
     BOOST_TEST(host.comes_to_rest());
 }
 
+BOOST_AUTO_TEST_CASE(an_upstream_that_another_is_moved_into_is_closed) {
+    single_threaded host;
+    upstream_config config;
+    config.endpoints = {parse_http_url("http://127.0.0.1:9").value()};
+    config.health_path = "/health"; // so it would go on for ever
+    http_upstream kept(host.io.get_executor(), config, host.counters);
+    kept.start();
+    http_upstream next(host.io.get_executor(), config, host.counters);
+    kept = std::move(next);
+    BOOST_TEST(host.comes_to_rest());
+}
+
 BOOST_AUTO_TEST_CASE(a_second_start_is_a_bug_that_is_told_and_changes_nothing) {
     single_threaded host;
     gateway door(host.io.get_executor(), on_any_port(), obey, host.counters);

@@ -118,7 +118,12 @@ http_upstream::~http_upstream() {
 }
 
 http_upstream::http_upstream(http_upstream&&) noexcept = default;
-http_upstream& http_upstream::operator=(http_upstream&&) noexcept = default;
+http_upstream& http_upstream::operator=(http_upstream&& other) noexcept {
+    if (this == &other) return *this;
+    if (state_) close();
+    state_ = std::move(other.state_);
+    return *this;
+}
 
 void http_upstream::start() { state_->start(); }
 
