@@ -5,6 +5,7 @@
 #include "upstream/upstream_access.hpp"
 
 #include <algorithm>
+#include <exception>
 #include <utility>
 
 namespace finpost {
@@ -65,15 +66,24 @@ void gateway_set::change(const daemon_config& config) {
     // What is not needed any more is closed when it goes, and not under the lock.
     upstream_map next = upstreams_for(config);
     detail::gateway_access::change(*gateway_, groups_of(config, next));
-    // Those that stay have new files perhaps.
-    for (const named_upstream& configured : config.upstreams) {
-        http_upstream& upstream = *next.at(configured.name).upstream;
-        const auto before = upstreams_.find(configured.name);
-        if (before != upstreams_.end() && before->second.upstream.get() == &upstream)
-            detail::upstream_access::use(upstream, configured.made.parts->tls);
+    {
+        const std::lock_guard lock(mutex_);
+        upstreams_.swap(next);
     }
-    const std::lock_guard lock(mutex_);
-    upstreams_.swap(next);
+    use_certificates(config);
+}
+
+// Those that stay have new files perhaps. The change is made by now: what fails here must not look
+// as if it were not.
+void gateway_set::use_certificates(const daemon_config& config) noexcept {
+    for (const named_upstream& configured : config.upstreams) {
+        try {
+            http_upstream& upstream = *upstreams_.at(configured.name).upstream;
+            detail::upstream_access::use(upstream, configured.made.parts->tls);
+        } catch (const std::exception&) {
+            // No memory: the certificates of before hold until the next reload.
+        }
+    }
 }
 
 std::vector<gateway_set::endpoint_list> gateway_set::endpoints_by_upstream() const {

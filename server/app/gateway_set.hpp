@@ -52,12 +52,13 @@ private:
     };
     using upstream_map = std::map<std::string, running>;
     upstream_map upstreams_for(const daemon_config& config) const;
+    void use_certificates(const daemon_config& config) noexcept;
 
     const std::vector<boost::asio::any_io_executor> executors_;
     metrics& counters_;
     const logger log_;
     mutable std::mutex mutex_;
-    upstream_map upstreams_; // under the mutex
+    upstream_map upstreams_; // changed under the mutex, by one thread
     std::unique_ptr<finpost::gateway> gateway_;
 };
 

@@ -52,10 +52,12 @@ std::vector<config_problem> upstream_tls::renew(const logger& log) {
 
 void upstream_tls::use(tls_side made, const logger& log) {
     if (!used_) return;
+    {
+        const std::lock_guard lock(mutex_);
+        context_ = std::move(made.context);
+        for (tls_session& session : sessions_) session = {};
+    }
     log_warnings(made, log);
-    const std::lock_guard lock(mutex_);
-    context_ = std::move(made.context);
-    for (tls_session& session : sessions_) session = {};
 }
 
 std::optional<tls_context::time_point> upstream_tls::expires() const {
