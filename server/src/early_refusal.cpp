@@ -18,7 +18,7 @@ namespace finpost {
 
 namespace {
 
-// What has come is read: otherwise a reset would overtake whatever is said to the client.
+// Input that was not read would make a reset of the FIN, which would overtake the line before it.
 void drop_input(int fd) noexcept {
     std::array<std::byte, 16 << 10> scratch;
     for (int i = 0; i < 16; ++i)
@@ -58,10 +58,9 @@ void refuse_early(accepted_socket accepted, reason why, const socket_address& pe
     outcome result = outcome_of_early_refusal(why, context.config, bool{context.tls});
     const unique_fd fd(accepted.hand_over()); // nothing can fail from here on
     std::size_t said = 0;
-    if (result.say(true, false) == outcome::farewell::line) {
+    if (result.say(true, false) == outcome::farewell::line)
         said = send_line(fd.get(), why, id, result);
-        drop_input(fd.get());
-    }
+    if (result.end() == outcome::ending::fin) drop_input(fd.get());
     const exchange_record refused{.id = id,
                                   .peer = peer,
                                   .result = result,

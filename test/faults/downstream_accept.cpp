@@ -65,6 +65,20 @@ BOOST_AUTO_TEST_CASE(a_denied_address_is_reset_before_there_is_a_session) {
     BOOST_TEST(log.count("accepted") == 1u); // sessions: the other client's
 }
 
+BOOST_AUTO_TEST_CASE(a_denied_client_that_has_sent_gets_the_fin_that_close_asks_for) {
+    config.deny = {parse_network("127.0.0.1").value()};
+    config.on_refusal = refusal_style::close;
+    start();
+    auto held = hold_threads(); // until its bytes are there
+    raw_client kept_out = connect();
+    kept_out.send("unread bytes make a reset of a close");
+    held.reset();
+    const auto got = kept_out.read_to_end();
+    BOOST_TEST(got.bytes == "");
+    BOOST_TEST((got.how == raw_client::ending::fin));
+    BOOST_TEST(refused(reason::denied) == 1u);
+}
+
 BOOST_AUTO_TEST_CASE(with_an_allow_list_everybody_else_is_denied) {
     config.listen = {parse_socket_address("127.0.0.1:0").value(),
                      parse_socket_address("[::1]:0").value()};

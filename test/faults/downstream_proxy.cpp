@@ -105,6 +105,17 @@ BOOST_AUTO_TEST_CASE(D20_whoever_is_kept_out_is_kept_out_behind_a_proxy_as_well)
     BOOST_TEST(upstream.count() == 1u);
 }
 
+BOOST_AUTO_TEST_CASE(D20_a_denied_client_behind_a_proxy_gets_the_fin_that_close_asks_for) {
+    config.deny = {parse_network("192.0.2.66").value()};
+    config.on_refusal = refusal_style::close;
+    start();
+    raw_client client = connect();
+    client.send(header(proxy_version::v2, "192.0.2.66:1") + "a payload that nobody reads");
+    const auto got = client.read_to_end();
+    BOOST_TEST(got.bytes == "");
+    BOOST_TEST((got.how == raw_client::ending::fin));
+}
+
 BOOST_AUTO_TEST_CASE(D20_the_limit_of_a_source_is_that_of_the_real_one) {
     config.max_per_source = 1;
     upstream.by_default(scripted_upstream::held(scripted_upstream::echo()));

@@ -192,10 +192,10 @@ asio::awaitable<void> session::lingering_close() {
 void session::close() noexcept {
     exchange_.record();
     client_.permit.leave_source(); // whoever sees the end may come again at once
-    if (outcome_.end() == outcome::ending::reset)
-        socket_.reset();
-    else
-        socket_.close(); // after the EOF everything was read, so this is a FIN
+    if (outcome_.end() == outcome::ending::reset) return socket_.reset();
+    // Input that was not read would make a reset of the FIN. After an EOF there is none.
+    if (outcome_.is() == outcome::kind::refused) static_cast<void>(socket_.discard_some());
+    socket_.close();
 }
 
 void session::on_drain() {
