@@ -79,7 +79,7 @@ BUGS = [
     ("the upstream is waited for for ever", "upstream/buffered_exchange.cpp",
      "    deadline.arm(exchange_deadline::duration::zero(), remaining, reason::upstream_timeout);\n    if (deadline.stopped())",
      "    if (deadline.stopped())"),
-    ("Base64 text that is bad is forwarded", "session/exchange.cpp", "                return refuse(reason::bad_encoding);\n", ""),
+    ("Base64 text that is bad is forwarded", "session/exchange.cpp", "            return refuse(reason::bad_encoding);\n", ""),
     ("a byte of a payload is lost on its way to a file", "policy/spill_policy.cpp",
      "    const error_code unwritten = to.write(data);", "    const error_code unwritten = to.write(data.first(data.size() - data.size() / 2 % 2));"),
     ("a full disk is not noticed", "policy/spill_policy.cpp",

@@ -33,9 +33,9 @@ client_stream::client_stream(client_socket& socket, single_writer_counter& recei
                              exchange_deadline& deadline, beginning start)
     : socket_(socket), received_(received), written_(written), config_(config), deadline_(deadline),
       ticket_(start.ticket), so_far_(std::move(start.so_far)), decoder_(config),
-      held_(so_far_.budget()), text_(so_far_.budget()), began_(start.began),
-      ended_(std::move(start.ended)), not_read_since_(clock::now()), not_read_(start.paused),
-      guard_(deadline, [this] { expired(); }) {
+      held_(so_far_.budget()), encoder_(config.encode), text_(so_far_.budget()),
+      began_(start.began), ended_(std::move(start.ended)), not_read_since_(clock::now()),
+      not_read_(start.paused), guard_(deadline, [this] { expired(); }) {
     if (deadline_.stopped()) failed_ = deadline_.error();
     receive_ = {began_ + config_.receive_total, reason::receive_timeout};
 }
@@ -47,10 +47,7 @@ asio::awaitable<result<std::size_t>> client_stream::read(std::span<std::byte> bu
     while (!failed_ && !stopped_ && !complete_ && got == 0) {
         const bool certain = ready_ > 0;
         auto some = certain ? give_back(buffer) : take(buffer);
-        if (some.has_value() && config_.decode == codec::base64)
-            some = decoder_.decode(buffer.first(*some));
-        else if (some.has_value() && config_.trim != trimming::none && !certain)
-            some = hold_end(buffer.first(*some));
+        if (some.has_value() && !certain) some = decode(buffer.first(*some));
         if (some.has_value())
             got = *some;
         else if (some.error() == asio::error::would_block)
@@ -65,10 +62,17 @@ asio::awaitable<result<std::size_t>> client_stream::read(std::span<std::byte> bu
     co_return got;
 }
 
+// Decodes and trims in place; how much of it the handler may have now.
+result<std::size_t> client_stream::decode(std::span<std::byte> fresh) {
+    const auto decoded = decoder_.decode(fresh);
+    if (decoded.has_error() || decoder_.left_to_trim() == trimming::none) return decoded;
+    return hold_end(fresh.first(*decoded));
+}
+
 // Keeps back what may be the end that is trimmed; how much of `fresh` is certain, or 0 when all
 // that is waits in `held_` for its turn.
 result<std::size_t> client_stream::hold_end(std::span<std::byte> fresh) {
-    const std::size_t certain = trimmed_size(fresh, config_.trim);
+    const std::size_t certain = trimmed_size(fresh, decoder_.left_to_trim());
     const std::size_t kept = held_.size();
     if (certain > 0 && kept == 0 && certain == fresh.size()) return certain;
     const auto end = kept == 0 ? fresh.subspan(certain) : std::span<const std::byte>(fresh);
@@ -116,11 +120,9 @@ void client_stream::taken(error_code ended) {
 }
 
 error_code client_stream::judge_end() {
-    if (config_.decode == codec::none && config_.trim == trimming::none) return {};
-    if (config_.decode != codec::none) {
-        const error_code failed = decoder_.finish();
-        if (failed) return failed;
-    }
+    if (arrives_plain(config_)) return {};
+    const error_code failed = decoder_.finish();
+    if (failed) return failed;
     return given_ == 0 ? make_error_code(reason::empty) : error_code();
 }
 
@@ -153,7 +155,7 @@ void client_stream::stop_reading() noexcept {
 }
 
 asio::awaitable<error_code> client_stream::write(std::span<const std::byte> data) {
-    if (config_.encode == codec::none) return write_bytes(data);
+    if (is_plain(config_.encode)) return write_bytes(data);
     return write_encoded(data);
 }
 
@@ -165,10 +167,7 @@ asio::awaitable<error_code> client_stream::write_encoded(std::span<const std::by
         text_.reserve(text_size);
     }
     while (!failed_ && !data.empty()) {
-        const std::size_t n = std::min(data.size(), base64::decoded_size(text_size) - 3);
-        char* const out = reinterpret_cast<char*>(text_.writable().data());
-        const std::size_t size = encoder_.encode(data.first(n), out);
-        data = data.subspan(n);
+        const std::size_t size = encoder_.encode(data, text_.writable());
         const std::span<const std::byte> text(text_.writable().first(size));
         co_await write_bytes(text);
     }
@@ -177,9 +176,9 @@ asio::awaitable<error_code> client_stream::write_encoded(std::span<const std::by
 
 // What the last bytes of the reply leave over.
 asio::awaitable<error_code> client_stream::end_encoded() {
-    std::array<char, 4> group{};
-    const std::size_t size = encoder_.finish(group.data());
-    const auto text = std::as_bytes(std::span(group)).first(size);
+    std::array<std::byte, payload_encoder::max_end> end{};
+    const std::size_t size = encoder_.finish(end);
+    const std::span<const std::byte> text(end.data(), size);
     error_code failed = co_await write_bytes(text);
     co_return failed;
 }
@@ -237,7 +236,7 @@ client_stream::due client_stream::reply_limit(clock::time_point now) const {
 
 asio::awaitable<error_code> client_stream::finish(std::span<const std::byte> last) {
     error_code failed = co_await write(last);
-    if (!failed && config_.encode == codec::base64) failed = co_await end_encoded();
+    if (!failed && !is_plain(config_.encode)) failed = co_await end_encoded();
     while (!failed && !gone_) {
         failed = socket_.finish();
         if (failed != asio::error::would_block) break;

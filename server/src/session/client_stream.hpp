@@ -1,8 +1,7 @@
 #pragma once
 
-#include "session/payload_text.hpp"
+#include "session/payload_codec.hpp"
 
-#include "finpost/base64.hpp"
 #include "finpost/config.hpp"
 #include "finpost/exchange_deadline.hpp"
 #include "finpost/exchange_stream.hpp"
@@ -54,10 +53,8 @@ public:
 
     /// The client has reset the connection after its EOF; what was written since is dropped.
     bool gone() const noexcept { return gone_; }
-    /// What is wrong with the payload's Base64.
-    const std::optional<base64::decode_error>& bad_encoding() const noexcept {
-        return decoder_.fault();
-    }
+    /// What is wrong with the payload's encoding.
+    const std::optional<payload_fault>& bad_encoding() const noexcept { return decoder_.fault(); }
     /// The client has not taken the reply in time.
     bool reply_late() const noexcept { return reply_late_; }
 
@@ -69,6 +66,7 @@ private:
     };
 
     result<std::size_t> take(std::span<std::byte> buffer);
+    result<std::size_t> decode(std::span<std::byte> fresh);
     result<std::size_t> hold_end(std::span<std::byte> fresh);
     result<std::size_t> give_back(std::span<std::byte> buffer);
     void taken(error_code ended);
@@ -92,10 +90,10 @@ private:
     exchange_deadline& deadline_;
     growth_ticket* ticket_;
     payload so_far_;
-    base64_text decoder_;
-    payload held_;          // of a payload that is trimmed and not decoded: what may be its end
+    payload_decoder decoder_;
+    payload held_;          // what may be the end that is trimmed
     std::size_t ready_ = 0; // of `held_`: bytes that turned out not to be
-    base64::encoder encoder_;
+    payload_encoder encoder_;
     payload text_;            // a piece of the reply, encoded
     std::uint64_t given_ = 0; // to the handler
     const clock::time_point began_;

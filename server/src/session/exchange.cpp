@@ -4,7 +4,7 @@
 #include "session/client_stream.hpp"
 #include "session/exchange_log.hpp"
 #include "session/exchange_record.hpp"
-#include "session/payload_text.hpp"
+#include "session/payload_codec.hpp"
 #include "session/receive.hpp"
 #include "session/upload.hpp"
 
@@ -63,18 +63,11 @@ void exchange::received(error_code ended, upload& coming) {
 }
 
 void exchange::decode() {
-    const gateway_config& config = context_.config;
-    if (!outcome_.undecided()) return;
-    if (config.decode == codec::none && config.trim == trimming::none) return;
+    if (!outcome_.undecided() || arrives_plain(context_.config)) return;
     if (!payload_.spilled()) { // else it was trimmed and decoded on its way
-        static_cast<void>(trim_end(payload_, config.trim)); // memory cannot fail
-        if (config.decode == codec::base64 && !payload_.empty()) {
-            const auto decoded = base64::decode(payload_.bytes(), payload_.data(), config.base64);
-            if (decoded.error) {
-                log_bad_encoding(context_, id_, *decoded.error);
-                return refuse(reason::bad_encoding);
-            }
-            payload_.truncate(decoded.size);
+        if (const auto fault = decode_whole(payload_, context_.config)) {
+            log_bad_encoding(context_, id_, *fault);
+            return refuse(reason::bad_encoding);
         }
     }
     if (payload_.empty()) refuse(reason::empty);

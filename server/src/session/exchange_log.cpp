@@ -11,7 +11,7 @@ namespace finpost {
 
 void log_foreign(const session_context& context, const socket_address& peer, const request_id& id,
                  const foreign_bytes& first) {
-    if (!first.is_foreign() || context.config.decode != codec::none) return;
+    if (!first.is_foreign() || !is_plain(context.config.decode)) return;
     if (!context.foreign_warning.is_due(std::chrono::steady_clock::now())) return;
     const std::string from = to_string(peer);
     const bool hello = first.is() == foreign_bytes::kind::client_hello;
@@ -23,7 +23,7 @@ void log_foreign(const session_context& context, const socket_address& peer, con
 }
 
 void log_bad_encoding(const session_context& context, const request_id& id,
-                      const base64::decode_error& error) {
+                      const payload_fault& error) {
     context.log(log_level::debug, "bad encoding",
                 {{"id", id.text()},
                  {"cause", error.cause},

@@ -1,8 +1,8 @@
 #pragma once
 
+#include "session/payload_codec.hpp"
 #include "session/session_context.hpp"
 
-#include "finpost/base64.hpp"
 #include "finpost/endpoint.hpp"
 #include "finpost/request_id.hpp"
 
@@ -16,9 +16,9 @@ class foreign_bytes;
 void log_foreign(const session_context& context, const socket_address& peer, const request_id& id,
                  const foreign_bytes& first);
 
-/// Where Base64 is bad, at level debug.
+/// Where a payload's encoding is bad, at level debug.
 void log_bad_encoding(const session_context& context, const request_id& id,
-                      const base64::decode_error& error);
+                      const payload_fault& error);
 
 /// What a handler has thrown. In a catch block.
 void log_handler_failed(const session_context& context, const request_id& id);

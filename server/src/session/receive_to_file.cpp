@@ -5,7 +5,7 @@
 #include "net/spill_io.hpp"
 #include "policy/min_rate.hpp"
 #include "policy/spill_policy.hpp"
-#include "session/payload_text.hpp"
+#include "session/payload_codec.hpp"
 #include "session/upload.hpp"
 #include "single_writer_counter.hpp"
 
@@ -24,30 +24,26 @@ namespace {
 class file_decoder {
 public:
     file_decoder(upload& coming, const gateway_config& config)
-        : coming_(coming), config_(config), base64_(config) {}
+        : coming_(coming), decoder_(config) {}
 
     // Decodes in place; how many bytes that gives.
     result<std::size_t> decode(std::span<std::byte> text) {
-        if (config_.decode == codec::none) return text.size();
-        const auto decoded = base64_.decode(text);
-        coming_.fault = base64_.fault();
+        const auto decoded = decoder_.decode(text);
+        coming_.fault = decoder_.fault();
         return decoded;
     }
 
     error_code finish() {
-        if (config_.decode == codec::none) {
-            const error_code failed = trim_end(coming_.bytes, config_.trim);
-            return failed ? coming_.spills.failed(failed) : error_code();
-        }
-        const error_code failed = base64_.finish();
-        coming_.fault = base64_.fault();
-        return failed;
+        const error_code incomplete = decoder_.finish();
+        coming_.fault = decoder_.fault();
+        if (incomplete) return incomplete;
+        const error_code unread = trim_end(coming_.bytes, decoder_.left_to_trim());
+        return unread ? coming_.spills.failed(unread) : error_code();
     }
 
 private:
     upload& coming_;
-    const gateway_config& config_;
-    base64_text base64_;
+    payload_decoder decoder_;
 };
 
 // Reads what is there into the file; how many bytes of the client's that was.

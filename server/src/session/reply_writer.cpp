@@ -3,10 +3,9 @@
 #include "net/spill_io.hpp"
 #include "policy/buffer_budget.hpp"
 #include "policy/spill_policy.hpp"
+#include "session/payload_codec.hpp"
 #include "session/reply.hpp"
 #include "session/reply_in_pieces.hpp"
-
-#include "finpost/base64.hpp"
 
 #include <utility>
 
@@ -18,12 +17,12 @@ reply_writer::reply_writer(const session_context& context, client_socket& socket
                            single_writer_counter& written)
     : context_(context), socket_(socket), bytes_(bytes), written_(written),
       piecewise_(bytes.spilled()) {
-    if (piecewise_ || context.config.encode == codec::none) return;
+    if (piecewise_ || is_plain(context.config.encode)) return;
     payload text(&context.budget);
-    const std::size_t size = base64::encoded_size(bytes.size());
+    const std::size_t size = encoded_size(context.config.encode, bytes.size());
     piecewise_ = context.spills.takes(size) || !text.reserve(size);
     if (piecewise_) return; // it is encoded as it is written
-    text.commit(base64::encode(bytes.bytes(), reinterpret_cast<char*>(text.writable().data())));
+    text.commit(encode_whole(context.config.encode, bytes.bytes(), text.writable()));
     bytes = std::move(text);
 }
 

@@ -2,8 +2,8 @@
 
 #include "policy/buffer_budget.hpp"
 #include "policy/foreign.hpp"
+#include "session/payload_codec.hpp"
 
-#include "finpost/base64.hpp"
 #include "finpost/config.hpp"
 #include "finpost/payload.hpp"
 
@@ -40,7 +40,7 @@ public:
     buffer_budget& budget;
     const spill_policy& spills;
     foreign_bytes first;
-    std::optional<base64::decode_error> fault; // of a payload that was decoded on its way to a file
+    std::optional<payload_fault> fault; // of a payload that was decoded on its way to a file
     std::optional<growth_ticket>&
         ticket; // of what goes on as a stream: in the queue, until that has its buffers
 };
