@@ -32,7 +32,7 @@ BUGS = [
     ("what was cut ends with a FIN", "session/outcome.cpp",
      "    if (kind_ == kind::aborted || kind_ == kind::undecided) return ending::reset;\n", ""),
     ("what was not said ends with a FIN", "session/outcome.cpp",
-     "return nothing_said_ ? ending::reset : ending::fin;", "return ending::fin;"),
+     "return fin_would_lie_ ? ending::reset : ending::fin;", "return ending::fin;"),
     ("a refusal of which a part is out ends with a FIN", "session/session.cpp",
      "    outcome_.farewell_sent(!failed); // a part", "    outcome_.farewell_sent(true); // a part"),
     ("a process that dies sends FINs", "net/listening_socket.cpp", "reset_on_close(acceptor.native_handle(), true)",

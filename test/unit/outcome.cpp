@@ -91,7 +91,7 @@ BOOST_AUTO_TEST_CASE(before_the_payload) {
     const auto handshake = [](error_code error, bool begun, bool other) {
         return [=](decided& of) {
             of.expect_tls();
-            of.handshake_ended(error.failed(), begun, other);
+            of.handshake_ended({error.failed(), begun, other});
             of.preamble_ended({error, begun});
         };
     };
@@ -149,7 +149,7 @@ BOOST_AUTO_TEST_CASE(before_the_payload) {
         {"refused after its handshake",
          [](decided& of) {
              of.expect_tls();
-             of.handshake_ended(false, true, false);
+             of.handshake_ended({false, true, false});
              of.refuse(reason::draining);
          },
          kind::refused, "draining", farewell::line, ending::reset},

@@ -29,7 +29,7 @@ bool client_went(const error_code& error) noexcept {
 void outcome::refuse(reason why) noexcept {
     kind_ = kind::refused;
     why_ = why;
-    nothing_said_ = true;
+    fin_would_lie_ = true;
 }
 
 void outcome::deny() noexcept {
@@ -47,9 +47,9 @@ void outcome::abort(reason why) noexcept {
     why_ = why;
 }
 
-void outcome::handshake_ended(bool failed, bool begun, bool is_other) noexcept {
-    no_refusal_line_ = failed && !is_other; // a client without TLS understands a line
-    speaks_tls_ = begun && !is_other;
+void outcome::handshake_ended(const handshake_end& end) noexcept {
+    no_refusal_line_ = end.failed && !end.is_other; // a client without TLS understands a line
+    speaks_tls_ = end.begun && !end.is_other;
 }
 
 // A client that goes without a word is a probe, before its payload as well.
@@ -65,14 +65,14 @@ void outcome::preamble_ended(const preamble_end& end) noexcept {
 
 void outcome::payload_ended(const payload_end& end, const foreign_bytes& first) noexcept {
     eof_ = !end.error;
-    // A client that is late must not take the refusal for an answer: only the client itself makes a
-    // probe.
+    // A client that is merely late must be refused, not treated as a probe: it may still want an
+    // answer.
     const bool by_client = client_went(end.error) || end.error == reason::tls_truncated;
     if (end.bytes == 0 && by_client) {
         kind_ = kind::probe;
         // A peer in between may have cut all of it. Only a reset says so.
         if (end.error == reason::tls_truncated && on_refusal_ != refusal_style::close)
-            nothing_said_ = true;
+            fin_would_lie_ = true;
     } else if (end.bad_encoding) {
         refuse(reason::bad_encoding);
     } else if ((eof_ || end.error == reason::foreign) && foreign_ended(first)) {
@@ -94,8 +94,8 @@ bool outcome::foreign_ended(const foreign_bytes& first) noexcept {
     kind_ = kind::probe;
     http_probe_ = first.is() == foreign_bytes::kind::http_probe;
     head_request_ = first.is_head();
-    // A ClientHello waits for another answer, and no end of this one would be true.
-    nothing_said_ = http_probe_ || on_refusal_ != refusal_style::close;
+    // A TLS client waits for a ServerHello. A FIN would look like an answer, so it gets a reset.
+    fin_would_lie_ = http_probe_ || on_refusal_ != refusal_style::close;
     return true;
 }
 
@@ -193,7 +193,7 @@ outcome::ending outcome::end() const noexcept {
     if (kind_ == kind::aborted || kind_ == kind::undecided) return ending::reset;
     // To be closed without a word is what `close` asks for.
     if (kind_ == kind::refused && on_refusal_ == refusal_style::close) return ending::fin;
-    return nothing_said_ ? ending::reset : ending::fin;
+    return fin_would_lie_ ? ending::reset : ending::fin;
 }
 
 bool outcome::cut_by_stop(bool stopped, std::uint64_t bytes) const noexcept {

@@ -16,7 +16,14 @@ class foreign_bytes;
 /// The session performs what it decides. Belongs to the session's executor.
 class outcome {
 public:
-    enum class kind : std::uint8_t { undecided, replied, refused, aborted, probe };
+    /// What became of the exchange.
+    enum class kind : std::uint8_t {
+        undecided, ///< it goes on; at its end: an exception cut it, and it is counted as refused
+        replied,   ///< the client has its whole reply
+        refused,   ///< the client gets no reply; `why()` says why
+        aborted,   ///< it was cut: the client must not take what it has for an answer
+        probe,     ///< the client only looked; not in the access log
+    };
 
     /// What the client is sent before its connection ends.
     enum class farewell : std::uint8_t {
@@ -29,8 +36,15 @@ public:
 
     /// How the connection is closed at last.
     enum class ending : std::uint8_t {
-        fin,   ///< the client may take what it has for the whole
-        reset, ///< it must not
+        fin,   ///< FIN: the client may take what it has for the whole
+        reset, ///< RST: the client must not take what it has for the whole
+    };
+
+    /// How the TLS handshake ended.
+    struct handshake_end {
+        bool failed;
+        bool begun;    ///< a byte of it had come
+        bool is_other; ///< the client does not speak TLS
     };
 
     /// What TLS and the PROXY header came to. `error` is no error when the payload may begin.
@@ -80,9 +94,7 @@ public:
     void refuse(reason why) noexcept;
     /// The client's address is denied: it is told nothing.
     void deny() noexcept;
-    /// The TLS handshake is over. `begun`: a byte of it has come. `is_other`: the
-    /// client does not speak TLS.
-    void handshake_ended(bool failed, bool begun, bool is_other) noexcept;
+    void handshake_ended(const handshake_end& end) noexcept;
     void preamble_ended(const preamble_end& end) noexcept;
     /// The client's EOF was read.
     void eof() noexcept { eof_ = true; }
@@ -93,8 +105,8 @@ public:
     void handler_ended(const handler_end& end) noexcept;
     void stream_ended(const stream_end& end) noexcept;
     void reply_ended(const reply_end& end) noexcept;
-    /// The farewell was sent, and `whole`.
-    void farewell_sent(bool whole) noexcept { nothing_said_ = !whole; }
+    /// The farewell was sent. `whole`: to its last byte.
+    void farewell_sent(bool whole) noexcept { fin_would_lie_ = !whole; }
 
     // What follows from it.
 
@@ -144,8 +156,7 @@ private:
     bool http_probe_ = false, head_request_ = false;
     bool eof_ = false;
     bool client_gone_ = false;
-    // Nothing true was said so far, whatever it is counted as: its end must be no FIN.
-    bool nothing_said_ = false;
+    bool fin_would_lie_ = false; // a FIN now would look like an empty reply
 };
 
 } // namespace finpost

@@ -14,7 +14,8 @@ asio::awaitable<void> serve(std::shared_ptr<const session_context> context,
                             asio::any_io_executor strand, accepted_client client) {
     session connection(*context, strand, client);
     const outcome& result = connection.outcome_;
-    connection.admit();
+    connection.log_accepted();
+    if (client.refusal) connection.outcome_.refuse(*client.refusal);
     if (result.undecided() && client.first) co_await connection.run_preamble();
     if (result.undecided()) co_await connection.exchange_.run();
     const outcome::farewell farewell = connection.farewell();
@@ -39,18 +40,16 @@ session::~session() {
     exchange_.end();
 }
 
-void session::admit() {
-    if (context_.log.enabled(log_level::debug)) {
-        const std::string peer = to_string(client_.peer);
-        const std::string local = to_string(client_.local);
-        context_.log(log_level::debug, "accepted",
-                     {{"id", exchange_.id().text()},
-                      {"family", client_.peer.is_v6() ? "AF_INET6" : "AF_INET"},
-                      {"type", "SOCK_STREAM"},
-                      {"local", local},
-                      {"remote", peer}});
-    }
-    if (client_.refusal) outcome_.refuse(*client_.refusal);
+void session::log_accepted() {
+    if (!context_.log.enabled(log_level::debug)) return;
+    const std::string peer = to_string(client_.peer);
+    const std::string local = to_string(client_.local);
+    context_.log(log_level::debug, "accepted",
+                 {{"id", exchange_.id().text()},
+                  {"family", client_.peer.is_v6() ? "AF_INET6" : "AF_INET"},
+                  {"type", "SOCK_STREAM"},
+                  {"local", local},
+                  {"remote", peer}});
 }
 
 asio::awaitable<void> session::run_preamble() {
@@ -64,7 +63,7 @@ asio::awaitable<void> session::run_preamble() {
     }
     if (!failed && outcome_.undecided() && first.tls) {
         failed = co_await handshake(socket_, first, context_.config.tls_handshake, deadline_);
-        outcome_.handshake_ended(failed.failed(), first.begun, first.is_other);
+        outcome_.handshake_ended({failed.failed(), first.begun, first.is_other});
         if (!failed) client_.tls_peer_name = socket_.peer_name();
     }
     if (failed) preamble_ended(failed);

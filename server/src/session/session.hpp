@@ -29,7 +29,7 @@ public:
                                               accepted_client client);
 
 private:
-    void admit();
+    void log_accepted();
     boost::asio::awaitable<void> run_preamble();
     void identify(const proxy_parser& header);
     void preamble_ended(error_code failed);
