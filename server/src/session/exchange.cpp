@@ -38,10 +38,11 @@ exchange::exchange(const session_context& context, const accepted_client& client
 asio::awaitable<void> exchange::run() {
     upload coming(payload_, received_, context_.budget, context_.spills, growth_ticket_);
     receive_end end = co_await receive(socket_, coming, context_.config, deadline_);
-    if (end.becomes_stream)
+    if (end.becomes_stream) {
         co_await stream(coming);
-    else
-        received(end.error, coming);
+        co_return;
+    }
+    received(end.error, coming);
     decode();
     if (outcome_.undecided()) co_await handle();
     if (!write_reply_at_once()) co_await write_rest_of_reply();

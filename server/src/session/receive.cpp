@@ -78,9 +78,17 @@ receive_plan::step receiver::perform(const receive_plan::step& step) {
     }
     case action::look_for_end:
         return plan_.end_looked_for(socket_.peek().error(), state());
-    default:
+    case action::read:
         return read(step.size);
+    case action::wait_for_memory:
+    case action::wait:
+    case action::yield:
+    case action::to_file:
+    case action::stream:
+    case action::done:
+        break; // `receive` performs these
     }
+    return step;
 }
 
 receive_plan::step receiver::read(std::size_t most) {
@@ -179,7 +187,10 @@ asio::awaitable<receive_end> receive(client_socket& socket, upload& coming,
         case action::yield:
             co_await receiver.yield();
             break;
-        default:
+        case action::peek:
+        case action::reserve:
+        case action::look_for_end:
+        case action::read:
             step = receiver.perform(step);
             continue;
         }
