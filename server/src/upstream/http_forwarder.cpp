@@ -50,7 +50,7 @@ asio::awaitable<reply> http_forwarder::forward(std::shared_ptr<const void> /*own
     connector_.choose(attempt);
     for (;;) {
         error_code failed;
-        if (!connector_.take_idle(attempt)) failed = co_await connector_.connect(attempt);
+        if (!connector_.take_lease(attempt)) failed = co_await connector_.connect(attempt);
         if (failed) co_return refuse(attempt, exchange.progress(), failed);
         guard.emplace(config_.max_reply, request.body().budget(), response_guard::body::kept,
                       detail::request_access::files(request));
@@ -93,7 +93,7 @@ asio::awaitable<reply> http_forwarder::forward_stream(std::shared_ptr<const void
     if (failed) co_return refuse(attempt, {}, failed);
     attempt.restart_connecting(config_.connect);
     connector_.choose(attempt);
-    if (!connector_.take_idle(attempt)) failed = co_await connector_.connect(attempt);
+    if (!connector_.take_lease(attempt)) failed = co_await connector_.connect(attempt);
     if (failed) co_return refuse(attempt, {}, failed);
     if (speaks_1_0_[attempt.endpoint]) { // another than was chosen
         attempt.selection.end();
@@ -105,7 +105,6 @@ asio::awaitable<reply> http_forwarder::forward_stream(std::shared_ptr<const void
     const std::string head = request_head(heads_[attempt.endpoint], request, random_parent());
     failed = co_await pump.run(attempt.stream(), head);
     const exchange_progress progress = pump.progress();
-    if (!failed && progress.cut) attempt.stream().reset();
     if (!failed) co_return relay(attempt, progress, guard);
     remember_version(attempt.endpoint, guard);
     reply refusal = fail(request, attempt, progress, guard, failed);
@@ -182,7 +181,11 @@ reply http_forwarder::fail(const request& request, upstream_attempt& attempt,
 reply http_forwarder::relay(upstream_attempt& attempt, const exchange_progress& progress,
                             response_guard& guard) {
     remember_version(attempt.endpoint, guard);
-    connector_.answered(attempt, guard.reusable() && !progress.cut, guard.behind() > 0);
+    const bool bytes_behind = guard.behind() > 0;
+    if (progress.cut)
+        connector_.answered_early(attempt, bytes_behind);
+    else
+        connector_.answered(attempt, guard.reusable(), bytes_behind);
     // Nothing to relay would look like the empty reply of a success.
     const int status = progress.status;
     const bool looks_empty = guard.without_body() && !(status >= 200 && status < 300);

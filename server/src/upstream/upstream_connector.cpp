@@ -118,7 +118,7 @@ asio::awaitable<error_code> upstream_connector::connect(upstream_attempt& attemp
         }
         if (attempt.connected()) co_return error_code{};
         error_code refused = co_await connect_to(attempt);
-        if (!refused) co_return refused;
+        if (!refused) co_return error_code{};
         attempt.lease.reset();
         attempt.tried |= endpoint_set::mask{1} << attempt.endpoint;
         if (attempt.deadline.stopped()) co_return attempt.deadline.error();
@@ -204,7 +204,7 @@ asio::awaitable<error_code> upstream_connector::dial(upstream_dial& dial,
     dial.stream.emplace(std::move(race.winner()), race.address(race.position()));
     for (std::size_t i = 0; i < race.position(); ++i) // they were silent, or refused
         resolver_->deprioritize(dial.endpoint, race.address(i));
-    if (!tls_.used()) co_return failed;
+    if (!tls_.used()) co_return error_code{};
     tls_.secure(*dial.stream, dial.endpoint);
     failed = co_await handshake(dial.stream->stream(), dial.deadline);
     co_return failed;
@@ -220,6 +220,13 @@ void upstream_connector::answered(upstream_attempt& attempt, bool reusable, bool
         attempt.lease->release_idle(clock::now());
         on_idle_();
     }
+    attempt.lease.reset();
+}
+
+void upstream_connector::answered_early(upstream_attempt& attempt, bool bytes_behind) {
+    if (attempt.selection.answered()) report_restored(attempt.endpoint);
+    if (bytes_behind) warn_of_bytes_behind(attempt.endpoint);
+    attempt.stream().reset();
     attempt.lease.reset();
 }
 

@@ -87,16 +87,17 @@ public:
                        const upstream_config& config, tls_side tls, metrics& counters, logger log,
                        std::function<void()> on_idle);
 
-    /// Tells which of several executors an attempt is on.
+    /// Whether an attempt has to be told which executor it is on.
     bool has_several_executors() const noexcept { return executors_.size() > 1; }
+    /// Tells it. An executor that is none of them counts as the first.
     void set_executor(upstream_attempt& attempt,
                       const boost::asio::any_io_executor& executor) const;
 
     /// Selects one of the endpoints that have not been tried; none when all have.
     void choose(upstream_attempt& attempt);
-    /// Takes a kept connection to the chosen endpoint, or the right to make one. Whether there is a
-    /// connection: nearly always, and then there is nothing to wait for.
-    bool take_idle(upstream_attempt& attempt) { return take(attempt) && attempt.connected(); }
+    /// Takes an idle connection to the chosen endpoint, or the right to make one. True when it
+    /// already has a connection; otherwise `connect` goes on.
+    bool take_lease(upstream_attempt& attempt) { return take(attempt) && attempt.connected(); }
     /// Gets a connection to the chosen endpoint or to another. Fails with `upstream_unreachable`,
     /// `busy` (no connection became free in time, or this side lacks descriptors), or the
     /// deadline's error.
@@ -108,6 +109,9 @@ public:
     /// A complete response came. The connection is kept for the next exchange when it is
     /// `reusable`; `bytes_behind` the response are reported.
     void answered(upstream_attempt& attempt, bool reusable, bool bytes_behind);
+    /// A response came that is taken although the request was not out. The connection ends in a
+    /// RST; what is still to be read on it may be the rest of that response.
+    void answered_early(upstream_attempt& attempt, bool bytes_behind);
     /// None came. That is recorded where it is the endpoint's fault.
     void failed(const upstream_attempt& attempt, error_code why);
     /// The handshake failed, or the upstream has rejected this side's certificate later.
