@@ -4,6 +4,7 @@
 #include "policy/address_filter.hpp"
 #include "policy/admission.hpp"
 #include "policy/buffer_budget.hpp"
+#include "policy/file_space.hpp"
 #include "policy/log_throttle.hpp"
 #include "policy/reply_budget.hpp"
 #include "policy/spill_policy.hpp"
@@ -19,25 +20,9 @@
 #include <boost/asio/any_io_executor.hpp>
 
 #include <chrono>
-#include <cstddef>
-#include <cstdint>
 #include <memory>
 
 namespace finpost {
-
-/// Bytes in files: counted, and limited by the disk alone.
-class file_space final : public byte_budget {
-public:
-    explicit file_space(gauge& used) : used_(used) {}
-    bool try_take(std::size_t n) noexcept override {
-        used_.add(static_cast<std::int64_t>(n));
-        return true;
-    }
-    void give_back(std::size_t n) noexcept override { used_.add(-static_cast<std::int64_t>(n)); }
-
-private:
-    gauge& used_;
-};
 
 /// What the sessions of all groups share. Thread safe. The rules of each group keep it alive, so
 /// it is there as long as the last session.
@@ -52,8 +37,8 @@ struct shared_resources {
     log_throttle foreign_warning{std::chrono::hours(1)};
 };
 
-/// What the sessions of a group go by, as long as the last of them lives. Never changes: a change
-/// of the group makes new rules.
+/// What the sessions of a group go by, as long as the last of them lives. Never changes: a reload
+/// that changes the group makes new rules, and a session keeps those that it began with.
 struct listener_rules {
     /// `parts` were made of the configuration. Logs what their certificates are warned of.
     listener_rules(std::shared_ptr<shared_resources> shared_, gateway_config config_,
@@ -65,9 +50,11 @@ struct listener_rules {
     const gateway_config config;
     const finpost::handler handler;
     const finpost::streaming_handler streaming_handler;
-    const std::shared_ptr<admission> admits; // the rules before may have it too: who is in, counts
+    // Shared with the rules before when the group keeps an address: the connections that it has go
+    // on counting.
+    const std::shared_ptr<admission> admits;
     const address_filter filter;
-    admission handshakes; // short: they are not carried on
+    admission handshakes; // begins at zero in each rules: a handshake does not last long
     const tls_context tls;
     const spill_policy spills;
     mutable reply_budget replies;

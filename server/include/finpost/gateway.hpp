@@ -85,8 +85,9 @@ public:
     /// has succeeded it throws std::logic_error; once a drain or a stop has begun it does nothing.
     void start();
 
-    /// Puts these groups into the place of those in force, all or none: throws `config_error` or
-    /// boost::system::system_error that names an address, and nothing has changed then.
+    /// A reload: puts these groups into the place of those in force, all or none: throws
+    /// `config_error` or boost::system::system_error that names an address, and nothing has changed
+    /// then.
     ///
     /// An address that stays keeps its socket and its backlog, even when another group takes it
     /// over; one that is new is bound, one that is gone is closed. Sessions end by the rules they

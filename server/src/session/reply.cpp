@@ -104,8 +104,8 @@ asio::awaitable<void> drain_input(client_socket& socket, duration limit,
 asio::awaitable<void> let_it_read(client_socket& socket, duration limit,
                                   exchange_deadline& deadline) {
     co_await drain_input(socket, limit, deadline);
-    const exchange_deadline::on_cancel cancel(
-        deadline, [&socket] { socket.cancel(); }); // of what is left of the limit
+    // The limit that `drain_input` has armed is still running.
+    const exchange_deadline::on_cancel cancel(deadline, [&socket] { socket.cancel(); });
     while (!deadline.error() && !socket.was_reset()) {
         auto [ec] = co_await socket.async_wait_reset();
         if (ec) break;

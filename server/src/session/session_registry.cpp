@@ -207,8 +207,8 @@ void session_registry::woken() noexcept {
 }
 
 void session_registry::look() noexcept {
-    // No deadline needs to reschedule this check while it is under way: see
-    // exchange_deadline::arm.
+    // A limit that is set from here on is either seen below or told to `reschedule`:
+    // exchange_deadline::reschedule says why none is missed.
     next_check.store(exchange_deadline::duration::max().count());
     const auto now = clock::now();
     auto next = now + look_again;

@@ -23,8 +23,8 @@
 
 namespace finpost {
 
-/// Makes one POST of a request and a reply of the response. Held by shared_ptr; thread safe, as
-/// long as each request stays on the executor it came on.
+/// Makes one POST of a request and a reply of the response. The `owner` of `forward` keeps it
+/// alive. Thread safe, as long as each request stays on the executor it came on.
 class http_forwarder {
 public:
     /// As of `upstream_connector`.
