@@ -19,10 +19,10 @@ constexpr int batch = 32; // accepts after one readiness, before other events ha
 
 } // namespace
 
-// A completion handler whose memory is there beforehand. One that an exception destroys, when the
-// wait cannot begin or when the executor has no memory to call it, does what is to be done instead:
-// exactly one wait is under way. Each kind has memory of its own, for one may begin while the one
-// before is being destroyed.
+// A completion handler whose memory is there beforehand. An exception destroys it when the wait
+// cannot begin, or when the executor has no memory to call it. Its destructor then calls `instead`,
+// so that exactly one wait is under way. Each kind of wait has memory of its own, since one may
+// begin while the one before is being destroyed.
 class acceptor::step {
 public:
     using allocator_type = operation_allocator<>;
@@ -85,7 +85,7 @@ void acceptor::go_on() noexcept {
     wait_for_client();
 }
 
-// What the wait says, the accept says again.
+// The result of the wait does not matter: the accept says it again.
 void acceptor::wait_for_client() noexcept {
     client_waits_ = true; // when it is over
     try {
@@ -95,7 +95,7 @@ void acceptor::wait_for_client() noexcept {
     }
 }
 
-// False when there is one now.
+// Returns false when there is a permit now.
 bool acceptor::wait_for_permits() noexcept {
     std::shared_ptr<waiter> ticket;
     try {
@@ -116,7 +116,7 @@ bool acceptor::wait_for_permits() noexcept {
 
 void acceptor::back_off() noexcept { wait_until(clock::now() + accept_back_off); }
 
-// Where there is no memory for a pause, there is none.
+// Without memory for a pause the acceptor goes on without one.
 void acceptor::wait_until(clock::time_point when) noexcept {
     try {
         pause_->async_wait(when,
@@ -166,18 +166,18 @@ void acceptor::accept_some() {
         }
         listening_socket::accepted client = accept_next();
         if (client.fd) {
-            if (!serve_client(std::move(client))) return back_off_for(asio::error::no_memory);
+            if (!serve_client(std::move(client))) return note_shortage(asio::error::no_memory);
             continue;
         }
         admits.accepted_nobody();
         const accept_failure failure = failure_of_accept(client.error);
         if (failure == accept_failure::none_waiting) break;
-        if (failure == accept_failure::shortage) return back_off_for(client.error);
+        if (failure == accept_failure::shortage) return note_shortage(client.error);
     }
     shortage_.over(socket_, *permits_.context());
 }
 
-void acceptor::back_off_for(error_code shortage) {
+void acceptor::note_shortage(error_code shortage) {
     pause_until_ = shortage_.met(shortage, socket_, *permits_.context());
 }
 
@@ -186,7 +186,7 @@ listening_socket::accepted acceptor::accept_next() noexcept {
     return socket_.accept();
 }
 
-// False when there was no memory for it.
+// Returns false when there was no memory for the client.
 bool acceptor::serve_client(listening_socket::accepted client) {
     permits_.take_change();
     const session_context& context = *permits_.context();
@@ -200,7 +200,8 @@ bool acceptor::serve_client(listening_socket::accepted client) {
     return start_session(std::move(accepted), client.peer, kind == client_kind::proxy);
 }
 
-// False when there was no memory for it: then it was reset, and counted as refused.
+// Returns false when there was no memory for a session: then the client was reset, and counted as
+// refused.
 bool acceptor::start_session(accepted_socket accepted, const socket_address& peer,
                              bool proxied) noexcept {
     const auto& context = permits_.context();
@@ -213,7 +214,7 @@ bool acceptor::start_session(accepted_socket accepted, const socket_address& pee
         accepted_client client(std::move(accepted), peer, local, permits_.hand_over_connection(),
                                context->registry, refused);
         if (proxied || context->tls)
-            client.first =
+            client.preamble =
                 std::make_unique<preamble>(proxied, context->tls, permits_.hand_over_handshake());
         spawn_session(context, executor_, one_thread_, std::move(client));
         return true;

@@ -59,7 +59,7 @@ private:
     listening_socket::accepted accept_next() noexcept;
     bool serve_client(listening_socket::accepted client);
     bool start_session(accepted_socket accepted, const socket_address& peer, bool proxied) noexcept;
-    void back_off_for(error_code shortage);
+    void note_shortage(error_code shortage);
 
     const boost::asio::any_io_executor executor_;
     const bool one_thread_; // runs it

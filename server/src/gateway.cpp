@@ -69,7 +69,7 @@ struct gateway::state {
           logger log)
         : executors(std::move(executors_)),
           shared(std::make_shared<shared_resources>(executor(), counters, std::move(log))),
-          listeners(executors, shared), first(std::move(groups)) {}
+          listeners(executors, shared), initial_groups(std::move(groups)) {}
 
     // Of all but the sessions: the first of theirs.
     const asio::any_io_executor& executor() const { return executors.all.front(); }
@@ -81,7 +81,7 @@ struct gateway::state {
     const session_executors executors;
     const std::shared_ptr<shared_resources> shared;
     listener_set listeners;
-    std::vector<checked_group> first; // until `start`
+    std::vector<checked_group> initial_groups; // until `start`
 };
 
 gateway::gateway(asio::any_io_executor executor, gateway_config config, handler answers,
@@ -119,9 +119,9 @@ void detail::gateway_access::change(gateway& running, std::vector<checked_group>
 gateway::~gateway() { stop(); }
 
 void gateway::start() {
-    if (state_->first.empty()) throw std::logic_error("the gateway was started already");
-    state_->listeners.change(state_->first);
-    state_->first.clear();
+    if (state_->initial_groups.empty()) throw std::logic_error("the gateway was started already");
+    state_->listeners.change(state_->initial_groups);
+    state_->initial_groups.clear();
 }
 
 void gateway::change(std::vector<listener_group> groups) {

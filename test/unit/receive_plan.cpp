@@ -70,16 +70,16 @@ BOOST_AUTO_TEST_CASE(a_small_payload_is_reserved_read_and_waited_for) {
     step = of.read(fast, {100, 4 * KiB - 100}); // try first, wait second
     BOOST_REQUIRE(is(step, action::read));
     BOOST_TEST(step.size == 4 * KiB - 100);
-    BOOST_TEST(is(of.failed(asio::error::would_block), action::wait));
+    BOOST_TEST(is(of.no_bytes(asio::error::would_block), action::wait));
     BOOST_TEST(is(of.next({100, 0}), action::reserve)); // the free space was given back
-    BOOST_TEST(ends(of.failed(asio::error::eof), {}));
+    BOOST_TEST(ends(of.no_bytes(asio::error::eof), {}));
 }
 
 BOOST_AUTO_TEST_CASE(only_an_eof_completes_a_payload) {
     plan of(limits(), no_files);
-    BOOST_TEST(ends(of.failed(asio::error::eof), {}));
-    BOOST_TEST(ends(of.failed(asio::error::connection_reset), asio::error::connection_reset));
-    BOOST_TEST(ends(of.failed(reason::tls_truncated), reason::tls_truncated));
+    BOOST_TEST(ends(of.no_bytes(asio::error::eof), {}));
+    BOOST_TEST(ends(of.no_bytes(asio::error::connection_reset), asio::error::connection_reset));
+    BOOST_TEST(ends(of.no_bytes(reason::tls_truncated), reason::tls_truncated));
     BOOST_TEST(ends(of.peeked(asio::error::connection_reset, {64 * KiB, 0}),
                     asio::error::connection_reset));
     BOOST_TEST(ends(of.peeked(asio::error::eof, {64 * KiB, 0}), {}));

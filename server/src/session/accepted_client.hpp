@@ -59,7 +59,7 @@ public:
     session_registry::keep_alive keeps_open; // until there is a session
     std::optional<reason> refusal;           // known before a byte was read
     exchange_deadline::clock::time_point at;
-    std::unique_ptr<preamble> first; // null when the payload begins at once
+    std::unique_ptr<finpost::preamble> preamble; // null when the payload begins at once
 };
 
 } // namespace finpost

@@ -56,10 +56,10 @@ void exchange::begin_receive() noexcept {
 void exchange::received(error_code ended, upload& coming) {
     received_at_ = exchange_deadline::clock::now();
     context_.counters.payload_bytes.add(received_.value());
-    if (!ended) coming.first.finish();
+    if (!ended) coming.opening.finish();
     if (coming.fault) log_bad_encoding(context_, id_, *coming.fault);
-    outcome_.payload_ended({ended, received_.value(), coming.fault.has_value()}, coming.first);
-    if (outcome_.undecided()) return log_foreign(context_, client_.peer, id_, coming.first);
+    outcome_.payload_ended({ended, received_.value(), coming.fault.has_value()}, coming.opening);
+    if (outcome_.undecided()) return log_foreign(context_, client_.peer, id_, coming.opening);
     payload_ = payload(&context_.budget); // nothing of it is sent on
 }
 
@@ -114,7 +114,7 @@ request exchange::make_request(payload body, bool streamed) const {
 
 // All steps from here to the reply at once, for a payload that does not end soon.
 asio::awaitable<void> exchange::stream(upload& begun) {
-    log_foreign(context_, client_.peer, id_, begun.first);
+    log_foreign(context_, client_.peer, id_, begun.opening);
     enter(session_stage::stream);
     client_stream::beginning start(std::move(payload_), received_at_, begun.paused,
                                    [this] { stream_eof(); });
@@ -226,7 +226,7 @@ void exchange::release() noexcept {
     reply_.bytes() = payload(&context_.budget);
 }
 
-void exchange::end() noexcept {
+void exchange::finish() noexcept {
     record();
     release();
     growth_ticket_.reset();

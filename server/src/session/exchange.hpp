@@ -50,7 +50,7 @@ public:
     /// Counts and logs it, once: before the client can see the end.
     void record() noexcept;
     /// Counts and logs it, and gives back every buffer.
-    void end() noexcept;
+    void finish() noexcept;
     session_view view(exchange_deadline::clock::time_point now) const noexcept;
 
 private:
@@ -79,7 +79,7 @@ private:
     reply reply_;
     std::optional<reply_writer> writer_;
     bool recorded_ = false;
-    bool sampled_; // its trace is
+    bool sampled_; // whether its trace is sampled
     std::atomic<session_stage> stage_{session_stage::receive};
     single_writer_counter received_, written_;
     exchange_deadline::clock::time_point received_at_, answered_at_;

@@ -23,9 +23,9 @@ using action = receive_plan::action;
 
 // Large payloads that wait for memory may wait for each other. Where there are files, a payload
 // waits no longer than this, and goes to its file.
-constexpr duration file_instead = std::chrono::seconds(1);
+constexpr duration patience_before_file = std::chrono::seconds(1);
 
-// What is performed for one payload.
+// Performs the steps of one payload.
 class receiver {
 public:
     receiver(client_socket& socket, upload& coming, const gateway_config& limits,
@@ -36,7 +36,7 @@ public:
           ticket_(coming.ticket.emplace(coming.budget, into_, plan_.most_in_memory())) {
         deadline_.arm(limits.receive_idle, limits.receive_total, reason::receive_timeout);
     }
-    // What was received to its end needs no more memory.
+    // A payload that was received to its end needs no more memory.
     ~receiver() {
         if (!streams_) coming_.ticket.reset();
     }
@@ -66,7 +66,7 @@ private:
     bool streams_ = false;
 };
 
-// What needs no waiting.
+// Performs a step that needs no waiting.
 receive_plan::step receiver::perform(const receive_plan::step& step) {
     switch (step.what) {
     case action::peek:
@@ -93,13 +93,13 @@ receive_plan::step receiver::perform(const receive_plan::step& step) {
 
 receive_plan::step receiver::read(std::size_t most) {
     const auto got = socket_.read_some(into_.writable().first(most));
-    if (got.has_error()) return plan_.failed(got.error());
+    if (got.has_error()) return plan_.no_bytes(got.error());
     into_.commit(*got);
     coming_.received.set(into_.size());
     coming_.took(into_.bytes().last(*got));
     deadline_.progress();
     const bool may_stream = limits_.foreign == foreign_policy::forward ||
-                            coming_.first.is() == foreign_bytes::kind::payload;
+                            coming_.opening.is() == foreign_bytes::kind::payload;
     return plan_.read({clock_type::now() - began_ - coming_.paused,
                        coming_.is_unwanted(limits_.foreign), may_stream},
                       state());
@@ -117,7 +117,7 @@ asio::awaitable<receive_plan::step> receiver::wait_for_memory(std::size_t wanted
 }
 
 // The queue has to move within `receive_idle`, the whole has to be over by `until_`. Where there
-// are files it is `busy` after `file_instead` in any case.
+// are files it is `busy` after `patience_before_file` in any case.
 asio::awaitable<error_code> receiver::wait_in_queue(std::size_t wanted) {
     const auto begin = [this](duration idle) {
         const auto left = until_ - clock_type::now();
@@ -125,7 +125,7 @@ asio::awaitable<error_code> receiver::wait_in_queue(std::size_t wanted) {
     };
     const bool may_spill = plan_.may_spill();
     const duration patience =
-        may_spill ? std::min(limits_.receive_idle, file_instead) : limits_.receive_idle;
+        may_spill ? std::min(limits_.receive_idle, patience_before_file) : limits_.receive_idle;
     for (;;) {
         const std::uint64_t moves = coming_.budget.moves();
         begin(patience);

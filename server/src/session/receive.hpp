@@ -25,7 +25,7 @@ struct receive_end {
 ///
 /// Success is the EOF and nothing else, where it does not become a stream. A `reason` says what to
 /// refuse with: `too_large`, `receive_timeout`, `too_slow`, `busy` (no buffer in time),
-/// `bad_encoding` and `spill_failed` (on the way to a file), `foreign` (see `upload::first`),
+/// `bad_encoding` and `spill_failed` (on the way to a file), `foreign` (see `upload::opening`),
 /// `draining`. Any other error is the connection's end without an EOF: the payload was cut and must
 /// go nowhere.
 boost::asio::awaitable<receive_end> receive(client_socket& socket, upload& coming,

@@ -60,7 +60,7 @@ receive_plan::step receive_plan::next(buffer now) noexcept {
 }
 
 receive_plan::step receive_plan::peeked(error_code error, buffer now) noexcept {
-    return error ? failed(error) : grow_or_read(now);
+    return error ? no_bytes(error) : grow_or_read(now);
 }
 
 receive_plan::step receive_plan::grow_or_read(buffer now) noexcept {
@@ -106,7 +106,7 @@ receive_plan::step receive_plan::read(const reading& of, buffer now) noexcept {
 receive_plan::step receive_plan::end_looked_for(error_code error, buffer now) noexcept {
     if (!error || error == asio::error::would_block) return {action::stream, 0, !queued_};
     if (error == asio::error::eof) return go_on(now);
-    return failed(error);
+    return no_bytes(error);
 }
 
 // Try first, wait second. But a client that sends without a pause must not keep the thread.
@@ -115,7 +115,7 @@ receive_plan::step receive_plan::go_on(buffer now) noexcept {
     return {now.size < largest_read ? action::yield : action::wait};
 }
 
-receive_plan::step receive_plan::failed(error_code error) const noexcept {
+receive_plan::step receive_plan::no_bytes(error_code error) const noexcept {
     if (error == asio::error::would_block) return {action::wait};
     if (error == asio::error::eof) return {action::done};
     return {action::done, 0, false, error};

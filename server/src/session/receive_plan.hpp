@@ -64,8 +64,9 @@ public:
     /// passed.
     step memory_came(error_code error, bool time_left, buffer now) noexcept;
     step read(const reading& of, buffer now) noexcept;
-    /// A read or a peek has failed; `would_block` and `eof` are no failures.
-    step failed(error_code error) const noexcept;
+    /// A read or a peek brought no byte: nothing is there yet (`would_block`), the end (`eof`), or
+    /// the connection has failed.
+    step no_bytes(error_code error) const noexcept;
     step end_looked_for(error_code error, buffer now) noexcept;
 
     /// The most that the payload may need in memory, and that of a stream's buffers.

@@ -16,7 +16,7 @@ asio::awaitable<void> serve(std::shared_ptr<const session_context> context,
     const outcome& result = connection.outcome_;
     connection.log_accepted();
     if (client.refusal) connection.outcome_.refuse(*client.refusal);
-    if (result.undecided() && client.first) co_await connection.run_preamble();
+    if (result.undecided() && client.preamble) co_await connection.run_preamble();
     if (result.undecided()) co_await connection.exchange_.run();
     const outcome::farewell farewell = connection.farewell();
     if (farewell != outcome::farewell::nothing) co_await connection.say(farewell);
@@ -30,14 +30,14 @@ session::session(const session_context& context, asio::any_io_executor strand,
       registration_(context.registry, strand, *this) {
     socket_.take(client_.socket.hand_over());
     client_.keeps_open.release();
-    if (client_.first && client_.first->tls) outcome_.expect_tls();
+    if (client_.preamble && client_.preamble->tls) outcome_.expect_tls();
 }
 
 session::~session() {
     close();
     // Before the registry counts one session less: whoever waits for the last one to end, and then
     // drops the counters, finds every buffer given back.
-    exchange_.end();
+    exchange_.finish();
 }
 
 void session::log_accepted() {
@@ -54,20 +54,20 @@ void session::log_accepted() {
 
 asio::awaitable<void> session::run_preamble() {
     exchange_.enter(session_stage::handshake);
-    preamble& first = *client_.first;
+    preamble& preamble = *client_.preamble;
     error_code failed;
-    if (first.header) {
-        failed =
-            co_await read_proxy_header(socket_, first, context_.config.proxy_protocol, deadline_);
-        if (!failed) identify(*first.header);
+    if (preamble.header) {
+        failed = co_await read_proxy_header(socket_, preamble, context_.config.proxy_protocol,
+                                            deadline_);
+        if (!failed) identify(*preamble.header);
     }
-    if (!failed && outcome_.undecided() && first.tls) {
-        failed = co_await handshake(socket_, first, context_.config.tls_handshake, deadline_);
-        outcome_.handshake_ended({failed.failed(), first.begun, first.is_other});
+    if (!failed && outcome_.undecided() && preamble.tls) {
+        failed = co_await handshake(socket_, preamble, context_.config.tls_handshake, deadline_);
+        outcome_.handshake_ended({failed.failed(), preamble.begun, preamble.is_other});
         if (!failed) client_.tls_peer_name = socket_.peer_name();
     }
     if (failed) preamble_ended(failed);
-    client_.first.reset(); // others may come in now
+    client_.preamble.reset(); // others may come in now
     exchange_.begin_receive();
 }
 
@@ -95,11 +95,11 @@ void session::identify(const proxy_parser& header) {
 }
 
 void session::preamble_ended(error_code failed) {
-    outcome_.preamble_ended({failed, client_.first->begun});
+    outcome_.preamble_ended({failed, client_.preamble->begun});
     if (outcome_.is() != outcome::kind::refused || failed == reason::draining) return;
     const bool header = failed == reason::proxy_protocol;
-    std::string_view what = header ? client_.first->header->fault() : socket_.failure();
-    if (client_.first->is_other) what = "the other side does not speak TLS";
+    std::string_view what = header ? client_.preamble->header->fault() : socket_.failure();
+    if (client_.preamble->is_other) what = "the other side does not speak TLS";
     if (what.empty()) what = deadline_.error() ? "it took too long" : "it ended too early";
     log_handshake(what);
 }

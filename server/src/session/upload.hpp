@@ -21,13 +21,13 @@ class spill_policy;
 class upload {
 public:
     /// The next bytes of it, as they came.
-    void took(std::span<const std::byte> some) noexcept { first.feed(some); }
+    void took(std::span<const std::byte> some) noexcept { opening.feed(some); }
     /// Whether it is already known to go nowhere, for what its first bytes are.
     bool is_unwanted(foreign_policy where) const noexcept {
-        if (where == foreign_policy::forward || !first.is_foreign()) return false;
+        if (where == foreign_policy::forward || !opening.is_foreign()) return false;
         const bool answered =
-            where == foreign_policy::probe && first.is() == foreign_bytes::kind::http_probe;
-        return !answered || first.is_whole();
+            where == foreign_policy::probe && opening.is() == foreign_bytes::kind::http_probe;
+        return !answered || opening.is_whole();
     }
 
     upload(payload& into, single_writer_counter& so_far, buffer_budget& memory,
@@ -39,7 +39,7 @@ public:
     std::chrono::steady_clock::duration paused{}; // the client was not read, for want of memory
     buffer_budget& budget;
     const spill_policy& spills;
-    foreign_bytes first;
+    foreign_bytes opening;              // what its first bytes are
     std::optional<payload_fault> fault; // of a payload that was decoded on its way to a file
     std::optional<growth_ticket>&
         ticket; // of what goes on as a stream: in the queue, until that has its buffers

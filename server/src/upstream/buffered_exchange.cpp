@@ -137,7 +137,7 @@ asio::awaitable<error_code> buffered_exchange::read_response(response_guard& gua
             has_buffer = guard.make_room();
         }
         state = read_some(guard);
-        if (state == response_guard::state::more) give_payload_back_beside(guard);
+        if (state == response_guard::state::more) release_answered_payload(guard);
     }
     if (progress_.rejected) co_return reason::upstream_unreachable;
     if (state == response_guard::state::failed) co_return guard.why();
@@ -146,7 +146,7 @@ asio::awaitable<error_code> buffered_exchange::read_response(response_guard& gua
 
 // A request that is being answered is not sent again. Its bytes may be the very ones that are
 // missing for the reply: exchanges that fill the budget would wait for themselves.
-void buffered_exchange::give_payload_back_beside(const response_guard& guard) {
+void buffered_exchange::release_answered_payload(const response_guard& guard) {
     // It is held until it is known that the answer is no 408.
     const bool may_be_408 = may_repeat_ && (guard.status() == 0 || guard.status() == 408);
     if (!guard.started() || may_be_408) return;

@@ -20,7 +20,7 @@ class head_opening;
 /// whole.
 class buffered_exchange {
 public:
-    /// All three outlive it.
+    /// Request and attempt outlive it.
     buffered_exchange(request& request, upstream_attempt& attempt, bool over_tls) noexcept
         : request_(request), attempt_(attempt), over_tls_(over_tls) {}
 
@@ -43,7 +43,7 @@ private:
     boost::asio::awaitable<error_code> send_rest();
     boost::asio::awaitable<error_code> read_response(response_guard& guard);
     response_guard::state read_some(response_guard& guard);
-    void give_payload_back_beside(const response_guard& guard);
+    void release_answered_payload(const response_guard& guard);
     upstream_stream& stream() { return attempt_.stream(); }
 
     request& request_;

@@ -33,17 +33,17 @@ constexpr std::string_view last_chunk = "0\r\n\r\n";
 
 } // namespace
 
-// What tells that the upload has ended: a timer that is cancelled then. It is set before there is
-// an upload, since Asio's list of timers may have no memory to grow. Held by shared_ptr: its
+// Tells that the upload has ended, by a timer that is cancelled then. The timer is set before there
+// is an upload, since Asio's list of timers may have no memory to grow. Held by shared_ptr: its
 // handler may come after the exchange.
-struct streamed_exchange::upload_end : std::enable_shared_from_this<upload_end> {
+struct streamed_exchange::upload_done_event : std::enable_shared_from_this<upload_done_event> {
     using resumption = asio::async_result<asio::use_awaitable_t<>, void()>::handler_type;
 
     class handler {
     public:
         using allocator_type = operation_allocator<>;
 
-        explicit handler(std::shared_ptr<upload_end> of) noexcept : of_(std::move(of)) {}
+        explicit handler(std::shared_ptr<upload_done_event> of) noexcept : of_(std::move(of)) {}
         handler(handler&& other) noexcept
             : of_(other.of_), armed_(std::exchange(other.armed_, false)) {}
         // Where its executor has lost it, whoever waits is destroyed, as by any other wait that is
@@ -61,13 +61,16 @@ struct streamed_exchange::upload_end : std::enable_shared_from_this<upload_end> 
         }
 
     private:
-        const std::shared_ptr<upload_end> of_; // const: what was moved from still finds its memory
+        // Const: a handler that was moved from still finds its memory.
+        const std::shared_ptr<upload_done_event> of_;
         bool armed_ = true;
     };
 
-    upload_end(const asio::any_io_executor& executor, streamed_exchange& of)
+    upload_done_event(const asio::any_io_executor& executor, streamed_exchange& of)
         : exchange(&of), timer(executor, clock::time_point::max()) {}
     void arm() { timer.async_wait(handler(shared_from_this())); }
+    // With `use_awaitable` and not `as_outcome`: this keeps the handler for later and needs no
+    // memory, so the wait always begins.
     asio::awaitable<void> wait() {
         const auto begin = [this](auto&& resume) {
             waiting.emplace(std::forward<decltype(resume)>(resume));
@@ -85,27 +88,28 @@ struct streamed_exchange::upload_end : std::enable_shared_from_this<upload_end> 
 // Whatever ends the upload's coroutine, its exchange is told. The exchange may be gone before:
 // where an event loop is destroyed with what waits in it, and where Asio had no memory to begin the
 // upload and destroys it later.
-class streamed_exchange::uploading {
+class streamed_exchange::upload_guard {
 public:
-    explicit uploading(std::shared_ptr<upload_end> end) noexcept : end_(std::move(end)) {
-        end_->exchange->uploading_ = true;
+    explicit upload_guard(std::shared_ptr<upload_done_event> done) noexcept
+        : done_(std::move(done)) {
+        done_->exchange->upload_running_ = true;
     }
-    uploading(uploading&& other) noexcept = default;
-    ~uploading() {
-        if (!end_) return;
-        end_->timer.cancel();
-        streamed_exchange* const of = end_->exchange;
+    upload_guard(upload_guard&& other) noexcept = default;
+    ~upload_guard() {
+        if (!done_) return;
+        done_->timer.cancel();
+        streamed_exchange* const of = done_->exchange;
         if (of == nullptr) return;
-        of->uploading_ = false;
-        if (over_) return;
+        of->upload_running_ = false;
+        if (ended_) return;
         of->client_failed_ = reason::internal;
         of->upstream_->cancel();
     }
-    void over() noexcept { over_ = true; }
+    void upload_ended() noexcept { ended_ = true; }
 
 private:
-    std::shared_ptr<upload_end> end_;
-    bool over_ = false;
+    std::shared_ptr<upload_done_event> done_;
+    bool ended_ = false;
 };
 
 streamed_exchange::streamed_exchange(exchange_stream& client, response_guard& guard,
@@ -113,7 +117,7 @@ streamed_exchange::streamed_exchange(exchange_stream& client, response_guard& gu
     : client_(client), guard_(guard), config_(config), chunk_(budget) {}
 
 streamed_exchange::~streamed_exchange() {
-    if (upload_over_) upload_over_->exchange = nullptr;
+    if (upload_done_) upload_done_->exchange = nullptr;
 }
 
 asio::awaitable<error_code> streamed_exchange::make_room(exchange_deadline& deadline) {
@@ -152,11 +156,11 @@ asio::awaitable<error_code> streamed_exchange::run(upstream_stream& upstream,
     upstream_->begin_request();
     // Made before there is an upload: it uses what is in this frame, so nothing that can fail may
     // come between its beginning and its end.
-    upload_over_ = std::make_shared<upload_end>(strand, *this);
-    asio::awaitable<void> ended = upload_over_->wait();
-    upload_over_->arm();
-    uploading uploads(upload_over_);
-    asio::co_spawn(strand, upload(head, std::move(uploads)), [](std::exception_ptr) {});
+    upload_done_ = std::make_shared<upload_done_event>(strand, *this);
+    asio::awaitable<void> ended = upload_done_->wait();
+    upload_done_->arm();
+    upload_guard running(upload_done_);
+    asio::co_spawn(strand, upload(head, std::move(running)), [](std::exception_ptr) {});
     error_code failed;
     try {
         failed = co_await download();
@@ -165,8 +169,8 @@ asio::awaitable<error_code> streamed_exchange::run(upstream_stream& upstream,
     }
     // A service that answers well before the end reads on, one that does not is owed nothing more.
     const bool rest_is_wanted = !failed && guard_.status() < 300;
-    end_upload(!rest_is_wanted);
-    if (uploading_) co_await std::move(ended);
+    if (!rest_is_wanted) stop_upload();
+    if (upload_running_) co_await std::move(ended);
     if (rest_is_wanted && !whole_)
         failed = client_failed_ ? client_failed_ : reason::upstream_incomplete;
     if (client_.error()) failed = client_.error();
@@ -175,14 +179,14 @@ asio::awaitable<error_code> streamed_exchange::run(upstream_stream& upstream,
     co_return failed;
 }
 
-void streamed_exchange::end_upload(bool now) noexcept {
-    if (!now || !uploading_) return;
+void streamed_exchange::stop_upload() noexcept {
+    if (!upload_running_) return;
     unwanted_ = true;
     client_.stop_reading();
     upstream_->cancel();
 }
 
-asio::awaitable<void> streamed_exchange::upload(std::string_view head, uploading going_on) {
+asio::awaitable<void> streamed_exchange::upload(std::string_view head, upload_guard running) {
     const std::span<const std::byte> opening = std::as_bytes(std::span(head));
     error_code failed = co_await send(opening);
     while (!failed && !whole_) {
@@ -203,7 +207,7 @@ asio::awaitable<void> streamed_exchange::upload(std::string_view head, uploading
     // §9.5).
     limit(clock::now() + config_.total);
     if (client_failed_) upstream_->cancel();
-    going_on.over();
+    running.upload_ended();
 }
 
 // A chunk of so many bytes, which are in their place; of none it is the last.

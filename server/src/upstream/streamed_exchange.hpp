@@ -34,8 +34,9 @@ public:
     streamed_exchange(const streamed_exchange&) = delete;
     streamed_exchange& operator=(const streamed_exchange&) = delete;
 
-    /// Takes the buffers from the budget, waiting for at most `connect`: what has begun waits for
-    /// none.
+    /// Takes both buffers from the budget before anything is sent. Fails with `busy` when nothing
+    /// was given back for `connect`, or after `total`. A stream that has begun never waits for
+    /// memory.
     boost::asio::awaitable<error_code> make_room(exchange_deadline& deadline);
 
     /// Gives them back: the exchange is made in another way.
@@ -52,12 +53,12 @@ public:
 private:
     using clock = exchange_deadline::clock;
 
-    class uploading;
-    boost::asio::awaitable<void> upload(std::string_view head, uploading going_on);
+    class upload_guard;
+    boost::asio::awaitable<void> upload(std::string_view head, upload_guard running);
     boost::asio::awaitable<error_code> send(std::span<const std::byte> data);
     boost::asio::awaitable<error_code> download();
     boost::asio::awaitable<error_code> pass_on();
-    void end_upload(bool now) noexcept;
+    void stop_upload() noexcept;
     response_guard::state read_some();
     std::span<const std::byte> framed(std::size_t size) noexcept;
     void limit(clock::time_point until);
@@ -67,14 +68,14 @@ private:
     const upstream_config& config_;
     payload chunk_; // a chunk's size, its data, and what ends it
     upstream_stream* upstream_ = nullptr;
-    struct upload_end;
-    std::shared_ptr<upload_end> upload_over_;
+    struct upload_done_event;
+    std::shared_ptr<upload_done_event> upload_done_;
     clock::time_point until_ = clock::time_point::max(); // the upstream has done what it owes
     response_guard::state state_ = response_guard::state::more;
     error_code client_failed_;
     bool begun_ = false;
     bool client_holds_ = false; // the response, by not taking it
-    bool uploading_ = false, whole_ = false, unwanted_ = false, rejected_ = false;
+    bool upload_running_ = false, whole_ = false, unwanted_ = false, rejected_ = false;
 };
 
 } // namespace finpost
