@@ -47,7 +47,7 @@ public:
     /// The preamble is over: the payload's time begins.
     void begin_receive() noexcept;
     void note_reset() noexcept;
-    /// Counts and logs it, once: before the client can see the end.
+    /// Counts and logs it, once: before the connection ends. Over TLS the close_notify may be out.
     void record() noexcept;
     /// Counts and logs it, and gives back every buffer.
     void finish() noexcept;

@@ -33,7 +33,8 @@ struct exchange_record {
 };
 
 /// Counts the exchange and logs it. Without memory for a log line the counters tell alone. Once for
-/// each exchange, before its client can see the end: whoever has read a reply finds it counted.
+/// each exchange, before the FIN or the RST: a client that has read to the end of the connection
+/// finds it counted. Over TLS the close_notify goes out with the reply, just before.
 void record(const exchange_record& of, metrics& counters, const logger& log,
             access_log wanted) noexcept;
 

@@ -69,8 +69,8 @@ struct streamed_exchange::upload_done_event : std::enable_shared_from_this<uploa
     upload_done_event(const asio::any_io_executor& executor, streamed_exchange& of)
         : exchange(&of), timer(executor, clock::time_point::max()) {}
     void arm() { timer.async_wait(handler(shared_from_this())); }
-    // With `use_awaitable` and not `as_outcome`: this keeps the handler for later and needs no
-    // memory, so the wait always begins.
+    // With `use_awaitable` and not `use_tuple_awaitable`: this keeps the handler for later and
+    // needs no memory, so the wait always begins.
     asio::awaitable<void> wait() {
         const auto begin = [this](auto&& resume) {
             waiting.emplace(std::forward<decltype(resume)>(resume));
