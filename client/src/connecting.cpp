@@ -7,6 +7,7 @@
 #include <boost/asio/write.hpp>
 
 #include <algorithm>
+#include <array>
 #include <stdexcept>
 
 namespace asio = boost::asio;
@@ -23,6 +24,52 @@ socket_address address_of(const asio::ip::tcp::endpoint& endpoint) {
 }
 
 } // namespace
+
+// A connection that is kept, unless the peer has something to say on it: what that is, nobody asked
+// for, and its FIN is the end. Nothing was sent yet, so that a new one is as good.
+void operation::reuse() {
+    if (!kept_ || !kept_->stream) return;
+    socket_ = std::move(*kept_->socket);
+    stream_ = std::move(kept_->stream);
+    kept_->socket.reset();
+    reused_ = is_quiet();
+    if (reused_) {
+        result_.local = kept_->local;
+        result_.remote = kept_->remote;
+        result_.tls = kept_->tls;
+        return reset_on_close(true);
+    }
+    stream_.reset();
+    error_code ignored;
+    socket_.close(ignored);
+}
+
+// Heartbeats are passed over; over TLS what is there may be no byte for us at all.
+bool operation::is_quiet() {
+    constexpr int most_reads = 64;
+    frame_reader between(options_.frame, UINT64_MAX);
+    std::array<std::byte, 512> bytes{};
+    for (int i = 0; i < most_reads; ++i) {
+        const transfer got = stream_->read(bytes);
+        if (got.wait_for != readiness::none) return got.wait_for == readiness::readable;
+        if (got.ended || got.error) return false;
+        const auto found = between.feed(std::span(bytes).first(got.size));
+        const bool fault = found.fault != frame_reader::fault::none;
+        if (found.complete || fault || between.in_frame()) return false;
+    }
+    return false;
+}
+
+// After a whole reply that is no refusal: whoever refuses may be about to close.
+void operation::keep() {
+    kept_->busy = false;
+    if (error_ || result_.stage != exchange_stage::done) return;
+    kept_->local = result_.local;
+    kept_->remote = result_.remote;
+    kept_->tls = result_.tls;
+    kept_->stream = std::move(stream_);
+    kept_->socket.emplace(std::move(socket_));
+}
 
 // A lookup cannot be cancelled once it runs: it is waited for with a limit, and left alone after
 // that.

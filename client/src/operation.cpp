@@ -50,13 +50,15 @@ asio::awaitable<std::tuple<error_code, std::size_t>> read_from(byte_source& sour
 
 } // namespace
 
-operation::operation(const asio::any_io_executor& executor, host_port target, byte_source& payload,
-                     byte_sink* reply, client_options options, std::shared_ptr<void> owned,
-                     exchange_handler done)
-    : strand_(asio::make_strand(executor)), target_(std::move(target)), payload_(payload),
-      sink_(reply), options_(std::move(options)), owned_(std::move(owned)), done_(std::move(done)),
-      socket_(strand_), resolver_(strand_), timer_(strand_), lookup_(strand_), began_(clock::now()),
-      until_(after(began_, options_.total)), outgoing_(options_.frame, options_.allow_empty) {
+operation::operation(const asio::strand<asio::any_io_executor>& strand, host_port target,
+                     byte_source& payload, byte_sink* reply, client_options options,
+                     std::shared_ptr<void> owned, exchange_handler done,
+                     std::shared_ptr<kept_connection> kept)
+    : strand_(strand), target_(std::move(target)), payload_(payload), sink_(reply),
+      options_(std::move(options)), owned_(std::move(owned)), done_(std::move(done)),
+      kept_(std::move(kept)), socket_(strand_), resolver_(strand_), timer_(strand_),
+      lookup_(strand_), began_(clock::now()), until_(after(began_, options_.total)),
+      outgoing_(options_.frame, options_.allow_empty) {
     if (!reply_ends_with_fin(options_.frame)) framed_.emplace(options_.frame, options_.max_reply);
 }
 
@@ -77,14 +79,13 @@ void operation::cancel() {
 }
 
 asio::awaitable<void> operation::run(std::shared_ptr<operation> self) {
-    if (options_.connect <= duration::zero() || options_.total <= duration::zero() ||
-        !wrong_address(target_.host).empty() || !is_valid(options_.frame))
-        fail(make_error_code(boost::system::errc::invalid_argument));
+    check_options();
     if (!error_ && !options_.allow_empty) co_await begin(self);
-    if (!error_) co_await resolve();
-    if (!error_) co_await connect();
-    if (!error_) co_await send_proxy_header();
-    if (!error_) co_await secure();
+    if (!error_) reuse();
+    if (!error_ && !reused_) co_await resolve();
+    if (!error_ && !reused_) co_await connect();
+    if (!error_ && !reused_) co_await send_proxy_header();
+    if (!error_ && !reused_) co_await secure();
     if (!error_) {
         result_.stage = exchange_stage::send;
         limit(until_);
@@ -94,6 +95,15 @@ asio::awaitable<void> operation::run(std::shared_ptr<operation> self) {
         co_await receive();
     }
     finish();
+}
+
+void operation::check_options() {
+    if (options_.connect <= duration::zero() || options_.total <= duration::zero() ||
+        !wrong_address(target_.host).empty() || !is_valid(options_.frame) || (kept_ && !framed_))
+        return fail(make_error_code(boost::system::errc::invalid_argument));
+    if (!kept_) return;
+    if (kept_->busy) return fail(asio::error::in_progress);
+    kept_->busy = holds_kept_ = true;
 }
 
 // Nothing is connected for nothing: a gateway would take it for a health check, and its silence
@@ -224,6 +234,7 @@ void operation::finish() {
     result_.ended = since_start();
     timer_.cancel();
     resolver_.cancel();
+    if (holds_kept_) keep();
     error_code ignored;
     socket_.close(ignored);
     std::exchange(done_, nullptr)(error_, std::move(result_));

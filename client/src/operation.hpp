@@ -1,6 +1,7 @@
 #pragma once
 
 #include "incoming_reply.hpp"
+#include "kept_connection.hpp"
 #include "outgoing_payload.hpp"
 #include "stream.hpp"
 
@@ -23,9 +24,11 @@ namespace finpost::detail {
 /// end later, and touches neither source nor options then.
 class operation : public std::enable_shared_from_this<operation> {
 public:
-    operation(const boost::asio::any_io_executor& executor, host_port target, byte_source& payload,
-              byte_sink* reply, client_options options, std::shared_ptr<void> owned,
-              exchange_handler done);
+    /// With `kept` it is one of several exchanges on a connection, and on its strand.
+    operation(const boost::asio::strand<boost::asio::any_io_executor>& strand, host_port target,
+              byte_source& payload, byte_sink* reply, client_options options,
+              std::shared_ptr<void> owned, exchange_handler done,
+              std::shared_ptr<kept_connection> kept = {});
 
     void start();
     /// From any thread.
@@ -51,6 +54,10 @@ private:
     boost::asio::awaitable<void> read_first(std::shared_ptr<operation> self);
     boost::asio::awaitable<void> read_block();
 
+    void check_options();
+    void reuse();
+    bool is_quiet();
+    void keep();
     void open_stream();
     void fail(error_code ec);
     void fail_with_detail(error_code ec);
@@ -74,6 +81,10 @@ private:
     const client_options options_;
     const std::shared_ptr<void> owned_;
     exchange_handler done_;
+
+    const std::shared_ptr<kept_connection> kept_; // null: the connection ends with the exchange
+    bool holds_kept_ = false;                     // nobody else uses it until this has ended
+    bool reused_ = false;                         // nothing was to be connected
 
     tcp::socket socket_;
     std::unique_ptr<stream> stream_; // on `socket_`, from the connection on

@@ -103,7 +103,7 @@ void operation::reply_ended() {
     }
     if (!sent_all_) return fail(asio::error::broken_pipe);
     // Between two frames, over TLS as well, this is an end that cuts nothing.
-    if (framed_) static_cast<void>(stream_->half_close());
+    if (framed_ && !kept_) static_cast<void>(stream_->half_close());
     result_.stage = exchange_stage::done;
 }
 

@@ -35,8 +35,8 @@ void start_exchange(const asio::any_io_executor& executor, host_port target, byt
                     byte_sink* reply, client_options options, std::shared_ptr<void> owned,
                     exchange_handler done, const std::function<void(cancel_function)>& arm) {
     const auto started =
-        std::make_shared<operation>(executor, std::move(target), payload, reply, std::move(options),
-                                    std::move(owned), std::move(done));
+        std::make_shared<operation>(asio::make_strand(executor), std::move(target), payload, reply,
+                                    std::move(options), std::move(owned), std::move(done));
     arm([weak = std::weak_ptr(started)] {
         if (const auto alive = weak.lock()) alive->cancel();
     });
