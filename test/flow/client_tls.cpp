@@ -3,6 +3,8 @@
 #include "support/gateway_fixture.hpp"
 #include "support/python_peer.hpp"
 #include "support/tcp_peer.hpp"
+#include "support/tls_front.hpp"
+#include "support/until.hpp"
 
 #include "finpost/client.hpp"
 
@@ -86,6 +88,34 @@ BOOST_AUTO_TEST_CASE(payloads_of_any_size_come_back_after_the_close_notify) {
             BOOST_TEST((got.result.connected <= got.result.secured));
             BOOST_TEST((got.result.secured <= got.result.half_closed));
             BOOST_TEST(peer.saw("payload " + std::to_string(size) + " whole"));
+        }
+    }
+}
+
+BOOST_AUTO_TEST_CASE(a_frame_ends_by_itself_and_the_connection_with_a_close_notify) {
+    if (!ready) return;
+    options.frame = parse_frame_spec("mllp").value();
+    tls_options identity;
+    identity.cert = made->path("server.pem");
+    identity.key = made->path("server.key");
+    const tls_context server = make_server_tls(identity).context;
+    for (const std::string answer : {"\x0bthanks\x1c\r", "\x0bthanks"}) {
+        const bool whole = answer.ends_with('\r');
+        tcp_peer service([&](peer_connection& one) {
+            one.read_at_least(8);
+            one.send(answer);
+            if (!whole) one.half_close();
+            one.read_to_end();
+        });
+        const socket_address behind = parse_socket_address(to_string(service.address())).value();
+        tls_front front(server, behind);
+        const outcome got = run({front.address().host(), front.address().port()}, "hello", options);
+        if (whole) {
+            BOOST_TEST(!got.error, got.error.message() + got.result.detail);
+            BOOST_TEST(got.result.reply == "thanks");
+            BOOST_TEST(until([&] { return front.goodbyes() == 1; }));
+        } else { // the service's end is a close_notify here, and no end of a frame
+            BOOST_TEST((got.error == asio::error::eof), got.error.message());
         }
     }
 }

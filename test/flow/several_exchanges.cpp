@@ -340,6 +340,35 @@ BOOST_AUTO_TEST_CASE(a_cancelled_exchange_ends_its_connection_and_no_other) {
     BOOST_TEST(client.call("c").result.reply == "got 1:c,");
 }
 
+BOOST_AUTO_TEST_CASE(one_that_is_cancelled_while_it_sends_is_a_reset_on_a_kept_connection_too) {
+    std::promise<bool> was_reset;
+    peers peer({[&](peer_connection& one) {
+        one.read_at_least(9);
+        one.send("\x0bone\x1c\r");
+        one.read_at_least(1'000);
+        one.read_to_end();
+        was_reset.set_value(one.was_reset());
+    }});
+    client_options options = options_for("mllp");
+    asio::cancellation_signal stop;
+    asio::io_context* io = nullptr;
+    options.progress = [&](std::uint64_t sent, std::uint64_t) {
+        if (sent > 100'000) asio::post(*io, [&] { stop.emit(asio::cancellation_type::terminal); });
+    };
+    caller client(peer.address(), options);
+    io = &client.io();
+    BOOST_TEST(client.call("hello!").result.reply == "one");
+    error_code ended;
+    client.over().async_exchange(
+        std::string(64 << 20, 'k'),
+        asio::bind_cancellation_slot(stop.slot(),
+                                     [&](error_code ec, const exchange_result&) { ended = ec; }));
+    client.io().restart();
+    client.io().run();
+    BOOST_TEST((ended == asio::error::operation_aborted));
+    BOOST_TEST(was_reset.get_future().get());
+}
+
 BOOST_AUTO_TEST_CASE(each_has_its_limits) {
     peers peer({[](peer_connection& one) {
                     one.read_at_least(4);
