@@ -103,6 +103,12 @@ void* grow_memory(void* memory, std::size_t size, std::size_t wanted, std::size_
 
 payload::payload(std::string_view text) { append(std::as_bytes(std::span(text))); }
 
+void payload::adopt(std::string&& text) {
+    adopted_ = new std::string(std::move(text));
+    memory_ = reinterpret_cast<std::byte*>(adopted_->data());
+    size_ = capacity_ = adopted_->size();
+}
+
 payload& payload::operator=(payload&& other) noexcept {
     if (this == &other) return *this;
     if (memory_ != nullptr || file_) release();
@@ -110,13 +116,17 @@ payload& payload::operator=(payload&& other) noexcept {
     begin_ = std::exchange(other.begin_, 0);
     size_ = std::exchange(other.size_, 0);
     capacity_ = std::exchange(other.capacity_, 0);
+    adopted_ = std::exchange(other.adopted_, nullptr);
     budget_ = other.budget_; // the memory goes back to where it was taken from
     file_ = std::move(other.file_);
     return *this;
 }
 
 void payload::release() noexcept {
-    free_memory(memory_, capacity_);
+    if (adopted_ != nullptr)
+        delete std::exchange(adopted_, nullptr);
+    else
+        free_memory(memory_, capacity_);
     // After the memory: giving back wakes those who wait for it.
     if (budget_ != nullptr && capacity_ != 0) budget_->give_back(capacity_);
     memory_ = nullptr;
@@ -149,10 +159,15 @@ bool payload::reserve(std::size_t n) {
         wanted = needed;
     }
     compact();
-    void* const grown = grow_memory(memory_, capacity_, wanted, size_);
+    void* const grown = adopted_ != nullptr ? grow_memory(nullptr, 0, wanted, 0)
+                                            : grow_memory(memory_, capacity_, wanted, size_);
     if (grown == nullptr) {
         if (budget_ != nullptr) budget_->give_back(wanted - capacity_);
         throw std::bad_alloc();
+    }
+    if (adopted_ != nullptr) {
+        std::memcpy(grown, memory_, size_);
+        delete std::exchange(adopted_, nullptr);
     }
     memory_ = static_cast<std::byte*>(grown);
     capacity_ = wanted;
@@ -162,6 +177,7 @@ bool payload::reserve(std::size_t n) {
 void payload::release_writable() noexcept {
     if (file_) return;
     if (size_ == 0) return release();
+    if (adopted_ != nullptr) return;
     if (capacity_ == size_ || capacity_ > large) return;
     void* const exact = std::malloc(size_);
     if (exact == nullptr) return; // then it stays as large as it was

@@ -97,6 +97,16 @@ BOOST_AUTO_TEST_CASE(a_reply_is_made_of_text) {
     BOOST_TEST(payload(std::string("moved")).text() == "moved");
 }
 
+BOOST_AUTO_TEST_CASE(a_reply_takes_a_string_over_without_a_copy) {
+    std::string text(100'000, 'x');
+    const void* const there = text.data();
+    reply answer(std::move(text));
+    BOOST_TEST(static_cast<const void*>(answer.bytes().data()) == there);
+    const reply moved = std::move(answer);
+    BOOST_TEST(static_cast<const void*>(moved.bytes().data()) == there);
+    BOOST_TEST(moved.bytes().size() == 100'000u);
+}
+
 BOOST_AUTO_TEST_CASE(one_that_can_only_be_moved_will_do_and_copies_share_it) {
     auto word = std::make_unique<std::string>("kept");
     const std::string* const there = word.get();

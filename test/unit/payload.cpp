@@ -228,8 +228,40 @@ BOOST_AUTO_TEST_CASE(gives_room_back_and_keeps_its_bytes) {
     BOOST_TEST(bytes.text() == "body and more");
 }
 
-BOOST_AUTO_TEST_CASE(large_buffers_keep_their_room) {
+BOOST_AUTO_TEST_CASE(a_string_is_taken_over_without_a_copy) {
+    std::string text(100'000, 'x');
+    const void* const there = text.data();
+    finpost::payload bytes(std::move(text));
+    BOOST_TEST(static_cast<const void*>(bytes.data()) == there);
+    bytes.remove_prefix(99'998);
+    bytes.release_writable();
+    BOOST_TEST(bytes.writable().empty());
+    BOOST_TEST(static_cast<const void*>(bytes.data()) == static_cast<const char*>(there) + 99'998);
+
+    finpost::payload moved = std::move(bytes);
+    BOOST_TEST(append(moved, "yz")); // by memory of its own
+    BOOST_TEST(moved.text() == "xxyz");
+    BOOST_TEST(append(bytes, "new")); // what was moved from is empty
+    BOOST_TEST(bytes.text() == "new");
+    moved = finpost::payload(std::string("short"));
+    BOOST_TEST(moved.text() == "short");
+    moved = finpost::payload();
+    BOOST_TEST(moved.empty());
+    BOOST_TEST(finpost::payload(std::string()).empty());
+}
+
+BOOST_AUTO_TEST_CASE(a_string_that_was_taken_over_moves_to_a_file) {
     finpost::payload bytes(std::string(100'000, 'x'));
+    auto file = finpost::spill_file::create("/tmp");
+    BOOST_TEST_REQUIRE(file.has_value());
+    BOOST_TEST(!bytes.spill(std::move(*file)));
+    BOOST_TEST(bytes.spilled());
+    BOOST_TEST((bytes.text() == std::string(100'000, 'x')));
+}
+
+BOOST_AUTO_TEST_CASE(large_buffers_keep_their_room) {
+    const std::string text(100'000, 'x');
+    finpost::payload bytes(text);
     BOOST_TEST(bytes.reserve(50'000));
     const std::size_t before = bytes.capacity();
     bytes.release_writable();

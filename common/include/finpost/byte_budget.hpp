@@ -11,18 +11,20 @@ namespace finpost {
 
 class payload;
 
-/// A limit on bytes held at once, shared by everything that buffers. Thread safe.
+/// A limit on bytes held at once, shared by everything that buffers. A null pointer is no budget: a
+/// `payload` without one is unlimited.
 ///
-/// The null object is no budget at all: a `payload` without one is unlimited.
+/// Threads: a budget is called from any thread, several at once.
+/// Lifetime: it outlives every payload and file that takes from it.
 class FINPOST_EXPORT byte_budget {
 public:
     virtual ~byte_budget() = default;
     /// Takes `n` bytes out of the budget; false, and nothing taken, when they are not there.
     virtual bool try_take(std::size_t n) noexcept = 0;
-    /// Gives `n` bytes back.
+    /// Gives back `n` bytes that were taken.
     virtual void give_back(std::size_t n) noexcept = 0;
-    /// Calls `wake` once when bytes are given back next, from whatever thread gives them. A budget
-    /// that never refuses need not do anything.
+    /// Calls `wake` once when bytes are given back next, from the thread that gives them. A budget
+    /// that never refuses need not do anything. Throws std::bad_alloc.
     virtual void on_release(std::function<void()> wake) { static_cast<void>(wake); }
 
     /// Whether a payload of `size` bytes belongs in a file. A budget without files says no.

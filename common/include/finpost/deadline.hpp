@@ -8,7 +8,8 @@ namespace finpost {
 /// The limits of one stage, as arithmetic on time points: no clock and no timer inside.
 ///
 /// A stage has a total limit, from its start, and an idle limit, from its last progress; the nearer
-/// of the two is when it is due. A limit of zero or less means "none".
+/// of the two is when it is due. A limit of zero or less means "none". One beyond the clock's range
+/// never passes. A value; not thread safe.
 class deadline {
 public:
     using time_point = std::chrono::steady_clock::time_point;
@@ -30,6 +31,7 @@ public:
     /// The nearer limit; `time_point::max()` when there is none.
     constexpr time_point when() const noexcept { return std::min(idle_at_, total_at_); }
 
+    /// Whether the nearer limit is at `now` or before.
     constexpr bool due(time_point now) const noexcept { return when() <= now; }
 
 private:

@@ -18,8 +18,10 @@ class byte_budget;
 ///
 /// No process can open it by a name, and it is gone with its descriptor, however the process ends:
 /// O_TMPFILE, or where the file system has none, a name that is removed at once. Mode 0600, closed
-/// on exec. Writing blocks for as long as the page cache does. On a tmpfs its bytes are memory. Not
-/// thread safe.
+/// on exec. Reading and writing block for as long as the page cache does. On a tmpfs its bytes are
+/// memory. Sizes and offsets are bytes.
+///
+/// Threads: not thread safe; `read` calls may overlap while nothing else is called.
 ///
 /// A process that limits the size of its files (RLIMIT_FSIZE) ignores SIGXFSZ, as `finpostd` does;
 /// the signal would end it.
@@ -27,6 +29,7 @@ class FINPOST_EXPORT spill_file {
 public:
     /// Makes an empty one in `directory`. Every byte is taken from `space`, which outlives the file
     /// (null: unlimited), and given back when the file goes. Fails with what the system says.
+    /// Throws std::bad_alloc.
     static result<std::unique_ptr<spill_file>> create(const std::string& directory,
                                                       byte_budget* space = nullptr);
     ~spill_file();
@@ -44,13 +47,13 @@ public:
     result<std::size_t> read(std::uint64_t offset, std::span<std::byte> into) const noexcept;
 
     /// The whole file as memory, pages of the file itself: what is changed there is changed in the
-    /// file. The same until the file's size changes. Throws std::system_error when it cannot be
-    /// mapped. Reading a page that the disk does not give back is a SIGBUS, as with every mapped
-    /// file.
+    /// file. The same until the file's size changes or the file goes. Throws std::system_error when
+    /// it cannot be mapped. Reading a page that the disk does not give back is a SIGBUS, as with
+    /// every mapped file.
     std::byte* map();
 
     std::uint64_t size() const noexcept { return size_; }
-    /// For sendfile.
+    /// The descriptor, for sendfile(2). It stays the file's.
     int fd() const noexcept { return fd_; }
 
 private:

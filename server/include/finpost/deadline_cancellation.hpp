@@ -10,11 +10,13 @@ namespace finpost {
 
 /// A handler's time limit, and a cancellation slot for the operation that it limits.
 ///
-/// While it lives, the exchange's deadline is `total` from its construction on, zero meaning no
+/// While it lives, the exchange's deadline is `total` from its construction on. Zero or less is no
 /// limit. When that passes, and when the gateway stops or gives the exchange up, the operation that
 /// is bound to `slot()` is cancelled (`terminal`), and `error()` says why. One operation at a time.
+/// Its destructor disarms the deadline.
 ///
-/// Threads: it belongs to the exchange's executor, and so does the operation.
+/// Threads: it belongs to the exchange's executor, and so does the operation. The cancellation is
+/// emitted there.
 /// Lifetime: it is destroyed after the operation has completed and before the handler returns.
 /// Trap: an exchange that was stopped before cancels no later operation. A handler that waits twice
 /// looks at `error()` in between.
@@ -35,6 +37,7 @@ public:
     deadline_cancellation(const deadline_cancellation&) = delete;
     deadline_cancellation& operator=(const deadline_cancellation&) = delete;
 
+    /// For the operation that the limit is for. Valid as long as this object.
     boost::asio::cancellation_slot slot() noexcept { return signal_.slot(); }
 
     /// Set when the limit has passed or the exchange was stopped.

@@ -19,7 +19,9 @@ namespace finpost {
 /// calls `expire()`. A gateway does that for all of its sessions with one timer, its
 /// `timer_source`.
 ///
-/// Threads: everything but `when()` belongs to the exchange's executor (its strand).
+/// Threads: everything but `when()` belongs to the exchange's executor.
+/// Lifetime: a gateway's deadline is valid until the handler returns. It outlives every `on_cancel`
+/// and `call_at`.
 ///
 ///     exchange_deadline::on_cancel cancel(deadline, [&socket] { socket.cancel(); });
 ///     if (deadline.error()) return deadline.error();   // ended before this operation
@@ -34,19 +36,21 @@ public:
     class FINPOST_EXPORT timer_source {
     public:
         virtual ~timer_source() = default;
-        /// From any thread.
+        /// Checks at `when` at the latest. Called from any thread, several at once.
         virtual void reschedule(clock::time_point when) = 0;
+        /// In ticks of `clock` since its epoch; the largest value while nothing is to be checked.
         std::atomic<duration::rep> next_check{duration::max().count()};
     };
 
     /// Without a timer nothing expires by itself: for handlers outside a gateway, and for tests.
+    /// `timer` outlives it.
     explicit exchange_deadline(timer_source* timer = nullptr) noexcept : timer_(timer) {}
     exchange_deadline(const exchange_deadline&) = delete;
     exchange_deadline& operator=(const exchange_deadline&) = delete;
 
-    /// A stage begins: from now on `idle` (since the last `progress`) and `total` limit it, zero
-    /// meaning no limit. When one passes, `error()` is `why`. Forgets an expiry, but never a
-    /// `stop`.
+    /// A stage begins: from now on `idle` (since the last `progress`) and `total` limit it. Zero or
+    /// less is no limit. When one passes, `error()` is `why`. An expiry of an earlier stage is
+    /// forgotten, but never a `stop`.
     FINPOST_EXPORT void arm(duration idle, duration total, reason why);
 
     /// Something moved: the idle limit starts again.
@@ -64,7 +68,8 @@ public:
         return clock::time_point(duration(when_.load(std::memory_order_seq_cst)));
     }
 
-    /// Ends the stage when its limit has passed at `now`. Makes the call that is due.
+    /// Ends the stage when its limit has passed at `now`. Makes the call that is due. For the owner
+    /// of the exchange.
     FINPOST_EXPORT void expire(clock::time_point now);
 
     /// Ends this stage and every later one: `error()` stays `why`. A gateway stops with a `reason`,
@@ -74,8 +79,9 @@ public:
     /// Whether `stop` was called.
     bool stopped() const noexcept { return stopped_; }
 
-    /// While it lives, `cancel` is called when the exchange is ended. They nest: only the innermost
-    /// is called.
+    /// While it lives, `cancel` is called when the exchange is ended, on the exchange's executor.
+    /// They nest: only the innermost is called. An exchange that had ended before calls nothing:
+    /// look at `error()` first. `cancel` does not throw, and does not destroy this object.
     class on_cancel {
     public:
         on_cancel(exchange_deadline& deadline, std::function<void()> cancel)

@@ -8,6 +8,7 @@
 
 #include <boost/asio/awaitable.hpp>
 
+#include <concepts>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -38,8 +39,8 @@ struct request_parts {
     bool streamed = false;
 };
 
-/// One payload, complete and decoded, and where it came from. Movable. A large body may be in a
-/// file (`payload::spilled`), which `body().bytes()` hides.
+/// One payload, complete and decoded, and where it came from. Movable, not copyable. A large body
+/// may be in a file (`payload::spilled`), which `body().bytes()` hides.
 ///
 /// Threads: it belongs to the handler that got it, on the exchange's executor.
 /// Lifetime: the body stays valid as long as the request or the payload that it was moved to, and
@@ -55,6 +56,7 @@ public:
     /// `streaming_handler` only.
     bool streamed() const noexcept { return parts_.streamed; }
 
+    /// The payload. A handler may change it, and move it into its reply.
     const payload& body() const noexcept { return parts_.body; }
     payload& body() noexcept { return parts_.body; }
 
@@ -96,22 +98,30 @@ private:
     byte_budget* reply_budget_ = nullptr;
 };
 
-/// What a client gets: bytes (none is a valid answer), or a refusal with its reason. Movable.
+/// What a client gets: bytes (none is a valid answer), or a refusal with its reason. Movable, not
+/// copyable. Not thread safe.
 class reply {
 public:
     /// The answer; `bytes` are encoded as the gateway's configuration says.
     explicit reply(payload bytes) : bytes_(std::move(bytes)) {}
 
-    /// The same from a copy of `text`: for short answers that are made on the spot.
+    /// The same from a copy of `text`: for short answers that are made on the spot. Throws
+    /// std::bad_alloc.
     explicit reply(std::string_view text) : bytes_(text) {}
 
-    /// No answer, and why.
+    /// The same from `text` itself, without a copy. It counts in no budget, so that large answers
+    /// belong into `request::make_reply_buffer`. Only for a `std::string&&`.
+    explicit reply(std::same_as<std::string> auto&& text) : bytes_(std::move(text)) {}
+
+    /// No answer, and why: the client gets the line `finpost: <reason> <request id>`, or what
+    /// `on_refusal` of the configuration says.
     explicit reply(reason why) : refused_(true), why_(why) {}
 
     bool refused() const noexcept { return refused_; }
     /// Meaningful when `refused()`.
     reason why() const noexcept { return why_; }
 
+    /// Empty when `refused()`.
     const payload& bytes() const noexcept { return bytes_; }
     payload& bytes() noexcept { return bytes_; }
 
@@ -134,11 +144,16 @@ private:
 
 /// Turns a request into a reply: the seam between the TCP side and whatever answers.
 ///
-/// It runs on the session's strand and may be called for many sessions at once, from several
-/// threads when the executor has them. A large reply is built in `request::make_reply_buffer`,
-/// which counts in the gateway's limits. An exception becomes the refusal `internal`.
-///
-/// It may be any function object, also one that can only be moved. Copies share it
+/// Threads: each call runs on the exchange's executor (`event_loops`). Calls for several sessions
+/// overlap, and come from several threads where there are some. What they share is the handler's
+/// own business.
+/// Completion: the reply is written when the coroutine returns. It may wait for as long as it
+/// likes, unless `request::deadline()` is told a limit.
+/// Cancellation: by `request::deadline()` only. No cancellation slot of Asio is set in it.
+/// Errors: a refusal is a `reply(reason)`. An exception becomes the refusal `internal`.
+/// Limits: a large reply is built in `request::make_reply_buffer`, which counts in the gateway's
+/// limits.
+/// Lifetime: it may be any function object, also one that can only be moved. Copies share it
 /// (`shared_function`). It lives as long as the gateway's last session.
 using handler = shared_function<boost::asio::awaitable<reply>(request)>;
 

@@ -14,7 +14,7 @@ namespace finpost {
 /// A number that only grows. Thread safe.
 class counter {
 public:
-    // Release and acquire, so that who sees a session's end has also seen its beginning.
+    // Release and acquire, so that a reader who sees a session's end has also seen its beginning.
     void add(std::uint64_t n = 1) noexcept { value_.fetch_add(n, std::memory_order_release); }
     std::uint64_t value() const noexcept { return value_.load(std::memory_order_acquire); }
 
@@ -48,12 +48,14 @@ public:
     static constexpr std::array<double, 14> bounds{0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05,
                                                    0.1,    0.25,  0.5,    1.0,   2.5,  10.0,  30.0};
 
+    /// One more, of that length.
     FINPOST_EXPORT void record(std::chrono::nanoseconds took) noexcept;
 
     struct snapshot {
         std::array<std::uint64_t, bounds.size() + 1> buckets; ///< not cumulative
         double sum_seconds;
     };
+    /// While lengths are recorded, sum and buckets may differ by those.
     FINPOST_EXPORT snapshot read() const noexcept;
 
 private:
@@ -61,7 +63,10 @@ private:
     counter sum_nanoseconds_;
 };
 
-/// What a gateway and its upstream count. The owner keeps it alive as long as both.
+/// What a gateway and its upstream count, from zero. Counters and gauges are read from any thread,
+/// at any time. One object may serve several gateways, which count together then.
+///
+/// Lifetime: it outlives the gateway, the upstream and the last session.
 ///
 /// Always true: accepted = replied + refused + aborted + probes + in flight. `read_sessions` gives
 /// a view in which it holds even while the numbers move.
@@ -90,6 +95,7 @@ struct metrics {
                               ///< ended by a 408
     counter upstream_ejections; ///< how often an endpoint was ejected
 
+    /// Of the refusals with that reason.
     counter& refused_for(reason why) noexcept { return refused[static_cast<std::size_t>(why) - 1]; }
 
     struct sessions {

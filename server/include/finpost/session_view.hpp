@@ -20,15 +20,15 @@ enum class session_stage {
     refuse, ///< a refusal is written, and what the client still sends is dropped
 };
 
-/// The stable word, e.g. `receive`.
+/// The stable word, e.g. `receive`. A string literal.
 FINPOST_EXPORT std::string_view to_string(session_stage stage) noexcept;
 
-/// A session as it was at one moment. The numbers move on while they are read: together they are no
-/// more exact than that.
+/// A session as it was at one moment: a copy, which may outlive session and gateway. The numbers
+/// move on while they are read: together they are no more exact than that.
 struct session_view {
     request_id id;
-    socket_address peer;
-    socket_address local;
+    socket_address peer;  ///< the client's; as the PROXY header tells it, where there is one
+    socket_address local; ///< the one it connected to; likewise
     session_stage stage;
     std::chrono::nanoseconds age; ///< since the connection was accepted
     std::uint64_t bytes_in;       ///< received of the payload, before decoding

@@ -15,8 +15,12 @@ class shared_function;
 ///
 /// Copies share the function object. It may therefore be one that can only be moved, such as a
 /// lambda that has a `std::unique_ptr` in it, and it lives until the last copy goes. Without a
-/// function object a call throws std::bad_function_call. A call passes its arguments on: it is as
-/// thread safe as the function object.
+/// function object a call throws std::bad_function_call. A call passes arguments, result and
+/// exceptions on.
+///
+/// Threads: a call is as thread safe as the function object, which copies share. Copying and
+/// destroying copies is thread safe; the function object is destroyed by the thread that drops the
+/// last one.
 template <class R, class... Args>
 class shared_function<R(Args...)> {
 public:
@@ -24,7 +28,7 @@ public:
     shared_function() noexcept = default;
     shared_function(std::nullptr_t) noexcept {}
 
-    /// Takes `function`; none for a null pointer and an empty std::function.
+    /// Takes `function`; none for a null pointer and an empty std::function. Throws std::bad_alloc.
     template <class F>
     requires(!std::is_same_v<F, shared_function> && std::is_invocable_r_v<R, F&, Args...>)
         shared_function(F function) {
