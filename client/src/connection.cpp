@@ -25,15 +25,17 @@ void kept_connection::close() noexcept {
     socket.reset();
 }
 
-void start_exchange_on(const std::shared_ptr<kept_connection>& connection, byte_source& payload,
-                       byte_sink* reply, std::shared_ptr<void> owned, exchange_handler done,
-                       const std::function<void(cancel_function)>& arm) {
-    const auto started = std::make_shared<operation>(connection->strand, connection->target,
-                                                     payload, reply, connection->options,
-                                                     std::move(owned), std::move(done), connection);
-    arm([weak = std::weak_ptr(started)] {
-        if (const auto alive = weak.lock()) alive->cancel();
-    });
+asio::any_io_executor initiate_exchange_on::get_executor() const noexcept {
+    return connection_->strand.get_inner_executor();
+}
+
+void initiate_exchange_on::operator()(exchange_handler handler, std::shared_ptr<byte_source> memory,
+                                      byte_source* source, byte_sink* sink) const {
+    byte_source& payload = memory ? *memory : *source;
+    const auto started = std::make_shared<operation>(
+        connection_->strand, connection_->target, payload, sink, connection_->options,
+        std::move(memory), std::move(handler), connection_);
+    started->cancel_by_slot();
     started->start();
 }
 
@@ -48,7 +50,7 @@ connection::connection(connection&& other) noexcept = default;
 connection& connection::operator=(connection&& other) noexcept = default;
 
 detail::initiate_exchange_on connection::initiation() const {
-    return {kept_, kept_->strand.get_inner_executor()};
+    return detail::initiate_exchange_on(kept_);
 }
 
 void connection::close() {

@@ -52,14 +52,20 @@ asio::awaitable<std::tuple<error_code, std::size_t>> read_from(byte_source& sour
 
 operation::operation(const asio::strand<asio::any_io_executor>& strand, host_port target,
                      byte_source& payload, byte_sink* reply, client_options options,
-                     std::shared_ptr<void> owned, exchange_handler done,
+                     std::shared_ptr<void> owned, exchange_handler handler,
                      std::shared_ptr<kept_connection> kept)
     : strand_(strand), target_(std::move(target)), payload_(payload), sink_(reply),
-      options_(std::move(options)), owned_(std::move(owned)), done_(std::move(done)),
-      kept_(std::move(kept)), socket_(strand_), resolver_(strand_), timer_(strand_),
-      lookup_(strand_), began_(clock::now()), until_(after(began_, options_.total)),
-      outgoing_(options_.frame, options_.allow_empty) {
+      options_(std::move(options)), owned_(std::move(owned)),
+      end_(std::move(handler), strand.get_inner_executor()), kept_(std::move(kept)),
+      socket_(strand_), resolver_(strand_), timer_(strand_), lookup_(strand_), began_(clock::now()),
+      until_(after(began_, options_.total)), outgoing_(options_.frame, options_.allow_empty) {
     if (!reply_ends_with_fin(options_.frame)) framed_.emplace(options_.frame, options_.max_reply);
+}
+
+void operation::cancel_by_slot() {
+    end_.on_cancel([weak = weak_from_this()] {
+        if (const auto alive = weak.lock()) alive->cancel();
+    });
 }
 
 void operation::start() {
@@ -237,7 +243,8 @@ void operation::finish() {
     if (holds_kept_) keep();
     error_code ignored;
     socket_.close(ignored);
-    std::exchange(done_, nullptr)(error_, std::move(result_));
+    using end_type = decltype(end_);
+    end_type::complete({shared_from_this(), &end_}, error_, std::move(result_));
 }
 
 void operation::advanced() const {

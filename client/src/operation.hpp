@@ -1,5 +1,6 @@
 #pragma once
 
+#include "completion.hpp"
 #include "incoming_reply.hpp"
 #include "kept_connection.hpp"
 #include "outgoing_payload.hpp"
@@ -27,9 +28,11 @@ public:
     /// With `kept` it is one of several exchanges on a connection, and on its strand.
     operation(const boost::asio::strand<boost::asio::any_io_executor>& strand, host_port target,
               byte_source& payload, byte_sink* reply, client_options options,
-              std::shared_ptr<void> owned, exchange_handler done,
+              std::shared_ptr<void> owned, exchange_handler handler,
               std::shared_ptr<kept_connection> kept = {});
 
+    /// From now on the handler's cancellation slot calls `cancel`. Before `start`.
+    void cancel_by_slot();
     void start();
     /// From any thread.
     void cancel();
@@ -80,7 +83,7 @@ private:
     byte_sink* const sink_;
     const client_options options_;
     const std::shared_ptr<void> owned_;
-    exchange_handler done_;
+    completion<error_code, exchange_result> end_;
 
     const std::shared_ptr<kept_connection> kept_; // null: the connection ends with the exchange
     bool holds_kept_ = false;                     // nobody else uses it until this has ended

@@ -11,11 +11,11 @@ namespace {
 class string_source final : public byte_source {
 public:
     explicit string_source(std::string bytes) : bytes_(std::move(bytes)) {}
-    void read(std::span<std::byte> room,
+    void read(std::span<std::byte> buffer,
               std::function<void(error_code, std::size_t)> done) override {
-        const std::size_t n = std::min(room.size(), bytes_.size() - at_);
+        const std::size_t n = std::min(buffer.size(), bytes_.size() - at_);
         std::copy_n(std::as_bytes(std::span(bytes_)).begin() + static_cast<std::ptrdiff_t>(at_), n,
-                    room.begin());
+                    buffer.begin());
         at_ += n;
         done({}, n);
     }
@@ -31,15 +31,14 @@ std::shared_ptr<byte_source> memory_source(std::string bytes) {
     return std::make_shared<string_source>(std::move(bytes));
 }
 
-void start_exchange(const asio::any_io_executor& executor, host_port target, byte_source& payload,
-                    byte_sink* reply, client_options options, std::shared_ptr<void> owned,
-                    exchange_handler done, const std::function<void(cancel_function)>& arm) {
+void initiate_exchange::operator()(exchange_handler handler, host_port target,
+                                   std::shared_ptr<byte_source> memory, byte_source* source,
+                                   byte_sink* sink, client_options options) const {
+    byte_source& payload = memory ? *memory : *source;
     const auto started =
-        std::make_shared<operation>(asio::make_strand(executor), std::move(target), payload, reply,
-                                    std::move(options), std::move(owned), std::move(done));
-    arm([weak = std::weak_ptr(started)] {
-        if (const auto alive = weak.lock()) alive->cancel();
-    });
+        std::make_shared<operation>(asio::make_strand(executor_), std::move(target), payload, sink,
+                                    std::move(options), std::move(memory), std::move(handler));
+    started->cancel_by_slot();
     started->start();
 }
 

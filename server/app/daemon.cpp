@@ -10,8 +10,8 @@
 #include "config/restart_only.hpp"
 #include "demo_service.hpp"
 #include "descriptor_limit.hpp"
-#include "event_loops.hpp"
 #include "gateway_set.hpp"
+#include "io_context_pool.hpp"
 #include "log/log_setup.hpp"
 #include "log/quiet_log.hpp"
 
@@ -110,7 +110,7 @@ public:
           control_(asio::make_strand(loops_.first())),
           signals_(loops_.first(), SIGINT, SIGTERM, SIGHUP),
           signals_again_(loops_.first().get_executor(), [this] { wait_for_signal(); }),
-          delay_(control_), gateways_(loops_.executors(), counters_, log_) {}
+          delay_(control_), gateways_(loops_.loops(), counters_, log_) {}
 
     /// Binds everything; throws what `finpostd` says before it exits with 1.
     void start() {
@@ -349,9 +349,7 @@ private:
             stop_began_ = clock::now();
             try {
                 asio::co_spawn(control_, stop(stops_loops(loops_)),
-                               [this](std::exception_ptr failed) {
-                                   if (failed) log_(log_level::error, "drain failed");
-                               });
+                               [this](std::exception_ptr failed) { drain_ended(!!failed); });
             } catch (const std::bad_alloc&) {
                 loops_.stop();
             }
@@ -370,25 +368,32 @@ private:
     // However the coroutine of a stop ends, the process does not go on without it.
     class stops_loops {
     public:
-        explicit stops_loops(event_loops& loops) noexcept : loops_(&loops) {}
+        explicit stops_loops(io_context_pool& loops) noexcept : loops_(&loops) {}
         stops_loops(stops_loops&& other) noexcept : loops_(std::exchange(other.loops_, nullptr)) {}
         ~stops_loops() {
             if (loops_ != nullptr) loops_->stop();
         }
 
     private:
-        event_loops* loops_;
+        io_context_pool* loops_;
     };
 
-    asio::awaitable<void> stop(stops_loops /*at_the_end*/) {
+    void drain_ended(bool failed) {
+        if (failed) log_(log_level::error, "drain failed");
+    }
+
+    asio::awaitable<void> stop(stops_loops at_the_end) {
         if (config_.drain_delay > duration::zero()) {
             delay_.expires_after(config_.drain_delay);
             auto [ec] = co_await delay_.async_wait(asio::as_tuple(asio::use_awaitable));
             static_cast<void>(ec); // cut short by the second signal, or not
         }
         const duration grace = stop_now_ ? duration::zero() : config_.drain;
-        gateway& all = gateways_.gateway();
-        co_await all.drain(grace);
+        // By a callback: a `co_await` does not survive a drain that finds no memory to begin with.
+        gateways_.gateway().async_drain(grace,
+                                        [this, end = std::move(at_the_end)](error_code failed) {
+                                            drain_ended(failed.failed());
+                                        });
     }
 
     const options& options_;
@@ -403,7 +408,7 @@ private:
     std::atomic<std::size_t> most_sessions_{0}; // for the admin port, as the next is
     std::atomic<std::uint64_t> most_buffered_{0};
 
-    event_loops loops_;
+    io_context_pool loops_;
     quiet_log quiet_;
     const logger log_;
     asio::strand<asio::io_context::executor_type> control_; // signals and stopping

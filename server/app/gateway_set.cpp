@@ -32,9 +32,8 @@ std::size_t share(std::size_t wanted, std::size_t granted, std::size_t all) {
 
 } // namespace
 
-gateway_set::gateway_set(std::vector<boost::asio::any_io_executor> executors, metrics& counters,
-                         logger log)
-    : executors_(std::move(executors)), counters_(counters), log_(std::move(log)) {}
+gateway_set::gateway_set(event_loops loops, metrics& counters, logger log)
+    : loops_(std::move(loops)), counters_(counters), log_(std::move(log)) {}
 
 gateway_set::upstream_map gateway_set::upstreams_for(const daemon_config& config) const {
     upstream_map next;
@@ -48,7 +47,7 @@ gateway_set::upstream_map gateway_set::upstreams_for(const daemon_config& config
             continue;
         }
         auto fresh = std::make_shared<http_upstream>(detail::upstream_access::make(
-            executors_, upstream.config, *upstream.made.parts, counters_, log_));
+            loops_, upstream.config, *upstream.made.parts, counters_, log_));
         fresh->start();
         next.emplace(upstream.name, running{upstream.config, std::move(fresh), used});
     }
@@ -58,8 +57,7 @@ gateway_set::upstream_map gateway_set::upstreams_for(const daemon_config& config
 void gateway_set::make(const daemon_config& config) {
     const std::lock_guard lock(mutex_);
     upstreams_ = upstreams_for(config);
-    gateway_ =
-        detail::gateway_access::make(executors_, groups_of(config, upstreams_), counters_, log_);
+    gateway_ = detail::gateway_access::make(loops_, groups_of(config, upstreams_), counters_, log_);
 }
 
 void gateway_set::change(const daemon_config& config) {

@@ -2,10 +2,9 @@
 
 #include "config/daemon_config.hpp"
 
+#include "finpost/event_loops.hpp"
 #include "finpost/gateway.hpp"
 #include "finpost/http_upstream.hpp"
-
-#include <boost/asio/any_io_executor.hpp>
 
 #include <cstddef>
 #include <map>
@@ -21,8 +20,7 @@ namespace finpost {
 /// together. `start`, `change` and `gateway` are for one thread at a time.
 class gateway_set {
 public:
-    /// On one executor for each event loop.
-    gateway_set(std::vector<boost::asio::any_io_executor> executors, metrics& counters, logger log);
+    gateway_set(event_loops loops, metrics& counters, logger log);
 
     /// Makes everything, and binds nothing yet.
     void make(const daemon_config& config);
@@ -54,7 +52,7 @@ private:
     upstream_map upstreams_for(const daemon_config& config) const;
     void use_certificates(const daemon_config& config) noexcept;
 
-    const std::vector<boost::asio::any_io_executor> executors_;
+    const event_loops loops_;
     metrics& counters_;
     const logger log_;
     mutable std::mutex mutex_;

@@ -87,7 +87,7 @@ int main(int argc, char** argv) {
     config.stream_above = 64 << 10;
     config.max_payload = 1 << 30;
     std::vector<finpost::listener_group> groups{{config, answer, measure}};
-    finpost::gateway gateway(io.get_executor(), groups, counters);
+    finpost::gateway gateway(finpost::event_loops::shared(io.get_executor()), groups, counters);
     //! [both handlers]
     gateway.start();
 

@@ -2,20 +2,12 @@
 
 #include "acceptor.hpp"
 
-#include <boost/asio/any_io_executor.hpp>
+#include "finpost/event_loops.hpp"
 
 #include <memory>
 #include <vector>
 
 namespace finpost {
-
-/// Where sessions run.
-struct session_executors {
-    std::vector<boost::asio::any_io_executor> all;
-    /// Each is run by one thread, which keeps the steps of a session apart by itself: no strands
-    /// then.
-    bool one_thread_each = false;
-};
 
 /// One address that clients connect to. With several executors each has an acceptor of its own
 /// for it, and the kernel spreads the clients (SO_REUSEPORT): a session stays with the event loop
@@ -24,8 +16,7 @@ class address_listener {
 public:
     /// Binds and listens; throws boost::system::system_error that names the address, also when
     /// another process shares its port in the same way.
-    address_listener(const session_executors& on,
-                     const std::shared_ptr<const session_context>& context,
+    address_listener(const event_loops& on, const std::shared_ptr<const session_context>& context,
                      const socket_address& address);
 
     /// Accepts until `close`, also when this is destroyed before.

@@ -5,8 +5,6 @@
 #include "finpost/gateway.hpp"
 #include "finpost/logger.hpp"
 
-#include <boost/asio/any_io_executor.hpp>
-
 #include <memory>
 #include <vector>
 
@@ -23,9 +21,8 @@ namespace detail {
 /// The door for finpostd, which has validated its groups already, each and all together: nothing is
 /// read or made a second time.
 struct gateway_access {
-    static std::unique_ptr<gateway> make(std::vector<boost::asio::any_io_executor> executors,
-                                         std::vector<checked_group> groups, metrics& counters,
-                                         logger log);
+    static std::unique_ptr<gateway> make(event_loops loops, std::vector<checked_group> groups,
+                                         metrics& counters, logger log);
     static void change(gateway& running, std::vector<checked_group> groups);
 };
 

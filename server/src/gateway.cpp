@@ -2,6 +2,7 @@
 
 #include "async/sequence.hpp"
 #include "checked_group.hpp"
+#include "completion.hpp"
 #include "listener_rules.hpp"
 #include "listener_set.hpp"
 #include "session/session_registry.hpp"
@@ -55,6 +56,17 @@ std::vector<checked_group> check(std::vector<listener_group> groups) {
 
 constexpr int most_tries = 100; // to drain, when there is no memory
 
+template <class Step>
+void again_without_memory(const Step& step) {
+    for (int tries = 0; tries < most_tries; ++tries) {
+        try {
+            return step();
+        } catch (const std::bad_alloc&) {
+            // Another time, then.
+        }
+    }
+}
+
 std::chrono::steady_clock::time_point end_of(duration grace) {
     constexpr duration longest =
         std::chrono::hours(24 * 365); // a time point of centuries would wrap around
@@ -65,20 +77,19 @@ std::chrono::steady_clock::time_point end_of(duration grace) {
 
 // What is there as long as the gateway or a drain.
 struct gateway::state {
-    state(session_executors executors_, std::vector<checked_group> groups, metrics& counters,
-          logger log)
-        : executors(std::move(executors_)),
+    state(event_loops loops_, std::vector<checked_group> groups, metrics& counters, logger log)
+        : loops(std::move(loops_)),
           shared(std::make_shared<shared_resources>(executor(), counters, std::move(log))),
-          listeners(executors, shared), initial_groups(std::move(groups)) {}
+          listeners(loops, shared), initial_groups(std::move(groups)) {}
 
     // Of all but the sessions: the first of theirs.
-    const asio::any_io_executor& executor() const { return executors.all.front(); }
+    const asio::any_io_executor& executor() const { return loops.first(); }
 
     asio::awaitable<void> drain(std::chrono::steady_clock::time_point until,
                                 exchange_deadline& given_up);
 
     struct drain_operation;
-    const session_executors executors;
+    const event_loops loops;
     const std::shared_ptr<shared_resources> shared;
     listener_set listeners;
     std::vector<checked_group> initial_groups; // until `start`
@@ -86,30 +97,21 @@ struct gateway::state {
 
 gateway::gateway(asio::any_io_executor executor, gateway_config config, handler answers,
                  metrics& counters, logger log)
-    : gateway(std::move(executor), {{std::move(config), std::move(answers)}}, counters,
-              std::move(log)) {}
+    : gateway(event_loops::shared(std::move(executor)), {{std::move(config), std::move(answers)}},
+              counters, std::move(log)) {}
 
-gateway::gateway(asio::any_io_executor executor, std::vector<listener_group> groups,
-                 metrics& counters, logger log)
-    : state_(std::make_shared<state>(session_executors{{std::move(executor)}},
-                                     check(std::move(groups)), counters, std::move(log))) {}
-
-gateway::gateway(std::vector<asio::any_io_executor> executors, std::vector<listener_group> groups,
-                 metrics& counters, logger log) {
-    std::vector<checked_group> good = check(std::move(groups));
-    if (executors.empty()) throw std::invalid_argument("a gateway needs at least one executor");
-    state_ = std::make_shared<state>(session_executors{std::move(executors), true}, std::move(good),
-                                     counters, std::move(log));
-}
+gateway::gateway(event_loops loops, std::vector<listener_group> groups, metrics& counters,
+                 logger log)
+    : state_(std::make_shared<state>(std::move(loops), check(std::move(groups)), counters,
+                                     std::move(log))) {}
 
 gateway::gateway(std::shared_ptr<state> made) : state_(std::move(made)) {}
 
-std::unique_ptr<gateway> detail::gateway_access::make(std::vector<asio::any_io_executor> executors,
+std::unique_ptr<gateway> detail::gateway_access::make(event_loops loops,
                                                       std::vector<checked_group> groups,
                                                       metrics& counters, logger log) {
-    return std::unique_ptr<gateway>(
-        new gateway(std::make_shared<gateway::state>(session_executors{std::move(executors), true},
-                                                     std::move(groups), counters, std::move(log))));
+    return std::unique_ptr<gateway>(new gateway(std::make_shared<gateway::state>(
+        std::move(loops), std::move(groups), counters, std::move(log))));
 }
 
 void detail::gateway_access::change(gateway& running, std::vector<checked_group> groups) {
@@ -169,22 +171,17 @@ asio::awaitable<void> gateway::state::drain(std::chrono::steady_clock::time_poin
     }
 }
 
-asio::awaitable<void> gateway::drain(duration grace) {
-    const auto kept = state_; // the gateway may be destroyed meanwhile
-    exchange_deadline never;
-    co_await kept->drain(end_of(grace), never);
-}
-
 // One `async_drain`, in a sequence of its own.
 struct gateway::state::drain_operation {
-    explicit drain_operation(std::shared_ptr<state> one)
+    drain_operation(std::shared_ptr<state> one, drain_handler done)
         : owner(std::move(one)),
-          strand(sequence_on(owner->executor(), owner->executors.one_thread_each)) {}
+          strand(sequence_on(owner->executor(), owner->loops.one_thread_each())),
+          end(std::move(done), owner->executor()) {}
 
     // It tells its end itself: Asio needs memory for it. `drains` was made before, for its frame
     // takes memory as well.
     static asio::awaitable<void> run(std::shared_ptr<drain_operation> self,
-                                     asio::awaitable<void> drains, drained done) {
+                                     asio::awaitable<void> drains) {
         error_code failed;
         try {
             co_await std::move(drains);
@@ -192,36 +189,35 @@ struct gateway::state::drain_operation {
             failed = asio::error::no_memory; // nothing else can fail here
         }
         if (!failed && self->given_up.error()) failed = asio::error::operation_aborted;
-        for (int tries = 0; tries < most_tries; ++tries) {
-            try {
-                done(failed);
-                co_return;
-            } catch (const std::bad_alloc&) {
-                // It takes memory to call the host's handler where that belongs.
-            }
-        }
+        // Posted: this may still be the call of `async_drain`, on a loop that one thread runs.
+        const auto tell = [self, failed] { end_type::complete({self, &self->end}, failed); };
+        again_without_memory(
+            [&] { asio::post(self->strand, [tell] { again_without_memory(tell); }); });
     }
+
+    using end_type = detail::completion<error_code>;
 
     const std::shared_ptr<state> owner;
     const asio::any_io_executor strand;
     exchange_deadline given_up;
+    end_type end;
 };
 
-void gateway::begin_drain(const std::shared_ptr<state>& one, duration grace, drained done,
-                          const std::function<void(detail::cancel_function)>& arm) {
-    const auto mine = std::make_shared<state::drain_operation>(one);
-    arm([weak = std::weak_ptr(mine)] {
+void gateway::initiate_drain::operator()(drain_handler done, duration grace) const {
+    const auto mine = std::make_shared<state::drain_operation>(of_, std::move(done));
+    mine->end.on_cancel([weak = std::weak_ptr(mine)] {
         const auto self = weak.lock();
         if (self) asio::post(self->strand, [self] { self->given_up.stop(reason::draining); });
     });
-    asio::awaitable<void> drains = one->drain(end_of(grace), mine->given_up);
-    one->listeners.close(); // at once; the rest begins on the strand
-    asio::co_spawn(mine->strand,
-                   state::drain_operation::run(mine, std::move(drains), std::move(done)),
+    asio::awaitable<void> drains = of_->drain(end_of(grace), mine->given_up);
+    of_->listeners.close(); // at once; the rest begins on the strand
+    asio::co_spawn(mine->strand, state::drain_operation::run(mine, std::move(drains)),
                    [](std::exception_ptr) {});
 }
 
-asio::any_io_executor gateway::executor_of(const state& one) noexcept { return one.executor(); }
+asio::any_io_executor gateway::initiate_drain::get_executor() const noexcept {
+    return of_->executor();
+}
 
 asio::any_io_executor gateway::get_executor() const noexcept { return state_->executor(); }
 

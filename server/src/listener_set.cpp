@@ -32,8 +32,8 @@ std::vector<std::vector<socket_address>> addresses_of(const std::vector<checked_
 
 } // namespace
 
-listener_set::listener_set(session_executors on, std::shared_ptr<shared_resources> shared)
-    : executors_(std::move(on)), shared_(std::move(shared)),
+listener_set::listener_set(event_loops on, std::shared_ptr<shared_resources> shared)
+    : loops_(std::move(on)), shared_(std::move(shared)),
       current_(std::make_shared<const in_force>()) {}
 
 listener_set::~listener_set() = default;
@@ -81,10 +81,9 @@ listener_set::in_force listener_set::prepare(const listener_plan& plan, const in
             std::move(group.streaming_handler), std::move(admits)));
     }
     for (const listener_plan::slot& slot : plan.slots) {
-        auto listener = slot.kept
-                            ? before.bindings[*slot.kept].listener
-                            : std::make_shared<address_listener>(
-                                  executors_, context_of(next.groups[slot.group]), slot.wanted);
+        auto listener = slot.kept ? before.bindings[*slot.kept].listener
+                                  : std::make_shared<address_listener>(
+                                        loops_, context_of(next.groups[slot.group]), slot.wanted);
         next.bindings.push_back({{slot.wanted, slot.group}, std::move(listener)});
     }
     return next;

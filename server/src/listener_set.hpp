@@ -15,7 +15,7 @@ namespace finpost {
 /// The addresses that a gateway listens on, each with the rules of its group. Thread safe.
 class listener_set {
 public:
-    listener_set(session_executors on, std::shared_ptr<shared_resources> shared);
+    listener_set(event_loops on, std::shared_ptr<shared_resources> shared);
     ~listener_set();
 
     /// Puts these groups into the place of those in force, all or none: `gateway::change`.
@@ -38,7 +38,7 @@ private:
                      std::vector<checked_group> groups) const;
     bool publish(const std::shared_ptr<const in_force>& next);
 
-    const session_executors executors_;
+    const event_loops loops_;
     const std::shared_ptr<shared_resources> shared_;
     std::mutex changing_;      // one change at a time: it reads files, and logs
     mutable std::mutex mutex_; // of what follows, for a moment; nobody logs meanwhile

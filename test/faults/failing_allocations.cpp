@@ -99,19 +99,14 @@ public:
         service.keep_alive = 60s;
         work_.emplace(asio::make_work_guard(io_));
         thread_ = std::thread([this] { run(); });
-        const std::vector<asio::any_io_executor> all{io_.get_executor()};
+        const event_loops loops = by_several ? event_loops::shared(io_.get_executor())
+                                             : event_loops::per_thread({io_.get_executor()});
         const logger told = log.as_logger(log_level::info);
-        if (by_several)
-            forwarder_.emplace(all.front(), service, counters, told);
-        else
-            forwarder_.emplace(all, service, counters, told);
+        forwarder_.emplace(loops, service, counters, told);
         forwarder_->start();
         std::vector groups{
             listener_group{config, forwarder_->as_handler(), forwarder_->as_streaming_handler()}};
-        if (by_several)
-            door_.emplace(all.front(), std::move(groups), counters, told);
-        else
-            door_.emplace(all, std::move(groups), counters, told);
+        door_.emplace(loops, std::move(groups), counters, told);
         door_->start();
         address = door_->endpoints().front();
     }

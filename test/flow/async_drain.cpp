@@ -102,6 +102,33 @@ BOOST_AUTO_TEST_CASE(any_completion_token_will_do) {
     BOOST_TEST(!spawned.get());
 }
 
+BOOST_AUTO_TEST_CASE(a_handler_that_can_only_be_moved_will_do) {
+    start();
+    std::promise<error_code> told;
+    auto done = told.get_future();
+    door().async_drain(10s,
+                       [told = std::move(told)](error_code ec) mutable { told.set_value(ec); });
+    BOOST_TEST_REQUIRE(arrives(done));
+    BOOST_TEST(!done.get());
+}
+
+// Not started: there is nothing to wait for.
+BOOST_AUTO_TEST_CASE(it_never_completes_within_the_call_on_a_loop_with_one_thread_either) {
+    asio::io_context io(1);
+    gateway_config rules;
+    rules.listen = {parse_socket_address("127.0.0.1:0").value()};
+    metrics counted;
+    const auto refuse = [](request) -> asio::awaitable<reply> { co_return reply(reason::busy); };
+    gateway door(event_loops::per_thread({io.get_executor()}), {{rules, refuse}}, counted);
+    int told = 0, told_within = 0;
+    asio::post(io, [&] {
+        door.async_drain(10s, [&](error_code) { ++told; });
+        told_within = told;
+    });
+    while (told == 0) io.run_one();
+    BOOST_TEST(told_within == 0);
+}
+
 BOOST_AUTO_TEST_CASE(the_listeners_are_closed_when_the_call_returns) {
     start();
     auto held = hold_threads();

@@ -2,7 +2,6 @@
 #include "support/certificates.hpp"
 #include "support/gateway_fixture.hpp"
 
-#include <boost/asio/co_spawn.hpp>
 #include <boost/asio/executor_work_guard.hpp>
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/use_future.hpp>
@@ -54,12 +53,12 @@ std::vector<socket_address> free_addresses(std::size_t n) {
 class running_gateway {
 public:
     explicit running_gateway(std::vector<listener_group> groups)
-        : gateway_(io_.get_executor(), std::move(groups), counters) {
+        : gateway_(event_loops::shared(io_.get_executor()), std::move(groups), counters) {
         gateway_.start();
         for (int i = 0; i < 2; ++i) threads_.emplace_back([this] { io_.run(); });
     }
     ~running_gateway() {
-        auto drained = asio::co_spawn(io_, gateway_.drain(10s), asio::use_future);
+        auto drained = gateway_.async_drain(10s, asio::use_future);
         BOOST_TEST(completes(drained));
         work_.reset();
         for (std::thread& one : threads_) one.join();
@@ -256,7 +255,7 @@ BOOST_AUTO_TEST_CASE(whoever_logs_what_a_change_says_may_ask_the_gateway) {
                          BOOST_TEST(door->endpoints().size() == 1u);
                          BOOST_TEST(door->tls_expires().has_value());
                      });
-    gateway serving(io.get_executor(), {group}, counters, log);
+    gateway serving(event_loops::shared(io.get_executor()), {group}, counters, log);
     serving.start();
     door = &serving;
     serving.change({group});

@@ -231,9 +231,10 @@ BOOST_FIXTURE_TEST_CASE(a_group_has_one_for_whole_payloads_and_one_for_streams,
     listener_group group{.config = config, .handler = obey};
     BOOST_TEST(!group.streaming_handler);
     group.config.stream_above = 1'000;
-    BOOST_CHECK_THROW(gateway(io.get_executor(), {group}, counters), config_error);
+    BOOST_CHECK_THROW(gateway(event_loops::shared(io.get_executor()), {group}, counters),
+                      config_error);
     group.streaming_handler = count_bytes;
-    BOOST_CHECK_NO_THROW(gateway(io.get_executor(), {group}, counters));
+    BOOST_CHECK_NO_THROW(gateway(event_loops::shared(io.get_executor()), {group}, counters));
     start(obey);
 }
 

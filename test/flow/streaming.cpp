@@ -435,7 +435,7 @@ BOOST_AUTO_TEST_CASE(a_context_that_goes_takes_its_streams_with_it) {
         config.listen = {parse_socket_address("127.0.0.1:0").value()};
         const std::vector<listener_group> groups{
             {config, service_door.as_handler(), service_door.as_streaming_handler()}};
-        gateway gateway_door(io.get_executor(), groups, numbers);
+        gateway gateway_door(event_loops::shared(io.get_executor()), groups, numbers);
         gateway_door.start();
         client.emplace(gateway_door.endpoints().front());
         client->send(some_bytes(5'000));

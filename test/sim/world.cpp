@@ -10,7 +10,7 @@
 #include "finpost/gateway.hpp"
 #include "finpost/http_upstream.hpp"
 
-#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/error.hpp>
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/multiple_exceptions.hpp>
 #include <boost/system/system_error.hpp>
@@ -198,12 +198,12 @@ private:
         const hardships later = std::exchange(k_.hard, hardships());
         std::vector<asio::any_io_executor> executors;
         for (const auto& one : loops_) executors.push_back(one->get_executor());
-        forwarder_.emplace(executors, all_.service, all_.counters, log());
+        const event_loops shared = event_loops::shared(executors.front());
+        const event_loops per_thread = event_loops::per_thread(std::move(executors));
+        forwarder_.emplace(per_thread, all_.service, all_.counters, log());
         forwarder_->start();
-        if (plan_.rules.strands)
-            gateway_.emplace(executors.front(), groups(all_.rules, false), all_.counters, log());
-        else
-            gateway_.emplace(executors, groups(all_.rules, false), all_.counters, log());
+        gateway_.emplace(plan_.rules.strands ? shared : per_thread, groups(all_.rules, false),
+                         all_.counters, log());
         gateway_->start();
         serve(service_port);
         if (plan_.rules.second_service) serve(second_service_port);
@@ -367,7 +367,7 @@ private:
         drain_again(grace);
     }
 
-    // However the coroutine of a drain ends, its host is told: Asio's own completion needs memory.
+    // However a drain ends, its host is told: Asio's own completion needs memory.
     class drain_watch {
     public:
         drain_watch(world& of, nanos grace) : of_(&of), grace_(grace) {}
@@ -384,27 +384,18 @@ private:
         bool over_ = false;
     };
 
-    static asio::awaitable<void> drain_it(gateway& all, duration grace, drain_watch watch) {
-        co_await all.drain(grace);
-        watch.over();
-    }
-
     void drain_again(nanos grace) {
         const outside ours;
-        const auto complain = [this](std::exception_ptr failed) {
+        auto ended = [this, watch = drain_watch(*this, grace)](error_code failed) mutable {
             const outside words;
-            try {
-                if (failed) std::rethrow_exception(failed);
-            } catch (const std::bad_alloc&) { // it is tried again
-            } catch (const std::exception& other) {
-                all_.complain(std::string("an exception came out of the drain: ") + other.what());
-            }
+            if (!failed)
+                watch.over();
+            else if (failed != asio::error::no_memory) // then it is tried again
+                all_.complain("a drain failed: " + failed.message());
         };
         try {
             const within program;
-            asio::co_spawn(*loops_.front(),
-                           drain_it(*gateway_, duration(grace / ms), drain_watch(*this, grace)),
-                           complain);
+            gateway_->async_drain(duration(grace / ms), std::move(ended));
         } catch (const std::bad_alloc&) { // it is tried again
         }
     }

@@ -1,9 +1,9 @@
 #include "support/gateway_fixture.hpp"
 
-#include <boost/asio/co_spawn.hpp>
 #include <boost/asio/executor_work_guard.hpp>
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/post.hpp>
+#include <boost/asio/use_future.hpp>
 #include <boost/test/unit_test.hpp>
 
 #include <algorithm>
@@ -51,10 +51,12 @@ struct gateway_fixture::engine {
         work.push_back(asio::make_work_guard(contexts.back()));
     }
 
-    std::vector<asio::any_io_executor> executors() {
+    // `one_thread_each` is the promise of `event_loops::per_thread`.
+    event_loops loops(bool one_thread_each) {
+        if (!one_thread_each) return event_loops::shared(contexts.front().get_executor());
         std::vector<asio::any_io_executor> all;
         for (asio::io_context& one : contexts) all.emplace_back(one.get_executor());
-        return all;
+        return event_loops::per_thread(std::move(all));
     }
 
     void run(asio::io_context& context) {
@@ -88,11 +90,8 @@ gateway_fixture::~gateway_fixture() = default;
 void gateway_fixture::start() {
     if (service.endpoints.empty()) service.endpoints = {upstream.url()};
     add_loops();
-    if (loops > 0)
-        engine_->forwarder.emplace(engine_->executors(), service, counters,
-                                   log.as_logger(threshold));
-    else
-        engine_->forwarder.emplace(executor(), service, counters, log.as_logger(threshold));
+    engine_->forwarder.emplace(engine_->loops(loops > 0), service, counters,
+                               log.as_logger(threshold));
     engine_->forwarder->start();
     start(engine_->forwarder->as_handler(), engine_->forwarder->as_streaming_handler());
 }
@@ -101,13 +100,9 @@ void gateway_fixture::start(handler answer, streaming_handler streams) {
     if (config.listen.empty()) config.listen = {parse_socket_address("127.0.0.1:0").value()};
     add_loops();
     std::vector groups{listener_group{config, std::move(answer), std::move(streams)}};
-    if (loops > 0) {
-        threads = loops;
-        engine_->door.emplace(engine_->executors(), std::move(groups), counters,
-                              log.as_logger(threshold));
-    } else {
-        engine_->door.emplace(executor(), std::move(groups), counters, log.as_logger(threshold));
-    }
+    if (loops > 0) threads = loops;
+    engine_->door.emplace(engine_->loops(loops > 0), std::move(groups), counters,
+                          log.as_logger(threshold));
     engine_->door->start();
     engine_->running = threads;
     for (std::size_t i = 0; i < threads; ++i) {
@@ -129,15 +124,7 @@ raw_client::received gateway_fixture::exchange(std::string_view data) const {
 }
 
 std::future<void> gateway_fixture::drain(duration grace) {
-    auto done = std::make_shared<std::promise<void>>();
-    std::future<void> out = done->get_future();
-    asio::co_spawn(executor(), engine_->door->drain(grace), [done](std::exception_ptr failed) {
-        if (failed)
-            done->set_exception(failed);
-        else
-            done->set_value();
-    });
-    return out;
+    return engine_->door->async_drain(grace, asio::use_future);
 }
 
 bool gateway_fixture::accepting() const { return engine_->door->accepting(); }

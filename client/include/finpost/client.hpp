@@ -1,6 +1,6 @@
 #pragma once
 
-#include "finpost/completion.hpp"
+#include "finpost/asio_settings.hpp"
 #include "finpost/endpoint.hpp"
 #include "finpost/error.hpp"
 #include "finpost/export.hpp"
@@ -9,6 +9,7 @@
 #include "finpost/tls_connection.hpp"
 #include "finpost/units.hpp"
 
+#include <boost/asio/any_completion_handler.hpp>
 #include <boost/asio/any_io_executor.hpp>
 #include <boost/asio/async_result.hpp>
 
@@ -25,22 +26,33 @@
 
 namespace finpost {
 
-/// Where a payload comes from, block by block: a file, a pipe, memory. Lives until the exchange
-/// completes.
+/// Where a payload comes from, block by block: a file, a pipe, memory.
+///
+/// Threads: `read` is called on a strand of the exchange's executor, one call at a time.
+/// Lifetime: it lives until the exchange completes. A cancelled exchange may complete while a
+/// `read` is pending: its buffer is valid until its `done` was called or destroyed.
 class FINPOST_EXPORT byte_source {
 public:
     virtual ~byte_source() = default;
-    /// Calls `done` once, now or later and from any thread, with how many bytes are in `room`; 0 is
-    /// the end. One call at a time. An error ends the exchange with a reset and this error.
-    virtual void read(std::span<std::byte> room,
+    /// Fills `buffer` from its beginning with what comes next of the payload, at most
+    /// `buffer.size()` bytes, and calls `done` once with how many there are; 0 is the end. `done`
+    /// may be called from within and from any thread. Until then `buffer` is valid and the
+    /// source's. An error ends the exchange with a reset and this error. It throws nothing
+    /// but std::bad_alloc.
+    virtual void read(std::span<std::byte> buffer,
                       std::function<void(error_code, std::size_t)> done) = 0;
 };
 
-/// Where a reply goes, block by block. Lives until the exchange completes.
+/// Where a reply goes, block by block.
+///
+/// Threads: `write` is called on a strand of the exchange's executor, one call at a time.
+/// Lifetime: it lives until the exchange completes.
 class FINPOST_EXPORT byte_sink {
 public:
     virtual ~byte_sink() = default;
-    /// Takes all of `data`; an error ends the exchange with this error.
+    /// Takes all of `data`, which is valid during the call only. The exchange waits as long as it
+    /// lasts, and so does everything else on its strand. An error ends the exchange with this
+    /// error.
     virtual error_code write(std::span<const std::byte> data) = 0;
 };
 
@@ -108,31 +120,25 @@ struct exchange_result {
 
 namespace detail {
 
-using exchange_handler = std::function<void(error_code, exchange_result)>;
+using exchange_handler = boost::asio::any_completion_handler<void(error_code, exchange_result)>;
 
-/// As `start_for` wants it: `done` is never called from within.
-FINPOST_EXPORT void start_exchange(const boost::asio::any_io_executor& executor, host_port target,
-                                   byte_source& payload, byte_sink* reply, client_options options,
-                                   std::shared_ptr<void> owned, exchange_handler done,
-                                   const std::function<void(cancel_function)>& arm);
-
-/// A source for `bytes`, to be kept alive as the `owned` of `start_exchange`.
+/// A source for `bytes`, for the `memory` of `initiate_exchange`.
 FINPOST_EXPORT std::shared_ptr<byte_source> memory_source(std::string bytes);
 
-struct initiate_exchange {
-    boost::asio::any_io_executor executor;
+class initiate_exchange {
+public:
+    using executor_type = boost::asio::any_io_executor;
 
-    template <class Handler>
-    void operator()(Handler&& last, host_port target, std::shared_ptr<byte_source> memory,
-                    byte_source* source, byte_sink* sink, client_options options) const {
-        byte_source& from = memory ? *memory : *source;
-        const auto start = [&](exchange_handler done,
-                               const std::function<void(cancel_function)>& arm) {
-            start_exchange(executor, std::move(target), from, sink, std::move(options),
-                           std::move(memory), std::move(done), arm);
-        };
-        start_for<error_code, exchange_result>(std::forward<Handler>(last), executor, start);
-    }
+    explicit initiate_exchange(executor_type executor) noexcept : executor_(std::move(executor)) {}
+    executor_type get_executor() const noexcept { return executor_; }
+
+    /// The payload comes from `memory`, or where that is null from `source`.
+    FINPOST_EXPORT void operator()(exchange_handler handler, host_port target,
+                                   std::shared_ptr<byte_source> memory, byte_source* source,
+                                   byte_sink* sink, client_options options) const;
+
+private:
+    executor_type executor_;
 };
 
 } // namespace detail
@@ -167,21 +173,21 @@ struct initiate_exchange {
 ///
 /// Runs on a strand of `executor`; nothing of the caller's is needed until it completes, but the
 /// source and the sink.
-template <class CompletionToken>
+template <BOOST_ASIO_COMPLETION_TOKEN_FOR(void(error_code, exchange_result)) CompletionToken>
 auto async_exchange(boost::asio::any_io_executor executor, host_port target, std::string payload,
                     client_options options, CompletionToken&& token) {
     return boost::asio::async_initiate<CompletionToken, void(error_code, exchange_result)>(
-        detail::initiate_exchange{std::move(executor)}, token, std::move(target),
+        detail::initiate_exchange(std::move(executor)), token, std::move(target),
         detail::memory_source(std::move(payload)), static_cast<byte_source*>(nullptr),
         static_cast<byte_sink*>(nullptr), std::move(options));
 }
 
 /// The same from a source and to a sink, in constant memory.
-template <class CompletionToken>
+template <BOOST_ASIO_COMPLETION_TOKEN_FOR(void(error_code, exchange_result)) CompletionToken>
 auto async_exchange(boost::asio::any_io_executor executor, host_port target, byte_source& payload,
                     byte_sink& reply, client_options options, CompletionToken&& token) {
     return boost::asio::async_initiate<CompletionToken, void(error_code, exchange_result)>(
-        detail::initiate_exchange{std::move(executor)}, token, std::move(target),
+        detail::initiate_exchange(std::move(executor)), token, std::move(target),
         std::shared_ptr<byte_source>(), &payload, &reply, std::move(options));
 }
 

@@ -6,7 +6,6 @@
 #include <boost/asio/any_io_executor.hpp>
 #include <boost/asio/async_result.hpp>
 
-#include <functional>
 #include <memory>
 #include <string>
 #include <utility>
@@ -17,26 +16,20 @@ namespace detail {
 
 struct kept_connection;
 
-/// As `start_for` wants it: `done` is never called from within.
-FINPOST_EXPORT void start_exchange_on(const std::shared_ptr<kept_connection>& connection,
-                                      byte_source& payload, byte_sink* reply,
-                                      std::shared_ptr<void> owned, exchange_handler done,
-                                      const std::function<void(cancel_function)>& arm);
+class initiate_exchange_on {
+public:
+    using executor_type = boost::asio::any_io_executor;
 
-struct initiate_exchange_on {
-    std::shared_ptr<kept_connection> connection;
-    boost::asio::any_io_executor executor;
+    explicit initiate_exchange_on(std::shared_ptr<kept_connection> connection) noexcept
+        : connection_(std::move(connection)) {}
+    FINPOST_EXPORT executor_type get_executor() const noexcept;
 
-    template <class Handler>
-    void operator()(Handler&& last, std::shared_ptr<byte_source> memory, byte_source* source,
-                    byte_sink* sink) const {
-        byte_source& from = memory ? *memory : *source;
-        const auto start = [&](exchange_handler done,
-                               const std::function<void(cancel_function)>& arm) {
-            start_exchange_on(connection, from, sink, std::move(memory), std::move(done), arm);
-        };
-        start_for<error_code, exchange_result>(std::forward<Handler>(last), executor, start);
-    }
+    /// The payload comes from `memory`, or where that is null from `source`.
+    FINPOST_EXPORT void operator()(exchange_handler handler, std::shared_ptr<byte_source> memory,
+                                   byte_source* source, byte_sink* sink) const;
+
+private:
+    std::shared_ptr<kept_connection> connection_;
 };
 
 } // namespace detail
@@ -65,7 +58,7 @@ public:
     /// exchange is under way it completes with `error::in_progress`; with a frame whose reply ends
     /// with the FIN (`eof`, `fixed`, `idle`), with `errc::invalid_argument`.
     /// `result.connected` and the stages before it are zero where the connection was there already.
-    template <class CompletionToken>
+    template <BOOST_ASIO_COMPLETION_TOKEN_FOR(void(error_code, exchange_result)) CompletionToken>
     auto async_exchange(std::string payload, CompletionToken&& token) {
         return boost::asio::async_initiate<CompletionToken, void(error_code, exchange_result)>(
             initiation(), token, detail::memory_source(std::move(payload)),
@@ -73,7 +66,7 @@ public:
     }
 
     /// The same from a source and to a sink, which live until it completes.
-    template <class CompletionToken>
+    template <BOOST_ASIO_COMPLETION_TOKEN_FOR(void(error_code, exchange_result)) CompletionToken>
     auto async_exchange(byte_source& payload, byte_sink& reply, CompletionToken&& token) {
         return boost::asio::async_initiate<CompletionToken, void(error_code, exchange_result)>(
             initiation(), token, std::shared_ptr<byte_source>(), &payload, &reply);

@@ -1,7 +1,7 @@
 #pragma once
 
-#include "finpost/completion.hpp"
 #include "finpost/config.hpp"
+#include "finpost/event_loops.hpp"
 #include "finpost/exchange_stream.hpp"
 #include "finpost/export.hpp"
 #include "finpost/handler.hpp"
@@ -9,9 +9,9 @@
 #include "finpost/session_view.hpp"
 #include "finpost/tls_context.hpp"
 
+#include <boost/asio/any_completion_handler.hpp>
 #include <boost/asio/any_io_executor.hpp>
 #include <boost/asio/async_result.hpp>
-#include <boost/asio/awaitable.hpp>
 
 #include <cstddef>
 #include <functional>
@@ -39,40 +39,28 @@ struct listener_group {
 /// The TCP side of finpost: accepts clients, accumulates each payload until EOF, calls the handler
 /// and writes the reply to the half of the connection that is still open.
 ///
-/// It runs on the executor it is given (an `io_context` with one or with many threads, or a
-/// `thread_pool`), or on several that have a thread each, and owns no thread, no signal handler and
-/// no global. Each session runs on a strand of its own, which is the thread where an executor has
-/// but one. Its functions may be called from any thread.
+/// It runs where `event_loops` says, and owns no thread, no signal handler and no global. Each
+/// session runs on a strand of its own, or on the thread that runs its event loop.
 ///
-/// Want of memory costs the exchanges that it meets. Asio's strands are no part of that: one that
-/// is made or entered without memory can end the process. Who has to survive that gives a vector of
-/// executors, which needs no strands.
+/// Threads: every function may be called from any thread, several at once.
+/// Lifetime: the gateway may be destroyed at any time. The executors, the metrics and what the
+/// handlers and the logger refer to live until the last session has ended.
+/// Errors: want of memory costs the exchanges that it meets. Asio's strands are no part of that
+/// (`event_loops::shared`).
 class FINPOST_EXPORT gateway {
 public:
-    /// Throws `config_error` with every problem of `config`. `counters` outlives the gateway and
-    /// its last session. Nothing runs before `start`.
+    /// On `event_loops::shared(executor)`. Throws `config_error` with every problem of `config`.
+    /// `counters` outlives the gateway and its last session. `answers` is called for each payload.
+    /// Without `log` nothing is logged. Nothing runs before `start`.
     gateway(boost::asio::any_io_executor executor, gateway_config config, handler answers,
             metrics& counters, logger log = {});
 
     /// Several groups in one gateway, each with rules of its own. Limits on connections are a
     /// group's; the bytes buffered are counted for all together, and the largest `max_buffered` of
-    /// the groups is their limit. An address in two groups is a `config_error`.
-    gateway(boost::asio::any_io_executor executor, std::vector<listener_group> groups,
-            metrics& counters, logger log = {});
-
-    /// On several executors, or on one, each an event loop run by one thread and never by two: that
-    /// thread is what keeps the steps of a session apart, and spares it a strand. Each accepts on
-    /// every address by a socket of its own, the kernel spreads the clients over them
-    /// (SO_REUSEPORT), and a session stays where it began, so that threads do not wake each other.
-    /// Limits count for all together. A loop that is kept busy keeps its share of the clients
-    /// waiting. What is no session's business runs on the first. Throws std::invalid_argument when
-    /// there is none.
-    ///
-    /// What waits on one loop may own a timer or a socket of another: before the first of several
-    /// `io_context`s is destroyed, a `drain` has completed or `execution_context::shutdown()`,
-    /// which is for classes derived from `io_context`, was called on each.
-    gateway(std::vector<boost::asio::any_io_executor> executors, std::vector<listener_group> groups,
-            metrics& counters, logger log = {});
+    /// the groups is their limit. At least one group is needed. An address in two groups is a
+    /// `config_error`. Otherwise the same.
+    gateway(event_loops loops, std::vector<listener_group> groups, metrics& counters,
+            logger log = {});
 
     /// Stops at once, like `stop`. Sessions that are still ending keep what they need.
     ~gateway();
@@ -101,7 +89,7 @@ public:
     /// `start`.
     std::vector<socket_address> endpoints() const;
 
-    /// Whether clients are accepted: between `start` and `drain` or `stop`.
+    /// Whether clients are accepted: between `start` and `async_drain` or `stop`.
     bool accepting() const noexcept;
 
     /// Sessions alive now.
@@ -115,29 +103,34 @@ public:
     std::optional<tls_context::time_point> tls_expires() const;
 
     /// Closes the listeners at once, lets exchanges in flight finish for up to `grace`, then stops
-    /// the rest
-    /// (`draining`; `upstream_incomplete` when a request is out). Completes when no session is
-    /// left. A session that has not received a byte has nothing in flight and is ended at once. A
-    /// `stop` meanwhile cuts the grace short. It may be called more than once, also before `start`;
-    /// a grace above a year is a year.
-    boost::asio::awaitable<void> drain(duration grace);
-
-    /// `drain` for any completion token, with `void(error_code)` on the token's executor; it begins
-    /// with the call. A cancellation of any type gives up the waiting, not the drain:
-    /// `error::operation_aborted`, the listeners stay closed, and what is in flight goes on until
-    /// it ends by itself or a `stop` comes. The gateway may be destroyed meanwhile, which stops the
-    /// rest.
-    template <class CompletionToken>
+    /// the rest (`draining`; `upstream_incomplete` when a request is out). Completes with
+    /// `void(error_code)` when no session is left.
+    ///
+    /// It begins with the call. A session that has not received a byte has nothing in flight and is
+    /// ended at once. A `stop` meanwhile cuts the grace short. A grace of zero or less stops at
+    /// once; one above a year is a year. It may be called more than once, and before `start`. The
+    /// gateway may be destroyed meanwhile, which stops the rest.
+    ///
+    /// Completion: on the handler's associated executor, else on `get_executor()`, and never from
+    /// within the call. The handler may be one that can only be moved.
+    /// Cancellation: of any type, it gives up the waiting and not the drain. The error is
+    /// `asio::error::operation_aborted`, the listeners stay closed, and what is in flight goes on
+    /// until it ends by itself or a `stop` comes.
+    /// Errors: `asio::error::no_memory` when the drain could not go on for want of memory.
+    /// Exceptions: std::bad_alloc when there is no memory to begin with. The handler is not called
+    /// then. In a `co_await` of Boost 1.81 the exception leaves the event loop, and the coroutine
+    /// is destroyed: a host that has to see it gives a callback.
+    template <BOOST_ASIO_COMPLETION_TOKEN_FOR(void(error_code)) CompletionToken>
     auto async_drain(duration grace, CompletionToken&& token) {
         return boost::asio::async_initiate<CompletionToken, void(error_code)>(
-            initiate_drain{state_}, token, grace);
+            initiate_drain(state_), token, grace);
     }
 
     /// Closes the listeners and cancels every session, without waiting for them. At any time, also
     /// before `start` and more than once.
     void stop();
 
-    /// Where it runs: the first of the executors that it was given.
+    /// Where it runs: the first of the `event_loops`.
     boost::asio::any_io_executor get_executor() const noexcept;
 
 private:
@@ -145,23 +138,18 @@ private:
     friend struct detail::gateway_access;
     explicit gateway(std::shared_ptr<state> made);
 
-    using drained = std::function<void(error_code)>;
+    using drain_handler = boost::asio::any_completion_handler<void(error_code)>;
 
-    static boost::asio::any_io_executor executor_of(const state& one) noexcept;
-    static void begin_drain(const std::shared_ptr<state>& one, duration grace, drained done,
-                            const std::function<void(detail::cancel_function)>& arm);
+    class initiate_drain {
+    public:
+        using executor_type = boost::asio::any_io_executor;
 
-    struct initiate_drain {
-        std::shared_ptr<state> of;
+        explicit initiate_drain(std::shared_ptr<state> of) noexcept : of_(std::move(of)) {}
+        FINPOST_EXPORT executor_type get_executor() const noexcept;
+        FINPOST_EXPORT void operator()(drain_handler done, duration grace) const;
 
-        template <class Handler>
-        void operator()(Handler&& last, duration grace) const {
-            const auto start = [&](drained done,
-                                   const std::function<void(detail::cancel_function)>& arm) {
-                begin_drain(of, grace, std::move(done), arm);
-            };
-            detail::start_for<error_code>(std::forward<Handler>(last), executor_of(*of), start);
-        }
+    private:
+        std::shared_ptr<state> of_;
     };
 
     std::shared_ptr<state> state_;

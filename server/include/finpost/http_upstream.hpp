@@ -1,5 +1,6 @@
 #pragma once
 
+#include "finpost/event_loops.hpp"
 #include "finpost/exchange_stream.hpp"
 #include "finpost/export.hpp"
 #include "finpost/handler.hpp"
@@ -32,10 +33,14 @@ struct upstream_access;
 /// §9.8).
 ///
 /// HTTP/1.1 over kept connections, one exchange on a connection at a time. Redirects are never
-/// followed and a request is sent again only when a kept connection turns out to have been closed
-/// before one byte of a response came, or is closed by a 408; once, with the same
-/// `Idempotency-Key`. Only when no connection can be made does the next endpoint have it. Thread
+/// followed. A request is sent again only when a kept connection turns out to have been closed
+/// before one byte of a response came, or is closed by a 408: once, with the same
+/// `Idempotency-Key`. Only when no connection can be made does the next endpoint have it.
+///
+/// Threads: every function may be called from any thread, several at once; moving is not thread
 /// safe.
+/// Lifetime: the handlers may outlive it, and keep what they need. Metrics outlive the last
+/// exchange.
 ///
 /// Of several endpoints the one with the fewest exchanges has the next, in turns among equals. One
 /// that cannot be connected to, or that has not answered acceptably five times in a row, is ejected
@@ -45,16 +50,16 @@ struct upstream_access;
 /// bothered.
 class FINPOST_EXPORT http_upstream {
 public:
-    /// Throws `config_error` with every problem of `config`. `counters` outlives it.
+    /// On `event_loops::shared(executor)`. Throws `config_error` with every problem of `config`.
+    /// `counters` outlives it and the last exchange. Without `log` nothing is logged. Nothing runs
+    /// before `start` or the first exchange.
     http_upstream(boost::asio::any_io_executor executor, upstream_config config, metrics& counters,
                   logger log = {});
 
-    /// For a `gateway` on the same executors: each has connections of its own, so that an exchange
-    /// stays on its event loop. As there, each is an event loop that one thread runs, and no more.
-    /// The number of connections is limited for all together. Throws std::invalid_argument when
-    /// there is no executor.
-    http_upstream(std::vector<boost::asio::any_io_executor> executors, upstream_config config,
-                  metrics& counters, logger log = {});
+    /// For a `gateway` on the same `loops`. Each has connections of its own, so that an exchange
+    /// stays on its event loop. The number of connections is limited for all together.
+    http_upstream(const event_loops& loops, upstream_config config, metrics& counters,
+                  logger log = {});
 
     /// Like `close`.
     ~http_upstream();
@@ -62,12 +67,13 @@ public:
     http_upstream(http_upstream&&) noexcept;
     http_upstream& operator=(http_upstream&&) noexcept;
 
-    /// Looks host names up for the first time and goes on doing so; likewise asks the endpoints by
-    /// health checks, or connects to those that were never reached. Without it only exchanges tell
-    /// whether an endpoint is up.
+    /// Looks host names up for the first time and goes on doing so (`resolve_every`). Likewise asks
+    /// the endpoints by health checks, or connects to those that were never reached
+    /// (`health_every`). Without it only exchanges tell whether an endpoint is up. Call it once.
     void start();
 
-    /// The handler to pass to a `gateway`; it may outlive this object.
+    /// The handler to pass to a `gateway`. It may outlive this object: exchanges go on after
+    /// `close`, on connections that are not kept.
     handler as_handler() const;
 
     /// The same for payloads that are streamed: `listener_group::streaming_handler`. The request
@@ -99,16 +105,16 @@ public:
     /// From any thread.
     std::vector<endpoint_status> endpoints() const;
 
-    /// Reads the files of `upstream_config::tls` again, for connections from now on. Whatever is
-    /// wrong is returned, by the names in `upstream_config`, and nothing changes then. From any
-    /// thread.
+    /// Reads the files of `upstream_config::tls` again, for connections from now on. It blocks for
+    /// as long as the files take. All that is wrong is returned, by the names in `upstream_config`,
+    /// and nothing changes then. Empty: all is well. From any thread.
     std::vector<config_problem> renew_tls();
 
     /// When the certificate expires that is shown to an `https://` upstream; nothing without one.
     std::optional<tls_context::time_point> tls_expires() const;
 
     /// Closes idle connections, stops looking up names and checking health. Exchanges in flight are
-    /// not touched.
+    /// not touched. It needs no memory. A second call does nothing.
     void close() noexcept;
 
 private:

@@ -29,12 +29,12 @@ std::vector<head_opening> openings(const upstream_config& config,
 
 } // namespace
 
-http_forwarder::http_forwarder(std::vector<asio::any_io_executor> executors, bool one_thread_each,
-                               const upstream_config& config, upstream_parts parts,
-                               metrics& counters, logger log, std::function<void()> on_idle)
+http_forwarder::http_forwarder(const event_loops& loops, const upstream_config& config,
+                               upstream_parts parts, metrics& counters, logger log,
+                               std::function<void()> on_idle)
     : config_(config), counters_(counters), log_(log),
-      connector_(std::move(executors), one_thread_each, config_, std::move(parts.tls), counters,
-                 std::move(log), std::move(on_idle)),
+      connector_(loops, config_, std::move(parts.tls), counters, std::move(log),
+                 std::move(on_idle)),
       heads_(openings(config, parts.templates)), codings_(accept_encoding(config)),
       speaks_1_0_(config.endpoints.size()) {}
 

@@ -7,6 +7,7 @@
 #include "upstream/upstream_connector.hpp"
 #include "upstream/upstream_parts.hpp"
 
+#include "finpost/event_loops.hpp"
 #include "finpost/exchange_stream.hpp"
 #include "finpost/handler.hpp"
 #include "finpost/logger.hpp"
@@ -28,9 +29,8 @@ namespace finpost {
 class http_forwarder {
 public:
     /// As of `upstream_connector`.
-    http_forwarder(std::vector<boost::asio::any_io_executor> executors, bool one_thread_each,
-                   const upstream_config& config, upstream_parts parts, metrics& counters,
-                   logger log, std::function<void()> on_idle);
+    http_forwarder(const event_loops& loops, const upstream_config& config, upstream_parts parts,
+                   metrics& counters, logger log, std::function<void()> on_idle);
 
     /// `owner` keeps this object alive meanwhile.
     boost::asio::awaitable<reply> forward(std::shared_ptr<const void> owner, request request);

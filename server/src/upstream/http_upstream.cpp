@@ -11,7 +11,6 @@
 #include <atomic>
 #include <chrono>
 #include <new>
-#include <stdexcept>
 #include <utility>
 
 namespace asio = boost::asio;
@@ -21,33 +20,29 @@ namespace finpost {
 // The forwarder and the timer that closes its idle connections.
 class http_upstream::state : public std::enable_shared_from_this<state> {
 public:
-    static std::shared_ptr<state> made(const std::vector<asio::any_io_executor>& executors,
-                                       bool one_thread_each, const upstream_config& config,
+    static std::shared_ptr<state> made(const event_loops& loops, const upstream_config& config,
                                        metrics& counters, logger log) {
-        if (executors.empty())
-            throw std::invalid_argument("an upstream needs at least one executor");
         auto parts = make_upstream_parts(config);
         if (!parts) throw config_error(std::move(parts).error());
-        return made(executors, one_thread_each, config, std::move(*parts), counters,
-                    std::move(log));
+        return made(loops, config, std::move(*parts), counters, std::move(log));
     }
 
-    static std::shared_ptr<state> made(const std::vector<asio::any_io_executor>& executors,
-                                       bool one_thread_each, const upstream_config& config,
+    static std::shared_ptr<state> made(const event_loops& loops, const upstream_config& config,
                                        upstream_parts parts, metrics& counters, logger log) {
-        auto created = std::make_shared<state>(executors, one_thread_each, config, std::move(parts),
-                                               counters, std::move(log));
-        created->sweeps_.emplace(executors.front(), [weak = std::weak_ptr(created)] {
+        auto created =
+            std::make_shared<state>(loops, config, std::move(parts), counters, std::move(log));
+        created->sweeps_.emplace(loops.first(), [weak = std::weak_ptr(created)] {
             if (const auto self = weak.lock()) self->sweep();
         });
         return created;
     }
 
-    state(const std::vector<asio::any_io_executor>& executors, bool one_thread_each,
-          const upstream_config& config, upstream_parts parts, metrics& counters, logger log)
-        : forwarder(executors, one_thread_each, config, std::move(parts), counters, std::move(log),
+    state(const event_loops& loops, const upstream_config& config, upstream_parts parts,
+          metrics& counters, logger log)
+        : forwarder(loops, config, std::move(parts), counters, std::move(log),
                     [this] { sweep_later(); }),
-          health_(sequence_on(executors.front(), one_thread_each), config, forwarder.connector()) {}
+          health_(sequence_on(loops.first(), loops.one_thread_each()), config,
+                  forwarder.connector()) {}
 
     void start() {
         health_.start(shared_from_this());
@@ -105,11 +100,12 @@ private:
 
 http_upstream::http_upstream(asio::any_io_executor executor, upstream_config config,
                              metrics& counters, logger log)
-    : state_(state::made({std::move(executor)}, false, config, counters, std::move(log))) {}
+    : http_upstream(event_loops::shared(std::move(executor)), std::move(config), counters,
+                    std::move(log)) {}
 
-http_upstream::http_upstream(std::vector<asio::any_io_executor> executors, upstream_config config,
-                             metrics& counters, logger log)
-    : state_(state::made(executors, true, config, counters, std::move(log))) {}
+http_upstream::http_upstream(const event_loops& loops, upstream_config config, metrics& counters,
+                             logger log)
+    : state_(state::made(loops, config, counters, std::move(log))) {}
 
 http_upstream::http_upstream(std::shared_ptr<state> made) : state_(std::move(made)) {}
 
@@ -167,11 +163,10 @@ std::optional<tls_context::time_point> http_upstream::tls_expires() const {
 
 void http_upstream::close() noexcept { state_->close(); }
 
-http_upstream detail::upstream_access::make(const std::vector<asio::any_io_executor>& executors,
-                                            const upstream_config& config, upstream_parts parts,
-                                            metrics& counters, logger log) {
-    return http_upstream(http_upstream::state::made(executors, true, config, std::move(parts),
-                                                    counters, std::move(log)));
+http_upstream detail::upstream_access::make(const event_loops& loops, const upstream_config& config,
+                                            upstream_parts parts, metrics& counters, logger log) {
+    return http_upstream(
+        http_upstream::state::made(loops, config, std::move(parts), counters, std::move(log)));
 }
 
 void detail::upstream_access::use(http_upstream& running, tls_side made) {

@@ -9,10 +9,9 @@ namespace finpost::detail {
 /// The door for finpostd, which has validated its upstreams already: nothing is read or made a
 /// second time.
 struct upstream_access {
-    /// On several executors; `parts` were made of `config`.
-    static http_upstream make(const std::vector<boost::asio::any_io_executor>& executors,
-                              const upstream_config& config, upstream_parts parts,
-                              metrics& counters, logger log);
+    /// `parts` were made of `config`.
+    static http_upstream make(const event_loops& loops, const upstream_config& config,
+                              upstream_parts parts, metrics& counters, logger log);
     /// As `renew_tls`.
     static void use(http_upstream& running, tls_side made);
 };

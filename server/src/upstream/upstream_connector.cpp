@@ -55,14 +55,13 @@ struct upstream_connector::slot_wait {
     bool gave_up = true;
 };
 
-upstream_connector::upstream_connector(std::vector<asio::any_io_executor> executors,
-                                       bool one_thread_each, const upstream_config& config,
+upstream_connector::upstream_connector(const event_loops& loops, const upstream_config& config,
                                        tls_side tls, metrics& counters, logger log,
                                        std::function<void()> on_idle)
-    : executors_(std::move(executors)), counters_(counters), log_(std::move(log)),
+    : executors_(loops.executors()), counters_(counters), log_(std::move(log)),
       tls_(config, std::move(tls), log_), labels_(host_and_port(config)),
       endpoints_(config.endpoints.size()),
-      resolver_(std::make_shared<resolver>(sequence_on(executors_.front(), one_thread_each),
+      resolver_(std::make_shared<resolver>(sequence_on(loops.first(), loops.one_thread_each()),
                                            config.endpoints, config.resolve_every, log_)),
       pool_(config.endpoints.size() * executors_.size(), config.max_connections, config.keep_alive,
             counters.upstream_busy, counters.upstream_idle),

@@ -8,6 +8,7 @@
 #include "upstream/resolver.hpp"
 #include "upstream/upstream_tls.hpp"
 
+#include "finpost/event_loops.hpp"
 #include "finpost/exchange_deadline.hpp"
 #include "finpost/logger.hpp"
 #include "finpost/metrics.hpp"
@@ -82,10 +83,9 @@ public:
 
     /// `tls` was made of `config`. `on_idle` is called whenever a connection has become idle, for
     /// the next exchange. A connection stays with the executor of the exchange it was made for, as
-    /// long as that is one of `executors`.
-    upstream_connector(std::vector<boost::asio::any_io_executor> executors, bool one_thread_each,
-                       const upstream_config& config, tls_side tls, metrics& counters, logger log,
-                       std::function<void()> on_idle);
+    /// long as that is one of `loops`.
+    upstream_connector(const event_loops& loops, const upstream_config& config, tls_side tls,
+                       metrics& counters, logger log, std::function<void()> on_idle);
 
     /// Whether an attempt has to be told which executor it is on.
     bool has_several_executors() const noexcept { return executors_.size() > 1; }

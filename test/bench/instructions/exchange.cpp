@@ -140,8 +140,8 @@ int main(int argc, char** argv) {
     // A log that is on, as in production, and costs nothing of its own.
     const finpost::logger log(finpost::log_level::info, [](auto, auto, auto) {});
     finpost::http_upstream handler(io.get_executor(), service_config, counters, log);
-    const std::vector<boost::asio::any_io_executor> loop{
-        io.get_executor()}; // with one thread, as in finpostd
+    // With one thread, as in finpostd.
+    const auto loop = finpost::event_loops::per_thread({io.get_executor()});
     finpost::gateway gateway(loop, {{config, handler.as_handler()}}, counters, log);
     gateway.start();
     for (long i = 0; i < exchanges; ++i)

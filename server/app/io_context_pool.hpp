@@ -1,6 +1,7 @@
 #pragma once
 
-#include <boost/asio/any_io_executor.hpp>
+#include "finpost/event_loops.hpp"
+
 #include <boost/asio/io_context.hpp>
 
 #include <cstddef>
@@ -14,15 +15,16 @@ namespace finpost {
 /// The daemon's event loops: each is an `io_context` with one thread. Work that begins on one stays
 /// there, so threads neither share a queue nor wake each other: with two threads under one
 /// `io_context` an exchange costs a quarter more than with one.
-class event_loops {
+class io_context_pool {
 public:
-    explicit event_loops(std::size_t count);
-    ~event_loops();
+    explicit io_context_pool(std::size_t count);
+    ~io_context_pool();
 
     /// What is not a session's runs here.
     boost::asio::io_context& first() noexcept;
     std::size_t size() const noexcept { return loops_.size(); }
-    std::vector<boost::asio::any_io_executor> executors() const;
+    /// Of all of them, for a gateway and its upstreams.
+    event_loops loops() const;
 
     /// Runs all of them, the first on this thread, until `stop`. An exception that reaches a loop
     /// is handed to `report`, on its thread, and the loop goes on.
