@@ -1,6 +1,6 @@
 #include "connection_options.hpp"
 
-#include "finpost/quoted.hpp"
+#include "quoted.hpp"
 
 #include <CLI/CLI.hpp>
 

@@ -4,9 +4,8 @@
 #include "load_engine.hpp"
 #include "load_plan.hpp"
 #include "load_report.hpp"
-
-#include "finpost/quoted.hpp"
-#include "finpost/suggestion.hpp"
+#include "quoted.hpp"
+#include "suggestion.hpp"
 
 #include <CLI/CLI.hpp>
 

@@ -1,6 +1,6 @@
 #include "load_plan.hpp"
 
-#include "finpost/quoted.hpp"
+#include "quoted.hpp"
 
 #include <charconv>
 #include <string_view>

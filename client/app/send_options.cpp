@@ -1,7 +1,7 @@
 #include "send_options.hpp"
 
-#include "finpost/quoted.hpp"
-#include "finpost/suggestion.hpp"
+#include "quoted.hpp"
+#include "suggestion.hpp"
 
 #include <CLI/CLI.hpp>
 

@@ -1,7 +1,7 @@
 #pragma once
 
-#include "finpost/tls_connection.hpp"
-#include "finpost/transfer.hpp"
+#include "tls_connection.hpp"
+#include "transfer.hpp"
 
 #include <cstddef>
 #include <memory>

@@ -1,7 +1,7 @@
 #include "finpost/endpoint.hpp"
 
-#include "finpost/ascii.hpp"
-#include "finpost/quoted.hpp"
+#include "ascii.hpp"
+#include "quoted.hpp"
 
 #include <boost/url/parse.hpp>
 #include <boost/url/url_view.hpp>

@@ -1,7 +1,7 @@
 #include "finpost/error.hpp"
 
-#include "finpost/quoted.hpp"
-#include "finpost/suggestion.hpp"
+#include "quoted.hpp"
+#include "suggestion.hpp"
 
 #include <boost/system/errc.hpp>
 #include <boost/throw_exception.hpp>

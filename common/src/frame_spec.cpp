@@ -1,7 +1,7 @@
 #include "finpost/frame_spec.hpp"
 
-#include "finpost/quoted.hpp"
-#include "finpost/suggestion.hpp"
+#include "quoted.hpp"
+#include "suggestion.hpp"
 
 #include <array>
 #include <charconv>

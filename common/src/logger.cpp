@@ -1,6 +1,6 @@
 #include "finpost/logger.hpp"
 
-#include "finpost/suggestion.hpp"
+#include "suggestion.hpp"
 
 #include <array>
 #include <cstddef>

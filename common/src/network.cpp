@@ -1,6 +1,6 @@
 #include "finpost/network.hpp"
 
-#include "finpost/quoted.hpp"
+#include "quoted.hpp"
 
 #include <algorithm>
 #include <charconv>

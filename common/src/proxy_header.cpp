@@ -1,6 +1,6 @@
 #include "finpost/proxy_header.hpp"
 
-#include "finpost/suggestion.hpp"
+#include "suggestion.hpp"
 
 #include <array>
 #include <cstring>

@@ -1,4 +1,4 @@
-#include "finpost/quoted.hpp"
+#include "quoted.hpp"
 
 #include <array>
 #include <cstddef>

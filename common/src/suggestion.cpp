@@ -1,7 +1,7 @@
-#include "finpost/suggestion.hpp"
+#include "suggestion.hpp"
 
-#include "finpost/ascii.hpp"
-#include "finpost/quoted.hpp"
+#include "ascii.hpp"
+#include "quoted.hpp"
 
 #include <algorithm>
 #include <numeric>

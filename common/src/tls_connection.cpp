@@ -1,4 +1,4 @@
-#include "finpost/tls_connection.hpp"
+#include "tls_connection.hpp"
 
 #include "tls_files.hpp"
 #include "tls_socket.hpp"

@@ -1,10 +1,10 @@
 #include "finpost/tls_context.hpp"
 
+#include "quoted.hpp"
+#include "suggestion.hpp"
 #include "tls_files.hpp"
 
 #include "finpost/endpoint.hpp"
-#include "finpost/quoted.hpp"
-#include "finpost/suggestion.hpp"
 
 #include <openssl/err.h>
 #include <openssl/ssl.h>

@@ -1,6 +1,6 @@
 #include "tls_files.hpp"
 
-#include "finpost/quoted.hpp"
+#include "quoted.hpp"
 
 #include <openssl/err.h>
 #include <openssl/pem.h>

@@ -1,9 +1,9 @@
 #include "connect_check.hpp"
 
 #include "net/unique_fd.hpp"
+#include "quoted.hpp"
+#include "tls_connection.hpp"
 
-#include "finpost/quoted.hpp"
-#include "finpost/tls_connection.hpp"
 #include "finpost/version.hpp"
 
 #include <algorithm>

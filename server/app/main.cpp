@@ -5,8 +5,8 @@
 #include "config/options.hpp"
 #include "connect_check.hpp"
 #include "daemon.hpp"
+#include "quoted.hpp"
 
-#include "finpost/quoted.hpp"
 #include "finpost/version.hpp"
 
 #include <cstdio>

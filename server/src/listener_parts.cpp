@@ -1,6 +1,7 @@
 #include "listener_parts.hpp"
 
-#include "finpost/quoted.hpp"
+#include "quoted.hpp"
+
 #include "finpost/spill_file.hpp"
 
 #include <algorithm>

@@ -1,5 +1,5 @@
 // Both sides of TLS against each other, on a pair of connected sockets.
-#include "finpost/tls_connection.hpp"
+#include "tls_connection.hpp"
 
 #include "support/certificates.hpp"
 #include "support/child_process.hpp"

@@ -5,9 +5,9 @@
 #include "admin/admin.hpp"
 
 #include "admin/http_messages.hpp"
+#include "ascii.hpp"
 #include "fuzz.hpp"
 
-#include "finpost/ascii.hpp"
 #include "finpost/request_id.hpp"
 
 #include <boost/asio/buffer.hpp>

@@ -4,9 +4,8 @@
 
 #include "config/option_table.hpp"
 #include "fuzz.hpp"
-
-#include "finpost/quoted.hpp"
-#include "finpost/suggestion.hpp"
+#include "quoted.hpp"
+#include "suggestion.hpp"
 
 #include <limits>
 #include <optional>

@@ -1,8 +1,7 @@
 #pragma once
 
 #include "support/raw_client.hpp"
-
-#include "finpost/tls_connection.hpp"
+#include "tls_connection.hpp"
 
 #include <string>
 #include <string_view>

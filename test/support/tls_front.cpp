@@ -2,8 +2,7 @@
 
 #include "support/raw_client.hpp"
 #include "support/scripted_upstream.hpp"
-
-#include "finpost/tls_connection.hpp"
+#include "tls_connection.hpp"
 
 #include <algorithm>
 #include <array>

@@ -1,4 +1,4 @@
-#include "finpost/suggestion.hpp"
+#include "suggestion.hpp"
 
 #include <boost/test/unit_test.hpp>
 

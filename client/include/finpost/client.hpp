@@ -6,7 +6,7 @@
 #include "finpost/export.hpp"
 #include "finpost/frame_spec.hpp"
 #include "finpost/proxy_header.hpp"
-#include "finpost/tls_connection.hpp"
+#include "finpost/tls_context.hpp"
 #include "finpost/units.hpp"
 
 #include <boost/asio/any_completion_handler.hpp>

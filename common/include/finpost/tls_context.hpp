@@ -47,6 +47,15 @@ private:
 FINPOST_EXPORT std::int64_t days_left(tls_context::time_point expires,
                                       tls_context::time_point now) noexcept;
 
+/// A TLS connection as people are told of it.
+struct tls_description {
+    std::string protocol; ///< "TLSv1.3"; empty when it did not come to an agreement
+    std::string cipher;
+    std::string peer_name; ///< of its certificate, if that was verified; percent-encoded
+    std::string verified;  ///< "ok", or what is wrong with the peer's certificate
+    bool resumed = false;
+};
+
 /// Something wrong with one of the options. The message names the file, not the option: every user
 /// of these has names of its own.
 struct tls_problem {

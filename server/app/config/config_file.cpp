@@ -2,9 +2,8 @@
 
 #include "config/option_table.hpp"
 #include "config/toml_depth.hpp"
-
-#include "finpost/quoted.hpp"
-#include "finpost/suggestion.hpp"
+#include "quoted.hpp"
+#include "suggestion.hpp"
 
 #include <toml++/toml.h>
 

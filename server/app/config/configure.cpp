@@ -3,9 +3,8 @@
 #include "config/config_file.hpp"
 #include "config/option_table.hpp"
 #include "listener_parts.hpp"
+#include "quoted.hpp"
 #include "upstream/upstream_parts.hpp"
-
-#include "finpost/quoted.hpp"
 
 #include <algorithm>
 #include <set>

@@ -1,8 +1,8 @@
 #include "config/option_kinds.hpp"
 
-#include "finpost/ascii.hpp"
-#include "finpost/quoted.hpp"
-#include "finpost/suggestion.hpp"
+#include "ascii.hpp"
+#include "quoted.hpp"
+#include "suggestion.hpp"
 
 #include <algorithm>
 #include <charconv>

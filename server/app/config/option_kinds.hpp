@@ -1,9 +1,9 @@
 #pragma once
 
 #include "config/daemon_config.hpp"
+#include "suggestion.hpp"
 
 #include "finpost/result.hpp"
-#include "finpost/suggestion.hpp"
 
 #include <array>
 #include <cstddef>

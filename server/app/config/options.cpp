@@ -3,9 +3,8 @@
 #include "config/config_file.hpp"
 #include "config/configure.hpp"
 #include "config/option_table.hpp"
-
-#include "finpost/quoted.hpp"
-#include "finpost/suggestion.hpp"
+#include "quoted.hpp"
+#include "suggestion.hpp"
 
 #include <CLI/CLI.hpp>
 

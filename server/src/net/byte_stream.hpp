@@ -1,8 +1,9 @@
 #pragma once
 
+#include "tls_connection.hpp"
+
 #include "finpost/error.hpp"
 #include "finpost/result.hpp"
-#include "finpost/tls_connection.hpp"
 
 #include <boost/asio/awaitable.hpp>
 #include <boost/asio/ip/tcp.hpp>

@@ -1,6 +1,6 @@
 #pragma once
 
-#include "finpost/ascii.hpp"
+#include "ascii.hpp"
 
 #include <algorithm>
 #include <cstddef>

@@ -1,6 +1,6 @@
 #include "upstream/request_template.hpp"
 
-#include "finpost/quoted.hpp"
+#include "quoted.hpp"
 
 #include <array>
 #include <utility>

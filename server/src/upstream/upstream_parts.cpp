@@ -1,7 +1,7 @@
 #include "upstream/upstream_parts.hpp"
 
-#include "finpost/ascii.hpp"
-#include "finpost/quoted.hpp"
+#include "ascii.hpp"
+#include "quoted.hpp"
 
 #include <algorithm>
 #include <array>

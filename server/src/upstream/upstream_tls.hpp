@@ -1,9 +1,9 @@
 #pragma once
 
 #include "net/tls_side.hpp"
+#include "tls_connection.hpp"
 
 #include "finpost/logger.hpp"
-#include "finpost/tls_connection.hpp"
 #include "finpost/upstream_config.hpp"
 
 #include <cstddef>

@@ -1,8 +1,9 @@
 #pragma once
 
+#include "transfer.hpp"
+
 #include "finpost/export.hpp"
 #include "finpost/tls_context.hpp"
-#include "finpost/transfer.hpp"
 
 #include <memory>
 #include <span>
@@ -13,15 +14,6 @@ struct ssl_st;         // OpenSSL's SSL
 struct ssl_session_st; // and its SSL_SESSION
 
 namespace finpost {
-
-/// A TLS connection as people are told of it.
-struct tls_description {
-    std::string protocol; ///< "TLSv1.3"; empty when it did not come to an agreement
-    std::string cipher;
-    std::string peer_name; ///< see `tls_connection::peer_name`
-    std::string verified;  ///< "ok", or what is wrong with the peer's certificate
-    bool resumed = false;
-};
 
 /// What a later connection of a client to the same server may go on from, without the cost of
 /// certificates. A handle: copies share it; safe to use from several threads. Good for the context
