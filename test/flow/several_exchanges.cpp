@@ -18,6 +18,7 @@
 #include <future>
 #include <mutex>
 #include <optional>
+#include <stdexcept>
 #include <string>
 #include <thread>
 #include <vector>
@@ -52,6 +53,11 @@ struct outcome {
     exchange_result result;
 };
 
+// For scripts, which run on a thread of their own: what does not hold is told when they have ended.
+void must(bool holds, const char* what) {
+    if (!holds) throw std::runtime_error(what);
+}
+
 // Serves one connection after the other, each by the script of its number.
 class peers {
 public:
@@ -66,11 +72,15 @@ public:
         ::getsockname(listener_, reinterpret_cast<sockaddr*>(&storage), &size);
         port_ = socket_address(reinterpret_cast<sockaddr*>(&storage), size).port();
         thread_ = std::thread([this, scripts = std::move(scripts)] {
-            for (const script& each : scripts) {
-                const int fd = ::accept4(listener_, nullptr, nullptr, SOCK_CLOEXEC);
-                if (fd < 0) return;
-                peer_connection one(fd);
-                each(one);
+            try {
+                for (const script& each : scripts) {
+                    const int fd = ::accept4(listener_, nullptr, nullptr, SOCK_CLOEXEC);
+                    if (fd < 0) return;
+                    peer_connection one(fd);
+                    each(one);
+                }
+            } catch (const std::exception& wrong) {
+                wrong_ = wrong.what();
             }
         });
     }
@@ -78,12 +88,14 @@ public:
         ::shutdown(listener_, SHUT_RDWR);
         thread_.join();
         ::close(listener_);
+        BOOST_TEST(wrong_ == "");
     }
     host_port address() const { return {"127.0.0.1", port_}; }
 
 private:
     int listener_;
     std::uint16_t port_ = 0;
+    std::string wrong_; // of the thread, until it has ended
     std::thread thread_;
 };
 
@@ -191,10 +203,10 @@ BOOST_AUTO_TEST_CASE(one_that_the_peer_closed_meanwhile_is_replaced_before_anyth
                         else
                             one.half_close();
                         closed.set_value();
-                        if (!reset) BOOST_TEST(one.read_to_end() == "");
+                        if (!reset) must(one.read_to_end() == "", "nothing more comes");
                     },
                     [&](peer_connection& one) {
-                        BOOST_TEST(one.read_at_least(4) == "1:b,");
+                        must(one.read_at_least(4) == "1:b,", "the second payload");
                         one.send("3:two,");
                     }});
         caller client(peer.address(), options_for("netstring"));
@@ -233,7 +245,7 @@ BOOST_AUTO_TEST_CASE(heartbeats_between_two_exchanges_are_passed_over_and_a_repl
                     called.get_future().wait();
                     one.send("3:two,");
                     said.set_value();
-                    BOOST_TEST(one.read_to_end() == "");
+                    must(one.read_to_end() == "", "nothing more comes");
                 },
                 answering("netstring", 1)});
     caller client(peer.address(), options_for("netstring"));
@@ -252,7 +264,7 @@ BOOST_AUTO_TEST_CASE(after_an_error_or_a_refusal_the_next_one_connects_anew) {
                         one.send(answer);
                         one.half_close();
                         one.read_to_end();
-                        BOOST_TEST(!one.was_reset()); // the whole payload was out
+                        must(!one.was_reset(), "the whole payload was out: no reset");
                     },
                     answering("netstring", 1)});
         caller client(peer.address(), options_for("netstring"));
@@ -275,7 +287,7 @@ BOOST_AUTO_TEST_CASE(
                     one.half_close();
                     one.read_to_end();
                 },
-                [](peer_connection&) { BOOST_ERROR("sent again"); }});
+                [](peer_connection&) { must(false, "sent again"); }});
     caller client(peer.address(), options_for("netstring"));
     BOOST_TEST(client.call("a").result.reply == "one");
     const outcome second = client.call("b");
