@@ -1,5 +1,6 @@
 #pragma once
 
+#include "finpost/asio_settings.hpp"
 #include "finpost/config.hpp"
 #include "finpost/event_loops.hpp"
 #include "finpost/exchange_stream.hpp"
@@ -14,7 +15,6 @@
 #include <boost/asio/async_result.hpp>
 
 #include <cstddef>
-#include <functional>
 #include <memory>
 #include <optional>
 #include <utility>

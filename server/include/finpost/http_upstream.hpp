@@ -90,7 +90,7 @@ public:
     struct endpoint_status {
         std::string endpoint; ///< "127.0.0.1:3000"
         bool up = true;       ///< false while it is ejected, and before it was ever reached
-        /// What was wrong last; none since all went well.
+        /// The last error; none since all went well.
         std::optional<reason> last_error = {};
         std::size_t outstanding = 0; ///< exchanges that it has now
         /// While it is ejected: until then, or `max()` until a health check succeeds. In the past
