@@ -26,8 +26,8 @@ constexpr std::string_view help = R"(finpost: the client of finpostd
 
   --encode none|base64              what is made of the payload before it is sent [none]
   --decode none|base64              what the reply is decoded from [none]
-  --frame SPEC                      send: where the payload and the reply end, as the gateway's --frame
-                                    says it [eof]: eof (the half-close), line, delimiter:HEX,
+  --frame SPEC                      send: where the payload and the reply end, for a peer that takes
+                                    frames [eof]: eof (the half-close), line, delimiter:HEX,
                                     stx-etx, stx-etx,lrc, stx-etx,sum, mllp, netstring,
                                     length:u8|u16be|u16le|u32be|u32le[,inclusive], length:ascii:N;
                                     fixed:SIZE or idle:TIME, of which the reply ends as with eof
