@@ -68,16 +68,19 @@ void gateway_set::change(const daemon_config& config) {
         const std::lock_guard lock(mutex_);
         upstreams_.swap(next);
     }
-    use_certificates(config);
+    use_certificates(config, next);
 }
 
-// Those that stay have new files perhaps. The change is made by now: what fails here must not look
-// as if it were not.
-void gateway_set::use_certificates(const daemon_config& config) noexcept {
+// Those of `before` that stay have new files perhaps. The change is made by now: what fails here
+// must not look as if it were not.
+void gateway_set::use_certificates(const daemon_config& config,
+                                   const upstream_map& before) noexcept {
     for (const named_upstream& configured : config.upstreams) {
         try {
-            http_upstream& upstream = *upstreams_.at(configured.name).upstream;
-            detail::upstream_access::use(upstream, configured.made.parts->tls);
+            const auto& upstream = upstreams_.at(configured.name).upstream;
+            const auto known = before.find(configured.name);
+            if (known != before.end() && known->second.upstream == upstream)
+                detail::upstream_access::use(*upstream, configured.made.parts->tls);
         } catch (const std::exception&) {
             // No memory: the certificates of before hold until the next reload.
         }

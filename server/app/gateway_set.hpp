@@ -50,7 +50,7 @@ private:
     };
     using upstream_map = std::map<std::string, running>;
     upstream_map upstreams_for(const daemon_config& config) const;
-    void use_certificates(const daemon_config& config) noexcept;
+    void use_certificates(const daemon_config& config, const upstream_map& before) noexcept;
 
     const event_loops loops_;
     metrics& counters_;

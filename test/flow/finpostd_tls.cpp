@@ -49,6 +49,33 @@ BOOST_AUTO_TEST_CASE(its_clients_are_served_and_its_certificate_is_in_the_metric
     BOOST_TEST(expiry(one) > 86'400 * 365.0);
 }
 
+BOOST_AUTO_TEST_CASE(a_reload_warns_once_of_each_certificate) {
+    if (!ready()) return;
+    made->make("old", {.until = "20210304050607Z"});
+    const auto upstream = [&](const std::string& port) {
+        return "listen = '127.0.0.1:0'\nadmin = 'off'\nlog_format = 'json'\nupstream = "
+               "'https://127.0.0.1:" +
+               port + "/'\nupstream_cert = '" + made->path("old.pem") + "'\nupstream_key = '" +
+               made->path("old.key") + "'\n";
+    };
+    const auto warnings = [](const std::string& log) {
+        std::size_t n = 0;
+        for (auto at = log.find("expired on 2021"); at != log.npos;
+             at = log.find("expired on 2021", at + 1))
+            ++n;
+        return n;
+    };
+    made->write("gateway.toml", upstream("1"));
+    bare_gateway one({"--config", made->path("gateway.toml")});
+    one.wait_ready();
+    const std::size_t at_start = warnings(one.log());
+    BOOST_TEST(at_start >= 1u);
+    made->write("gateway.toml", upstream("2")); // another upstream, which is made anew
+    one.process().signal(SIGHUP);
+    BOOST_TEST(one.process().wait_for_error("\"event\":\"reloaded\""), one.log());
+    BOOST_TEST(warnings(one.log()) == 2 * at_start, one.log());
+}
+
 BOOST_AUTO_TEST_CASE(without_tls_there_is_no_such_metric) {
     demo_gateway one;
     BOOST_TEST(one.get("/metrics").find("finpost_tls_") == std::string::npos);
