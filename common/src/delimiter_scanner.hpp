@@ -1,6 +1,7 @@
 #pragma once
 
 #include "finpost/export.hpp"
+#include "finpost/frame_spec.hpp"
 
 #include <array>
 #include <cstddef>
@@ -14,7 +15,7 @@ namespace finpost {
 /// byte is looked at a constant number of times, whatever the bytes are (Knuth, Morris, Pratt).
 class FINPOST_EXPORT delimiter_scanner {
 public:
-    static constexpr std::size_t longest = 32;
+    static constexpr std::size_t longest = frame_spec::longest_delimiter;
 
     /// Of 1 to 32 bytes; more are left out.
     explicit delimiter_scanner(std::string_view delimiter) noexcept;

@@ -10,24 +10,7 @@ namespace {
 using kind = frame_spec::kind;
 using checksum = frame_spec::checksum;
 
-constexpr std::byte nul{0x00}, stx{0x02}, etx{0x03}, line_feed{0x0a}, mllp_start{0x0b},
-    carriage_return{0x0d};
-constexpr std::size_t sum_size = 4; // two digits, CR, LF
-
-std::string_view mark_of(const frame_spec& spec) noexcept {
-    switch (spec.type) {
-    case kind::line:
-        return "\n";
-    case kind::delimiter:
-        return spec.delimiter;
-    case kind::stx_etx:
-        return "\x03";
-    case kind::mllp:
-        return "\x1c\r";
-    default:
-        return {};
-    }
-}
+constexpr std::byte nul{0x00}, stx{0x02}, line_feed{0x0a}, mllp_start{0x0b}, carriage_return{0x0d};
 
 // jPOS, and what was made after it, polls with a length of zero, be it binary or of digits.
 bool may_be_heartbeat(kind type) noexcept {
@@ -50,10 +33,11 @@ std::uint64_t one_more(std::uint64_t n) noexcept { return n == UINT64_MAX ? n : 
 
 frame_reader::frame_reader(const frame_spec& spec, std::uint64_t max_payload,
                            empty_frame empty) noexcept
-    : type_(spec.type), check_(spec.check), width_(spec.width), little_endian_(spec.little_endian),
+    : type_(spec.type), width_(spec.width), little_endian_(spec.little_endian),
       inclusive_(spec.inclusive),
       empty_is_heartbeat_(empty == empty_frame::heartbeat && may_be_heartbeat(spec.type)),
-      fixed_size_(spec.size), max_payload_(max_payload), scanner_(mark_of(spec)) {}
+      fixed_size_(spec.size), max_payload_(max_payload), scanner_(end_mark(spec)),
+      check_(spec.check) {}
 
 frame_reader::step frame_reader::feed(std::span<const std::byte> input) noexcept {
     step out;
@@ -197,7 +181,7 @@ void frame_reader::take_scanned(step& out, std::span<const std::byte> input) noe
     const std::size_t released = before.size() + n - mark;
     out.held = before.first(std::min(before.size(), released));
     out.payload = rest.first(released - out.held.size());
-    add_to_check(out.payload);
+    check_.add(out.payload);
     out.consumed += n;
     offset_ += n;
     if (released > max_payload_ - size_)
@@ -227,7 +211,7 @@ void frame_reader::take_all(step& out, std::span<const std::byte> input) noexcep
 }
 
 void frame_reader::payload_complete(step& out) noexcept {
-    if (type_ == kind::stx_etx) add_to_check({&etx, 1});
+    if (type_ == kind::stx_etx) check_.add_etx();
     taken_ = 0;
     if (trailer_size() > 0)
         state_ = state::trailer;
@@ -239,12 +223,14 @@ void frame_reader::payload_complete(step& out) noexcept {
 void frame_reader::take_trailer(step& out, std::span<const std::byte> input) noexcept {
     const auto byte = std::to_integer<unsigned char>(input[out.consumed]);
     const unsigned char upper = byte >= 'a' && byte <= 'f' ? byte - ('a' - 'A') : byte;
-    const bool digit = check_ == checksum::sum && taken_ < 2;
-    if ((digit ? upper : byte) != trailer_byte()) {
-        const std::string_view what = type_ == kind::netstring  ? "no comma behind the payload"
-                                      : check_ == checksum::lrc ? "the LRC does not match"
-                                      : digit                   ? "the checksum does not match"
-                                                                : "no CR LF behind the checksum";
+    const bool netstring = type_ == kind::netstring, lrc = check_.which() == checksum::lrc;
+    const bool digit = !netstring && !lrc && taken_ < 2;
+    const char expected = netstring ? ',' : check_.text()[taken_];
+    if ((digit ? upper : byte) != static_cast<unsigned char>(expected)) {
+        const std::string_view what = netstring ? "no comma behind the payload"
+                                      : lrc     ? "the LRC does not match"
+                                      : digit   ? "the checksum does not match"
+                                                : "no CR LF behind the checksum";
         return fail(fault::bad_frame, what, offset_);
     }
     ++out.consumed;
@@ -253,34 +239,9 @@ void frame_reader::take_trailer(step& out, std::span<const std::byte> input) noe
     if (taken_ == trailer_size()) frame_complete(out);
 }
 
-unsigned char frame_reader::trailer_byte() const noexcept {
-    constexpr std::string_view digits = "0123456789ABCDEF";
-    if (type_ == kind::netstring) return ',';
-    if (check_ == checksum::lrc) return sum_;
-    switch (taken_) {
-    case 0:
-        return static_cast<unsigned char>(digits[sum_ >> 4]);
-    case 1:
-        return static_cast<unsigned char>(digits[sum_ & 0xf]);
-    case 2:
-        return '\r';
-    default:
-        return '\n';
-    }
-}
-
 std::size_t frame_reader::trailer_size() const noexcept {
     if (type_ == kind::netstring) return 1;
-    if (type_ != kind::stx_etx || check_ == checksum::none) return 0;
-    return check_ == checksum::lrc ? 1 : sum_size;
-}
-
-void frame_reader::add_to_check(std::span<const std::byte> bytes) noexcept {
-    if (check_ == checksum::none) return;
-    for (const std::byte each : bytes) {
-        const auto byte = std::to_integer<std::uint8_t>(each);
-        sum_ = static_cast<std::uint8_t>(check_ == checksum::lrc ? sum_ ^ byte : sum_ + byte);
-    }
+    return type_ == kind::stx_etx ? check_.size() : 0;
 }
 
 void frame_reader::frame_complete(step& out) noexcept {
@@ -294,7 +255,8 @@ void frame_reader::frame_complete(step& out) noexcept {
 void frame_reader::next_frame() noexcept {
     state_ = state::begin;
     held_cr_ = false;
-    taken_ = sum_ = 0;
+    check_.reset();
+    taken_ = 0;
     number_ = offset_ = size_ = 0;
 }
 

@@ -1,6 +1,7 @@
 #pragma once
 
 #include "delimiter_scanner.hpp"
+#include "frame_end.hpp"
 
 #include "finpost/export.hpp"
 #include "finpost/frame_spec.hpp"
@@ -107,26 +108,23 @@ private:
     void take_all(step& out, std::span<const std::byte> input) noexcept;
     void payload_complete(step& out) noexcept;
     void frame_complete(step& out) noexcept;
-    void add_to_check(std::span<const std::byte> bytes) noexcept;
     std::size_t trailer_size() const noexcept;
-    unsigned char trailer_byte() const noexcept;
     std::uint64_t least_size() const noexcept;
     void fail(fault what, std::string_view text, std::uint64_t offset) noexcept;
     void next_frame() noexcept;
 
     const frame_spec::kind type_;
-    const frame_spec::checksum check_;
     const std::uint8_t width_;
     const bool little_endian_, inclusive_, empty_is_heartbeat_;
     const std::uint64_t fixed_size_;
     const std::uint64_t max_payload_;
 
     delimiter_scanner scanner_;
+    frame_check check_;
     state state_ = state::begin;
     fault fault_ = fault::none;
     bool held_cr_ = false;     // of a line: perhaps half of its end
     std::uint8_t taken_ = 0;   // of the header, or of the trailer
-    std::uint8_t sum_ = 0;     // XOR or sum
     std::uint64_t number_ = 0; // the length, as far as it is read, then the payload's
     std::uint64_t offset_ = 0; // bytes of the frame so far
     std::uint64_t size_ = 0;   // of them, payload that was handed over

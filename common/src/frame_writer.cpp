@@ -9,7 +9,6 @@ namespace finpost {
 namespace {
 
 using kind = frame_spec::kind;
-using checksum = frame_spec::checksum;
 
 constexpr std::byte carriage_return{'\r'};
 
@@ -21,17 +20,8 @@ constexpr std::string_view holds_end = "the body holds the end of its frame",
                            nothing = "an empty body is no frame";
 
 // The end that a body may not hold. A line has rules of its own.
-std::string_view end_of(const frame_spec& spec) noexcept {
-    switch (spec.type) {
-    case kind::delimiter:
-        return spec.delimiter;
-    case kind::stx_etx:
-        return "\x03";
-    case kind::mllp:
-        return "\x1c\r";
-    default:
-        return {};
-    }
+std::string_view forbidden_in(const frame_spec& spec) noexcept {
+    return spec.type == kind::line ? std::string_view() : end_mark(spec);
 }
 
 std::uint64_t largest(kind type, std::uint8_t width) noexcept {
@@ -44,8 +34,9 @@ std::uint64_t largest(kind type, std::uint8_t width) noexcept {
 } // namespace
 
 frame_writer::frame_writer(const frame_spec& spec) noexcept
-    : type_(spec.type), check_(spec.check), width_(spec.width), little_endian_(spec.little_endian),
-      inclusive_(spec.inclusive), fixed_size_(spec.size), scanner_(end_of(spec)) {}
+    : type_(spec.type), width_(spec.width), little_endian_(spec.little_endian),
+      inclusive_(spec.inclusive), fixed_size_(spec.size), scanner_(forbidden_in(spec)),
+      check_(spec.check) {}
 
 bool frame_writer::needs_size() const noexcept {
     return type_ == kind::length || type_ == kind::length_ascii || type_ == kind::netstring;
@@ -56,7 +47,7 @@ bool frame_writer::begin(std::optional<std::uint64_t> size) noexcept {
     announced_ = type_ == kind::fixed ? fixed_size_ : size;
     size_ = 0;
     line_ended_ = false;
-    sum_ = 0;
+    check_.reset();
     header_size_ = trailer_size_ = 0;
     fault_ = {};
     if (!size && needs_size()) return fail(no_size);
@@ -97,10 +88,7 @@ std::optional<std::size_t> frame_writer::add(std::span<const std::byte> piece) n
     if (announced_ && piece.size() > *announced_ - size_) return fail(other_size), std::nullopt;
     const auto to_write = type_ == kind::line ? add_to_line(piece) : piece.size();
     if (scans() && scanner_.feed(piece).match) return fail(holds_end), std::nullopt;
-    for (const std::byte each : check_ == checksum::none ? piece.first(0) : piece) {
-        const auto byte = std::to_integer<std::uint8_t>(each);
-        sum_ = static_cast<std::uint8_t>(check_ == checksum::lrc ? sum_ ^ byte : sum_ + byte);
-    }
+    check_.add(piece);
     size_ += piece.size();
     last_ = piece.back();
     return to_write;
@@ -138,16 +126,9 @@ bool frame_writer::end() noexcept {
 }
 
 void frame_writer::append_check() noexcept {
-    constexpr std::string_view digits = "0123456789ABCDEF";
-    constexpr std::uint8_t etx = 0x03;
-    if (check_ == checksum::lrc) {
-        const auto lrc = static_cast<char>(sum_ ^ etx);
-        append({&lrc, 1});
-    } else if (check_ == checksum::sum) {
-        const auto sum = static_cast<std::uint8_t>(sum_ + etx);
-        const std::array<char, 4> text{digits[sum >> 4], digits[sum & 0xf], '\r', '\n'};
-        append({text.data(), text.size()});
-    }
+    check_.add_etx();
+    const auto text = check_.text();
+    append({text.data(), check_.size()});
 }
 
 std::optional<std::size_t> frame_writer::wrap(std::span<const std::byte> body) noexcept {

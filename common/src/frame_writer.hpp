@@ -1,6 +1,7 @@
 #pragma once
 
 #include "delimiter_scanner.hpp"
+#include "frame_end.hpp"
 
 #include "finpost/export.hpp"
 #include "finpost/frame_spec.hpp"
@@ -64,17 +65,16 @@ private:
     void append_check() noexcept;
 
     const frame_spec::kind type_;
-    const frame_spec::checksum check_;
     const std::uint8_t width_;
     const bool little_endian_, inclusive_;
     const std::uint64_t fixed_size_;
 
     delimiter_scanner scanner_;
+    frame_check check_;
     std::optional<std::uint64_t> announced_;
     std::uint64_t size_ = 0;  // of the body so far
     std::byte last_{};        // its last byte
     bool line_ended_ = false; // an LF is held back: it is the trailer's unless more comes
-    std::uint8_t sum_ = 0;
     std::array<char, longest_header> header_{};
     std::array<char, delimiter_scanner::longest> trailer_{};
     std::size_t header_size_ = 0, trailer_size_ = 0;
