@@ -53,9 +53,7 @@ bool operation::is_quiet() {
         const transfer got = stream_->read(bytes);
         if (got.wait_for != readiness::none) return got.wait_for == readiness::readable;
         if (got.ended || got.error) return false;
-        const auto found = between.feed(std::span(bytes).first(got.size));
-        const bool fault = found.fault != frame_reader::fault::none;
-        if (found.complete || fault || between.in_frame()) return false;
+        if (!only_heartbeats(between, std::span(bytes).first(got.size))) return false;
     }
     return false;
 }

@@ -35,7 +35,6 @@ void initiate_exchange_on::operator()(exchange_handler handler, std::shared_ptr<
     const auto started = std::make_shared<operation>(
         connection_->strand, connection_->target, payload, sink, connection_->options,
         std::move(memory), std::move(handler), connection_);
-    started->cancel_by_slot();
     started->start();
 }
 

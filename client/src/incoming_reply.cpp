@@ -1,5 +1,7 @@
 #include "incoming_reply.hpp"
 
+#include "refusal_line.hpp"
+
 #include <boost/asio/error.hpp>
 #include <boost/system/errc.hpp>
 
@@ -9,16 +11,14 @@ namespace asio = boost::asio;
 
 namespace finpost::detail {
 
-namespace {
-
-constexpr std::size_t longest_refusal = 128;
-constexpr std::string_view prefix = "finpost: ";
-
-} // namespace
-
 bool reply_ends_with_fin(const frame_spec& frame) noexcept {
     return frame.type == frame_spec::kind::eof || frame.type == frame_spec::kind::fixed ||
            frame.type == frame_spec::kind::idle;
+}
+
+bool only_heartbeats(frame_reader& between, std::span<const std::byte> data) noexcept {
+    const frame_reader::step got = between.feed(data);
+    return !got.complete && got.fault == frame_reader::fault::none && !between.in_frame();
 }
 
 incoming_reply::incoming_reply(const frame_spec& frame, std::uint64_t max_reply) noexcept
@@ -53,6 +53,7 @@ void incoming_reply::keep(std::span<const std::byte> data) {
 
 // Until its end is there, or it cannot be one any more.
 bool incoming_reply::may_be_line() const noexcept {
+    constexpr std::string_view prefix = refusal_prefix;
     return std::string_view(begin_).substr(0, prefix.size()) == prefix.substr(0, begin_.size()) &&
            begin_.size() <= longest_refusal && begin_.find('\n') == begin_.npos;
 }
@@ -72,8 +73,7 @@ void incoming_reply::note_fault(frame_reader::fault what) {
 // NULs between frames are no second one.
 bool incoming_reply::is_more(std::span<const std::byte> behind) const noexcept {
     frame_reader next(frame_, UINT64_MAX);
-    const frame_reader::step got = next.feed(behind);
-    return got.complete || got.fault != frame_reader::fault::none || next.in_frame();
+    return !only_heartbeats(next, behind);
 }
 
 incoming_reply::step incoming_reply::cut(error_code why) {

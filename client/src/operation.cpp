@@ -62,13 +62,10 @@ operation::operation(const asio::strand<asio::any_io_executor>& strand, host_por
     if (!reply_ends_with_fin(options_.frame)) framed_.emplace(options_.frame, options_.max_reply);
 }
 
-void operation::cancel_by_slot() {
+void operation::start() {
     end_.on_cancel([weak = weak_from_this()] {
         if (const auto alive = weak.lock()) alive->cancel();
     });
-}
-
-void operation::start() {
     // Posted: `co_spawn` would run up to the first wait, or to a completion, within the caller.
     asio::post(strand_, [self = shared_from_this()] {
         asio::co_spawn(self->strand_, self->run(self), [self](std::exception_ptr failed) {

@@ -31,8 +31,7 @@ public:
               std::shared_ptr<void> owned, exchange_handler handler,
               std::shared_ptr<kept_connection> kept = {});
 
-    /// From now on the handler's cancellation slot calls `cancel`. Before `start`.
-    void cancel_by_slot();
+    /// From now on the handler's cancellation slot calls `cancel`.
     void start();
     /// From any thread.
     void cancel();

@@ -1,4 +1,5 @@
 #include "operation.hpp"
+#include "refusal_line.hpp"
 
 #include <boost/asio/as_tuple.hpp>
 #include <boost/asio/error.hpp>
@@ -14,7 +15,6 @@ namespace {
 
 constexpr auto as_result = asio::as_tuple(asio::use_awaitable);
 constexpr std::size_t block = 64 << 10;
-constexpr std::size_t longest_refusal = 128;
 constexpr unsigned reads_in_a_row = 8;
 
 transfer timed_out() {

@@ -1,10 +1,11 @@
+#include "refusal_line.hpp"
+
 #include "finpost/client.hpp"
 
 namespace finpost {
 
 namespace {
 
-constexpr std::string_view prefix = "finpost: ";
 constexpr std::size_t id_size = 36;
 
 // RFC 9562 §4: groups of 8, 4, 4, 4 and 12 hexadecimal digits, as the gateway writes them.
@@ -21,8 +22,8 @@ bool is_id(std::string_view text) {
 } // namespace
 
 std::optional<refusal> detect_refusal(std::string_view reply) {
-    if (!reply.starts_with(prefix) || !reply.ends_with('\n')) return std::nullopt;
-    reply.remove_prefix(prefix.size());
+    if (!reply.starts_with(detail::refusal_prefix) || !reply.ends_with('\n')) return std::nullopt;
+    reply.remove_prefix(detail::refusal_prefix.size());
     reply.remove_suffix(1);
     const std::size_t space = reply.find(' ');
     if (space == reply.npos) return std::nullopt;

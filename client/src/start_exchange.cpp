@@ -38,7 +38,6 @@ void initiate_exchange::operator()(exchange_handler handler, host_port target,
     const auto started =
         std::make_shared<operation>(asio::make_strand(executor_), std::move(target), payload, sink,
                                     std::move(options), std::move(memory), std::move(handler));
-    started->cancel_by_slot();
     started->start();
 }
 
