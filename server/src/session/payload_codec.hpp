@@ -21,8 +21,8 @@ namespace finpost {
 /// What is wrong with a text, and where.
 using payload_fault = base64::decode_error;
 
-/// A reply goes out as the handler made it.
-inline bool is_plain(codec encode) noexcept { return encode == codec::none; }
+/// It changes nothing: bytes are their own encoding.
+inline bool is_plain(codec which) noexcept { return which == codec::none; }
 
 /// A payload goes to the handler as the client sent it: neither decoded nor trimmed.
 inline bool arrives_plain(const gateway_config& config) noexcept {

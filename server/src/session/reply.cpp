@@ -93,7 +93,6 @@ asio::awaitable<void> drain_input(client_socket& socket, duration limit,
                                   exchange_deadline& deadline) {
     const exchange_deadline::on_cancel cancel(deadline, [&socket] { socket.cancel(); });
     deadline.arm(duration::zero(), limit, reason::internal);
-    if (!discard_some(socket)) co_return; // a stop leaves time for nothing more
     while (!deadline.error()) {
         // One read a wait: a client that sends without a pause must not keep the thread.
         auto [ec] = co_await socket.async_wait_readable();

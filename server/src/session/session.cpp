@@ -193,7 +193,7 @@ void session::close() noexcept {
     client_.permit.leave_source(); // whoever sees the end may come again at once
     if (outcome_.end() == outcome::ending::reset) return socket_.reset();
     // Input that was not read would make a reset of the FIN. After an EOF there is none.
-    if (outcome_.is() == outcome::kind::refused) static_cast<void>(socket_.discard_some());
+    if (outcome_.lingers()) static_cast<void>(socket_.discard_some());
     socket_.close();
 }
 
