@@ -25,33 +25,32 @@ namespace finpost {
 namespace {
 
 // What is wrong with a group beside its configuration. `taken` are the addresses of those before.
-void check_beside(const listener_group& group, std::vector<socket_address>& taken,
-                  std::vector<config_problem>& problems) {
-    if (group.config.stream_above && !group.streaming_handler)
-        problems.push_back({"stream_above", "needs a handler that takes a stream"});
+void check_beside(config_checker& check, const listener_group& group,
+                  std::vector<socket_address>& taken) {
+    check.require(!group.config.stream_above || group.streaming_handler, "stream_above",
+                  "needs a handler that takes a stream");
     for (const socket_address& address : group.config.listen) {
-        if (address.port() != 0 && std::count(taken.begin(), taken.end(), address) > 0)
-            problems.push_back({"listen", to_string(address) + " is in two groups"});
+        const bool twice =
+            address.port() != 0 && std::count(taken.begin(), taken.end(), address) > 0;
+        check.require(!twice, "listen", to_string(address) + " is in two groups");
     }
     taken.insert(taken.end(), group.config.listen.begin(), group.config.listen.end());
 }
 
-std::vector<checked_group> check(std::vector<listener_group> groups) {
-    std::vector<config_problem> problems;
-    if (groups.empty()) problems.push_back({"listen", "at least one group of listeners is needed"});
+std::vector<checked_group> checked_groups(std::vector<listener_group> groups) {
+    config_checker check;
+    check.require(!groups.empty(), "listen", "at least one group of listeners is needed");
     std::vector<checked_group> all;
     std::vector<socket_address> taken;
     for (listener_group& group : groups) {
         auto parts = make_listener_parts(group.config);
-        if (!parts) {
-            const auto found = parts.error(); // a copy
-            problems.insert(problems.end(), found.begin(), found.end());
-        }
-        check_beside(group, taken, problems);
+        if (!parts) check.add(parts.error());
+        check_beside(check, group, taken);
         if (parts) all.push_back({std::move(group), std::move(*parts)});
     }
-    if (!problems.empty()) throw config_error(std::move(problems));
-    return all;
+    auto good = check.done(std::move(all));
+    if (!good) throw config_error(good.error());
+    return std::move(*good);
 }
 
 constexpr int most_tries = 100; // to drain, when there is no memory
@@ -102,7 +101,7 @@ gateway::gateway(asio::any_io_executor executor, gateway_config config, handler 
 
 gateway::gateway(event_loops loops, std::vector<listener_group> groups, metrics& counters,
                  logger log)
-    : state_(std::make_shared<state>(std::move(loops), check(std::move(groups)), counters,
+    : state_(std::make_shared<state>(std::move(loops), checked_groups(std::move(groups)), counters,
                                      std::move(log))) {}
 
 gateway::gateway(std::shared_ptr<state> made) : state_(std::move(made)) {}
@@ -127,7 +126,7 @@ void gateway::start() {
 }
 
 void gateway::change(std::vector<listener_group> groups) {
-    state_->listeners.change(check(std::move(groups)));
+    state_->listeners.change(checked_groups(std::move(groups)));
 }
 
 std::vector<socket_address> gateway::endpoints() const { return state_->listeners.addresses(); }
