@@ -1,5 +1,6 @@
 // The command `finpost load`: what it counts, and how it ends.
 #include "support/child_process.hpp"
+#include "support/finpost_command.hpp"
 #include "support/gateway_fixture.hpp"
 #include "support/inherited_listener.hpp"
 #include "support/tcp_peer.hpp"
@@ -18,10 +19,7 @@ using namespace std::chrono_literals;
 
 namespace {
 
-struct finished {
-    int code;
-    std::string output, error;
-
+struct load_run : finished {
     bool says(const std::string& part) const { return (output + error).find(part) != output.npos; }
     /// A number in the JSON object, wherever in it; the first of that name.
     double number(const std::string& name) const {
@@ -31,12 +29,9 @@ struct finished {
     }
 };
 
-finished load(std::vector<std::string> arguments) {
-    arguments.insert(arguments.begin(), {FINPOST_PATH, "load"});
-    child_process child(std::move(arguments));
-    const auto code = child.wait(60s);
-    BOOST_REQUIRE(code);
-    return {*code, child.output(), child.error()};
+load_run load(std::vector<std::string> arguments) {
+    arguments.insert(arguments.begin(), "load");
+    return {run_finpost(std::move(arguments))};
 }
 
 } // namespace
@@ -45,7 +40,7 @@ BOOST_FIXTURE_TEST_SUITE(finpost_load, gateway_fixture)
 
 BOOST_AUTO_TEST_CASE(every_exchange_is_an_own_payload_and_is_counted) {
     start();
-    const finished run = load({to_string(address()), "-n", "300", "-c", "16", "--json"});
+    const load_run run = load({to_string(address()), "-n", "300", "-c", "16", "--json"});
     BOOST_TEST(run.code == 0);
     BOOST_TEST(run.number("exchanges") == 300);
     BOOST_TEST(run.number("failed") == 0);
@@ -58,7 +53,7 @@ BOOST_AUTO_TEST_CASE(every_exchange_is_an_own_payload_and_is_counted) {
 
 BOOST_AUTO_TEST_CASE(large_payloads_are_verified_to_the_last_byte) {
     start();
-    const finished run =
+    const load_run run =
         load({to_string(address()), "-n", "4", "-c", "2", "--size", "5MiB", "--json"});
     BOOST_TEST(run.code == 0);
     BOOST_TEST(run.number("exchanges") == 4);
@@ -82,7 +77,7 @@ BOOST_AUTO_TEST_CASE(a_load_that_is_killed_leaves_no_half_payload) {
 
 BOOST_AUTO_TEST_CASE(a_person_gets_a_few_lines) {
     start();
-    const finished run = load({to_string(address()), "-n", "20"});
+    const load_run run = load({to_string(address()), "-n", "20"});
     BOOST_TEST(run.code == 0);
     for (const char* part : {"succeeded  20 in", "failed     0", "p99.9", "own CPU"})
         BOOST_TEST(run.says(part), run.output);
@@ -91,7 +86,7 @@ BOOST_AUTO_TEST_CASE(a_person_gets_a_few_lines) {
 BOOST_AUTO_TEST_CASE(refusals_are_told_by_their_reason) {
     config.max_payload = 1000;
     start();
-    const finished run = load({to_string(address()), "-n", "10", "--json"});
+    const load_run run = load({to_string(address()), "-n", "10", "--json"});
     BOOST_TEST(run.code == 1);
     BOOST_TEST(run.number("too_large") == 10);
     BOOST_TEST(run.number("refused") == 10);
@@ -101,10 +96,10 @@ BOOST_AUTO_TEST_CASE(refusals_are_told_by_their_reason) {
 BOOST_AUTO_TEST_CASE(a_reply_that_is_not_the_payload_is_an_error_unless_that_is_expected) {
     upstream.by_default(scripted_upstream::raw(response(200, "something else")));
     start();
-    const finished verified = load({to_string(address()), "-n", "5", "--json"});
+    const load_run verified = load({to_string(address()), "-n", "5", "--json"});
     BOOST_TEST(verified.code == 1);
     BOOST_TEST(verified.number("wrong_reply") == 5);
-    const finished any = load({to_string(address()), "-n", "5", "--json", "--no-verify"});
+    const load_run any = load({to_string(address()), "-n", "5", "--json", "--no-verify"});
     BOOST_TEST(any.code == 0);
     BOOST_TEST(any.number("exchanges") == 5);
 }
@@ -112,7 +107,7 @@ BOOST_AUTO_TEST_CASE(a_reply_that_is_not_the_payload_is_an_error_unless_that_is_
 BOOST_AUTO_TEST_CASE(without_verification_a_refusal_is_still_no_success) {
     config.max_payload = 1000;
     start();
-    const finished run = load({to_string(address()), "-n", "3", "--json", "--no-verify"});
+    const load_run run = load({to_string(address()), "-n", "3", "--json", "--no-verify"});
     BOOST_TEST(run.code == 1);
     BOOST_TEST(run.number("too_large") == 3);
 }
@@ -120,7 +115,7 @@ BOOST_AUTO_TEST_CASE(without_verification_a_refusal_is_still_no_success) {
 BOOST_AUTO_TEST_CASE(an_answer_that_never_comes_is_a_timeout) {
     upstream.by_default(scripted_upstream::never());
     start();
-    const finished run = load({to_string(address()), "-n", "2", "--timeout", "200ms", "--json"});
+    const load_run run = load({to_string(address()), "-n", "2", "--timeout", "200ms", "--json"});
     BOOST_TEST(run.code == 1);
     BOOST_TEST(run.number("timed_out") == 2);
     stop_gateway();
@@ -130,7 +125,7 @@ BOOST_AUTO_TEST_CASE(a_reset_is_told_from_a_refusal) {
     config.max_payload = 1000;
     config.on_refusal = refusal_style::reset;
     start();
-    const finished run = load({to_string(address()), "-n", "4", "--json"});
+    const load_run run = load({to_string(address()), "-n", "4", "--json"});
     BOOST_TEST(run.code == 1);
     BOOST_TEST(run.number("reset") == 4);
 }
@@ -139,7 +134,7 @@ BOOST_AUTO_TEST_CASE(an_end_without_a_word_is_cut_short) {
     config.max_payload = 1000;
     config.on_refusal = refusal_style::close;
     start();
-    const finished run = load({to_string(address()), "-n", "4", "--json"});
+    const load_run run = load({to_string(address()), "-n", "4", "--json"});
     BOOST_TEST(run.code == 1);
     BOOST_TEST(run.number("cut_short") == 4);
 }
@@ -152,7 +147,7 @@ BOOST_AUTO_TEST_CASE(an_open_loop_does_not_hide_a_stall) {
         talk.send(response(200, talk.request().body));
     });
     start();
-    const finished run =
+    const load_run run =
         load({to_string(address()), "-c", "1", "--rate", "100", "-n", "20", "--json"});
     BOOST_TEST(run.code == 0);
     BOOST_TEST(run.number("exchanges") == 20);
@@ -162,7 +157,7 @@ BOOST_AUTO_TEST_CASE(an_open_loop_does_not_hide_a_stall) {
 
 BOOST_AUTO_TEST_CASE(slow_clients_are_held_to_the_end_and_answered) {
     start();
-    const finished run =
+    const load_run run =
         load({to_string(address()), "--slow", "5", "-n", "20", "-c", "2", "--json"});
     BOOST_TEST(run.code == 0);
     BOOST_TEST(run.says("slow clients in place: 5"));
@@ -173,7 +168,7 @@ BOOST_AUTO_TEST_CASE(slow_clients_are_held_to_the_end_and_answered) {
 BOOST_AUTO_TEST_CASE(slow_clients_that_are_thrown_out_are_missed) {
     config.receive_total = 500ms;
     start();
-    const finished run = load({to_string(address()), "--slow", "5", "-n", "5", "--json"});
+    const load_run run = load({to_string(address()), "--slow", "5", "-n", "5", "--json"});
     BOOST_TEST(run.code == 1);
     BOOST_TEST(run.number("opened") == 5);
     BOOST_TEST(run.number("stayed") == 0);
@@ -191,14 +186,14 @@ BOOST_AUTO_TEST_CASE(ctrl_c_ends_the_run_and_prints_what_it_has) {
 
 BOOST_AUTO_TEST_CASE(nobody_there_is_an_exit_code_of_its_own) {
     const refusing_port nobody;
-    const finished run = load({to_string(nobody.address()), "-n", "10"});
+    const load_run run = load({to_string(nobody.address()), "-n", "10"});
     BOOST_TEST(run.code == 3);
     BOOST_TEST(run.output == "");
     BOOST_TEST(run.says("refused"), run.error);
 }
 
 BOOST_AUTO_TEST_CASE(every_bad_option_is_named) {
-    const finished run = load({"127.0.0.1:5000", "--size", "big", "--rate", "fast", "--what"});
+    const load_run run = load({"127.0.0.1:5000", "--size", "big", "--rate", "fast", "--what"});
     BOOST_TEST(run.code == 2);
     BOOST_TEST(run.output == "");
     for (const char* part : {"--size: ", "--rate: ", "--what"})
@@ -207,7 +202,7 @@ BOOST_AUTO_TEST_CASE(every_bad_option_is_named) {
 }
 
 BOOST_AUTO_TEST_CASE(help_is_no_error) {
-    const finished run = load({"--help"});
+    const load_run run = load({"--help"});
     BOOST_TEST(run.code == 0);
     BOOST_TEST(run.says("--no-verify"));
 }

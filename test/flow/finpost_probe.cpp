@@ -1,6 +1,6 @@
 // `finpost probe`: whether a half-close survives the path.
 #include "support/certificates.hpp"
-#include "support/child_process.hpp"
+#include "support/finpost_command.hpp"
 #include "support/gateway_fixture.hpp"
 #include "support/python_peer.hpp"
 #include "support/tcp_peer.hpp"
@@ -13,17 +13,9 @@ using namespace std::chrono_literals;
 
 namespace {
 
-struct finished {
-    int code;
-    std::string output, error;
-};
-
 finished probe(std::vector<std::string> arguments) {
-    arguments.insert(arguments.begin(), {FINPOST_PATH, "probe"});
-    child_process child(std::move(arguments));
-    const auto code = child.wait(60s);
-    BOOST_REQUIRE(code);
-    return {*code, child.output(), child.error()};
+    arguments.insert(arguments.begin(), "probe");
+    return run_finpost(std::move(arguments));
 }
 
 void expect(const finished& got, int code, const std::string& words) {

@@ -1,5 +1,6 @@
 // The command `finpost send`, as a shell script uses it.
 #include "support/child_process.hpp"
+#include "support/finpost_command.hpp"
 #include "support/gateway_fixture.hpp"
 #include "support/tcp_peer.hpp"
 
@@ -22,21 +23,9 @@ using namespace std::chrono_literals;
 
 namespace {
 
-struct finished {
-    int code;
-    std::string output, error;
-};
-
 finished send(std::vector<std::string> arguments, std::string input = {}) {
-    arguments.insert(arguments.begin(), {FINPOST_PATH, "send"});
-    child_process child(std::move(arguments), {}, std::move(input));
-    const auto code = child.wait(60s);
-    BOOST_REQUIRE(code);
-    return {*code, child.output(), child.error()};
-}
-
-bool holds(const std::string& text, const std::string& part) {
-    return text.find(part) != text.npos;
+    arguments.insert(arguments.begin(), "send");
+    return run_finpost(std::move(arguments), std::move(input));
 }
 
 struct temporary_file {

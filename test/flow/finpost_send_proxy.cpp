@@ -1,6 +1,7 @@
 // `finpost send --proxy-protocol`: the header comes first, and HAProxy understands it.
 #include "support/certificates.hpp"
 #include "support/child_process.hpp"
+#include "support/finpost_command.hpp"
 #include "support/gateway_fixture.hpp"
 #include "support/inherited_listener.hpp"
 #include "support/python_peer.hpp"
@@ -21,13 +22,11 @@ using namespace std::chrono_literals;
 namespace {
 
 int send(std::vector<std::string> arguments, std::string& output, std::string& error) {
-    arguments.insert(arguments.begin(), {FINPOST_PATH, "send"});
-    child_process child(std::move(arguments), {}, "hello");
-    const auto code = child.wait(60s);
-    BOOST_REQUIRE(code);
-    output = child.output();
-    error = child.error();
-    return *code;
+    arguments.insert(arguments.begin(), "send");
+    const finished run = run_finpost(std::move(arguments), "hello");
+    output = run.output;
+    error = run.error;
+    return run.code;
 }
 
 // What reaches a peer of one `finpost send` of "hello".

@@ -2,6 +2,7 @@
 // nginx.
 #include "support/certificates.hpp"
 #include "support/child_process.hpp"
+#include "support/finpost_command.hpp"
 #include "support/gateway_fixture.hpp"
 #include "support/inherited_listener.hpp"
 #include "support/python_peer.hpp"
@@ -19,15 +20,6 @@ using namespace finpost::test;
 using namespace std::chrono_literals;
 
 namespace {
-
-struct finished {
-    int code;
-    std::string output, error;
-};
-
-bool holds(const std::string& text, const std::string& part) {
-    return text.find(part) != text.npos;
-}
 
 // `openssl s_server` on a free port, which it says itself. It sends each line back from right to
 // left (which is also what keeps it from ending with its standard input).
@@ -63,12 +55,8 @@ struct fixture : gateway_fixture {
     }
 
     finished send(std::vector<std::string> arguments, std::string input = "hello\n") {
-        arguments.insert(arguments.begin(),
-                         {FINPOST_PATH, "send", "--tls", "--ca", made->path("ca.pem")});
-        child_process child(std::move(arguments), {}, std::move(input));
-        const auto code = child.wait(60s);
-        BOOST_REQUIRE(code);
-        return {*code, child.output(), child.error()};
+        arguments.insert(arguments.begin(), {"send", "--tls", "--ca", made->path("ca.pem")});
+        return run_finpost(std::move(arguments), std::move(input));
     }
 
     // Exit code 3, with these words, and the payload has not arrived anywhere.

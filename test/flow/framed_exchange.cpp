@@ -1,6 +1,6 @@
 // One framed exchange of the client and its command, against peers that behave and peers that do
 // not.
-#include "support/child_process.hpp"
+#include "support/finpost_command.hpp"
 #include "support/frame_reference.hpp"
 #include "support/gateway_fixture.hpp"
 #include "support/tcp_peer.hpp"
@@ -30,8 +30,6 @@ const std::string id = "017f22e2-79b0-7cc3-98c4-dc0c0c07398f";
 const std::vector<std::string> each_frame{
     "line",      "delimiter:0D0A",         "stx-etx",      "stx-etx,lrc",    "stx-etx,sum", "mllp",
     "length:u8", "length:u16le,inclusive", "length:u32be", "length:ascii:4", "netstring"};
-
-frame_spec spec(std::string_view text) { return parse_frame_spec(text).value(); }
 
 struct outcome {
     error_code error;
@@ -93,21 +91,9 @@ std::function<void(peer_connection&)> saying(std::string answer) {
     return [answer = std::move(answer)](peer_connection& one) { one.send(answer); };
 }
 
-struct finished {
-    int code;
-    std::string output, error;
-};
-
 finished send(std::vector<std::string> arguments, std::string input) {
-    arguments.insert(arguments.begin(), {FINPOST_PATH, "send"});
-    child_process child(std::move(arguments), {}, std::move(input));
-    const auto code = child.wait(60s);
-    BOOST_REQUIRE(code);
-    return {*code, child.output(), child.error()};
-}
-
-bool holds(const std::string& text, const std::string& part) {
-    return text.find(part) != text.npos;
+    arguments.insert(arguments.begin(), "send");
+    return run_finpost(std::move(arguments), std::move(input));
 }
 
 } // namespace

@@ -36,8 +36,6 @@ namespace {
 
 const std::string id = "017f22e2-79b0-7cc3-98c4-dc0c0c07398f";
 
-frame_spec spec(std::string_view text) { return parse_frame_spec(text).value(); }
-
 std::string framed(std::string_view frame, std::string_view body) {
     return frame_naively(spec(frame), body);
 }

@@ -6,6 +6,32 @@
 
 namespace finpost::test {
 
+const std::vector<std::string> each_spec{"eof",
+                                         "line",
+                                         "delimiter:61",
+                                         "delimiter:0D0A",
+                                         "delimiter:61616261",
+                                         "delimiter:61626162",
+                                         "stx-etx",
+                                         "stx-etx,lrc",
+                                         "stx-etx,sum",
+                                         "mllp",
+                                         "length:u8",
+                                         "length:u8,inclusive",
+                                         "length:u16be",
+                                         "length:u16le",
+                                         "length:u16be,inclusive",
+                                         "length:u32be",
+                                         "length:u32le,inclusive",
+                                         "length:ascii:1",
+                                         "length:ascii:3",
+                                         "netstring",
+                                         "fixed:1",
+                                         "fixed:3",
+                                         "idle:200ms"};
+
+frame_spec spec(std::string_view text) { return parse_frame_spec(text).value(); }
+
 namespace {
 
 using kind = frame_spec::kind;

@@ -13,6 +13,10 @@
 
 namespace finpost::test {
 
+/// One of each kind, with the values and the forms of delimiters that differ.
+extern const std::vector<std::string> each_spec;
+frame_spec spec(std::string_view text);
+
 /// What a stream of bytes, and the FIN behind it, are by a framing.
 struct frames_read {
     std::vector<std::string> payloads; ///< the complete ones

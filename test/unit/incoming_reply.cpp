@@ -1,5 +1,7 @@
 #include "incoming_reply.hpp"
 
+#include "support/frame_reference.hpp"
+
 #include <boost/asio/error.hpp>
 #include <boost/system/errc.hpp>
 #include <boost/test/unit_test.hpp>
@@ -8,6 +10,7 @@
 #include <vector>
 
 using namespace finpost;
+using namespace finpost::test;
 namespace asio = boost::asio;
 namespace errc = boost::system::errc;
 using reply_type = detail::incoming_reply;
@@ -16,8 +19,6 @@ namespace {
 
 const std::string id = "017f22e2-79b0-7cc3-98c4-dc0c0c07398f";
 const std::string refusal_line = "finpost: busy " + id + "\n";
-
-frame_spec spec(std::string_view text) { return parse_frame_spec(text).value(); }
 
 std::span<const std::byte> bytes(std::string_view text) { return std::as_bytes(std::span(text)); }
 

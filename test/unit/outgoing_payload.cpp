@@ -15,8 +15,6 @@ using payload_type = detail::outgoing_payload;
 
 namespace {
 
-frame_spec spec(std::string_view text) { return parse_frame_spec(text).value(); }
-
 std::string text(std::span<const std::byte> of) {
     return {reinterpret_cast<const char*>(of.data()), of.size()};
 }
