@@ -1,7 +1,7 @@
 #include "gateway_set.hpp"
 
-#include "checked_group.hpp"
 #include "descriptor_limit.hpp"
+#include "gateway_access.hpp"
 #include "upstream/upstream_access.hpp"
 
 #include <algorithm>

@@ -1,8 +1,8 @@
 #include "finpost/gateway.hpp"
 
 #include "async/sequence.hpp"
-#include "checked_group.hpp"
 #include "completion.hpp"
+#include "gateway_access.hpp"
 #include "listener_rules.hpp"
 #include "listener_set.hpp"
 #include "session/session_registry.hpp"

@@ -3,9 +3,9 @@
 #include "finpost/asio_settings.hpp"
 #include "finpost/config.hpp"
 #include "finpost/event_loops.hpp"
-#include "finpost/exchange_stream.hpp"
 #include "finpost/export.hpp"
 #include "finpost/handler.hpp"
+#include "finpost/listener_group.hpp"
 #include "finpost/logger.hpp"
 #include "finpost/session_view.hpp"
 #include "finpost/tls_context.hpp"
@@ -27,14 +27,6 @@ struct metrics;
 namespace detail {
 struct gateway_access;
 }
-
-/// Addresses whose clients are served alike: the rules, and the handlers that answer.
-struct listener_group {
-    gateway_config config;
-    finpost::handler handler;
-    /// Answers payloads above `stream_above`; without one that has to be off.
-    finpost::streaming_handler streaming_handler = {};
-};
 
 /// The TCP side of finpost: accepts clients, accumulates each payload until EOF, calls the handler
 /// and writes the reply to the half of the connection that is still open.

@@ -1,0 +1,21 @@
+#pragma once
+
+#include "checked_group.hpp"
+
+#include "finpost/gateway.hpp"
+#include "finpost/logger.hpp"
+
+#include <memory>
+#include <vector>
+
+namespace finpost::detail {
+
+/// The door for finpostd, which has validated its groups already, each and all together: nothing is
+/// read or made a second time.
+struct gateway_access {
+    static std::unique_ptr<gateway> make(event_loops loops, std::vector<checked_group> groups,
+                                         metrics& counters, logger log);
+    static void change(gateway& running, std::vector<checked_group> groups);
+};
+
+} // namespace finpost::detail
