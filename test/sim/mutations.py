@@ -112,7 +112,7 @@ BUGS = [
      "        deadline_.arm(limits.receive_idle / 2, limits.receive_total, reason::receive_timeout);\n"),
     ("twice as many are accepted in a second", "policy/admission.cpp", "      rate_(accept_rate) {}", "      rate_(2 * accept_rate) {}"),
     ("any number may be in its preamble", "listener_rules.cpp", "handshakes(config.max_handshakes, 0, 0)", "handshakes(config.max_connections, 0, 0)"),
-    ("a reload with a wrong rule is taken", "gateway.cpp", "state_->listeners.change(checked_groups(std::move(groups)));", "state_->listeners.change(std::move(groups));"),
+    ("a reload with a wrong rule is taken", "gateway.cpp", "if (!parts) check.add(parts.error());", "if (!parts) continue;"),
     ("a reload that fails has closed what listened", "listener_set.cpp", "    const auto next = std::make_shared",
      "    if (plan.slots.size() > 1 && plan.slots[0].kept) before->bindings[*plan.slots[0].kept].listener->close();\n"
      "    const auto next = std::make_shared"),
