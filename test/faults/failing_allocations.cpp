@@ -62,6 +62,10 @@ void* operator new(std::size_t size) {
     if (memory == nullptr) throw std::bad_alloc();
     return memory;
 }
+// AddressSanitizer has one of its own, whose memory `delete` below must not get.
+void* operator new(std::size_t size, const std::nothrow_t&) noexcept {
+    return fails_now() ? nullptr : std::malloc(size);
+}
 // Where Asio allocates its operations.
 extern "C" void* aligned_alloc(std::size_t alignment, std::size_t size) {
     return fails_now() ? nullptr : ::memalign(alignment, size);
