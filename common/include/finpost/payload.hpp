@@ -4,7 +4,6 @@
 #include "finpost/export.hpp"
 #include "finpost/spill_file.hpp"
 
-#include <concepts>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
@@ -42,10 +41,11 @@ public:
     /// A copy of `text`, without a budget: for replies made on the spot and for tests. Throws
     /// std::bad_alloc.
     explicit payload(std::string_view text);
+    explicit payload(const char* text) : payload(std::string_view(text)) {}
 
-    /// `text` itself, taken over without a copy and without a budget. Growing copies it. Only for a
-    /// `std::string&&`: a string that stays with the caller is copied. Throws std::bad_alloc.
-    explicit payload(std::same_as<std::string> auto&& text) { adopt(std::move(text)); }
+    /// `text` itself, taken over without a copy and without a budget. Growing copies it. Throws
+    /// std::bad_alloc.
+    explicit payload(std::string&& text) { adopt(std::move(text)); }
 
     payload(payload&& other) noexcept
         : memory_(std::exchange(other.memory_, nullptr)), begin_(std::exchange(other.begin_, 0)),

@@ -8,7 +8,6 @@
 
 #include <boost/asio/awaitable.hpp>
 
-#include <concepts>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -108,10 +107,11 @@ public:
     /// The same from a copy of `text`: for short answers that are made on the spot. Throws
     /// std::bad_alloc.
     explicit reply(std::string_view text) : bytes_(text) {}
+    explicit reply(const char* text) : bytes_(text) {}
 
     /// The same from `text` itself, without a copy. It counts in no budget, so that large answers
-    /// belong into `request::make_reply_buffer`. Only for a `std::string&&`.
-    explicit reply(std::same_as<std::string> auto&& text) : bytes_(std::move(text)) {}
+    /// belong into `request::make_reply_buffer`.
+    explicit reply(std::string&& text) : bytes_(std::move(text)) {}
 
     /// No answer, and why: the client gets the line `finpost: <reason> <request id>`, or what
     /// `on_refusal` of the configuration says.
