@@ -25,6 +25,8 @@
 
 namespace finpost {
 
+using namespace detail;
+
 namespace {
 
 constexpr const char* help = R"(finpost load: measures a gateway
@@ -106,12 +108,12 @@ std::optional<load_plan> read_options(int argc, const char* const* argv, bool& w
         const std::string_view word = words[i];
         const std::string near = suggestion(word.substr(0, word.find('=')), flags_of(cli));
         if (i < before && word.size() > 1 && word.front() == '-')
-            problems.push_back("unknown option " + finpost::quoted(word) +
+            problems.push_back("unknown option " + detail::quoted(word) +
                                (near.empty() ? ": see finpost load --help" : near));
         else if (arguments.target.empty())
             arguments.target = word;
         else
-            problems.push_back("unexpected argument " + finpost::quoted(word));
+            problems.push_back("unexpected argument " + detail::quoted(word));
     }
     if (arguments.target.empty())
         problems.push_back("HOST:PORT is missing: finpost load HOST:PORT");

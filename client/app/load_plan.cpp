@@ -8,6 +8,8 @@
 
 namespace finpost {
 
+using namespace detail;
+
 namespace {
 
 constexpr std::uint64_t most_connections = 1'000'000;

@@ -10,6 +10,8 @@
 
 namespace finpost {
 
+using namespace detail;
+
 namespace {
 
 // Below the ten seconds after which a gateway by default gives up a client that sends nothing: its
@@ -98,7 +100,7 @@ void read_frame(const std::string& text, frame_spec& frame, std::vector<std::str
 
 void refuse_more_than(std::size_t n, const std::vector<std::string>& words,
                       std::vector<std::string>& problems) {
-    if (words.size() > n) problems.push_back("unexpected argument " + finpost::quoted(words[n]));
+    if (words.size() > n) problems.push_back("unexpected argument " + detail::quoted(words[n]));
 }
 
 // The options as text, until all of them are read: CLI11 stops at the first problem, and people
@@ -226,7 +228,7 @@ command_line read_command_line(int argc, const char* const* argv) {
         flags.read(words, out.probe, out.problems);
     } else {
         const std::string near = suggestion(command, {"send", "probe", "load"});
-        out.problems.push_back("unknown command " + finpost::quoted(command) +
+        out.problems.push_back("unknown command " + detail::quoted(command) +
                                (near.empty() ? ": see --help" : near));
         return out;
     }

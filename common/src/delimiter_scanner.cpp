@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <cstring>
 
-namespace finpost {
+namespace finpost::detail {
 
 delimiter_scanner::delimiter_scanner(std::string_view delimiter) noexcept
     : size_(std::min(delimiter.size(), longest)) {
@@ -40,4 +40,4 @@ delimiter_scanner::found delimiter_scanner::feed(std::span<const std::byte> piec
     return {at, false};
 }
 
-} // namespace finpost
+} // namespace finpost::detail

@@ -9,7 +9,7 @@
 #include <span>
 #include <string_view>
 
-namespace finpost {
+namespace finpost::detail {
 
 /// Finds where a delimiter ends for the first time in bytes that come in pieces of any size. Each
 /// byte is looked at a constant number of times, whatever the bytes are (Knuth, Morris, Pratt).
@@ -43,4 +43,4 @@ private:
     std::size_t matched_ = 0;
 };
 
-} // namespace finpost
+} // namespace finpost::detail

@@ -21,6 +21,8 @@
 
 namespace finpost {
 
+using namespace detail;
+
 namespace {
 
 // The storage is read and written as a whole: no pointer to a structure that does not live there.

@@ -1,6 +1,6 @@
 #include "frame_end.hpp"
 
-namespace finpost {
+namespace finpost::detail {
 
 namespace {
 
@@ -54,4 +54,4 @@ std::array<char, frame_check::longest> frame_check::text() const noexcept {
     return {digits[value_ >> 4], digits[value_ & 0xf], '\r', '\n'};
 }
 
-} // namespace finpost
+} // namespace finpost::detail

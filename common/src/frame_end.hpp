@@ -9,7 +9,7 @@
 #include <span>
 #include <string_view>
 
-namespace finpost {
+namespace finpost::detail {
 
 /// The bytes that end a payload, where it is not a length, the FIN or a pause: LF, the delimiter,
 /// ETX, or 1C 0D; else empty. Valid as long as `spec`.
@@ -39,4 +39,4 @@ private:
     std::uint8_t value_ = 0; // XOR or sum
 };
 
-} // namespace finpost
+} // namespace finpost::detail

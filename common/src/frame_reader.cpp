@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <limits>
 
-namespace finpost {
+namespace finpost::detail {
 
 namespace {
 
@@ -338,4 +338,4 @@ std::span<const std::byte> frame_reader::held() const noexcept {
     return scanner_.delimiter().first(scanner_.matched());
 }
 
-} // namespace finpost
+} // namespace finpost::detail

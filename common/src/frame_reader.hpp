@@ -12,7 +12,7 @@
 #include <span>
 #include <string_view>
 
-namespace finpost {
+namespace finpost::detail {
 
 /// Says where payloads begin and end in the bytes of a connection, which come in pieces of any
 /// size: plain code, no socket inside. Strict, linear, and without a buffer: what it cannot tell
@@ -132,4 +132,4 @@ private:
     std::string_view text_;
 };
 
-} // namespace finpost
+} // namespace finpost::detail

@@ -11,6 +11,8 @@
 
 namespace finpost {
 
+using namespace detail;
+
 namespace {
 
 using kind = frame_spec::kind;

@@ -4,7 +4,7 @@
 #include <charconv>
 #include <cstring>
 
-namespace finpost {
+namespace finpost::detail {
 
 namespace {
 
@@ -153,4 +153,4 @@ void frame_writer::append(std::string_view bytes) noexcept {
     trailer_size_ += bytes.size();
 }
 
-} // namespace finpost
+} // namespace finpost::detail

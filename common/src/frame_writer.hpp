@@ -13,7 +13,7 @@
 #include <span>
 #include <string_view>
 
-namespace finpost {
+namespace finpost::detail {
 
 /// Wraps a body, or finds that its frame cannot carry it: what goes out is always read back as this
 /// one body. Plain code, no socket inside; the body stays where it is. One object for all frames of
@@ -81,4 +81,4 @@ private:
     std::string_view fault_;
 };
 
-} // namespace finpost
+} // namespace finpost::detail

@@ -8,6 +8,8 @@
 
 namespace finpost {
 
+using namespace detail;
+
 namespace {
 
 constexpr std::array<std::string_view, 6> words{"trace",   "debug", "info",

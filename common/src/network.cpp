@@ -13,6 +13,8 @@
 
 namespace finpost {
 
+using namespace detail;
+
 namespace {
 
 using bytes = std::array<unsigned char, 16>;

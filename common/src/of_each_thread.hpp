@@ -5,7 +5,7 @@
 #include <cstdlib>
 #include <new>
 
-namespace finpost {
+namespace finpost::detail {
 
 /// What each thread has of its own, made at its first use and gone with the thread. `thread_local`
 /// is the same for what has no destructor. For what has one it would need memory to note it, and
@@ -70,4 +70,4 @@ private:
     }
 };
 
-} // namespace finpost
+} // namespace finpost::detail

@@ -7,7 +7,7 @@
 
 #include <sys/mman.h>
 
-namespace finpost {
+namespace finpost::detail {
 
 /// Large buffers, taken from the system in whole pages, and some of those that one thread has given
 /// back for its next ones.
@@ -105,4 +105,4 @@ private:
     std::size_t bytes_ = 0;
 };
 
-} // namespace finpost
+} // namespace finpost::detail

@@ -13,6 +13,8 @@
 
 namespace finpost {
 
+using namespace detail;
+
 namespace {
 
 constexpr std::size_t smallest = 1 << 10;

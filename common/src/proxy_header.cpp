@@ -9,6 +9,8 @@
 
 namespace finpost {
 
+using namespace detail;
+
 namespace {
 
 constexpr std::size_t v4_size = 4, v6_size = 16;

@@ -4,7 +4,7 @@
 #include <cstddef>
 #include <cstdio>
 
-namespace finpost {
+namespace finpost::detail {
 
 std::string printable(std::string_view text) {
     std::string out;
@@ -26,4 +26,4 @@ std::string quoted(std::string_view text) {
     return '"' + printable(text.substr(0, most)) + (text.size() > most ? "...\"" : "\"");
 }
 
-} // namespace finpost
+} // namespace finpost::detail

@@ -5,7 +5,7 @@
 #include <string>
 #include <string_view>
 
-namespace finpost {
+namespace finpost::detail {
 
 /// What a person wrote, in quotes and fit for one line of a message: shortened, nothing
 /// unprintable.
@@ -15,4 +15,4 @@ FINPOST_EXPORT std::string quoted(std::string_view text);
 /// printable ASCII is escaped, nothing is shortened.
 FINPOST_EXPORT std::string printable(std::string_view text);
 
-} // namespace finpost
+} // namespace finpost::detail

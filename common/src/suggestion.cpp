@@ -7,7 +7,7 @@
 #include <numeric>
 #include <utility>
 
-namespace finpost {
+namespace finpost::detail {
 
 namespace {
 
@@ -50,4 +50,4 @@ parse_error unknown_word(std::string_view word, std::span<const std::string_view
             suggestion(word, std::vector<std::string>(known.begin(), known.end()))};
 }
 
-} // namespace finpost
+} // namespace finpost::detail

@@ -8,7 +8,7 @@
 #include <string_view>
 #include <vector>
 
-namespace finpost {
+namespace finpost::detail {
 
 /// For the end of a message about a word that is unknown: ": did you mean base64?" with the one of
 /// `known` that is nearest to it, or nothing when none is near. Upper and lower case are as good as
@@ -19,4 +19,4 @@ FINPOST_EXPORT std::string suggestion(std::string_view word, const std::vector<s
 FINPOST_EXPORT parse_error unknown_word(std::string_view word,
                                         std::span<const std::string_view> known);
 
-} // namespace finpost
+} // namespace finpost::detail

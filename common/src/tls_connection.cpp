@@ -14,7 +14,7 @@
 
 #include <arpa/inet.h>
 
-namespace finpost {
+namespace finpost::detail {
 
 namespace {
 
@@ -269,4 +269,4 @@ std::string tls_connection::peer_name() const {
     return name_of(certificate);
 }
 
-} // namespace finpost
+} // namespace finpost::detail

@@ -13,7 +13,7 @@
 struct ssl_st;         // OpenSSL's SSL
 struct ssl_session_st; // and its SSL_SESSION
 
-namespace finpost {
+namespace finpost::detail {
 
 /// What a later connection of a client to the same server may go on from, without the cost of
 /// certificates. A handle: copies share it; safe to use from several threads. Good for the context
@@ -99,4 +99,4 @@ private:
     bool agreed_ = false; // OpenSSL forgets it after a failure
 };
 
-} // namespace finpost
+} // namespace finpost::detail

@@ -19,6 +19,8 @@
 
 namespace finpost {
 
+using namespace detail;
+
 namespace {
 
 using option = tls_problem::option;

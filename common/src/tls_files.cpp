@@ -14,7 +14,7 @@
 #include <fcntl.h>
 #include <unistd.h>
 
-namespace finpost {
+namespace finpost::detail {
 
 namespace {
 
@@ -123,4 +123,4 @@ parsed<tls_trust> read_trust(const std::string& file) {
     return all;
 }
 
-} // namespace finpost
+} // namespace finpost::detail

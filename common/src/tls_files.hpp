@@ -9,7 +9,7 @@
 #include <string>
 #include <vector>
 
-namespace finpost {
+namespace finpost::detail {
 
 /// Owns something of OpenSSL's.
 template <auto free>
@@ -37,4 +37,4 @@ parsed<tls_trust> read_trust(const std::string& file);
 /// OpenSSL's words for the oldest error in this thread's queue.
 std::string openssl_words();
 
-} // namespace finpost
+} // namespace finpost::detail

@@ -6,7 +6,7 @@
 
 #include <sys/socket.h>
 
-namespace finpost {
+namespace finpost::detail {
 
 namespace {
 
@@ -104,4 +104,4 @@ int socket_bio_error(BIO* one) noexcept { return state_of(one).error; }
 
 bool socket_bio_ended(BIO* one) noexcept { return state_of(one).ended; }
 
-} // namespace finpost
+} // namespace finpost::detail

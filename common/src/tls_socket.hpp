@@ -2,7 +2,7 @@
 
 #include <openssl/bio.h>
 
-namespace finpost {
+namespace finpost::detail {
 
 /// A BIO that reads from and writes to the TCP socket `fd`, which it does not own: never blocking,
 /// whatever the socket's mode, and never with a SIGPIPE, which OpenSSL's own would raise in a host
@@ -15,4 +15,4 @@ int socket_bio_error(BIO* one) noexcept;
 /// Whether the FIN has come. A read says that nothing is there then.
 bool socket_bio_ended(BIO* one) noexcept;
 
-} // namespace finpost
+} // namespace finpost::detail

@@ -4,7 +4,7 @@
 
 #include <cstddef>
 
-namespace finpost {
+namespace finpost::detail {
 
 /// What to wait for before the same call is made again.
 enum class readiness { none, readable, writable };
@@ -18,4 +18,4 @@ struct transfer {
     error_code error;
 };
 
-} // namespace finpost
+} // namespace finpost::detail

@@ -12,6 +12,8 @@
 
 namespace finpost {
 
+using namespace detail;
+
 namespace {
 
 struct unit {

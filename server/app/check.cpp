@@ -19,6 +19,8 @@
 
 namespace finpost {
 
+using namespace detail;
+
 namespace {
 
 // As a listener does it. 0, or the error.

@@ -20,6 +20,8 @@
 
 namespace finpost {
 
+using namespace detail;
+
 namespace {
 
 using clock = std::chrono::steady_clock;

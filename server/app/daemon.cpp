@@ -46,6 +46,8 @@ namespace asio = boost::asio;
 
 namespace finpost {
 
+using namespace detail;
+
 namespace {
 
 constexpr std::chrono::milliseconds log_limit{1'000}; // for the last lines, at the exit

@@ -10,6 +10,8 @@
 
 namespace finpost {
 
+using namespace detail;
+
 namespace {
 
 template <class Map>

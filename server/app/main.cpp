@@ -19,7 +19,7 @@ namespace {
 void tell(const std::vector<std::string>& lines) {
     // What somebody wrote must not move the cursor of whoever reads about it.
     for (const std::string& line : lines)
-        std::fprintf(stderr, "finpostd: %s\n", finpost::printable(line).c_str());
+        std::fprintf(stderr, "finpostd: %s\n", finpost::detail::printable(line).c_str());
 }
 
 // The last line of --check. The exit code.

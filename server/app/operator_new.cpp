@@ -13,7 +13,7 @@
 namespace {
 
 finpost::block_store* store() noexcept {
-    return finpost::of_each_thread<finpost::block_store>::get();
+    return finpost::detail::of_each_thread<finpost::block_store>::get();
 }
 
 void* take(std::size_t size) noexcept {

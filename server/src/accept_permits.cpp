@@ -1,6 +1,6 @@
 #include "accept_permits.hpp"
 
-namespace finpost {
+namespace finpost::detail {
 
 void accept_permits::change(std::shared_ptr<const session_context> context) {
     const std::lock_guard lock(mutex_);
@@ -82,4 +82,4 @@ admission::permit accept_permits::hand_over(std::optional<admission::permit>& he
     return permit;
 }
 
-} // namespace finpost
+} // namespace finpost::detail

@@ -12,7 +12,7 @@
 #include <optional>
 #include <utility>
 
-namespace finpost {
+namespace finpost::detail {
 
 /// The rules that an acceptor goes by, and the permits that it holds under them before it accepts:
 /// one for the connection, and one more for the handshake where clients may have a preamble.
@@ -67,4 +67,4 @@ private:
     std::shared_ptr<const session_context> queue_rules_; // ... which is of these rules
 };
 
-} // namespace finpost
+} // namespace finpost::detail

@@ -12,7 +12,7 @@
 
 #include <fcntl.h>
 
-namespace finpost {
+namespace finpost::detail {
 
 namespace {
 
@@ -64,4 +64,4 @@ void accept_shortage::over(const listening_socket& socket, const session_context
                 {{"address", address}, {"short_ms", std::int64_t{ms}}, {"refused", was->refused}});
 }
 
-} // namespace finpost
+} // namespace finpost::detail

@@ -10,7 +10,7 @@
 #include <memory>
 #include <mutex>
 
-namespace finpost {
+namespace finpost::detail {
 
 struct session_context;
 
@@ -45,4 +45,4 @@ private:
     unique_fd spare_; // given up for a moment to refuse a client
 };
 
-} // namespace finpost
+} // namespace finpost::detail

@@ -11,7 +11,7 @@
 
 namespace asio = boost::asio;
 
-namespace finpost {
+namespace finpost::detail {
 
 namespace {
 
@@ -223,4 +223,4 @@ bool acceptor::start_session(accepted_socket accepted, const socket_address& pee
     }
 }
 
-} // namespace finpost
+} // namespace finpost::detail

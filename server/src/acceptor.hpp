@@ -17,7 +17,7 @@
 #include <optional>
 #include <utility>
 
-namespace finpost {
+namespace finpost::detail {
 
 /// One listening socket of one event loop. It takes its permits before it accepts, so a flood
 /// waits in the kernel's backlog and costs nothing here.
@@ -75,4 +75,4 @@ private:
     accept_shortage shortage_;
 };
 
-} // namespace finpost
+} // namespace finpost::detail

@@ -4,7 +4,7 @@
 
 #include <algorithm>
 
-namespace finpost {
+namespace finpost::detail {
 
 address_listener::address_listener(const event_loops& on,
                                    const std::shared_ptr<const session_context>& context,
@@ -40,4 +40,4 @@ bool address_listener::works() const noexcept {
                        [](const auto& each) { return each->works(); });
 }
 
-} // namespace finpost
+} // namespace finpost::detail

@@ -7,7 +7,7 @@
 #include <memory>
 #include <vector>
 
-namespace finpost {
+namespace finpost::detail {
 
 /// One address that clients connect to. With several executors each has an acceptor of its own
 /// for it, and the kernel spreads the clients (SO_REUSEPORT): a session stays with the event loop
@@ -41,4 +41,4 @@ private:
     std::vector<std::shared_ptr<acceptor>> acceptors_; // at least one
 };
 
-} // namespace finpost
+} // namespace finpost::detail

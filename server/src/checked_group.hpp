@@ -4,7 +4,7 @@
 
 #include "finpost/listener_group.hpp"
 
-namespace finpost {
+namespace finpost::detail {
 
 /// A group whose configuration is good, and what it runs with.
 struct checked_group {
@@ -12,4 +12,4 @@ struct checked_group {
     listener_parts parts;
 };
 
-} // namespace finpost
+} // namespace finpost::detail

@@ -12,7 +12,7 @@
 #include <utility>
 #include <vector>
 
-namespace finpost {
+namespace finpost::detail {
 
 /// What a run needs, made of a configuration that is good; or everything that is wrong with it.
 template <class T>
@@ -48,4 +48,4 @@ private:
     std::vector<config_problem> problems_;
 };
 
-} // namespace finpost
+} // namespace finpost::detail

@@ -14,7 +14,7 @@
 
 #include <sys/socket.h>
 
-namespace finpost {
+namespace finpost::detail {
 
 namespace {
 
@@ -78,4 +78,4 @@ void refuse_early(accepted_socket accepted, reason why, const socket_address& pe
     if (result.end() == outcome::ending::fin) reset_on_close(fd.get(), false);
 }
 
-} // namespace finpost
+} // namespace finpost::detail

@@ -6,7 +6,7 @@
 #include "finpost/endpoint.hpp"
 #include "finpost/error.hpp"
 
-namespace finpost {
+namespace finpost::detail {
 
 struct session_context;
 
@@ -19,4 +19,4 @@ outcome outcome_of_early_refusal(reason why, const gateway_config& config, bool 
 void refuse_early(accepted_socket accepted, reason why, const socket_address& peer,
                   const session_context& context);
 
-} // namespace finpost
+} // namespace finpost::detail

@@ -22,6 +22,8 @@ namespace asio = boost::asio;
 
 namespace finpost {
 
+using namespace detail;
+
 namespace {
 
 // What is wrong with a group beside its configuration. `taken` are the addresses of those before.

@@ -10,7 +10,7 @@
 #include <utility>
 #include <vector>
 
-namespace finpost {
+namespace finpost::detail {
 
 namespace {
 
@@ -69,8 +69,12 @@ checked<listener_parts> make_listener_parts(const gateway_config& config) {
     return check.done(std::move(parts));
 }
 
+} // namespace finpost::detail
+
+namespace finpost {
+
 std::vector<config_problem> validate(const gateway_config& config) {
-    const auto made = make_listener_parts(config);
+    const auto made = detail::make_listener_parts(config);
     return made ? std::vector<config_problem>() : made.error();
 }
 

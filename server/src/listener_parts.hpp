@@ -7,7 +7,7 @@
 
 #include <string>
 
-namespace finpost {
+namespace finpost::detail {
 
 /// What a group of listeners runs with and its configuration only names. Cheap to copy.
 struct listener_parts {
@@ -18,4 +18,4 @@ struct listener_parts {
 /// Validates the configuration, and makes the parts on the way.
 checked<listener_parts> make_listener_parts(const gateway_config& config);
 
-} // namespace finpost
+} // namespace finpost::detail

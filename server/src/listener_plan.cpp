@@ -2,7 +2,7 @@
 
 #include <algorithm>
 
-namespace finpost {
+namespace finpost::detail {
 
 namespace {
 
@@ -56,4 +56,4 @@ listener_plan plan_listeners(const std::vector<listener_plan::binding>& before,
     return plan;
 }
 
-} // namespace finpost
+} // namespace finpost::detail

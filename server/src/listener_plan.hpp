@@ -6,7 +6,7 @@
 #include <optional>
 #include <vector>
 
-namespace finpost {
+namespace finpost::detail {
 
 /// What a change of the listener groups does to the sockets that listen and to the counts of
 /// connections. It is decided here, before anything is done: plain code without a socket.
@@ -39,4 +39,4 @@ struct listener_plan {
 listener_plan plan_listeners(const std::vector<listener_plan::binding>& before,
                              const std::vector<std::vector<socket_address>>& wanted);
 
-} // namespace finpost
+} // namespace finpost::detail

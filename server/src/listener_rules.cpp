@@ -2,7 +2,7 @@
 
 #include <utility>
 
-namespace finpost {
+namespace finpost::detail {
 
 shared_resources::shared_resources(const boost::asio::any_io_executor& executor, metrics& counters_,
                                    logger log_)
@@ -41,4 +41,4 @@ std::shared_ptr<const session_context> context_of(std::shared_ptr<const listener
     return {std::move(rules), context};
 }
 
-} // namespace finpost
+} // namespace finpost::detail

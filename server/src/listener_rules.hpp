@@ -22,7 +22,7 @@
 #include <chrono>
 #include <memory>
 
-namespace finpost {
+namespace finpost::detail {
 
 /// What the sessions of all groups share. Thread safe. The rules of each group keep it alive, so
 /// it is there as long as the last session.
@@ -67,4 +67,4 @@ private:
 /// A session holds its context, and by it the rules.
 std::shared_ptr<const session_context> context_of(std::shared_ptr<const listener_rules> rules);
 
-} // namespace finpost
+} // namespace finpost::detail

@@ -4,7 +4,7 @@
 #include <cstdint>
 #include <utility>
 
-namespace finpost {
+namespace finpost::detail {
 
 /// The groups and their bindings; neither changes while they are in force.
 struct listener_set::in_force {
@@ -139,4 +139,4 @@ std::optional<tls_context::time_point> listener_set::tls_expires() const {
     return first;
 }
 
-} // namespace finpost
+} // namespace finpost::detail

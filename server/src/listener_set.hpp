@@ -10,7 +10,7 @@
 #include <optional>
 #include <vector>
 
-namespace finpost {
+namespace finpost::detail {
 
 /// The addresses that a gateway listens on, each with the rules of its group. Thread safe.
 class listener_set {
@@ -46,4 +46,4 @@ private:
     std::vector<socket_address> bound_;
 };
 
-} // namespace finpost
+} // namespace finpost::detail

@@ -2,7 +2,7 @@
 
 #include <random>
 
-namespace finpost {
+namespace finpost::detail {
 
 std::uint64_t random_bits() {
     thread_local std::mt19937_64 generator = [] {
@@ -13,4 +13,4 @@ std::uint64_t random_bits() {
     return generator();
 }
 
-} // namespace finpost
+} // namespace finpost::detail

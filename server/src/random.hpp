@@ -2,10 +2,10 @@
 
 #include <cstdint>
 
-namespace finpost {
+namespace finpost::detail {
 
 /// 64 random bits, from a generator of this thread that the system seeded. Identifiers and jitter
 /// only: not for secrets.
 std::uint64_t random_bits();
 
-} // namespace finpost
+} // namespace finpost::detail

@@ -8,6 +8,8 @@
 
 namespace finpost {
 
+using namespace detail;
+
 namespace {
 
 // Two digits at a time: one by one they were 600 instructions of every exchange.

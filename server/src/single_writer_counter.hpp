@@ -3,7 +3,7 @@
 #include <atomic>
 #include <cstddef>
 
-namespace finpost {
+namespace finpost::detail {
 
 /// A number that one thread at a time changes and anybody may read meanwhile. To its owner it costs
 /// what a plain number costs.
@@ -17,4 +17,4 @@ private:
     std::atomic<std::size_t> value_{0};
 };
 
-} // namespace finpost
+} // namespace finpost::detail

@@ -38,6 +38,7 @@
 
 namespace asio = boost::asio;
 using namespace finpost;
+using namespace finpost::detail;
 using namespace finpost::test;
 using namespace std::chrono_literals;
 using ending = raw_client::ending;

@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 using namespace finpost;
+using namespace finpost::detail;
 namespace asio = boost::asio;
 
 namespace {

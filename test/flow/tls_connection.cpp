@@ -17,6 +17,7 @@
 #include <unistd.h>
 
 using namespace finpost;
+using namespace finpost::detail;
 using namespace finpost::test;
 using role = tls_connection::role;
 
@@ -99,8 +100,8 @@ BOOST_FIXTURE_TEST_SUITE(tls_connection, fixture)
 BOOST_AUTO_TEST_CASE(after_a_close_notify_the_other_direction_goes_on_for_as_long_as_it_likes) {
     if (!made) return;
     pair_of_sockets pair;
-    finpost::tls_connection client(trusting, role::client, pair.fd[0], "server.test");
-    finpost::tls_connection gateway(server, role::server, pair.fd[1]);
+    finpost::detail::tls_connection client(trusting, role::client, pair.fd[0], "server.test");
+    finpost::detail::tls_connection gateway(server, role::server, pair.fd[1]);
     BOOST_TEST(!handshake(client, gateway).client.error);
     const std::string hello = "hello";
     BOOST_TEST(client.write_some(std::as_bytes(std::span(hello))).size == 5u);
@@ -131,11 +132,11 @@ BOOST_AUTO_TEST_CASE(a_fin_without_a_close_notify_is_a_truncation_on_either_side
     if (!made) return;
     for (const bool of_client : {true, false}) {
         pair_of_sockets pair;
-        finpost::tls_connection client(trusting, role::client, pair.fd[0], "server.test");
-        finpost::tls_connection gateway(server, role::server, pair.fd[1]);
+        finpost::detail::tls_connection client(trusting, role::client, pair.fd[0], "server.test");
+        finpost::detail::tls_connection gateway(server, role::server, pair.fd[1]);
         BOOST_TEST(!handshake(client, gateway).client.error);
-        finpost::tls_connection& writer = of_client ? client : gateway;
-        finpost::tls_connection& reader = of_client ? gateway : client;
+        finpost::detail::tls_connection& writer = of_client ? client : gateway;
+        finpost::detail::tls_connection& reader = of_client ? gateway : client;
         const std::string half = "half of it";
         BOOST_TEST(!writer.write_some(std::as_bytes(std::span(half))).error);
         ::shutdown(pair.fd[of_client ? 0 : 1], SHUT_WR);
@@ -155,7 +156,7 @@ BOOST_AUTO_TEST_CASE(a_fin_without_a_close_notify_is_a_truncation_on_either_side
 BOOST_AUTO_TEST_CASE(an_end_in_the_handshake_is_a_failed_handshake) {
     if (!made) return;
     pair_of_sockets pair;
-    finpost::tls_connection client(trusting, role::client, pair.fd[0], "server.test");
+    finpost::detail::tls_connection client(trusting, role::client, pair.fd[0], "server.test");
     BOOST_TEST((client.handshake().wait_for == readiness::readable));
     ::shutdown(pair.fd[1], SHUT_WR);
     BOOST_TEST((client.handshake().error == reason::tls_handshake));
@@ -166,8 +167,8 @@ BOOST_AUTO_TEST_CASE(plain_text_is_told_as_such) {
     if (!made) return;
     for (const auto as : {role::client, role::server}) {
         pair_of_sockets pair;
-        finpost::tls_connection one(as == role::client ? trusting : server, as, pair.fd[0],
-                                    "server.test");
+        finpost::detail::tls_connection one(as == role::client ? trusting : server, as, pair.fd[0],
+                                            "server.test");
         one.handshake();
         const std::string text = "finpost: busy 017f22e2-79b0-7cc3-98c4-dc0c0c07398f\n";
         BOOST_REQUIRE(::send(pair.fd[1], text.data(), text.size(), 0) > 0);
@@ -183,9 +184,9 @@ BOOST_AUTO_TEST_CASE(writing_to_a_peer_that_is_gone_is_an_error_and_no_signal) {
         ~restored() { std::signal(SIGPIPE, before); }
     } const default_action;
     pair_of_sockets pair;
-    finpost::tls_connection client(trusting, role::client, pair.fd[0], "server.test");
+    finpost::detail::tls_connection client(trusting, role::client, pair.fd[0], "server.test");
     {
-        finpost::tls_connection gateway(server, role::server, pair.fd[1]);
+        finpost::detail::tls_connection gateway(server, role::server, pair.fd[1]);
         handshake(client, gateway);
     }
     pair.close_second();
@@ -197,9 +198,9 @@ BOOST_AUTO_TEST_CASE(writing_to_a_peer_that_is_gone_is_an_error_and_no_signal) {
 BOOST_AUTO_TEST_CASE(a_client_that_knows_nobody_is_not_made) {
     if (!made) return;
     for (const std::string& nobody : {std::string(), std::string("a\0b", 3), std::string(300, 'x')})
-        BOOST_CHECK_THROW(finpost::tls_connection(trusting, role::client, 0, nobody),
+        BOOST_CHECK_THROW(finpost::detail::tls_connection(trusting, role::client, 0, nobody),
                           std::invalid_argument);
-    BOOST_CHECK_THROW(finpost::tls_connection(tls_context(), role::server, 0),
+    BOOST_CHECK_THROW(finpost::detail::tls_connection(tls_context(), role::server, 0),
                       std::invalid_argument);
 }
 
@@ -223,8 +224,8 @@ BOOST_AUTO_TEST_CASE(a_client_without_a_certificate_has_no_name_and_may_not_be_l
     for (const auto auth : {tls_client_auth::optional, tls_client_auth::required}) {
         const tls_context asking = server_with(auth);
         pair_of_sockets pair;
-        finpost::tls_connection client(trusting, role::client, pair.fd[0], "server.test");
-        finpost::tls_connection gateway(asking, role::server, pair.fd[1]);
+        finpost::detail::tls_connection client(trusting, role::client, pair.fd[0], "server.test");
+        finpost::detail::tls_connection gateway(asking, role::server, pair.fd[1]);
         const both last = handshake(client, gateway);
         const bool refused = last.server.error == reason::tls_handshake;
         BOOST_TEST(refused == (auth == tls_client_auth::required));
@@ -251,8 +252,8 @@ BOOST_AUTO_TEST_CASE(a_certificate_that_is_revoked_by_the_list_is_refused) {
         const tls_context left = make_client_tls(ours).context,
                           right = make_server_tls(theirs).context;
         pair_of_sockets pair;
-        finpost::tls_connection client(left, role::client, pair.fd[0], "server.test");
-        finpost::tls_connection gateway(right, role::server, pair.fd[1]);
+        finpost::detail::tls_connection client(left, role::client, pair.fd[0], "server.test");
+        finpost::detail::tls_connection gateway(right, role::server, pair.fd[1]);
         const both last = handshake(client, gateway);
         BOOST_TEST((last.client.error == reason::tls_handshake) == (name == "revoked"));
         if (last.client.error) BOOST_TEST(client.failure() == "certificate revoked");

@@ -24,6 +24,7 @@
 
 namespace http = boost::beast::http;
 using namespace finpost;
+using namespace finpost::detail;
 using namespace finpost::fuzz;
 
 namespace {

@@ -8,6 +8,7 @@
 #include <string>
 
 using namespace finpost;
+using namespace finpost::detail;
 using namespace finpost::fuzz;
 
 namespace {

@@ -10,6 +10,7 @@
 #include <string>
 
 using namespace finpost;
+using namespace finpost::detail;
 using namespace finpost::fuzz;
 using namespace finpost::test;
 

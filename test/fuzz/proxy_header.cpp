@@ -12,6 +12,7 @@
 #include <netinet/in.h>
 
 using namespace finpost;
+using namespace finpost::detail;
 using namespace finpost::fuzz;
 
 namespace {

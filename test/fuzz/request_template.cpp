@@ -17,6 +17,7 @@
 #include <vector>
 
 using namespace finpost;
+using namespace finpost::detail;
 using namespace finpost::fuzz;
 
 namespace {

@@ -6,6 +6,8 @@
 
 namespace finpost::test {
 
+using namespace detail;
+
 const std::vector<std::string> each_spec{"eof",
                                          "line",
                                          "delimiter:61",

@@ -21,9 +21,9 @@ frame_spec spec(std::string_view text);
 struct frames_read {
     std::vector<std::string> payloads; ///< the complete ones
     std::uint64_t heartbeats = 0;
-    frame_reader::fault fault = frame_reader::fault::none;
+    detail::frame_reader::fault fault = detail::frame_reader::fault::none;
     std::uint64_t fault_offset = 0;
-    frame_reader::fin end = frame_reader::fin::between_frames;
+    detail::frame_reader::fin end = detail::frame_reader::fin::between_frames;
     std::string rest; ///< of the payload that the FIN cut, or ends
 
     friend bool operator==(const frames_read&, const frames_read&) = default;

@@ -13,6 +13,8 @@
 
 namespace finpost::test {
 
+using namespace detail;
+
 namespace {
 
 constexpr std::chrono::seconds patience{20};

@@ -32,14 +32,14 @@ public:
     received read_to_end();
 
     raw_client& raw() noexcept { return raw_; }
-    tls_connection& connection() noexcept { return connection_; }
+    detail::tls_connection& connection() noexcept { return connection_; }
 
 private:
     template <class Step>
-    transfer whole(const Step& step);
+    detail::transfer whole(const Step& step);
 
     raw_client raw_;
-    tls_connection connection_;
+    detail::tls_connection connection_;
 };
 
 /// What a client says first.

@@ -16,6 +16,8 @@
 
 namespace finpost::test {
 
+using namespace detail;
+
 namespace {
 
 constexpr int patience = 20'000; // milliseconds

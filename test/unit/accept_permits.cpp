@@ -10,6 +10,7 @@
 #include <utility>
 
 using namespace finpost;
+using namespace finpost::detail;
 
 namespace {
 
@@ -69,7 +70,7 @@ struct two_in_queue : fixture {
 BOOST_FIXTURE_TEST_SUITE(accept_permits, fixture)
 
 BOOST_AUTO_TEST_CASE(it_takes_one_permit_and_gives_it_back) {
-    finpost::accept_permits permits(context_of(rules(one)));
+    finpost::detail::accept_permits permits(context_of(rules(one)));
     BOOST_TEST(permits.take());
     BOOST_TEST(permits.take()); // it is there
     BOOST_TEST(!one->try_admit());
@@ -78,7 +79,7 @@ BOOST_AUTO_TEST_CASE(it_takes_one_permit_and_gives_it_back) {
 }
 
 BOOST_AUTO_TEST_CASE(what_a_client_got_is_not_there_any_more) {
-    finpost::accept_permits permits(context_of(rules(one)));
+    finpost::detail::accept_permits permits(context_of(rules(one)));
     BOOST_TEST(permits.take());
     std::optional client(permits.hand_over_connection());
     BOOST_TEST(!permits.take());
@@ -89,7 +90,7 @@ BOOST_AUTO_TEST_CASE(what_a_client_got_is_not_there_any_more) {
 }
 
 BOOST_AUTO_TEST_CASE(who_waits_for_a_connection_is_woken_by_the_next_that_ends) {
-    finpost::accept_permits permits(context_of(rules(one)));
+    finpost::detail::accept_permits permits(context_of(rules(one)));
     std::optional held = one->try_admit();
     BOOST_TEST(!permits.take());
     const auto ticket = join(permits);
@@ -102,7 +103,7 @@ BOOST_AUTO_TEST_CASE(who_waits_for_a_connection_is_woken_by_the_next_that_ends) 
 }
 
 BOOST_AUTO_TEST_CASE(nobody_queues_for_what_has_become_free) {
-    finpost::accept_permits permits(context_of(rules(one)));
+    finpost::detail::accept_permits permits(context_of(rules(one)));
     std::optional held = one->try_admit();
     BOOST_TEST(!permits.take());
     held.reset();
@@ -114,7 +115,7 @@ BOOST_AUTO_TEST_CASE(nobody_queues_for_what_has_become_free) {
 BOOST_AUTO_TEST_CASE(a_client_with_a_preamble_needs_two_permits) {
     const auto count = this->count(3);
     const auto rules = rules_with_preambles(count, 1);
-    finpost::accept_permits permits(context_of(rules));
+    finpost::detail::accept_permits permits(context_of(rules));
     BOOST_TEST(permits.take());
     const admission::permit a = permits.hand_over_connection();
     std::optional in_handshake(permits.hand_over_handshake());
@@ -133,7 +134,7 @@ BOOST_AUTO_TEST_CASE(a_client_with_a_preamble_needs_two_permits) {
 }
 
 BOOST_AUTO_TEST_CASE(a_permit_for_a_handshake_that_was_not_used_is_no_permit_for_a_connection) {
-    finpost::accept_permits permits(context_of(rules_with_preambles(one, 5)));
+    finpost::detail::accept_permits permits(context_of(rules_with_preambles(one, 5)));
     BOOST_TEST(permits.take());
     const admission::permit direct = permits.hand_over_connection();
     BOOST_TEST(!permits.take());
@@ -141,7 +142,7 @@ BOOST_AUTO_TEST_CASE(a_permit_for_a_handshake_that_was_not_used_is_no_permit_for
 
 BOOST_AUTO_TEST_CASE(a_change_is_in_force_at_the_next_take) {
     const auto before = rules(one), after = rules(count(1));
-    finpost::accept_permits permits(context_of(before));
+    finpost::detail::accept_permits permits(context_of(before));
     BOOST_TEST(permits.take());
     permits.change(context_of(after));
     BOOST_TEST(goes_by(permits, before));
@@ -153,7 +154,7 @@ BOOST_AUTO_TEST_CASE(a_change_is_in_force_at_the_next_take) {
 
 BOOST_AUTO_TEST_CASE(a_client_at_hand_comes_in_by_the_new_rules) {
     const auto before = rules(one), after = rules_with_preambles(count(1), 1);
-    finpost::accept_permits permits(context_of(before));
+    finpost::detail::accept_permits permits(context_of(before));
     BOOST_TEST(permits.take());
     permits.change(context_of(after));
     permits.take_change();
@@ -169,7 +170,7 @@ BOOST_AUTO_TEST_CASE(a_client_at_hand_comes_in_by_the_old_ones_where_the_new_are
     const std::optional held = full->try_admit();
     const auto before = rules(one);
     for (const auto& after : {rules(full), rules_with_preambles(count(1), 0)}) {
-        finpost::accept_permits permits(context_of(before));
+        finpost::detail::accept_permits permits(context_of(before));
         BOOST_TEST(permits.take());
         permits.change(context_of(after));
         permits.take_change();
@@ -182,7 +183,7 @@ BOOST_AUTO_TEST_CASE(a_client_at_hand_comes_in_by_the_old_ones_where_the_new_are
 
 BOOST_AUTO_TEST_CASE(with_the_same_count_a_client_at_hand_keeps_its_permit) {
     const auto before = rules(one), after = rules(one);
-    finpost::accept_permits permits(context_of(before));
+    finpost::detail::accept_permits permits(context_of(before));
     BOOST_TEST(permits.take());
     permits.change(context_of(after));
     permits.take_change();
@@ -193,7 +194,7 @@ BOOST_AUTO_TEST_CASE(with_the_same_count_a_client_at_hand_keeps_its_permit) {
 BOOST_AUTO_TEST_CASE(who_waits_by_old_rules_is_woken_by_a_change) {
     const std::optional held = one->try_admit();
     const auto after = rules(count(1));
-    finpost::accept_permits permits(context_of(rules(one)));
+    finpost::detail::accept_permits permits(context_of(rules(one)));
     BOOST_TEST(!permits.take());
     const auto ticket = join(permits);
     BOOST_REQUIRE(ticket);
@@ -206,7 +207,7 @@ BOOST_AUTO_TEST_CASE(who_waits_by_old_rules_is_woken_by_a_change) {
 
 BOOST_AUTO_TEST_CASE(a_change_between_the_take_and_the_wait_is_not_missed) {
     const std::optional held = one->try_admit();
-    finpost::accept_permits permits(context_of(rules(one)));
+    finpost::detail::accept_permits permits(context_of(rules(one)));
     BOOST_TEST(!permits.take());
     permits.change(context_of(rules(count(1))));
     const auto ticket = join(permits);
@@ -229,7 +230,7 @@ BOOST_FIXTURE_TEST_CASE(an_acceptor_that_closes_passes_the_wake_on, two_in_queue
 
 BOOST_AUTO_TEST_CASE(a_close_wakes_who_waits_and_who_will) {
     const std::optional held = one->try_admit();
-    finpost::accept_permits permits(context_of(rules(one)));
+    finpost::detail::accept_permits permits(context_of(rules(one)));
     BOOST_TEST(!permits.take());
     const auto ticket = join(permits);
     BOOST_REQUIRE(ticket);

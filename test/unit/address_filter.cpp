@@ -6,6 +6,7 @@
 #include <string>
 
 using namespace finpost;
+using namespace finpost::detail;
 
 namespace {
 
@@ -22,13 +23,13 @@ socket_address peer(const std::string& text) { return parse_socket_address(text)
 BOOST_AUTO_TEST_SUITE(address_filter)
 
 BOOST_AUTO_TEST_CASE(without_lists_everybody_comes_in) {
-    const finpost::address_filter filter({}, {});
+    const finpost::detail::address_filter filter({}, {});
     for (const char* text : {"0.0.0.0:1", "203.0.113.9:7", "[::]:1", "[2001:db8::1]:9"})
         BOOST_TEST(filter.admits(peer(text)), text);
 }
 
 BOOST_AUTO_TEST_CASE(with_an_allow_list_nobody_else_does) {
-    const finpost::address_filter filter(list({"10.0.0.0/8", "2001:db8::/32"}), {});
+    const finpost::detail::address_filter filter(list({"10.0.0.0/8", "2001:db8::/32"}), {});
     BOOST_TEST(filter.admits(peer("10.255.0.1:5000")));
     BOOST_TEST(filter.admits(peer("[2001:db8:1::7]:1")));
     BOOST_TEST(!filter.admits(peer("11.0.0.1:5000")));
@@ -38,29 +39,30 @@ BOOST_AUTO_TEST_CASE(with_an_allow_list_nobody_else_does) {
 }
 
 BOOST_AUTO_TEST_CASE(deny_wins_over_allow) {
-    const finpost::address_filter filter(list({"10.0.0.0/8"}), list({"10.1.0.0/16", "10.2.3.4"}));
+    const finpost::detail::address_filter filter(list({"10.0.0.0/8"}),
+                                                 list({"10.1.0.0/16", "10.2.3.4"}));
     BOOST_TEST(filter.admits(peer("10.0.0.1:1")));
     BOOST_TEST(!filter.admits(peer("10.1.255.1:1")));
     BOOST_TEST(!filter.admits(peer("10.2.3.4:1")));
     BOOST_TEST(filter.admits(peer("10.2.3.5:1")));
-    const finpost::address_filter same(list({"10.0.0.0/8"}), list({"10.0.0.0/8"}));
+    const finpost::detail::address_filter same(list({"10.0.0.0/8"}), list({"10.0.0.0/8"}));
     BOOST_TEST(!same.admits(peer("10.0.0.1:1")));
 }
 
 BOOST_AUTO_TEST_CASE(with_a_deny_list_alone_everybody_else_does) {
-    const finpost::address_filter filter({}, list({"::/0"}));
+    const finpost::detail::address_filter filter({}, list({"::/0"}));
     BOOST_TEST(!filter.admits(peer("[::1]:1")));
     BOOST_TEST(filter.admits(peer("127.0.0.1:1")));
 }
 
 BOOST_AUTO_TEST_CASE(an_ipv4_mapped_peer_is_an_ipv4_peer) {
-    const finpost::address_filter filter(list({"192.0.2.0/24"}), list({"::/0"}));
+    const finpost::detail::address_filter filter(list({"192.0.2.0/24"}), list({"::/0"}));
     BOOST_TEST(filter.admits(peer("[::ffff:192.0.2.7]:1")));
     BOOST_TEST(!filter.admits(peer("[::ffff:192.0.3.7]:1")));
 }
 
 BOOST_AUTO_TEST_CASE(a_client_is_a_proxy_or_speaks_for_itself_or_is_denied) {
-    const finpost::address_filter filter(list({"10.0.0.0/8"}), list({"10.9.0.0/16"}));
+    const finpost::detail::address_filter filter(list({"10.0.0.0/8"}), list({"10.9.0.0/16"}));
     const auto proxies = list({"192.0.2.0/24", "10.9.1.0/24"});
     const auto kind = [&](const char* text) { return kind_of_client(peer(text), filter, proxies); };
     BOOST_TEST((kind("10.1.2.3:1") == client_kind::direct));

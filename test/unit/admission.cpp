@@ -6,6 +6,7 @@
 #include <chrono>
 
 using namespace finpost;
+using namespace finpost::detail;
 using namespace std::chrono_literals;
 
 namespace {
@@ -15,7 +16,7 @@ socket_address from(const char* text) { return parse_socket_address(text).value(
 BOOST_AUTO_TEST_SUITE(admission)
 
 BOOST_AUTO_TEST_CASE(permits_are_limited_and_give_themselves_back) {
-    finpost::admission door(2, 0, 0);
+    finpost::detail::admission door(2, 0, 0);
     auto a = door.try_admit();
     {
         auto b = door.try_admit();
@@ -28,7 +29,7 @@ BOOST_AUTO_TEST_CASE(permits_are_limited_and_give_themselves_back) {
 }
 
 BOOST_AUTO_TEST_CASE(a_source_may_be_left_before_the_permit_is_given_back) {
-    finpost::admission door(2, 1, 0);
+    finpost::detail::admission door(2, 1, 0);
     auto a = door.try_admit(), b = door.try_admit();
     BOOST_TEST(door.admit_source(*a, from("192.0.2.1:1")));
     BOOST_TEST(!door.admit_source(*b, from("192.0.2.1:2")));
@@ -43,7 +44,7 @@ BOOST_AUTO_TEST_CASE(a_source_may_be_left_before_the_permit_is_given_back) {
 }
 
 BOOST_AUTO_TEST_CASE(a_change_of_limits_counts_those_who_are_in) {
-    finpost::admission door(3, 0, 0);
+    finpost::detail::admission door(3, 0, 0);
     auto a = door.try_admit(), b = door.try_admit();
     door.change(1, 1, 0);
     BOOST_TEST(!door.try_admit());
@@ -60,7 +61,7 @@ BOOST_AUTO_TEST_CASE(a_change_of_limits_counts_those_who_are_in) {
 }
 
 BOOST_AUTO_TEST_CASE(a_change_that_keeps_the_rate_gives_no_second_burst) {
-    finpost::admission door(10, 0, 1);
+    finpost::detail::admission door(10, 0, 1);
     const auto now = token_bucket::clock::now();
     BOOST_TEST(!door.accept_at(now).has_value());
     door.change(11, 0, 1);
@@ -71,7 +72,7 @@ BOOST_AUTO_TEST_CASE(a_change_that_keeps_the_rate_gives_no_second_burst) {
 
 BOOST_AUTO_TEST_CASE(who_finds_no_permit_waits_and_is_woken_by_the_next) {
     boost::asio::io_context io;
-    finpost::admission door(1, 0, 0);
+    finpost::detail::admission door(1, 0, 0);
     auto held = door.try_admit();
     const auto turn = door.join_unless_free(io.get_executor());
     BOOST_REQUIRE(turn);
@@ -85,7 +86,7 @@ BOOST_AUTO_TEST_CASE(who_finds_no_permit_waits_and_is_woken_by_the_next) {
 }
 
 BOOST_AUTO_TEST_CASE(one_address_holds_no_more_than_its_share) {
-    finpost::admission door(10, 2, 0);
+    finpost::detail::admission door(10, 2, 0);
     auto a = door.try_admit(), b = door.try_admit(), c = door.try_admit(), d = door.try_admit();
     BOOST_TEST(door.admit_source(*a, from("192.0.2.1:1")));
     BOOST_TEST(door.admit_source(*b, from("192.0.2.1:2")));
@@ -112,7 +113,7 @@ BOOST_AUTO_TEST_CASE(tokens_come_at_their_rate) {
 
 BOOST_AUTO_TEST_CASE(a_token_that_was_taken_for_nothing_comes_back) {
     const auto now = token_bucket::clock::now();
-    finpost::admission door(100, 0, 2);
+    finpost::detail::admission door(100, 0, 2);
     for (int i = 0; i < 10; ++i) {
         BOOST_TEST(!door.accept_at(now).has_value());
         door.accepted_nobody();

@@ -8,12 +8,13 @@
 #include <utility>
 
 using namespace finpost;
+using namespace finpost::detail;
 
 BOOST_AUTO_TEST_SUITE(buffer_budget)
 
 BOOST_AUTO_TEST_CASE(takes_to_the_limit_and_not_beyond) {
     gauge used;
-    finpost::buffer_budget budget(100, used);
+    finpost::detail::buffer_budget budget(100, used);
     BOOST_TEST(budget.try_take(60));
     BOOST_TEST(!budget.try_take(41));
     BOOST_TEST(used.value() == 60);
@@ -24,7 +25,7 @@ BOOST_AUTO_TEST_CASE(takes_to_the_limit_and_not_beyond) {
 
 BOOST_AUTO_TEST_CASE(a_release_wakes_each_waiter_once) {
     gauge used;
-    finpost::buffer_budget budget(100, used);
+    finpost::detail::buffer_budget budget(100, used);
     int woken = 0;
     BOOST_TEST(budget.try_take(100));
     budget.on_release([&] { ++woken; });
@@ -38,7 +39,7 @@ BOOST_AUTO_TEST_CASE(a_release_wakes_each_waiter_once) {
 
 BOOST_AUTO_TEST_CASE(payloads_hold_what_they_took) {
     gauge used;
-    finpost::buffer_budget budget(10'000, used);
+    finpost::detail::buffer_budget budget(10'000, used);
     {
         payload bytes(&budget);
         BOOST_TEST(bytes.reserve(4'000));
@@ -51,7 +52,7 @@ BOOST_AUTO_TEST_CASE(payloads_hold_what_they_took) {
 
 BOOST_AUTO_TEST_CASE(a_little_beyond_the_limit_is_counted_and_comes_back) {
     gauge used;
-    finpost::buffer_budget budget(10'000, used);
+    finpost::detail::buffer_budget budget(10'000, used);
     BOOST_TEST(budget.try_take(10'000));
     {
         payload bytes(&budget);
@@ -89,7 +90,7 @@ struct line {
     };
 
     gauge used;
-    finpost::buffer_budget budget{800, used};
+    finpost::detail::buffer_budget budget{800, used};
     member first{*this};
 };
 

@@ -7,7 +7,7 @@
 #include <string_view>
 
 using namespace std::string_view_literals;
-using decoding = finpost::chunk_decoder::state;
+using decoding = finpost::detail::chunk_decoder::state;
 
 namespace {
 
@@ -19,7 +19,7 @@ struct outcome {
 
 outcome decode(std::string_view chunks, std::size_t piece = SIZE_MAX,
                std::uint64_t max_body = 1 << 20) {
-    finpost::chunk_decoder one(max_body);
+    finpost::detail::chunk_decoder one(max_body);
     finpost::payload raw, body;
     outcome seen;
     std::size_t fed = 0;

@@ -7,6 +7,7 @@
 #include <memory>
 
 using namespace finpost;
+using namespace finpost::detail;
 using namespace std::chrono_literals;
 
 namespace {

@@ -10,7 +10,7 @@ std::span<const std::byte> bytes(std::string_view text) { return std::as_bytes(s
 
 // Where each delimiter in `text` ends, in pieces of `size` bytes.
 std::string ends(std::string_view delimiter, std::string_view text, std::size_t size) {
-    finpost::delimiter_scanner scanner(delimiter);
+    finpost::detail::delimiter_scanner scanner(delimiter);
     std::string out;
     std::size_t at = 0;
     while (at < text.size()) {
@@ -70,7 +70,7 @@ BOOST_AUTO_TEST_CASE(the_longest_delimiter_and_any_byte) {
 
 BOOST_AUTO_TEST_CASE(no_text_costs_more_than_its_length) {
     const std::string text(8 << 20, 'a'), delimiter = std::string(31, 'a') + 'b';
-    finpost::delimiter_scanner scanner(delimiter);
+    finpost::detail::delimiter_scanner scanner(delimiter);
     const auto [n, match] = scanner.feed(bytes(text));
     BOOST_TEST(n == text.size());
     BOOST_TEST(!match);

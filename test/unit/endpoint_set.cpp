@@ -10,7 +10,7 @@ using finpost::reason;
 
 namespace {
 
-using set_type = finpost::endpoint_set;
+using set_type = finpost::detail::endpoint_set;
 const set_type::clock::time_point now{std::chrono::hours(1)};
 
 // Ends at once what it has chosen.

@@ -14,19 +14,20 @@
 #include <string_view>
 
 using namespace finpost;
+using namespace finpost::detail;
 using namespace finpost::test;
 using namespace std::chrono_literals;
 namespace asio = boost::asio;
 
 namespace {
 
-using decided = finpost::outcome;
+using decided = finpost::detail::outcome;
 using clock_type = exchange_deadline::clock;
 
 // An exchange of which something was received, sent on and answered, unless a test says otherwise.
 struct fixture {
     void end(access_log wanted = access_log::all, log_level threshold = log_level::debug) {
-        const finpost::exchange_record made{
+        const finpost::detail::exchange_record made{
             id,  peer,     result,   stage,    bytes_in, bytes_out, "127.0.0.1:3000",
             200, accepted, received, answered, sampled,  stopped};
         record(made, counters, recorder.as_logger(threshold), wanted);
@@ -212,8 +213,9 @@ BOOST_AUTO_TEST_CASE(a_stop_that_cuts_nothing_is_not) {
 
 BOOST_AUTO_TEST_CASE(a_logger_that_throws_changes_no_counter) {
     reply(result);
-    const finpost::exchange_record made{id, peer,     result,   stage,    bytes_in, bytes_out, "",
-                                        0,  accepted, received, answered, sampled,  stopped};
+    const finpost::detail::exchange_record made{id,        peer,    result, stage,    bytes_in,
+                                                bytes_out, "",      0,      accepted, received,
+                                                answered,  sampled, stopped};
     const logger throwing(
         log_level::debug,
         [](log_level, std::string_view, std::span<const log_field>) { throw std::bad_alloc(); });

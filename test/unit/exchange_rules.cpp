@@ -8,6 +8,7 @@
 #include <string_view>
 
 using namespace finpost;
+using namespace finpost::detail;
 using state = response_guard::state;
 
 namespace {

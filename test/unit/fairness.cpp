@@ -17,7 +17,7 @@
 
 namespace asio = boost::asio;
 
-namespace finpost {
+namespace finpost::detail {
 namespace {
 
 // A task that fails ends the loop's run with what it threw.
@@ -124,4 +124,4 @@ BOOST_AUTO_TEST_CASE(who_waits_when_the_loop_is_destroyed_is_let_go) {
 BOOST_AUTO_TEST_SUITE_END()
 
 } // namespace
-} // namespace finpost
+} // namespace finpost::detail

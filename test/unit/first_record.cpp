@@ -6,13 +6,14 @@
 #include <string_view>
 
 using namespace finpost;
-using kind = finpost::first_record::kind;
+using namespace finpost::detail;
+using kind = finpost::detail::first_record::kind;
 using namespace std::string_literals;
 
 namespace {
 
-finpost::first_record look(std::string_view begun) {
-    return finpost::first_record(std::as_bytes(std::span(begun)));
+finpost::detail::first_record look(std::string_view begun) {
+    return finpost::detail::first_record(std::as_bytes(std::span(begun)));
 }
 
 } // namespace

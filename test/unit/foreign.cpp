@@ -7,6 +7,7 @@
 #include <utility>
 
 using namespace finpost;
+using namespace finpost::detail;
 using kind = foreign_bytes::kind;
 using namespace std::string_literals;
 

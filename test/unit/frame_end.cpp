@@ -6,9 +6,10 @@
 #include <string>
 #include <string_view>
 
-using finpost::frame_check;
 using finpost::frame_spec;
 using finpost::parse_frame_spec;
+using finpost::detail::end_mark;
+using finpost::detail::frame_check;
 using namespace std::string_literals;
 
 namespace {

@@ -13,7 +13,7 @@
 using namespace finpost::test;
 using finpost::frame_spec;
 using namespace std::string_literals;
-using reader_type = finpost::frame_reader;
+using reader_type = finpost::detail::frame_reader;
 using fault = reader_type::fault;
 using fin = reader_type::fin;
 

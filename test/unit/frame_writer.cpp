@@ -11,7 +11,7 @@
 using namespace finpost::test;
 using finpost::frame_spec;
 using namespace std::string_literals;
-using writer_type = finpost::frame_writer;
+using writer_type = finpost::detail::frame_writer;
 
 namespace {
 
@@ -87,10 +87,10 @@ BOOST_AUTO_TEST_CASE(what_goes_out_is_read_back_and_nothing_else_is_refused) {
             const frames_read read = read_naively(what, plain, 1 << 20, false);
             const bool by_fin = what.type == frame_spec::kind::eof ||
                                 (what.type == frame_spec::kind::idle && !body.empty());
-            const bool back = by_fin
-                                  ? read.rest == body
-                                  : read.payloads == std::vector<std::string>{as_read(of, body)} &&
-                                        read.end == finpost::frame_reader::fin::between_frames;
+            const bool back =
+                by_fin ? read.rest == body
+                       : read.payloads == std::vector<std::string>{as_read(of, body)} &&
+                             read.end == finpost::detail::frame_reader::fin::between_frames;
             if (out.has_value() != back) BOOST_ERROR(of << " of \"" << body << '"');
             if (out && *out != plain) BOOST_ERROR(of << " writes \"" << *out << '"');
         });

@@ -10,6 +10,7 @@
 #include <vector>
 
 using namespace finpost;
+using namespace finpost::detail;
 using namespace finpost::test;
 namespace asio = boost::asio;
 namespace errc = boost::system::errc;

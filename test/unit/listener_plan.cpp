@@ -10,6 +10,7 @@
 #include <vector>
 
 using namespace finpost;
+using namespace finpost::detail;
 
 namespace {
 

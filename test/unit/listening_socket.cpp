@@ -6,6 +6,7 @@
 #include <cerrno>
 
 using namespace finpost;
+using namespace finpost::detail;
 
 namespace {
 

@@ -5,6 +5,7 @@
 #include <cstdint>
 
 using namespace finpost;
+using namespace finpost::detail;
 using namespace std::chrono_literals;
 
 BOOST_AUTO_TEST_SUITE(min_rate)

@@ -24,7 +24,7 @@ struct counted {
 
 struct other;
 
-using mine = finpost::of_each_thread<counted>;
+using mine = finpost::detail::of_each_thread<counted>;
 
 } // namespace
 
@@ -39,7 +39,7 @@ BOOST_AUTO_TEST_CASE(each_thread_has_its_own_until_it_ends) {
             BOOST_TEST(one->value == 0);
             one->value = 1;
             BOOST_TEST(mine::get() == one);
-            BOOST_TEST((finpost::of_each_thread<counted, other>::get() != one));
+            BOOST_TEST((finpost::detail::of_each_thread<counted, other>::get() != one));
             BOOST_TEST(alive == 2);
         }).join();
         BOOST_TEST(alive == 0);
@@ -59,7 +59,7 @@ BOOST_AUTO_TEST_CASE(without_memory_there_is_none_and_nothing_else_happens) {
         for (std::size_t size = 1 << 20; size >= 1; size /= 2)
             while (std::malloc(size) != nullptr) {
             }
-        ::_exit(finpost::of_each_thread<std::array<char, 5000>>::get() == nullptr ? 0 : 1);
+        ::_exit(finpost::detail::of_each_thread<std::array<char, 5000>>::get() == nullptr ? 0 : 1);
     }
     int status = -1;
     BOOST_REQUIRE(::waitpid(child, &status, 0) == child);

@@ -12,8 +12,9 @@
 #include <vector>
 
 using namespace finpost;
+using namespace finpost::detail;
 namespace asio = boost::asio;
-using decided = finpost::outcome; // the suite has its name
+using decided = finpost::detail::outcome; // the suite has its name
 
 namespace {
 

@@ -10,6 +10,7 @@
 #include <vector>
 
 using namespace finpost;
+using namespace finpost::detail;
 using namespace finpost::test;
 using payload_type = detail::outgoing_payload;
 

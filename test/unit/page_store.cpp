@@ -8,7 +8,7 @@
 #include <string_view>
 #include <vector>
 
-using pages_of_a_thread = finpost::page_store;
+using pages_of_a_thread = finpost::detail::page_store;
 
 namespace {
 

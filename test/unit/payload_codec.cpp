@@ -8,6 +8,7 @@
 #include <vector>
 
 using namespace finpost;
+using namespace finpost::detail;
 using namespace std::string_literals;
 
 namespace {

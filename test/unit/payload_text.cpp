@@ -9,6 +9,7 @@
 #include <vector>
 
 using namespace finpost;
+using namespace finpost::detail;
 
 namespace {
 

@@ -10,6 +10,7 @@
 #include <vector>
 
 using namespace finpost;
+using namespace finpost::detail;
 using state = proxy_parser::state;
 using subject = proxy_parser::subject;
 using namespace std::string_literals;

@@ -10,12 +10,13 @@
 #include <cstdint>
 
 using namespace finpost;
+using namespace finpost::detail;
 using namespace std::chrono_literals;
 namespace asio = boost::asio;
 
 namespace {
 
-using plan = finpost::receive_plan;
+using plan = finpost::detail::receive_plan;
 using action = plan::action;
 
 constexpr std::uint64_t no_files = UINT64_MAX;

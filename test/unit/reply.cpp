@@ -5,6 +5,7 @@
 #include <boost/test/unit_test.hpp>
 
 using namespace finpost;
+using namespace finpost::detail;
 
 BOOST_AUTO_TEST_SUITE(reply)
 

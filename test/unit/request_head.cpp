@@ -8,6 +8,7 @@
 #include <boost/test/unit_test.hpp>
 
 using namespace finpost;
+using namespace finpost::detail;
 
 namespace {
 
@@ -79,7 +80,7 @@ BOOST_AUTO_TEST_CASE(a_stream_has_no_length) {
                          .streamed = true},
                         deadline);
     const http_url url = parse_http_url("http://service.test:3000/").value();
-    const std::string head = finpost::request_head(opening(url, config), asked, 1);
+    const std::string head = finpost::detail::request_head(opening(url, config), asked, 1);
     BOOST_TEST(head.find("\r\nTransfer-Encoding: chunked\r\n") != head.npos);
     BOOST_TEST(head.find("Content-Length") == head.npos);
     BOOST_TEST(head.find("\r\nX-Size: unknown\r\n") != head.npos);
@@ -96,10 +97,11 @@ BOOST_AUTO_TEST_CASE(quotes_ipv6_addresses_as_rfc_7239_asks) {
 
 BOOST_AUTO_TEST_CASE(a_health_check_is_a_get_without_a_body) {
     const auto url = finpost::parse_http_url("http://example.org:3000/upload").value();
-    BOOST_TEST(finpost::health_head(url, "/health") == "GET /health HTTP/1.1\r\n"
-                                                       "Host: example.org:3000\r\n"
-                                                       "User-Agent: finpost/" FINPOST_VERSION "\r\n"
-                                                       "Connection: close\r\n\r\n");
+    BOOST_TEST(finpost::detail::health_head(url, "/health") ==
+               "GET /health HTTP/1.1\r\n"
+               "Host: example.org:3000\r\n"
+               "User-Agent: finpost/" FINPOST_VERSION "\r\n"
+               "Connection: close\r\n\r\n");
 }
 
 BOOST_AUTO_TEST_CASE(path_and_headers_say_what_their_templates_name) {

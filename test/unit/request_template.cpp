@@ -5,6 +5,7 @@
 #include <string>
 
 using namespace finpost;
+using namespace finpost::detail;
 
 namespace {
 

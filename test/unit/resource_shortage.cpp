@@ -5,13 +5,14 @@
 #include <future>
 
 using namespace finpost;
+using namespace finpost::detail;
 using namespace std::chrono_literals;
 
 BOOST_AUTO_TEST_SUITE(resource_shortage)
 
 BOOST_AUTO_TEST_CASE(it_begins_once_and_ends_once_however_often_it_is_met) {
-    finpost::resource_shortage of;
-    const auto now = finpost::resource_shortage::clock::now();
+    finpost::detail::resource_shortage of;
+    const auto now = finpost::detail::resource_shortage::clock::now();
     BOOST_TEST(!of.over(now).has_value());
     BOOST_TEST(!of.is_on());
     BOOST_TEST(of.met(now));
@@ -31,9 +32,9 @@ BOOST_AUTO_TEST_CASE(it_begins_once_and_ends_once_however_often_it_is_met) {
 }
 
 BOOST_AUTO_TEST_CASE(only_while_it_is_on_they_take_turns) {
-    finpost::resource_shortage of;
+    finpost::detail::resource_shortage of;
     BOOST_TEST(!of.lock().owns_lock());
-    of.met(finpost::resource_shortage::clock::now());
+    of.met(finpost::detail::resource_shortage::clock::now());
     auto lock = of.lock();
     BOOST_REQUIRE(lock.owns_lock());
     std::promise<void> begun;

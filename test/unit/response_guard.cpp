@@ -16,6 +16,7 @@
 #include <utility>
 
 using namespace finpost;
+using namespace finpost::detail;
 using state = response_guard::state;
 
 namespace {
@@ -29,7 +30,8 @@ struct limited : byte_budget {
 // Feeds a response in pieces, as a forwarder would read it, and tells what became of it.
 struct transcript {
     explicit transcript(std::uint64_t max_body = 1 << 20,
-                        const finpost::spill_policy* files = nullptr, byte_budget* memory = nullptr)
+                        const finpost::detail::spill_policy* files = nullptr,
+                        byte_budget* memory = nullptr)
         : guard(max_body, memory, response_guard::body::kept, files) {}
 
     transcript& feed(std::string_view bytes, std::size_t piece = SIZE_MAX) {
@@ -280,7 +282,8 @@ BOOST_AUTO_TEST_CASE(a_body_is_passed_on_piece_by_piece) {
     for (const example& each : examples) {
         for (const std::size_t piece : {std::size_t{1}, std::size_t{7}}) {
             BOOST_TEST_CONTEXT("in pieces of " << piece << ": " << each.response) {
-                finpost::response_guard guard(8, nullptr, finpost::response_guard::body::streamed);
+                finpost::detail::response_guard guard(
+                    8, nullptr, finpost::detail::response_guard::body::streamed);
                 std::string body;
                 state now = state::more;
                 for (std::string_view left = each.response; !left.empty() && now == state::more;) {
@@ -310,7 +313,7 @@ BOOST_AUTO_TEST_CASE(a_large_body_goes_to_a_file_whatever_its_framing) {
     config.spill_above = 10'000;
     config.spill_dir = folder.path().string();
     limited disk;
-    const finpost::spill_policy files(config.spill_above, config.spill_dir, disk, logger());
+    const finpost::detail::spill_policy files(config.spill_above, config.spill_dir, disk, logger());
     const std::string body(100'000, 'b');
     std::string chunked = "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n";
     for (int i = 0; i < 10; ++i) chunked += "2710\r\n" + body.substr(0, 10'000) + "\r\n";
@@ -345,7 +348,7 @@ BOOST_AUTO_TEST_CASE(a_body_goes_to_a_file_when_memory_is_used_up_whatever_its_f
     config.spill_above = 1 << 20;
     config.spill_dir = folder.path().string();
     limited disk, memory;
-    const finpost::spill_policy files(config.spill_above, config.spill_dir, disk, logger());
+    const finpost::detail::spill_policy files(config.spill_above, config.spill_dir, disk, logger());
     const std::string body(100'000, 'b');
     std::string chunked = "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n";
     for (int i = 0; i < 10; ++i) chunked += "2710\r\n" + body.substr(0, 10'000) + "\r\n";
@@ -453,20 +456,21 @@ BOOST_AUTO_TEST_CASE(every_refusal_has_a_cause_and_a_place) {
 
 // However it comes, and whatever becomes of it: the place is that of the first byte too many.
 BOOST_AUTO_TEST_CASE(the_place_of_a_body_that_is_too_large_is_its_first_byte_too_many) {
-    using body = finpost::response_guard::body;
+    using body = finpost::detail::response_guard::body;
     const std::string head = "HTTP/1.1 200 OK\r\n\r\n";
     const finpost::test::temporary_folder folder;
     gateway_config config;
     config.spill_above = 2;
     config.spill_dir = folder.path().string();
     limited disk;
-    const finpost::spill_policy files(config.spill_above, config.spill_dir, disk, logger());
+    const finpost::detail::spill_policy files(config.spill_above, config.spill_dir, disk, logger());
     for (const std::size_t piece : {std::size_t{1}, std::size_t{3}, std::size_t{100}}) {
         for (const bool streamed : {false, true}) {
-            for (const finpost::spill_policy* spills :
-                 {static_cast<const finpost::spill_policy*>(nullptr), &files}) {
-                finpost::response_guard guard(8, nullptr, streamed ? body::streamed : body::kept,
-                                              streamed ? nullptr : spills);
+            for (const finpost::detail::spill_policy* spills :
+                 {static_cast<const finpost::detail::spill_policy*>(nullptr), &files}) {
+                finpost::detail::response_guard guard(8, nullptr,
+                                                      streamed ? body::streamed : body::kept,
+                                                      streamed ? nullptr : spills);
                 state now = state::more;
                 const std::string text = head + "0123456789";
                 for (std::string_view left = text; !left.empty() && now == state::more;) {
@@ -549,16 +553,16 @@ BOOST_AUTO_TEST_CASE(a_content_coding_that_was_not_asked_for_is_refused_where_a_
 
 // The request to a response that is passed on was in chunks, of which HTTP/1.0 knows nothing.
 BOOST_AUTO_TEST_CASE(a_success_in_http_1_0_is_none_for_a_request_in_chunks) {
-    const auto outcome = [](std::string_view head, finpost::response_guard::body becomes) {
-        finpost::response_guard guard(100, nullptr, becomes);
+    const auto outcome = [](std::string_view head, finpost::detail::response_guard::body becomes) {
+        finpost::detail::response_guard guard(100, nullptr, becomes);
         BOOST_REQUIRE(guard.buffer().reserve(200));
         std::memcpy(guard.buffer().writable().data(), head.data(), head.size());
         const state now = guard.received(head.size());
         BOOST_TEST(guard.http_1_0() == head.starts_with("HTTP/1.0"));
         return now == state::failed ? std::string(to_string(guard.why())) : "goes on";
     };
-    const auto streamed = finpost::response_guard::body::streamed,
-               kept = finpost::response_guard::body::kept;
+    const auto streamed = finpost::detail::response_guard::body::streamed,
+               kept = finpost::detail::response_guard::body::kept;
     const char* const stored = "HTTP/1.0 200 OK\r\nContent-Length: 15\r\n\r\nstored";
     BOOST_TEST(outcome(stored, streamed) == "upstream_incomplete");
     BOOST_TEST(outcome("HTTP/1.0 204 OK\r\n\r\n", streamed) == "upstream_incomplete");
@@ -590,7 +594,7 @@ BOOST_AUTO_TEST_CASE(a_head_and_what_goes_to_a_file_wait_for_no_memory) {
     gateway_config config;
     config.spill_dir = folder.path();
     limited disk;
-    const finpost::spill_policy files(config.spill_above, config.spill_dir, disk, logger());
+    const finpost::detail::spill_policy files(config.spill_above, config.spill_dir, disk, logger());
     gauge used;
     buffer_budget none(100'000, used);
     BOOST_TEST(none.try_take(100'000));

@@ -8,14 +8,15 @@
 #include <string>
 
 using namespace finpost;
+using namespace finpost::detail;
 
 namespace {
 
 using reading = response_head_reader::state;
 
 // Whole, and byte by byte: both have to say the same.
-std::optional<finpost::response_head> read_all(std::string_view text,
-                                               const content_codings* asked = nullptr) {
+std::optional<finpost::detail::response_head> read_all(std::string_view text,
+                                                       const content_codings* asked = nullptr) {
     response_head_reader whole(asked), slow(asked);
     const reading at_once = whole.read(text);
     reading now = reading::more;
@@ -30,9 +31,9 @@ std::optional<finpost::response_head> read_all(std::string_view text,
     return whole.head();
 }
 
-std::optional<finpost::response_head> read(std::string_view fields,
-                                           std::string_view line = "HTTP/1.1 200 OK",
-                                           const content_codings* asked = nullptr) {
+std::optional<finpost::detail::response_head> read(std::string_view fields,
+                                                   std::string_view line = "HTTP/1.1 200 OK",
+                                                   const content_codings* asked = nullptr) {
     std::string head(line);
     head += "\r\n";
     head += fields;
@@ -217,7 +218,7 @@ BOOST_AUTO_TEST_CASE(empty_elements_of_a_list_mean_nothing) {
 }
 
 BOOST_AUTO_TEST_CASE(says_whether_a_coding_was_asked_for) {
-    const finpost::content_codings none("identity"), gzip("gzip, br;q=0");
+    const finpost::detail::content_codings none("identity"), gzip("gzip, br;q=0");
     const std::string_view line = "HTTP/1.1 200 OK";
     BOOST_TEST(!read("", line, &none)->foreign_coding);
     BOOST_TEST(!read("Content-Encoding: identity\r\n", line, &none)->foreign_coding);

@@ -14,6 +14,8 @@ namespace http = boost::beast::http;
 
 namespace finpost {
 
+using namespace detail;
+
 std::size_t chunked_body::take(std::span<const std::byte> bytes) {
     static_cast<void>(raw_.append(bytes)); // without a budget, there is always room
     reading_ = chunks_.decode(raw_, body_);

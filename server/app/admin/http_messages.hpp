@@ -21,7 +21,7 @@ namespace finpost {
 /// when the last chunk comes in pieces: so anybody who reaches the port could end the process.
 class chunked_body {
 public:
-    using state = chunk_decoder::state;
+    using state = detail::chunk_decoder::state;
 
     /// With at most `most` bytes.
     explicit chunked_body(std::uint64_t most) : chunks_(most) {}
@@ -36,7 +36,7 @@ public:
     unsigned status() const noexcept;
 
 private:
-    chunk_decoder chunks_;
+    detail::chunk_decoder chunks_;
     payload raw_, body_;
     state reading_ = state::more;
 };

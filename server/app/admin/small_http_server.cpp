@@ -38,6 +38,8 @@ using asio::ip::tcp;
 
 namespace finpost {
 
+using namespace detail;
+
 namespace {
 
 using error_code = boost::system::error_code;

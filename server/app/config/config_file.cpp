@@ -20,6 +20,8 @@
 
 namespace finpost {
 
+using namespace detail;
+
 namespace {
 
 std::string_view kind_of(const toml::node& node) {

@@ -12,6 +12,8 @@
 
 namespace finpost {
 
+using namespace detail;
+
 namespace {
 
 bool is_word(char c) { return (c >= 'a' && c <= 'z') || c == '_'; }

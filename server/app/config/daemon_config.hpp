@@ -14,10 +14,12 @@
 #include <string_view>
 #include <vector>
 
-namespace finpost {
-
+namespace finpost::detail {
 struct listener_parts;
 struct upstream_parts;
+} // namespace finpost::detail
+
+namespace finpost {
 
 /// How a log line is written; `automatic` is text on a terminal and JSON everywhere else.
 enum class log_format { automatic, text, json };
@@ -44,14 +46,14 @@ struct made_once {
 struct listener_config {
     gateway_config gateway;
     std::string upstream;
-    made_once<listener_parts> made = {};
+    made_once<detail::listener_parts> made = {};
     friend bool operator==(const listener_config&, const listener_config&) = default;
 };
 
 struct named_upstream {
     std::string name;
     upstream_config config;
-    made_once<upstream_parts> made = {};
+    made_once<detail::upstream_parts> made = {};
     friend bool operator==(const named_upstream&, const named_upstream&) = default;
 };
 

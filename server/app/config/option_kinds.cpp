@@ -11,6 +11,8 @@
 
 namespace finpost::kind {
 
+using namespace detail;
+
 namespace {
 
 parsed<std::size_t> parse_number(std::string_view text) {

@@ -170,7 +170,7 @@ struct word_of {
             if (Words[i].text == text) return Words[i].value;
             all[i] = Words[i].text;
         }
-        return unknown_word(text, all);
+        return detail::unknown_word(text, all);
     }
 
     static std::string print(value_type value) {

@@ -17,6 +17,8 @@
 
 namespace finpost {
 
+using namespace detail;
+
 namespace {
 
 // An address or a URL has no comma that matters, a list in one variable has no other separator.

@@ -26,6 +26,8 @@ namespace blog = boost::log;
 
 namespace finpost {
 
+using namespace detail;
+
 namespace {
 
 constexpr std::size_t usual_size = 4 << 20; // ten thousand access lines

@@ -14,7 +14,7 @@
 
 namespace asio = boost::asio;
 
-namespace finpost {
+namespace finpost::detail {
 
 namespace {
 
@@ -111,4 +111,4 @@ void alarm_clock::clear() noexcept {
     state_->set(never);
 }
 
-} // namespace finpost
+} // namespace finpost::detail

@@ -6,7 +6,7 @@
 #include <functional>
 #include <memory>
 
-namespace finpost {
+namespace finpost::detail {
 
 /// Calls something at a time, again and again if it is set again: what must not stop for want of
 /// memory. Thread safe; its wait has memory of its own.
@@ -36,4 +36,4 @@ private:
     const std::shared_ptr<state> state_;
 };
 
-} // namespace finpost
+} // namespace finpost::detail

@@ -20,7 +20,7 @@
 
 namespace asio = boost::asio;
 
-namespace finpost {
+namespace finpost::detail {
 
 namespace {
 
@@ -144,4 +144,4 @@ asio::awaitable<void> fair_yield(exchange_deadline& deadline, exchange_deadline:
     if (!deadline.error()) deadline.arm(idle, left(), reason::receive_timeout);
 }
 
-} // namespace finpost
+} // namespace finpost::detail

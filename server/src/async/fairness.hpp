@@ -7,7 +7,7 @@
 #include <cstddef>
 #include <tuple>
 
-namespace finpost {
+namespace finpost::detail {
 
 /// How much of one exchange is moved at once, from memory, to memory or by a file, before others of
 /// its event loop have their turn: some 0.2 ms. Smaller turns cost large payloads speed.
@@ -33,4 +33,4 @@ boost::asio::awaitable<void> fair_yield(exchange_deadline& deadline,
                                         exchange_deadline::duration idle,
                                         exchange_deadline::clock::time_point until);
 
-} // namespace finpost
+} // namespace finpost::detail

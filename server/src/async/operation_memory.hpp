@@ -6,7 +6,7 @@
 #include <new>
 #include <utility>
 
-namespace finpost {
+namespace finpost::detail {
 
 /// The memory of one pending operation, there beforehand: what accepts, watches or tries again has
 /// to be able to wait when there is no memory. A second operation at the same time, or one that
@@ -59,4 +59,4 @@ private:
     operation_memory* memory_;
 };
 
-} // namespace finpost
+} // namespace finpost::detail

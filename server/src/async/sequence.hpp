@@ -4,7 +4,7 @@
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/strand.hpp>
 
-namespace finpost {
+namespace finpost::detail {
 
 /// Where steps follow each other: `executor` itself where one thread runs it, a strand otherwise.
 ///
@@ -29,4 +29,4 @@ inline boost::asio::any_io_executor below_sequence(const boost::asio::any_io_exe
     return strand->get_inner_executor();
 }
 
-} // namespace finpost
+} // namespace finpost::detail

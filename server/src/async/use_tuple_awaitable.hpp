@@ -14,7 +14,7 @@
 #include <type_traits>
 #include <utility>
 
-namespace finpost {
+namespace finpost::detail {
 
 /// The completion token of whatever a coroutine waits for:
 ///
@@ -31,8 +31,6 @@ inline constexpr use_tuple_awaitable_t use_tuple_awaitable{};
 /// wait: Asio's list of timers grows last. One more allocation.
 struct use_shared_tuple_awaitable_t {};
 inline constexpr use_shared_tuple_awaitable_t use_shared_tuple_awaitable{};
-
-namespace detail {
 
 // A completion handler that knows whether the operation has taken it over.
 template <class Handler>
@@ -107,9 +105,7 @@ private:
     Initiation begin_;
 };
 
-} // namespace detail
-
-} // namespace finpost
+} // namespace finpost::detail
 
 namespace finpost::detail {
 
@@ -131,11 +127,12 @@ struct tuple_awaitable_result {
 } // namespace finpost::detail
 
 template <>
-class boost::asio::async_result<finpost::use_tuple_awaitable_t, void(finpost::error_code)>
+class boost::asio::async_result<finpost::detail::use_tuple_awaitable_t, void(finpost::error_code)>
     : public finpost::detail::tuple_awaitable_result<false> {};
 
 template <>
-class boost::asio::async_result<finpost::use_shared_tuple_awaitable_t, void(finpost::error_code)>
+class boost::asio::async_result<finpost::detail::use_shared_tuple_awaitable_t,
+                                void(finpost::error_code)>
     : public finpost::detail::tuple_awaitable_result<true> {};
 
 template <template <class, class> class Associator, class Handler, class Default>

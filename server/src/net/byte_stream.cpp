@@ -18,7 +18,7 @@
 
 namespace asio = boost::asio;
 
-namespace finpost {
+namespace finpost::detail {
 
 namespace {
 
@@ -167,4 +167,4 @@ asio::awaitable<error_code> handshake(byte_stream& stream, exchange_deadline& de
     }
 }
 
-} // namespace finpost
+} // namespace finpost::detail

@@ -16,10 +16,13 @@
 #include <tuple>
 
 namespace finpost {
-
 class exchange_deadline;
 class payload;
 class tls_context;
+} // namespace finpost
+
+namespace finpost::detail {
+
 class tls_layer;
 
 /// A connection: TCP, or TLS on it. Its user reads and writes without knowing which.
@@ -106,4 +109,4 @@ private:
 /// error, or why it failed.
 boost::asio::awaitable<error_code> handshake(byte_stream& stream, exchange_deadline& deadline);
 
-} // namespace finpost
+} // namespace finpost::detail

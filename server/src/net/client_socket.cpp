@@ -18,7 +18,7 @@
 namespace asio = boost::asio;
 using asio::ip::tcp;
 
-namespace finpost {
+namespace finpost::detail {
 
 client_socket::client_socket(asio::any_io_executor strand, bool v6)
     : stream_(std::move(strand), v6) {}
@@ -148,4 +148,4 @@ void client_socket::reset() noexcept {
     release();
 }
 
-} // namespace finpost
+} // namespace finpost::detail

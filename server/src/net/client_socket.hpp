@@ -14,7 +14,7 @@
 #include <tuple>
 #include <utility>
 
-namespace finpost {
+namespace finpost::detail {
 
 /// One client's connection: a `byte_stream`, and what is about a client. A payload is often there,
 /// FIN included, when the connection is accepted, and such a connection never needs to be
@@ -120,4 +120,4 @@ private:
     int least_ = 1;                                   // bytes that make it readable
 };
 
-} // namespace finpost
+} // namespace finpost::detail

@@ -14,7 +14,7 @@
 namespace asio = boost::asio;
 using asio::ip::tcp;
 
-namespace finpost {
+namespace finpost::detail {
 
 namespace {
 
@@ -107,4 +107,4 @@ bool lacks_descriptor(error_code error) noexcept {
     return error.value() == EMFILE || error.value() == ENFILE;
 }
 
-} // namespace finpost
+} // namespace finpost::detail

@@ -11,7 +11,7 @@
 #include <mutex>
 #include <utility>
 
-namespace finpost {
+namespace finpost::detail {
 
 /// Whether others may listen on the same port, so that the kernel spreads the clients
 /// (SO_REUSEPORT).
@@ -70,4 +70,4 @@ accept_failure failure_of_accept(error_code error) noexcept;
 /// Whether one descriptor more is all that was missing.
 bool lacks_descriptor(error_code error) noexcept;
 
-} // namespace finpost
+} // namespace finpost::detail

@@ -2,7 +2,7 @@
 
 #include <sys/socket.h>
 
-namespace finpost {
+namespace finpost::detail {
 
 /// What becomes of the connection `fd` when it is closed, whoever closes it: also the kernel, when
 /// the process is killed. On: a RST, so that the peer cannot take what it has for the whole. Off: a
@@ -13,4 +13,4 @@ inline void reset_on_close(int fd, bool on) noexcept {
     ::setsockopt(fd, SOL_SOCKET, SO_LINGER, &option, sizeof option);
 }
 
-} // namespace finpost
+} // namespace finpost::detail

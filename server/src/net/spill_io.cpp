@@ -14,7 +14,7 @@
 #include <signal.h>
 #include <sys/sendfile.h>
 
-namespace finpost {
+namespace finpost::detail {
 
 namespace {
 
@@ -107,4 +107,4 @@ result<std::size_t> send_piece(tls_layer& tls, const payload& body, std::uint64_
     return tls.write_some(buffer.first(*got));
 }
 
-} // namespace finpost
+} // namespace finpost::detail

@@ -8,7 +8,7 @@
 #include <cstdint>
 #include <span>
 
-namespace finpost {
+namespace finpost::detail {
 
 class tls_layer;
 
@@ -31,4 +31,4 @@ result<std::size_t> read_piece(const payload& body, std::uint64_t from,
 result<std::size_t> send_piece(int socket, const payload& body, std::uint64_t from) noexcept;
 result<std::size_t> send_piece(tls_layer& tls, const payload& body, std::uint64_t from);
 
-} // namespace finpost
+} // namespace finpost::detail

@@ -6,7 +6,7 @@
 
 namespace asio = boost::asio;
 
-namespace finpost {
+namespace finpost::detail {
 
 // OpenSSL's memory and that of its words may run out.
 template <class Step>
@@ -73,4 +73,4 @@ error_code tls_layer::close_notify() noexcept {
     return failed;
 }
 
-} // namespace finpost
+} // namespace finpost::detail

@@ -9,7 +9,7 @@
 #include <span>
 #include <string_view>
 
-namespace finpost {
+namespace finpost::detail {
 
 /// TLS on a socket, in the words of the socket itself: a size, `error::would_block`, `error::eof`
 /// (which is the close_notify and nothing else), or what failed. What has failed stays failed: no
@@ -61,4 +61,4 @@ private:
     bool agreed_ = false, truncated_ = false, said_goodbye_ = false;
 };
 
-} // namespace finpost
+} // namespace finpost::detail

@@ -3,7 +3,7 @@
 #include <string>
 #include <utility>
 
-namespace finpost {
+namespace finpost::detail {
 
 namespace {
 
@@ -78,4 +78,4 @@ void log_warnings(const tls_side& made, const logger& log) {
             {{"field", warning.field}, {"what", warning.message}});
 }
 
-} // namespace finpost
+} // namespace finpost::detail

@@ -7,7 +7,7 @@
 
 #include <vector>
 
-namespace finpost {
+namespace finpost::detail {
 
 /// A side's TLS made from its options, and whatever is wrong with it, by the fields of the
 /// configuration.
@@ -24,4 +24,4 @@ tls_side make_upstream_tls(const tls_options& options);
 /// Logs what does not keep it from working.
 void log_warnings(const tls_side& made, const logger& log);
 
-} // namespace finpost
+} // namespace finpost::detail

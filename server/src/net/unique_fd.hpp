@@ -4,7 +4,7 @@
 
 #include <unistd.h>
 
-namespace finpost {
+namespace finpost::detail {
 
 /// A descriptor that closes itself; -1 is none.
 class unique_fd {
@@ -28,4 +28,4 @@ private:
     int fd_;
 };
 
-} // namespace finpost
+} // namespace finpost::detail

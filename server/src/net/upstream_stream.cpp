@@ -13,7 +13,7 @@
 
 namespace asio = boost::asio;
 
-namespace finpost {
+namespace finpost::detail {
 
 upstream_stream::upstream_stream(tcp::socket socket, const tcp::endpoint& address)
     : stream_(std::move(socket)), address_(address) {
@@ -67,4 +67,4 @@ bool upstream_stream::is_quiet() noexcept {
 
 bool upstream_stream::has_bytes() noexcept { return stream_.peek().has_value(); }
 
-} // namespace finpost
+} // namespace finpost::detail

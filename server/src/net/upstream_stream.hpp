@@ -11,7 +11,7 @@
 #include <string_view>
 #include <tuple>
 
-namespace finpost {
+namespace finpost::detail {
 
 /// A connection to an endpoint: a `byte_stream`, and what is about a service. Movable; closes
 /// itself, over TLS with a close_notify, whose answer is not waited for. While a request is on its
@@ -75,4 +75,4 @@ private:
     bool in_request_ = false;
 };
 
-} // namespace finpost
+} // namespace finpost::detail

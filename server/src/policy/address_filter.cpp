@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <utility>
 
-namespace finpost {
+namespace finpost::detail {
 
 namespace {
 
@@ -27,4 +27,4 @@ client_kind kind_of_client(const socket_address& peer, const address_filter& fil
     return filter.admits(peer) ? client_kind::direct : client_kind::denied;
 }
 
-} // namespace finpost
+} // namespace finpost::detail

@@ -4,7 +4,7 @@
 
 #include <vector>
 
-namespace finpost {
+namespace finpost::detail {
 
 /// Which addresses may connect at all. Empty lists let everybody in. Never changes: thread safe.
 class address_filter {
@@ -27,4 +27,4 @@ enum class client_kind {
 client_kind kind_of_client(const socket_address& peer, const address_filter& filter,
                            const std::vector<network>& proxies) noexcept;
 
-} // namespace finpost
+} // namespace finpost::detail

@@ -2,7 +2,7 @@
 
 #include <algorithm>
 
-namespace finpost {
+namespace finpost::detail {
 
 std::optional<token_bucket::clock::time_point> token_bucket::take(clock::time_point now) {
     if (rate_ == 0) return std::nullopt;
@@ -94,4 +94,4 @@ void admission::forget(const std::string& source) noexcept {
     if (--found->second == 0) sources_.erase(found);
 }
 
-} // namespace finpost
+} // namespace finpost::detail

@@ -13,7 +13,7 @@
 #include <string>
 #include <utility>
 
-namespace finpost {
+namespace finpost::detail {
 
 /// A number of tokens that fills up at a steady rate: plain arithmetic, no clock inside.
 class token_bucket {
@@ -98,4 +98,4 @@ private:
     wait_queue waiting_;
 };
 
-} // namespace finpost
+} // namespace finpost::detail

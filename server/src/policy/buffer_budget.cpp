@@ -13,7 +13,7 @@
 
 namespace asio = boost::asio;
 
-namespace finpost {
+namespace finpost::detail {
 
 void buffer_budget::limit(std::uint64_t bytes) {
     {
@@ -211,4 +211,4 @@ asio::awaitable<error_code> wait_for_buffer(payload& into, std::size_t n,
     co_return error_code{};
 }
 
-} // namespace finpost
+} // namespace finpost::detail

@@ -13,11 +13,14 @@
 #include <vector>
 
 namespace finpost {
-
-class growth_ticket;
 class gauge;
 class exchange_deadline;
 class payload;
+} // namespace finpost
+
+namespace finpost::detail {
+
+class growth_ticket;
 
 /// The limit on all payloads and replies held at once. The gauge that users see is its only count.
 ///
@@ -118,4 +121,4 @@ private:
 boost::asio::awaitable<error_code> wait_for_buffer(payload& into, std::size_t n,
                                                    exchange_deadline& deadline);
 
-} // namespace finpost
+} // namespace finpost::detail

@@ -6,7 +6,7 @@
 #include <cstddef>
 #include <cstdint>
 
-namespace finpost {
+namespace finpost::detail {
 
 /// Bytes in files: counted, and limited by the disk alone.
 class file_space final : public byte_budget {
@@ -22,4 +22,4 @@ private:
     gauge& used_;
 };
 
-} // namespace finpost
+} // namespace finpost::detail

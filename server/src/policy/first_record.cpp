@@ -2,7 +2,7 @@
 
 #include <array>
 
-namespace finpost {
+namespace finpost::detail {
 
 namespace {
 
@@ -43,4 +43,4 @@ first_record::first_record(std::span<const std::byte> begun) noexcept {
     }
 }
 
-} // namespace finpost
+} // namespace finpost::detail

@@ -3,7 +3,7 @@
 #include <cstddef>
 #include <span>
 
-namespace finpost {
+namespace finpost::detail {
 
 /// What a client's first bytes are where TLS is due: plain code, no socket inside.
 class first_record {
@@ -29,4 +29,4 @@ private:
     std::size_t due_ = enough;
 };
 
-} // namespace finpost
+} // namespace finpost::detail

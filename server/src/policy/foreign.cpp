@@ -2,7 +2,7 @@
 
 #include <algorithm>
 
-namespace finpost {
+namespace finpost::detail {
 
 namespace {
 
@@ -138,4 +138,4 @@ void foreign_bytes::end() noexcept {
     at_ = place::end;
 }
 
-} // namespace finpost
+} // namespace finpost::detail

@@ -6,7 +6,7 @@
 #include <span>
 #include <string_view>
 
-namespace finpost {
+namespace finpost::detail {
 
 /// Tells by a payload's first bytes whether it is an HTTP request or a TLS ClientHello, which
 /// health checks and scanners send to any port: plain code, fed in pieces of any size. Of nearly
@@ -83,4 +83,4 @@ private:
     std::uint32_t record_ = 0, message_ = 0; // lengths in a ClientHello
 };
 
-} // namespace finpost
+} // namespace finpost::detail

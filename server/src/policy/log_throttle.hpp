@@ -3,7 +3,7 @@
 #include <atomic>
 #include <chrono>
 
-namespace finpost {
+namespace finpost::detail {
 
 /// Says yes once, and then not again for a while: for what would be told with every exchange
 /// otherwise. Thread safe.
@@ -24,4 +24,4 @@ private:
     std::atomic<clock::rep> next_{0};
 };
 
-} // namespace finpost
+} // namespace finpost::detail

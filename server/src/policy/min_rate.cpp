@@ -4,7 +4,7 @@
 
 using namespace std::chrono_literals;
 
-namespace finpost {
+namespace finpost::detail {
 
 namespace {
 
@@ -28,4 +28,4 @@ std::chrono::nanoseconds slow_after(std::uint64_t bytes, std::uint64_t rate) noe
     return std::max(unjudged, std::chrono::duration_cast<std::chrono::nanoseconds>(last) + 1ns);
 }
 
-} // namespace finpost
+} // namespace finpost::detail

@@ -3,7 +3,7 @@
 #include <chrono>
 #include <cstdint>
 
-namespace finpost {
+namespace finpost::detail {
 
 /// Whether `bytes` in `elapsed` are slower than `rate` bytes a second, once the 5 s have passed in
 /// which nobody is judged. A rate of 0 tolerates everything.
@@ -13,4 +13,4 @@ bool too_slow(std::uint64_t bytes, std::chrono::nanoseconds elapsed, std::uint64
 /// what a rate of 0 gives.
 std::chrono::nanoseconds slow_after(std::uint64_t bytes, std::uint64_t rate) noexcept;
 
-} // namespace finpost
+} // namespace finpost::detail

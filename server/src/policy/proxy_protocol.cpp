@@ -8,7 +8,7 @@
 #include <arpa/inet.h>
 #include <netinet/in.h>
 
-namespace finpost {
+namespace finpost::detail {
 
 namespace {
 
@@ -209,4 +209,4 @@ void proxy_parser::fail(std::string_view what) noexcept {
     fault_ = what;
 }
 
-} // namespace finpost
+} // namespace finpost::detail

@@ -9,7 +9,7 @@
 #include <string>
 #include <string_view>
 
-namespace finpost {
+namespace finpost::detail {
 
 /// Reads a PROXY header, version 1 or 2 (haproxy.org, proxy-protocol.txt), in pieces of any size:
 /// plain code, no socket inside. Strict: whatever is not exactly such a header is bad at the first
@@ -61,4 +61,4 @@ private:
     std::size_t length_ = 0; // of a binary one, all of it; 0 until it is known
 };
 
-} // namespace finpost
+} // namespace finpost::detail

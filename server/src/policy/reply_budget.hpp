@@ -9,7 +9,7 @@
 #include <functional>
 #include <utility>
 
-namespace finpost {
+namespace finpost::detail {
 
 /// The budget of the replies that handlers make: the memory of all, and a file for a reply that is
 /// too large for memory. One for each group of listeners. Thread safe.
@@ -37,4 +37,4 @@ private:
     const spill_policy& files_;
 };
 
-} // namespace finpost
+} // namespace finpost::detail

@@ -2,7 +2,7 @@
 
 #include <utility>
 
-namespace finpost {
+namespace finpost::detail {
 
 bool resource_shortage::met(clock::time_point now) {
     const std::lock_guard lock(mutex_);
@@ -30,4 +30,4 @@ std::optional<resource_shortage::episode> resource_shortage::over(clock::time_po
     return was;
 }
 
-} // namespace finpost
+} // namespace finpost::detail

@@ -6,7 +6,7 @@
 #include <mutex>
 #include <optional>
 
-namespace finpost {
+namespace finpost::detail {
 
 /// A shortage of descriptors or memory, which several event loops meet again and again: it is told
 /// once when it begins and once when it is over. Thread safe.
@@ -39,4 +39,4 @@ private:
     std::int64_t refused_ = 0;
 };
 
-} // namespace finpost
+} // namespace finpost::detail

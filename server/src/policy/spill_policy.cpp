@@ -8,7 +8,7 @@
 
 namespace asio = boost::asio;
 
-namespace finpost {
+namespace finpost::detail {
 
 spill_policy::spill_policy(std::uint64_t above, std::string directory, byte_budget& space,
                            logger log)
@@ -63,4 +63,4 @@ void spill_policy::kept() const {
          {{"dir", directory_}, {"refused", was->refused}, {"seconds", lasted.count()}});
 }
 
-} // namespace finpost
+} // namespace finpost::detail

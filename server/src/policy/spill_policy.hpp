@@ -14,7 +14,7 @@
 #include <span>
 #include <string>
 
-namespace finpost {
+namespace finpost::detail {
 
 /// Decides what goes to files, and tells when the disk does not take it: once a shortage, and once
 /// when it is over. One for each group of listeners. Thread safe, as long as a payload is one
@@ -52,4 +52,4 @@ private:
     mutable resource_shortage shortage_;
 };
 
-} // namespace finpost
+} // namespace finpost::detail

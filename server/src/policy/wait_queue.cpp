@@ -8,7 +8,7 @@
 
 namespace asio = boost::asio;
 
-namespace finpost {
+namespace finpost::detail {
 
 waiter::waiter(const asio::any_io_executor& executor) : timer_(executor) {}
 
@@ -55,4 +55,4 @@ void wait_queue::wake_all() noexcept {
     while (!waiting_.empty()) wake_one();
 }
 
-} // namespace finpost
+} // namespace finpost::detail

@@ -14,8 +14,10 @@
 #include <utility>
 
 namespace finpost {
-
 class exchange_deadline;
+}
+
+namespace finpost::detail {
 
 /// Something a coroutine waits for that another thread makes happen. Held by shared_ptr: whoever
 /// wakes it may do so after the waiting has been given up.
@@ -68,4 +70,4 @@ private:
     std::deque<std::shared_ptr<waiter>> waiting_;
 };
 
-} // namespace finpost
+} // namespace finpost::detail

@@ -2,7 +2,7 @@
 
 #include "finpost/metrics.hpp"
 
-namespace finpost {
+namespace finpost::detail {
 
 accepted_socket::accepted_socket(unique_fd descriptor, metrics& counters) noexcept
     : fd_(std::move(descriptor)), counters_(&counters) {
@@ -14,4 +14,4 @@ accepted_socket::~accepted_socket() {
     counters_->refused_for(reason::internal).add();
 }
 
-} // namespace finpost
+} // namespace finpost::detail

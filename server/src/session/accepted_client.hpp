@@ -15,8 +15,10 @@
 #include <utility>
 
 namespace finpost {
-
 struct metrics;
+}
+
+namespace finpost::detail {
 
 /// A connection that was accepted, and is counted so. Its end is counted as well: unless a session
 /// or an early refusal takes it over, it is refused as `internal`, and reset by the listening
@@ -59,7 +61,7 @@ public:
     session_registry::keep_alive keeps_open; // until there is a session
     std::optional<reason> refusal;           // known before a byte was read
     exchange_deadline::clock::time_point at;
-    std::unique_ptr<finpost::preamble> preamble; // null when the payload begins at once
+    std::unique_ptr<finpost::detail::preamble> preamble; // null when the payload begins at once
 };
 
-} // namespace finpost
+} // namespace finpost::detail

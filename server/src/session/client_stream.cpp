@@ -15,7 +15,7 @@
 
 namespace asio = boost::asio;
 
-namespace finpost {
+namespace finpost::detail {
 
 namespace {
 
@@ -291,4 +291,4 @@ void client_stream::fail(error_code why) {
     if (cancel_) cancel_();
 }
 
-} // namespace finpost
+} // namespace finpost::detail

@@ -10,7 +10,7 @@
 #include <functional>
 #include <optional>
 
-namespace finpost {
+namespace finpost::detail {
 
 class growth_ticket;
 class client_socket;
@@ -109,4 +109,4 @@ private:
     const exchange_deadline::on_cancel guard_;
 };
 
-} // namespace finpost
+} // namespace finpost::detail

@@ -17,7 +17,7 @@
 
 namespace asio = boost::asio;
 
-namespace finpost {
+namespace finpost::detail {
 
 namespace {
 
@@ -218,7 +218,7 @@ void exchange::record() noexcept {
                                  answered_at_,
                                  sampled_,
                                  stopped};
-    finpost::record(record, context_.counters, context_.log, context_.config.access_log);
+    detail::record(record, context_.counters, context_.log, context_.config.access_log);
 }
 
 void exchange::release() noexcept {
@@ -238,4 +238,4 @@ session_view exchange::view(exchange_deadline::clock::time_point now) const noex
     return {id_, client_.peer, client_.local, stage, now - client_.at, in, out};
 }
 
-} // namespace finpost
+} // namespace finpost::detail

@@ -19,7 +19,7 @@
 #include <atomic>
 #include <optional>
 
-namespace finpost {
+namespace finpost::detail {
 
 class client_stream;
 class upload;
@@ -85,4 +85,4 @@ private:
     exchange_deadline::clock::time_point received_at_, answered_at_;
 };
 
-} // namespace finpost
+} // namespace finpost::detail

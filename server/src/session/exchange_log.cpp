@@ -7,7 +7,7 @@
 #include <exception>
 #include <string>
 
-namespace finpost {
+namespace finpost::detail {
 
 void log_foreign(const session_context& context, const socket_address& peer, const request_id& id,
                  const foreign_bytes& first) {
@@ -40,4 +40,4 @@ void log_handler_failed(const session_context& context, const request_id& id) {
     }
 }
 
-} // namespace finpost
+} // namespace finpost::detail

@@ -6,7 +6,7 @@
 #include "finpost/endpoint.hpp"
 #include "finpost/request_id.hpp"
 
-namespace finpost {
+namespace finpost::detail {
 
 class foreign_bytes;
 
@@ -23,4 +23,4 @@ void log_bad_encoding(const session_context& context, const request_id& id,
 /// What a handler has thrown. In a catch block.
 void log_handler_failed(const session_context& context, const request_id& id);
 
-} // namespace finpost
+} // namespace finpost::detail

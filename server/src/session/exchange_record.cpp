@@ -8,7 +8,7 @@
 #include <span>
 #include <string>
 
-namespace finpost {
+namespace finpost::detail {
 
 namespace {
 
@@ -92,4 +92,4 @@ void record(const exchange_record& of, metrics& counters, const logger& log,
     }
 }
 
-} // namespace finpost
+} // namespace finpost::detail

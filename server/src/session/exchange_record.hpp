@@ -13,8 +13,10 @@
 #include <string_view>
 
 namespace finpost {
-
 struct metrics;
+}
+
+namespace finpost::detail {
 
 /// One exchange at its end: what is counted of it, and its line in the access log.
 struct exchange_record {
@@ -38,4 +40,4 @@ struct exchange_record {
 void record(const exchange_record& of, metrics& counters, const logger& log,
             access_log wanted) noexcept;
 
-} // namespace finpost
+} // namespace finpost::detail

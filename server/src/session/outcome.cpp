@@ -8,7 +8,7 @@
 
 namespace asio = boost::asio;
 
-namespace finpost {
+namespace finpost::detail {
 
 namespace {
 
@@ -203,4 +203,4 @@ bool outcome::cut_by_stop(bool stopped, std::uint64_t bytes) const noexcept {
     return unfinished && bytes > 0 && stopped;
 }
 
-} // namespace finpost
+} // namespace finpost::detail

@@ -6,7 +6,7 @@
 #include <cstdint>
 #include <string_view>
 
-namespace finpost {
+namespace finpost::detail {
 
 class foreign_bytes;
 
@@ -159,4 +159,4 @@ private:
     bool fin_would_lie_ = false; // a FIN now would look like an empty reply
 };
 
-} // namespace finpost
+} // namespace finpost::detail

@@ -4,7 +4,7 @@
 
 #include <algorithm>
 
-namespace finpost {
+namespace finpost::detail {
 
 namespace {
 
@@ -143,4 +143,4 @@ std::size_t payload_encoder::finish(std::span<std::byte, max_end> text) {
     return 0;
 }
 
-} // namespace finpost
+} // namespace finpost::detail

@@ -13,7 +13,7 @@
 #include <optional>
 #include <span>
 
-namespace finpost {
+namespace finpost::detail {
 
 // The one place that knows what each `codec` does. A new one gets a case in every switch here and
 // in payload_codec.cpp. They have no default, so the compiler names those that lack it.
@@ -89,4 +89,4 @@ private:
     base64::encoder base64_;
 };
 
-} // namespace finpost
+} // namespace finpost::detail

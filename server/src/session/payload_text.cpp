@@ -4,7 +4,7 @@
 
 #include <algorithm>
 
-namespace finpost {
+namespace finpost::detail {
 
 namespace {
 
@@ -70,4 +70,4 @@ result<std::size_t> base64_text::judged(const base64::decode_result& decoded) {
     return make_error_code(reason::bad_encoding);
 }
 
-} // namespace finpost
+} // namespace finpost::detail

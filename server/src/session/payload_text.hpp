@@ -10,7 +10,7 @@
 #include <optional>
 #include <span>
 
-namespace finpost {
+namespace finpost::detail {
 
 /// How much of `text` is left when its end is trimmed.
 std::size_t trimmed_size(std::span<const std::byte> text, trimming which) noexcept;
@@ -48,4 +48,4 @@ private:
     std::optional<base64::decode_error> fault_;
 };
 
-} // namespace finpost
+} // namespace finpost::detail

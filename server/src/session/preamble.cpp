@@ -10,7 +10,7 @@
 
 namespace asio = boost::asio;
 
-namespace finpost {
+namespace finpost::detail {
 
 namespace {
 
@@ -94,4 +94,4 @@ asio::awaitable<error_code> handshake(client_socket& socket, preamble& first, du
     co_return failed;
 }
 
-} // namespace finpost
+} // namespace finpost::detail

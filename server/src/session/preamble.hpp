@@ -14,9 +14,12 @@
 #include <utility>
 
 namespace finpost {
+struct gateway_config;
+}
+
+namespace finpost::detail {
 
 class client_socket;
-struct gateway_config;
 
 /// What has to come before a client's payload: a PROXY header, a TLS handshake, or the one and then
 /// the other. Most clients of most gateways have none, and pay nothing for it.
@@ -45,4 +48,4 @@ boost::asio::awaitable<error_code> read_proxy_header(client_socket& socket, prea
 boost::asio::awaitable<error_code> handshake(client_socket& socket, preamble& first, duration limit,
                                              exchange_deadline& deadline);
 
-} // namespace finpost
+} // namespace finpost::detail

@@ -14,7 +14,7 @@
 
 namespace asio = boost::asio;
 
-namespace finpost {
+namespace finpost::detail {
 
 namespace {
 
@@ -200,4 +200,4 @@ asio::awaitable<receive_end> receive(client_socket& socket, upload& coming,
     }
 }
 
-} // namespace finpost
+} // namespace finpost::detail

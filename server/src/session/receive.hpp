@@ -6,7 +6,7 @@
 
 #include <boost/asio/awaitable.hpp>
 
-namespace finpost {
+namespace finpost::detail {
 
 class client_socket;
 class upload;
@@ -32,4 +32,4 @@ boost::asio::awaitable<receive_end> receive(client_socket& socket, upload& comin
                                             const gateway_config& limits,
                                             exchange_deadline& deadline);
 
-} // namespace finpost
+} // namespace finpost::detail

@@ -10,7 +10,7 @@
 
 namespace asio = boost::asio;
 
-namespace finpost {
+namespace finpost::detail {
 
 namespace {
 
@@ -121,4 +121,4 @@ receive_plan::step receive_plan::no_bytes(error_code error) const noexcept {
     return {action::done, 0, false, error};
 }
 
-} // namespace finpost
+} // namespace finpost::detail

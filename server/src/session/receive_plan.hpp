@@ -7,7 +7,7 @@
 #include <cstddef>
 #include <cstdint>
 
-namespace finpost {
+namespace finpost::detail {
 
 /// How much to read next when `have` bytes are there: few and growing reads, and never more than
 /// one byte beyond `limit`, which is enough to know that it was passed.
@@ -90,4 +90,4 @@ private:
     bool queued_ = false;
 };
 
-} // namespace finpost
+} // namespace finpost::detail

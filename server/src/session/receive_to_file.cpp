@@ -16,7 +16,7 @@
 
 namespace asio = boost::asio;
 
-namespace finpost {
+namespace finpost::detail {
 
 namespace {
 
@@ -103,4 +103,4 @@ asio::awaitable<error_code> receive_to_file(client_socket& socket, upload& comin
     }
 }
 
-} // namespace finpost
+} // namespace finpost::detail

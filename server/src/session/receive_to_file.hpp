@@ -6,7 +6,7 @@
 
 #include <boost/asio/awaitable.hpp>
 
-namespace finpost {
+namespace finpost::detail {
 
 class client_socket;
 class upload;
@@ -19,4 +19,4 @@ boost::asio::awaitable<error_code> receive_to_file(client_socket& socket, upload
                                                    exchange_deadline& deadline,
                                                    exchange_deadline::clock::time_point began);
 
-} // namespace finpost
+} // namespace finpost::detail

@@ -13,7 +13,7 @@
 
 namespace asio = boost::asio;
 
-namespace finpost {
+namespace finpost::detail {
 
 std::string refusal_line(reason why, const request_id& id) {
     std::string line = "finpost: ";
@@ -111,4 +111,4 @@ asio::awaitable<void> let_it_read(client_socket& socket, duration limit,
     }
 }
 
-} // namespace finpost
+} // namespace finpost::detail

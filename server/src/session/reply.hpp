@@ -13,9 +13,12 @@
 #include <string>
 
 namespace finpost {
+class request_id;
+}
+
+namespace finpost::detail {
 
 class client_socket;
-class request_id;
 class single_writer_counter;
 
 /// What a client reads in place of an answer: `finpost: <reason> <request id>\n`.
@@ -63,4 +66,4 @@ boost::asio::awaitable<void> drain_input(client_socket& socket, duration limit,
 boost::asio::awaitable<void> let_it_read(client_socket& socket, duration limit,
                                          exchange_deadline& deadline);
 
-} // namespace finpost
+} // namespace finpost::detail

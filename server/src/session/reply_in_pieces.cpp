@@ -10,7 +10,7 @@
 
 #include <boost/asio/error.hpp>
 
-namespace finpost {
+namespace finpost::detail {
 
 namespace {
 
@@ -38,4 +38,4 @@ error_code write_piecewise(client_socket& socket, const payload& bytes, codec en
     return socket.finish();
 }
 
-} // namespace finpost
+} // namespace finpost::detail

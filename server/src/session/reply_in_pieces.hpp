@@ -4,9 +4,12 @@
 #include "finpost/error.hpp"
 
 namespace finpost {
+class payload;
+}
+
+namespace finpost::detail {
 
 class client_socket;
-class payload;
 class single_writer_counter;
 
 /// As `write_at_once`, for a reply that is too large for memory: out of its file, and encoded as it
@@ -15,4 +18,4 @@ class single_writer_counter;
 error_code write_piecewise(client_socket& socket, const payload& bytes, codec encode,
                            single_writer_counter& written);
 
-} // namespace finpost
+} // namespace finpost::detail

@@ -11,7 +11,7 @@
 
 namespace asio = boost::asio;
 
-namespace finpost {
+namespace finpost::detail {
 
 reply_writer::reply_writer(const session_context& context, client_socket& socket, payload& bytes,
                            single_writer_counter& written)
@@ -39,4 +39,4 @@ asio::awaitable<error_code> reply_writer::write_rest(exchange_deadline& deadline
     co_return failed;
 }
 
-} // namespace finpost
+} // namespace finpost::detail

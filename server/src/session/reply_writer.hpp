@@ -8,7 +8,7 @@
 
 #include <boost/asio/awaitable.hpp>
 
-namespace finpost {
+namespace finpost::detail {
 
 class client_socket;
 class single_writer_counter;
@@ -35,4 +35,4 @@ private:
     bool piecewise_;
 };
 
-} // namespace finpost
+} // namespace finpost::detail

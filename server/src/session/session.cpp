@@ -8,7 +8,7 @@
 
 namespace asio = boost::asio;
 
-namespace finpost {
+namespace finpost::detail {
 
 asio::awaitable<void> serve(std::shared_ptr<const session_context> context,
                             asio::any_io_executor strand, accepted_client client) {
@@ -202,4 +202,4 @@ void session::on_drain() {
         deadline_.stop(reason::draining);
 }
 
-} // namespace finpost
+} // namespace finpost::detail

@@ -14,7 +14,7 @@
 #include <memory>
 #include <string_view>
 
-namespace finpost {
+namespace finpost::detail {
 
 /// One accepted connection: what comes before the payload, the exchange, and how the connection
 /// ends. It lives in the frame of `serve` and on its strand.
@@ -63,4 +63,4 @@ private:
 boost::asio::awaitable<void> serve(std::shared_ptr<const session_context> context,
                                    boost::asio::any_io_executor strand, accepted_client client);
 
-} // namespace finpost
+} // namespace finpost::detail

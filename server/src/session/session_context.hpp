@@ -7,6 +7,10 @@
 #include "finpost/tls_context.hpp"
 
 namespace finpost {
+struct metrics;
+}
+
+namespace finpost::detail {
 
 class address_filter;
 class admission;
@@ -15,7 +19,6 @@ class log_throttle;
 class reply_budget;
 class session_registry;
 class spill_policy;
-struct metrics;
 
 /// What every session of a listener group uses, and nobody changes while it runs: new rules come in
 /// a new context, and a session keeps the one it began with.
@@ -37,4 +40,4 @@ struct session_context {
     log_throttle& foreign_warning; // that foreign payloads are forwarded
 };
 
-} // namespace finpost
+} // namespace finpost::detail

@@ -8,7 +8,7 @@
 
 namespace asio = boost::asio;
 
-namespace finpost {
+namespace finpost::detail {
 
 namespace {
 
@@ -266,4 +266,4 @@ session_registry::clock::time_point session_registry::tell_who_is_due(clock::tim
     return std::max(nearest, now + pause);
 }
 
-} // namespace finpost
+} // namespace finpost::detail

@@ -18,7 +18,7 @@
 #include <utility>
 #include <vector>
 
-namespace finpost {
+namespace finpost::detail {
 
 /// What the registry needs to know of a session.
 class registered {
@@ -138,4 +138,4 @@ private:
     reason stopped_why_ = reason::draining;
 };
 
-} // namespace finpost
+} // namespace finpost::detail

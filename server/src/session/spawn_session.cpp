@@ -10,7 +10,7 @@
 
 namespace asio = boost::asio;
 
-namespace finpost {
+namespace finpost::detail {
 
 namespace {
 
@@ -46,4 +46,4 @@ void spawn_session(const std::shared_ptr<const session_context>& context,
     asio::co_spawn(strand, serve(context, strand, std::move(client)), report_end{context});
 }
 
-} // namespace finpost
+} // namespace finpost::detail

@@ -12,7 +12,7 @@
 #include <optional>
 #include <span>
 
-namespace finpost {
+namespace finpost::detail {
 
 class single_writer_counter;
 class spill_policy;
@@ -45,4 +45,4 @@ public:
         ticket; // of what goes on as a stream: in the queue, until that has its buffers
 };
 
-} // namespace finpost
+} // namespace finpost::detail

@@ -15,7 +15,7 @@
 
 namespace asio = boost::asio;
 
-namespace finpost {
+namespace finpost::detail {
 
 namespace {
 
@@ -161,4 +161,4 @@ response_guard::state buffered_exchange::read_some(response_guard& guard) {
     return take_read(guard, got, !progress_.cut);
 }
 
-} // namespace finpost
+} // namespace finpost::detail

@@ -11,7 +11,7 @@
 #include <cstddef>
 #include <string>
 
-namespace finpost {
+namespace finpost::detail {
 
 class head_opening;
 
@@ -56,4 +56,4 @@ private:
     std::size_t sent_ = 0;    // of head and body
 };
 
-} // namespace finpost
+} // namespace finpost::detail

@@ -5,7 +5,7 @@
 #include <algorithm>
 #include <charconv>
 
-namespace finpost {
+namespace finpost::detail {
 
 namespace {
 
@@ -114,4 +114,4 @@ chunk_decoder::state chunk_decoder::fail(reason why, std::string_view what) noex
     return state::failed;
 }
 
-} // namespace finpost
+} // namespace finpost::detail

@@ -7,7 +7,7 @@
 #include <cstdint>
 #include <string_view>
 
-namespace finpost {
+namespace finpost::detail {
 
 /// Takes the chunked transfer coding off a body (RFC 9112 §7.1), in pieces of any size.
 ///
@@ -63,4 +63,4 @@ private:
     error_code unwritten_;
 };
 
-} // namespace finpost
+} // namespace finpost::detail

@@ -12,7 +12,7 @@
 
 namespace asio = boost::asio;
 
-namespace finpost {
+namespace finpost::detail {
 
 namespace {
 
@@ -93,4 +93,4 @@ bool lacks_resources(const error_code& ec) noexcept {
            ec == asio::error::no_memory || ec == boost::system::errc::too_many_files_open_in_system;
 }
 
-} // namespace finpost
+} // namespace finpost::detail

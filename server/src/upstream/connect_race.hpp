@@ -16,8 +16,10 @@
 #include <vector>
 
 namespace finpost {
-
 class exchange_deadline;
+}
+
+namespace finpost::detail {
 
 /// Connects to the first of several addresses that answers. The next one is tried as soon as the
 /// one before has failed, or when it has not answered for a quarter of a second; it goes on trying
@@ -72,4 +74,4 @@ std::string handshake_failure(std::string_view what);
 /// Whether connecting failed for lack of descriptors or memory here: no fault of the other side.
 bool lacks_resources(const error_code& ec) noexcept;
 
-} // namespace finpost
+} // namespace finpost::detail

@@ -18,7 +18,7 @@
 #include <utility>
 #include <vector>
 
-namespace finpost {
+namespace finpost::detail {
 
 /// The connections to an upstream: which are kept, how many there may be, who waits for one.
 /// Decisions only: a `Connection` is a movable value that closes itself. Thread safe.
@@ -231,4 +231,4 @@ private:
     wait_queue waiting_;
 };
 
-} // namespace finpost
+} // namespace finpost::detail

@@ -5,7 +5,7 @@
 #include <algorithm>
 #include <cstddef>
 
-namespace finpost {
+namespace finpost::detail {
 
 namespace {
 
@@ -52,4 +52,4 @@ bool content_codings::accepts(std::string_view coding) const {
     return std::find(named_.begin(), named_.end(), canonical(coding)) != named_.end();
 }
 
-} // namespace finpost
+} // namespace finpost::detail

@@ -4,7 +4,7 @@
 #include <string_view>
 #include <vector>
 
-namespace finpost {
+namespace finpost::detail {
 
 /// The content codings that a request asks for, and so those a response may have (RFC 9110
 /// §12.5.3). finpost decodes none: what comes coded is handed on as it is, to a device whose owner
@@ -26,4 +26,4 @@ private:
     bool any_ = false;
 };
 
-} // namespace finpost
+} // namespace finpost::detail

@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <limits>
 
-namespace finpost {
+namespace finpost::detail {
 
 namespace {
 
@@ -190,4 +190,4 @@ endpoint_set::status endpoint_set::look(std::size_t endpoint) const {
     return out;
 }
 
-} // namespace finpost
+} // namespace finpost::detail

@@ -12,7 +12,7 @@
 #include <utility>
 #include <vector>
 
-namespace finpost {
+namespace finpost::detail {
 
 /// Which endpoint of an upstream an exchange asks: decisions only, no sockets. Thread safe, and
 /// without a lock or an allocation as long as all goes well.
@@ -149,4 +149,4 @@ private:
     std::atomic<std::size_t> next_{0};
 };
 
-} // namespace finpost
+} // namespace finpost::detail

@@ -4,7 +4,7 @@
 
 namespace asio = boost::asio;
 
-namespace finpost {
+namespace finpost::detail {
 
 response_guard::state take_read(response_guard& guard, const result<std::size_t>& read,
                                 bool request_is_whole) {
@@ -48,4 +48,4 @@ bool ends_upload(int status, status_policy on_status, bool request_is_whole) noe
     return status != 0 && !request_is_whole && !is_relayed(status, on_status);
 }
 
-} // namespace finpost
+} // namespace finpost::detail

@@ -8,7 +8,7 @@
 
 #include <cstddef>
 
-namespace finpost {
+namespace finpost::detail {
 
 /// How far an exchange with an upstream has come.
 struct exchange_progress {
@@ -55,4 +55,4 @@ bool is_relayed(int status, status_policy on_status) noexcept;
 /// the client. The upstream need not get the rest.
 bool ends_upload(int status, status_policy on_status, bool request_is_whole) noexcept;
 
-} // namespace finpost
+} // namespace finpost::detail

@@ -6,7 +6,7 @@
 #include <cstddef>
 #include <string_view>
 
-namespace finpost {
+namespace finpost::detail {
 
 /// Whether both are the same but for the case of ASCII letters.
 inline bool equals(std::string_view text, std::string_view lower_case) noexcept {
@@ -33,4 +33,4 @@ void each_element(std::string_view list, Use use) {
     }
 }
 
-} // namespace finpost
+} // namespace finpost::detail

@@ -27,7 +27,7 @@
 
 namespace asio = boost::asio;
 
-namespace finpost {
+namespace finpost::detail {
 
 namespace {
 
@@ -228,4 +228,4 @@ void health_checks::judge(const checked_endpoint& subject, error_code found) {
         connector_.report_restored(subject.endpoint);
 }
 
-} // namespace finpost
+} // namespace finpost::detail

@@ -11,7 +11,7 @@
 #include <string>
 #include <vector>
 
-namespace finpost {
+namespace finpost::detail {
 
 class upstream_connector;
 class upstream_stream;
@@ -52,4 +52,4 @@ private:
     std::atomic<bool> stopped_{false};
 };
 
-} // namespace finpost
+} // namespace finpost::detail

@@ -14,7 +14,7 @@
 
 namespace asio = boost::asio;
 
-namespace finpost {
+namespace finpost::detail {
 
 namespace {
 
@@ -220,4 +220,4 @@ void http_forwarder::log_refused(const request& request, std::size_t endpoint,
                                                                     : guard.offset())}});
 }
 
-} // namespace finpost
+} // namespace finpost::detail

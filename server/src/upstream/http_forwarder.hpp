@@ -22,7 +22,7 @@
 #include <span>
 #include <vector>
 
-namespace finpost {
+namespace finpost::detail {
 
 /// Makes one POST of a request and a reply of the response. The `owner` of `forward` keeps it
 /// alive. Thread safe, as long as each request stays on the executor it came on.
@@ -72,4 +72,4 @@ private:
     std::vector<std::atomic<bool>> speaks_1_0_; // by endpoint: its last response was HTTP/1.0
 };
 
-} // namespace finpost
+} // namespace finpost::detail

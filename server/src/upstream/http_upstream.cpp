@@ -17,6 +17,8 @@ namespace asio = boost::asio;
 
 namespace finpost {
 
+using namespace detail;
+
 // The forwarder and the timer that closes its idle connections.
 class http_upstream::state : public std::enable_shared_from_this<state> {
 public:

@@ -12,7 +12,7 @@
 #include <charconv>
 #include <cstddef>
 
-namespace finpost {
+namespace finpost::detail {
 
 namespace {
 
@@ -155,4 +155,4 @@ std::string request_head(const head_opening& opening, const request& request,
     return head;
 }
 
-} // namespace finpost
+} // namespace finpost::detail

@@ -9,10 +9,12 @@
 #include <vector>
 
 namespace finpost {
-
 class request;
 struct http_url;
 struct upstream_config;
+} // namespace finpost
+
+namespace finpost::detail {
 
 /// The part of a request's head that the configuration decides: request line, Host, User-Agent,
 /// Content-Type, Accept-Encoding and header fields of the user's own. Without templates it is one
@@ -53,4 +55,4 @@ std::string accept_encoding(const upstream_config& config);
 /// The whole head of a health check: a GET of `path` on a connection for it alone.
 std::string health_head(const http_url& url, std::string_view path);
 
-} // namespace finpost
+} // namespace finpost::detail

@@ -5,7 +5,7 @@
 #include <array>
 #include <utility>
 
-namespace finpost {
+namespace finpost::detail {
 
 namespace {
 
@@ -87,4 +87,4 @@ void append_field_value(std::string& out, std::string_view value) {
     for (const char c : value) out += c >= ' ' && c <= '~' ? c : '?';
 }
 
-} // namespace finpost
+} // namespace finpost::detail

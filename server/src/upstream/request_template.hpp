@@ -6,7 +6,7 @@
 #include <string_view>
 #include <vector>
 
-namespace finpost {
+namespace finpost::detail {
 
 /// What a template may name of an exchange; `none` is nothing.
 enum class request_value {
@@ -47,4 +47,4 @@ void append_path_segment(std::string& out, std::string_view value);
 /// becomes a question mark.
 void append_field_value(std::string& out, std::string_view value);
 
-} // namespace finpost
+} // namespace finpost::detail

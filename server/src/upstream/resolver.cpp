@@ -15,7 +15,7 @@
 namespace asio = boost::asio;
 using asio::ip::tcp;
 
-namespace finpost {
+namespace finpost::detail {
 
 namespace {
 
@@ -210,4 +210,4 @@ void resolver::wait(std::chrono::milliseconds pause) noexcept {
     again_->set(alarm_clock::clock::now() + pause);
 }
 
-} // namespace finpost
+} // namespace finpost::detail

@@ -21,7 +21,7 @@
 #include <string>
 #include <vector>
 
-namespace finpost {
+namespace finpost::detail {
 
 /// The addresses of an upstream's endpoints. Names are looked up in the background, never while an
 /// exchange waits: a lookup cannot be cancelled and all share one thread of Asio's. So a lookup
@@ -94,4 +94,4 @@ private:
     std::atomic<bool> stopped_{false};
 };
 
-} // namespace finpost
+} // namespace finpost::detail

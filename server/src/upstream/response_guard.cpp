@@ -5,7 +5,7 @@
 #include <algorithm>
 #include <utility>
 
-namespace finpost {
+namespace finpost::detail {
 
 namespace {
 
@@ -310,4 +310,4 @@ payload response_guard::take_body() noexcept {
     return part_ == part::chunked || spills_ ? std::move(body_) : std::move(raw_);
 }
 
-} // namespace finpost
+} // namespace finpost::detail

@@ -13,7 +13,7 @@
 #include <span>
 #include <string_view>
 
-namespace finpost {
+namespace finpost::detail {
 
 class spill_policy;
 
@@ -145,4 +145,4 @@ private:
     bool reusable_ = false;
 };
 
-} // namespace finpost
+} // namespace finpost::detail

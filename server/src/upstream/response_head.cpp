@@ -7,7 +7,7 @@
 #include <array>
 #include <charconv>
 
-namespace finpost {
+namespace finpost::detail {
 
 namespace {
 
@@ -181,4 +181,4 @@ response_head_reader::state response_head_reader::fail(std::string_view what) no
     return state::failed;
 }
 
-} // namespace finpost
+} // namespace finpost::detail

@@ -5,7 +5,7 @@
 #include <optional>
 #include <string_view>
 
-namespace finpost {
+namespace finpost::detail {
 
 class content_codings;
 
@@ -80,4 +80,4 @@ field_line read_field(std::string_view line);
 /// Whether a text holds no control character but the tab (RFC 9110 §5.5).
 bool is_text(std::string_view text);
 
-} // namespace finpost
+} // namespace finpost::detail

@@ -20,7 +20,7 @@
 
 namespace asio = boost::asio;
 
-namespace finpost {
+namespace finpost::detail {
 
 namespace {
 
@@ -305,4 +305,4 @@ void streamed_exchange::limit(clock::time_point until) {
     client_.limit(client_holds_ ? clock::time_point::max() : until, reason::upstream_timeout);
 }
 
-} // namespace finpost
+} // namespace finpost::detail

@@ -15,7 +15,7 @@
 #include <span>
 #include <string_view>
 
-namespace finpost {
+namespace finpost::detail {
 
 class upstream_stream;
 
@@ -78,4 +78,4 @@ private:
     bool upload_running_ = false, whole_ = false, unwanted_ = false, rejected_ = false;
 };
 
-} // namespace finpost
+} // namespace finpost::detail

@@ -13,7 +13,7 @@
 
 namespace asio = boost::asio;
 
-namespace finpost {
+namespace finpost::detail {
 
 namespace {
 
@@ -268,4 +268,4 @@ void upstream_connector::report_restored(std::size_t endpoint) const {
     log_(log_level::info, "upstream endpoint restored", {{"endpoint", labels_[endpoint]}});
 }
 
-} // namespace finpost
+} // namespace finpost::detail

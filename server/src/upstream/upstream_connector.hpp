@@ -26,7 +26,7 @@
 #include <string_view>
 #include <vector>
 
-namespace finpost {
+namespace finpost::detail {
 
 /// What one exchange has got of an upstream so far: an endpoint, a connection.
 struct upstream_attempt {
@@ -155,4 +155,4 @@ private:
     const std::function<void()> on_idle_;
 };
 
-} // namespace finpost
+} // namespace finpost::detail

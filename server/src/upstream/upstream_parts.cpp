@@ -12,7 +12,7 @@
 #include <utility>
 #include <vector>
 
-namespace finpost {
+namespace finpost::detail {
 
 namespace {
 
@@ -201,8 +201,12 @@ checked<upstream_parts> make_upstream_parts(const upstream_config& config) {
     return check.done(std::move(parts));
 }
 
+} // namespace finpost::detail
+
+namespace finpost {
+
 std::vector<config_problem> validate(const upstream_config& config) {
-    const auto made = make_upstream_parts(config);
+    const auto made = detail::make_upstream_parts(config);
     return made ? std::vector<config_problem>() : made.error();
 }
 

@@ -6,7 +6,7 @@
 
 #include "finpost/upstream_config.hpp"
 
-namespace finpost {
+namespace finpost::detail {
 
 /// What an upstream runs with and its configuration only names. Cheap to copy where there are few
 /// templates.
@@ -18,4 +18,4 @@ struct upstream_parts {
 /// Validates the configuration, and makes the parts on the way.
 checked<upstream_parts> make_upstream_parts(const upstream_config& config);
 
-} // namespace finpost
+} // namespace finpost::detail

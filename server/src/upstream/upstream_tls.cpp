@@ -4,7 +4,7 @@
 
 #include <utility>
 
-namespace finpost {
+namespace finpost::detail {
 
 upstream_tls::upstream_tls(const upstream_config& config, tls_side made, const logger& log)
     : options_(config.tls), endpoints_(config.endpoints),
@@ -65,4 +65,4 @@ std::optional<tls_context::time_point> upstream_tls::expires() const {
     return context_.expires();
 }
 
-} // namespace finpost
+} // namespace finpost::detail

@@ -11,7 +11,7 @@
 #include <optional>
 #include <vector>
 
-namespace finpost {
+namespace finpost::detail {
 
 class upstream_stream;
 
@@ -49,4 +49,4 @@ private:
     std::vector<tls_session> sessions_; // by endpoint
 };
 
-} // namespace finpost
+} // namespace finpost::detail

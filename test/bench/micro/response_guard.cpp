@@ -8,7 +8,7 @@
 
 namespace {
 
-using finpost::response_guard;
+using finpost::detail::response_guard;
 
 // As a forwarder does: reserve what the guard wants, fill it, hand it over.
 bool read_response(const std::string& response) {
