@@ -55,7 +55,8 @@ std::vector<checked_group> checked_groups(std::vector<listener_group> groups) {
     return std::move(*good);
 }
 
-constexpr int most_tries = 100; // to drain, when there is no memory
+// To drain, when there is no memory. Without a pause: a timer would need memory as well.
+constexpr int most_tries = 100;
 
 template <class Step>
 void again_without_memory(const Step& step) {

@@ -9,9 +9,12 @@
 
 #include <algorithm>
 #include <atomic>
+#include <functional>
 #include <optional>
 #include <span>
+#include <stdexcept>
 #include <thread>
+#include <utility>
 #include <vector>
 
 using namespace finpost;
@@ -54,6 +57,29 @@ struct secure_fixture : tls_gateway {
     }
 
     std::optional<tls_front> front;
+};
+
+// A host's own client side, which fails while one direction is under way.
+class throwing_stream final : public exchange_stream {
+public:
+    throwing_stream(exchange_stream& inner, bool reads) : inner_(inner), reads_(reads) {}
+
+    boost::asio::awaitable<result<std::size_t>> read(std::span<std::byte> buffer) override {
+        if (reads_) throw std::runtime_error("no paper");
+        return inner_.read(buffer);
+    }
+    void stop_reading() noexcept override { inner_.stop_reading(); }
+    boost::asio::awaitable<error_code> write(std::span<const std::byte>) override {
+        throw std::runtime_error("no paper");
+    }
+    void limit(time_point until, reason why) override { inner_.limit(until, why); }
+    void on_cancel(std::function<void()> cancel) override { inner_.on_cancel(std::move(cancel)); }
+    error_code error() const noexcept override { return inner_.error(); }
+    bool complete() const noexcept override { return inner_.complete(); }
+
+private:
+    exchange_stream& inner_;
+    const bool reads_;
 };
 
 std::string encoded(std::string_view bytes) {
@@ -447,6 +473,43 @@ BOOST_AUTO_TEST_CASE(a_context_that_goes_takes_its_streams_with_it) {
     BOOST_TEST((client->read_to_end().how == ending::reset));
     BOOST_TEST(until([&] { return upstream.requests().at(0).cut; }));
     BOOST_TEST(upstream.complete() == 0u);
+}
+
+BOOST_AUTO_TEST_CASE(what_either_direction_throws_is_in_the_log) {
+    upstream.by_default(echo_chunks);
+    for (const bool reads : {true, false}) {
+        boost::asio::io_context io;
+        metrics numbers;
+        log_recorder lines;
+        upstream_config behind;
+        behind.endpoints = {upstream.url()};
+        http_upstream service_door(io.get_executor(), behind, numbers);
+        const auto streams = [&](request of,
+                                 exchange_stream& client) -> boost::asio::awaitable<reply> {
+            throwing_stream broken(client, reads);
+            const streaming_handler inner = service_door.as_streaming_handler();
+            reply got = co_await inner(std::move(of), broken);
+            co_return got;
+        };
+        config.listen = {parse_socket_address("127.0.0.1:0").value()};
+        const std::vector<listener_group> groups{{config, service_door.as_handler(), streams}};
+        gateway gateway_door(event_loops::shared(io.get_executor()), groups, numbers,
+                             lines.as_logger());
+        gateway_door.start();
+        raw_client client(gateway_door.endpoints().front());
+        client.send(some_bytes(5'000)).half_close();
+        BOOST_TEST(until([&] {
+            io.run_for(1ms);
+            return lines.count("exchange") == 1;
+        }));
+        BOOST_TEST(refusal_reason(client.read_to_end().bytes) == "internal");
+        BOOST_REQUIRE(lines.count("handler failed") == 1u);
+        BOOST_TEST(lines.of("handler failed").front().at("what") == "no paper");
+        service_door.close();
+        gateway_door.stop();
+        io.run_for(100ms);
+    }
+    BOOST_TEST(upstream.complete() == 1u); // the one whose reply could not be passed on
 }
 
 BOOST_FIXTURE_TEST_CASE(tls_on_both_sides, secure_fixture) {

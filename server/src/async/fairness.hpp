@@ -10,7 +10,7 @@
 namespace finpost::detail {
 
 /// How much of one exchange is moved at once, from memory, to memory or by a file, before others of
-/// its event loop have their turn: some 0.2 ms. Smaller turns cost large payloads speed.
+/// its event loop go on: some 0.2 ms. Smaller turns cost large payloads speed.
 constexpr std::size_t quantum = 512 << 10;
 
 /// An exchange of which more than this is there is a large one: it waits for its turns.

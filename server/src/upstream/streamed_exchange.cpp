@@ -165,7 +165,8 @@ asio::awaitable<error_code> streamed_exchange::run(upstream_stream& upstream,
     try {
         failed = co_await download();
     } catch (...) {
-        failed = reason::internal; // the upload has to end before this does
+        thrown_ = std::current_exception(); // the upload has to end before this does
+        failed = reason::internal;
     }
     // A service that answers well before the end reads on, one that does not is owed nothing more.
     const bool rest_is_wanted = !failed && guard_.status() < 300;
@@ -176,6 +177,7 @@ asio::awaitable<error_code> streamed_exchange::run(upstream_stream& upstream,
     if (client_.error()) failed = client_.error();
     limit(clock::time_point::max());
     client_.on_cancel({});
+    if (thrown_) std::rethrow_exception(thrown_);
     co_return failed;
 }
 
@@ -187,6 +189,15 @@ void streamed_exchange::stop_upload() noexcept {
 }
 
 asio::awaitable<void> streamed_exchange::upload(std::string_view head, upload_guard running) {
+    try {
+        co_await send_request(head);
+        running.upload_ended();
+    } catch (...) {
+        thrown_ = std::current_exception();
+    }
+}
+
+asio::awaitable<void> streamed_exchange::send_request(std::string_view head) {
     const std::span<const std::byte> opening = std::as_bytes(std::span(head));
     error_code failed = co_await send(opening);
     while (!failed && !whole_) {
@@ -207,7 +218,6 @@ asio::awaitable<void> streamed_exchange::upload(std::string_view head, upload_gu
     // §9.5).
     limit(clock::now() + config_.total);
     if (client_failed_) upstream_->cancel();
-    running.upload_ended();
 }
 
 // A chunk of so many bytes, which are in their place; of none it is the last.

@@ -11,6 +11,7 @@
 #include <boost/asio/awaitable.hpp>
 
 #include <cstddef>
+#include <exception>
 #include <memory>
 #include <span>
 #include <string_view>
@@ -45,7 +46,7 @@ public:
     /// Sends `head` and the payload, and passes the response on. Success is a complete response, or
     /// one whose status says before the payload's end that the rest is not wanted; nothing is
     /// passed on of one that the configuration refuses. An error is what the guard says, a limit,
-    /// or why the client failed.
+    /// or why the client failed. Throws what either direction has thrown, when both have ended.
     boost::asio::awaitable<error_code> run(upstream_stream& upstream, std::string_view head);
 
     exchange_progress progress() const noexcept;
@@ -55,6 +56,7 @@ private:
 
     class upload_guard;
     boost::asio::awaitable<void> upload(std::string_view head, upload_guard running);
+    boost::asio::awaitable<void> send_request(std::string_view head);
     boost::asio::awaitable<error_code> send(std::span<const std::byte> data);
     boost::asio::awaitable<error_code> download();
     boost::asio::awaitable<error_code> pass_on();
@@ -73,6 +75,7 @@ private:
     clock::time_point until_ = clock::time_point::max(); // the upstream has done what it owes
     response_guard::state state_ = response_guard::state::more;
     error_code client_failed_;
+    std::exception_ptr thrown_; // in either direction
     bool begun_ = false;
     bool client_holds_ = false; // the response, by not taking it
     bool upload_running_ = false, whole_ = false, unwanted_ = false, rejected_ = false;
