@@ -1,5 +1,6 @@
 #include "sim/world.hpp"
 
+#include "random.hpp"
 #include "sim/clients.hpp"
 #include "sim/epoll.hpp"
 #include "sim/invariants.hpp"
@@ -25,15 +26,11 @@
 
 namespace asio = boost::asio;
 
-namespace finpost {
-
 // In place of the product's: the same numbers for the same seed.
-std::uint64_t random_bits() {
+std::uint64_t finpost::detail::random_bits() {
     const sim::outside ours;
     return sim::kernel::current->randomness.next();
 }
-
-} // namespace finpost
 
 namespace finpost::sim {
 
