@@ -154,11 +154,10 @@ transfer tls_connection::read_some(std::span<std::byte> buffer) {
     return out;
 }
 
-transfer tls_connection::peek() {
+transfer tls_connection::peek(std::span<std::byte> buffer) {
     ERR_clear_error();
-    std::byte one{};
     std::size_t n = 0;
-    transfer out = judge(SSL_peek_ex(ssl_.get(), &one, 1, &n));
+    transfer out = judge(SSL_peek_ex(ssl_.get(), buffer.data(), buffer.size(), &n));
     out.size = n;
     return out;
 }

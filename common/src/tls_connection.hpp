@@ -53,8 +53,8 @@ public:
     /// `ended` is the peer's close_notify. With TLS 1.3 a server may reject a client's certificate
     /// as late as here: `reason::tls_handshake`.
     FINPOST_EXPORT transfer read_some(std::span<std::byte> buffer);
-    /// Says what `read_some` would say of one byte, and takes nothing.
-    FINPOST_EXPORT transfer peek();
+    /// Says what `read_some` would say, gives the same bytes, and takes nothing.
+    FINPOST_EXPORT transfer peek(std::span<std::byte> buffer);
     /// Whether anything was taken from the socket that `read_some` has not given yet, be it half a
     /// record.
     FINPOST_EXPORT bool holds_input() const noexcept;

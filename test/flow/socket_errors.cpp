@@ -106,7 +106,7 @@ BOOST_AUTO_TEST_CASE(whichever_call_has_met_a_clients_reset_nothing_after_it_is_
     const std::vector<call> calls{
         [this](client_socket& one) { return one.read_some(buffer); },
         [](client_socket& one) { return one.peek(); },
-        [this](client_socket& one) { return one.look(buffer); },
+        [this](client_socket& one) { return one.peek(buffer); },
         [](client_socket& one) { return one.discard_some(); },
         [this](client_socket& one) { return one.write_some(data); },
         [&file](client_socket& one) { return one.send_file_piece(file, 0); },

@@ -79,9 +79,12 @@ result<std::size_t> byte_stream::read_some(std::span<std::byte> buffer) noexcept
 }
 
 result<std::size_t> byte_stream::peek() noexcept {
-    if (tls_) return tls_->peek();
     std::byte first{};
-    return receive({&first, 1}, MSG_PEEK);
+    return peek({&first, 1});
+}
+
+result<std::size_t> byte_stream::peek(std::span<std::byte> buffer) noexcept {
+    return tls_ ? tls_->peek(buffer) : receive(buffer, MSG_PEEK);
 }
 
 result<std::size_t> byte_stream::receive(std::span<std::byte> buffer, int flags) noexcept {

@@ -69,6 +69,8 @@ public:
     /// Says what `read_some` would say, and takes nothing. Over TLS something may be there that is
     /// no byte for its user: then it is `would_block`.
     result<std::size_t> peek() noexcept;
+    /// The same, and copies what is there to the front of `buffer`.
+    result<std::size_t> peek(std::span<std::byte> buffer) noexcept;
     /// As `recv`: what the socket has, whether TLS is on it or not.
     result<std::size_t> receive(std::span<std::byte> buffer, int flags) noexcept;
 

@@ -8,9 +8,13 @@
 
 #include <linux/sockios.h>
 
+#include <algorithm>
 #include <array>
+#include <chrono>
 #include <utility>
 
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <poll.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
@@ -28,10 +32,6 @@ client_socket::~client_socket() { reset(); }
 std::string client_socket::peer_name() const {
     const tls_layer* const tls = stream_.tls();
     return tls == nullptr ? std::string() : tls->connection().peer_name();
-}
-
-result<std::size_t> client_socket::look(std::span<std::byte> buffer) noexcept {
-    return stream_.receive(buffer, MSG_PEEK);
 }
 
 std::size_t client_socket::unread() const noexcept {
@@ -95,6 +95,30 @@ void client_socket::wait_for_reset() {
 
 void client_socket::ignore_reset() noexcept {
     if (on_reset_) *on_reset_ = nullptr;
+}
+
+void client_socket::end_watch() noexcept {
+    if (!on_reset_) return;
+    ignore_reset();
+    on_reset_.reset();
+    stream_.cancel();
+}
+
+void client_socket::stay(std::optional<duration> keepalive) noexcept {
+    const auto set = [this](int level, int name, int value) {
+        ::setsockopt(stream_.fd(), level, name, &value, sizeof value);
+    };
+    // A small reply must not wait for the acknowledgement of the one before it.
+    set(IPPROTO_TCP, TCP_NODELAY, 1);
+    if (!keepalive) return;
+    constexpr int probes = 3;
+    constexpr std::chrono::seconds longest_idle{32'767}, longest_interval{30}; // tcp(7)
+    const auto idle = std::clamp(std::chrono::ceil<std::chrono::seconds>(*keepalive),
+                                 std::chrono::seconds(1), longest_idle);
+    set(IPPROTO_TCP, TCP_KEEPIDLE, static_cast<int>(idle.count()));
+    set(IPPROTO_TCP, TCP_KEEPINTVL, static_cast<int>(std::min(idle, longest_interval).count()));
+    set(IPPROTO_TCP, TCP_KEEPCNT, probes);
+    set(SOL_SOCKET, SO_KEEPALIVE, 1);
 }
 
 bool client_socket::was_reset() const noexcept {

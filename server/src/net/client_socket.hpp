@@ -2,12 +2,15 @@
 
 #include "net/byte_stream.hpp"
 
+#include "finpost/units.hpp"
+
 #include <boost/asio/awaitable.hpp>
 
 #include <cstddef>
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -49,8 +52,7 @@ public:
         return stream_.read_some(buffer);
     }
     result<std::size_t> peek() noexcept { return stream_.peek(); }
-    /// Copies what is there to the front of `buffer` and takes nothing. Before `secure` only.
-    result<std::size_t> look(std::span<std::byte> buffer) noexcept;
+    result<std::size_t> peek(std::span<std::byte> buffer) noexcept { return stream_.peek(buffer); }
     /// How many bytes the kernel holds that were not read, and whether the client's FIN is behind
     /// them.
     std::size_t unread() const noexcept;
@@ -89,6 +91,13 @@ public:
     /// as well.
     void when_reset(std::function<void()> gone);
     void ignore_reset() noexcept;
+    /// The same, and ends the watch for it: the connection goes on with another exchange. Nothing
+    /// else is pending.
+    void end_watch() noexcept;
+
+    /// For a connection that stays: what is written goes out at once, and after so long a silence
+    /// the kernel asks whether the peer is still there (nothing: never).
+    void stay(std::optional<duration> keepalive) noexcept;
 
     /// Whether the peer has reset the connection.
     bool was_reset() const noexcept;

@@ -49,8 +49,8 @@ result<std::size_t> tls_layer::read_some(std::span<std::byte> buffer) noexcept {
     return step.size;
 }
 
-result<std::size_t> tls_layer::peek() noexcept {
-    const transfer step = tried([this] { return connection_.peek(); });
+result<std::size_t> tls_layer::peek(std::span<std::byte> buffer) noexcept {
+    const transfer step = tried([&] { return connection_.peek(buffer); });
     const error_code failed = noted(step, to_read_);
     reading_ = !failed;
     if (failed) return failed;

@@ -24,7 +24,7 @@ public:
     /// Success, `would_block`, or why it failed.
     error_code handshake() noexcept;
     result<std::size_t> read_some(std::span<std::byte> buffer) noexcept;
-    result<std::size_t> peek() noexcept;
+    result<std::size_t> peek(std::span<std::byte> buffer) noexcept;
     result<std::size_t> write_some(std::span<const std::byte> data) noexcept;
     /// Ends what this side sends. Once it has succeeded it does nothing, nor where nothing can be
     /// said.

@@ -20,7 +20,7 @@ error_code take_header(client_socket& socket, preamble& first) {
     std::array<std::byte, 512> buffer;
     proxy_parser& header = *first.header;
     while (header.reading() == proxy_parser::state::more) {
-        const auto seen = socket.look(buffer);
+        const auto seen = socket.peek(buffer);
         if (seen.has_error()) return seen.error();
         first.begun = true;
         std::size_t due = header.feed(std::span(buffer).first(*seen));
@@ -39,7 +39,7 @@ error_code take_header(client_socket& socket, preamble& first) {
 // taken. Until then it stays in the kernel, and nothing is spent on the client.
 error_code wait_for_hello(client_socket& socket, preamble& first) {
     std::array<std::byte, first_record::enough> buffer{};
-    const auto seen = socket.look(buffer);
+    const auto seen = socket.peek(buffer);
     if (seen.has_error()) return seen.error();
     first.begun = true;
     const auto begun = std::span(buffer).first(*seen);
