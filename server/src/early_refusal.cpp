@@ -3,6 +3,7 @@
 #include "net/reset_on_close.hpp"
 #include "session/exchange_record.hpp"
 #include "session/reply.hpp"
+#include "session/reply_writer.hpp"
 #include "session/session_context.hpp"
 
 #include "finpost/request_id.hpp"
@@ -10,6 +11,7 @@
 #include <array>
 #include <cstddef>
 #include <new>
+#include <optional>
 #include <string>
 
 #include <sys/socket.h>
@@ -26,13 +28,15 @@ void drop_input(int fd) noexcept {
 }
 
 /// The bytes that were sent of the refusal's line.
-std::size_t send_line(int fd, reason why, const request_id& id, outcome& result) noexcept {
+std::size_t send_line(int fd, reason why, const request_id& id, const gateway_config& config,
+                      outcome& result) noexcept {
     try {
-        const std::string line = refusal_line(why, id);
-        const ssize_t sent = ::send(fd, line.data(), line.size(), MSG_NOSIGNAL);
+        const std::optional<std::string> line = framed(config, refusal_line(why, id));
+        if (!line) return 0; // a reset
+        const ssize_t sent = ::send(fd, line->data(), line->size(), MSG_NOSIGNAL);
         if (sent <= 0) return 0;
         const auto n = static_cast<std::size_t>(sent);
-        result.farewell_sent(n == line.size()); // a part of the line would be an answer
+        result.farewell_sent(n == line->size()); // a part of the line would be an answer
         return n;
     } catch (const std::bad_alloc&) {
         return 0; // a reset
@@ -59,7 +63,7 @@ void refuse_early(accepted_socket accepted, reason why, const socket_address& pe
     const unique_fd fd(accepted.hand_over()); // nothing can fail from here on
     std::size_t said = 0;
     if (result.say(true, false) == outcome::farewell::line)
-        said = send_line(fd.get(), why, id, result);
+        said = send_line(fd.get(), why, id, context.config, result);
     if (result.end() == outcome::ending::fin) drop_input(fd.get());
     const exchange_record refused{.id = id,
                                   .peer = peer,

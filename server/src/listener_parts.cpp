@@ -34,6 +34,25 @@ void check_sizes(config_checker& check, const gateway_config& config) {
             format_size(held) + ") and at most 64 TiB");
 }
 
+void check_frames(config_checker& check, const gateway_config& config) {
+    const auto usable = [](const frame_spec& spec) {
+        const auto again = parse_frame_spec(to_string(spec));
+        return again && *again == spec;
+    };
+    check.require(usable(config.frame), "frame", "is none that parse_frame_spec makes");
+    check.require(!config.reply_frame || usable(*config.reply_frame), "reply_frame",
+                  "is none that parse_frame_spec makes");
+    check.positive(config.between, "between");
+    if (config.tcp_keepalive) check.positive(*config.tcp_keepalive, "tcp_keepalive");
+    const bool framed = config.frame.type != frame_spec::kind::eof ||
+                        (config.reply_frame && config.reply_frame->type != frame_spec::kind::eof);
+    check.require(!framed || !config.stream_above, "stream_above",
+                  "is for payloads that end with the client's half-close: not with frames");
+    check.require(config.frame.type != frame_spec::kind::fixed ||
+                      config.frame.size <= config.max_payload,
+                  "frame", "its size must be at most max_payload");
+}
+
 std::string checked_spill_directory(config_checker& check, const gateway_config& config) {
     std::string dir = config.spill_dir.empty() ? default_spill_directory() : config.spill_dir;
     check.require(config.spill_above <= largest_size, "spill_above", "must be at most 64 TiB");
@@ -52,6 +71,7 @@ checked<listener_parts> make_listener_parts(const gateway_config& config) {
     config_checker check;
     listener_parts parts;
     check_addresses(check, config.listen);
+    check_frames(check, config);
     check_sizes(check, config);
     parts.spill_directory = checked_spill_directory(check, config);
     check.require(config.max_connections > 0, "max_connections", "must be above zero");

@@ -29,8 +29,12 @@ metrics::sessions metrics::read_sessions() const noexcept {
     out.refused =
         std::accumulate(refused.begin(), refused.end(), std::uint64_t{0},
                         [](std::uint64_t sum, const counter& c) { return sum + c.value(); });
+    out.further = further.value();
     out.accepted = accepted.value();
-    out.active = out.accepted - out.replied - out.aborted - out.probes - out.refused;
+    out.in_flight =
+        out.accepted + out.further - out.replied - out.aborted - out.probes - out.refused;
+    out.active = out.in_flight +
+                 static_cast<std::uint64_t>(std::max<std::int64_t>(between_frames.value(), 0));
     return out;
 }
 

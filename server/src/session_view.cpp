@@ -6,6 +6,8 @@ std::string_view to_string(session_stage stage) noexcept {
     switch (stage) {
     case session_stage::handshake:
         return "handshake";
+    case session_stage::pause:
+        return "pause";
     case session_stage::receive:
         return "receive";
     case session_stage::stream:

@@ -7,6 +7,7 @@
 // A slice of the moments is tried by itself; with TEST_EVERY_ALLOCATION=1 all of them are.
 #include "async/alarm_clock.hpp"
 #include "support/certificates.hpp"
+#include "support/frame_reference.hpp"
 #include "support/gateway_fixture.hpp"
 #include "support/tls_client.hpp"
 
@@ -174,15 +175,18 @@ public:
         const metrics::sessions seen = counters.read_sessions();
         return door_->sessions() == 0 && counters.buffered_bytes.value() == 0 &&
                counters.spilled_bytes.value() == 0 && counters.upstream_busy.value() == 0 &&
-               seen.accepted == seen.replied + seen.refused + seen.aborted + seen.probes;
+               counters.between_frames.value() == 0 &&
+               seen.accepted + seen.further ==
+                   seen.replied + seen.refused + seen.aborted + seen.probes;
     }
     std::string numbers() {
         const metrics::sessions seen = counters.read_sessions();
         return "sessions " + std::to_string(door_->sessions()) + ", accepted " +
-               std::to_string(seen.accepted) + ", replied " + std::to_string(seen.replied) +
-               ", refused " + std::to_string(seen.refused) + ", aborted " +
-               std::to_string(seen.aborted) + ", probes " + std::to_string(seen.probes) +
-               ", buffered " + std::to_string(counters.buffered_bytes.value()) + ", spilled " +
+               std::to_string(seen.accepted) + ", further " + std::to_string(seen.further) +
+               ", replied " + std::to_string(seen.replied) + ", refused " +
+               std::to_string(seen.refused) + ", aborted " + std::to_string(seen.aborted) +
+               ", probes " + std::to_string(seen.probes) + ", buffered " +
+               std::to_string(counters.buffered_bytes.value()) + ", spilled " +
                std::to_string(counters.spilled_bytes.value()) + ", upstream busy " +
                std::to_string(counters.upstream_busy.value());
     }
@@ -370,6 +374,36 @@ BOOST_AUTO_TEST_CASE(a_payload_and_a_reply_that_go_to_files) {
     one.reply = payload;
     one.next = hello;
     fail_each(one, 3);
+}
+
+// One connection, three frames. Each has its own answer, and a FIN comes behind the last, or behind
+// the refusal of a frame that could not be read.
+BOOST_AUTO_TEST_CASE(frames_on_one_connection) {
+    const std::string payload(9'000, 'x');
+    scenario one;
+    one.prepare = [](running_gateway& gate) { gate.config.frame = spec("stx-etx,lrc"); };
+    one.reply = "as it must be";
+    std::size_t whole_ones = 0;
+    one.play = [&](running_gateway& gate) {
+        const std::string frame = frame_naively(gate.config.frame, payload);
+        outcome got = plain_client(gate.address, frame + frame + frame);
+        const frames_read read = read_naively(gate.config.frame, got.bytes, 1 << 20, false);
+        if (read.payloads == std::vector<std::string>(3, payload)) ++whole_ones;
+        const bool whole = read.rest.empty() && read.payloads.size() <= 3;
+        bool right = whole && (read.payloads.size() == 3 || got.how == ending::reset);
+        for (const std::string& each : read.payloads) {
+            const bool refused = !refusal_reason(each).empty();
+            right = (right || refused) && (refused || each == payload);
+        }
+        if (right) got.bytes = "as it must be";
+        return std::vector{got};
+    };
+    one.next = [](running_gateway& gate) {
+        return plain_client(gate.address, frame_naively(gate.config.frame, "hello"));
+    };
+    one.next_reply = frame_naively(spec("stx-etx,lrc"), "hello");
+    fail_each(one, 3);
+    BOOST_TEST(whole_ones > 0u);
 }
 
 BOOST_AUTO_TEST_CASE(a_stream) {

@@ -190,7 +190,9 @@ void gateway_fixture::teardown() {
         BOOST_TEST(completes(drained));
         BOOST_TEST(sessions() == 0u);
         const auto seen = counters.read_sessions();
-        BOOST_TEST(seen.accepted == seen.replied + seen.refused + seen.aborted + seen.probes);
+        BOOST_TEST(seen.accepted + seen.further ==
+                   seen.replied + seen.refused + seen.aborted + seen.probes);
+        BOOST_TEST(counters.between_frames.value() == 0);
         BOOST_TEST(counters.buffered_bytes.value() == 0);
         BOOST_TEST(counters.spilled_bytes.value() == 0);
         if (engine_->forwarder) engine_->forwarder->close();

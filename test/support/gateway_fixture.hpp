@@ -21,8 +21,9 @@ namespace finpost::test {
 /// client.
 ///
 /// At the end of every test case (Boost.Test calls `teardown`) it drains and checks what must
-/// always hold: no session and no thread left over, accepted = replied + refused + aborted +
-/// probes, no byte still buffered, upstream connections closed, as many open descriptors as before.
+/// always hold: no session and no thread left over, accepted + further = replied + refused +
+/// aborted + probes, no byte still buffered, upstream connections closed, as many open descriptors
+/// as before.
 class gateway_fixture {
     const std::size_t descriptors_before_; // counted before anything below opens one
 

@@ -19,7 +19,8 @@ session_view some_session(session_stage stage) {
             stage,
             std::chrono::microseconds(1'234'567),
             5,
-            12};
+            12,
+            3};
 }
 
 admin_view some_view(const std::string& cause = {}) {
@@ -75,7 +76,7 @@ BOOST_AUTO_TEST_CASE(sessions_are_json_with_all_there_is_to_know) {
     const std::string one =
         R"({"id":"017f22e2-79b0-7cc3-98c4-dc0c0c07398f",)"
         R"("peer":"192.0.2.7:40000","local":"[2001:db8::1]:5000",)"
-        R"("stage":"handle","age_seconds":1.235E0,"bytes_in":5,"bytes_out":12})";
+        R"("stage":"handle","age_seconds":1.235E0,"bytes_in":5,"bytes_out":12,"exchanges":3,"pause_seconds":0E0})";
     BOOST_TEST(answer.body == R"({"total":7,"shown":2,"sessions":[)" + one + ',' + one + "]}\n");
 }
 

@@ -111,7 +111,7 @@ BOOST_AUTO_TEST_CASE(what_is_not_a_reason_reads_as_internal) {
     const error_code system(1, boost::system::system_category()); // the number of `reason::empty`
     BOOST_TEST((to_reason(system) == reason::internal));
     BOOST_TEST((to_reason(error_code{}) == reason::internal));
-    for (const int number : {0, -1, 20, 1'000'000}) {
+    for (const int number : {0, -1, static_cast<int>(all_reasons.size()), 1'000'000}) {
         BOOST_TEST((to_reason(error_code(number, reason_category())) == reason::internal));
         BOOST_TEST(to_string(static_cast<reason>(number)) == "internal");
     }

@@ -63,7 +63,7 @@ std::string fixed(double value) {
 std::string beside(const option_row& row, std::string_view end, int by) {
     if (row.value.starts_with("RATIO"))
         return by < 0 ? "-0.001" : fixed(std::nextafter(std::stod(std::string(end)), 2));
-    if (row.value == "D") {
+    if (row.value == "D" || row.value == "D|off") {
         const duration value = parse_duration(end).value() + duration(by);
         return value < duration::zero() ? "" : std::to_string(value.count()) + "ms";
     }

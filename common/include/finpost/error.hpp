@@ -23,17 +23,20 @@ enum class reason {
     too_slow,        ///< slower than `min_rate`
     busy, ///< a limit on connections, buffers or upstream connections was reached; nothing was sent
           ///< on
-    denied,         ///< the peer's address is not allowed
-    tls_handshake,  ///< the TLS handshake failed
-    tls_truncated,  ///< TCP FIN without close_notify (RFC 8446 §6.1)
-    proxy_protocol, ///< a missing or malformed PROXY header
-    foreign,        ///< an HTTP request or a TLS ClientHello, where `foreign` does not let them
+    denied,           ///< the peer's address is not allowed
+    tls_handshake,    ///< the TLS handshake failed
+    tls_truncated,    ///< TCP FIN without close_notify (RFC 8446 §6.1)
+    proxy_protocol,   ///< a missing or malformed PROXY header
+    foreign,          ///< an HTTP request or a TLS ClientHello, where `foreign` does not let them
+    incomplete_frame, ///< the client's FIN cut a frame, and `frame_tail` is `refuse`
+    bad_frame,        ///< what came is no frame of the kind that `frame` says
     upstream_unreachable, ///< no connection to any endpoint of the upstream; nothing was sent
     upstream_timeout,     ///< no complete response within `total`
     upstream_status,  ///< a status outside 200-299 while `on_status` is `refuse`, or without a body
     upstream_invalid, ///< the response is not acceptable HTTP/1.1 (RFC 9112)
     upstream_incomplete, ///< sent, or a byte of it, and no complete response came (RFC 9112 §8)
     reply_too_large,     ///< the response body passed `max_reply`
+    reply_unframeable,   ///< the reply's frame cannot carry this reply
     spill_failed,        ///< a payload could not be kept on disk
     draining,            ///< the gateway is stopping; nothing was sent on
     internal,            ///< a bug or a resource failure inside the gateway
@@ -52,12 +55,15 @@ inline constexpr std::array all_reasons{
     reason::tls_truncated,
     reason::proxy_protocol,
     reason::foreign,
+    reason::incomplete_frame,
+    reason::bad_frame,
     reason::upstream_unreachable,
     reason::upstream_timeout,
     reason::upstream_status,
     reason::upstream_invalid,
     reason::upstream_incomplete,
     reason::reply_too_large,
+    reason::reply_unframeable,
     reason::spill_failed,
     reason::draining,
     reason::internal,

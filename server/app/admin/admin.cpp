@@ -36,14 +36,18 @@ http_answer metrics_page(const admin_view& view) {
 }
 
 json::object to_json(const session_view& session) {
-    const auto age = std::chrono::duration<double>(session.age).count();
+    const auto seconds = [](std::chrono::nanoseconds time) {
+        return std::round(std::chrono::duration<double>(time).count() * 1e3) / 1e3;
+    };
     return {{"id", session.id.text()},
             {"peer", to_string(session.peer)},
             {"local", to_string(session.local)},
             {"stage", to_string(session.stage)},
-            {"age_seconds", std::round(age * 1e3) / 1e3},
+            {"age_seconds", seconds(session.age)},
             {"bytes_in", session.bytes_in},
-            {"bytes_out", session.bytes_out}};
+            {"bytes_out", session.bytes_out},
+            {"exchanges", session.exchanges},
+            {"pause_seconds", seconds(session.pause)}};
 }
 
 http_answer sessions(const admin_view& view) {

@@ -78,7 +78,16 @@ void add_sessions(page& out, const metrics& counters, const daemon_numbers& more
     out.sample(more.max_connections);
     out.family("finpost_sessions_total", "counter", "Connections accepted.");
     out.sample(view.accepted);
-    out.family("finpost_exchanges_total", "counter", "Connections ended, by how.");
+    out.family("finpost_sessions_between_frames", "gauge",
+               "Connections that had an exchange and wait for the next frame.");
+    out.sample(counters.between_frames.value());
+    out.family("finpost_further_exchanges_total", "counter",
+               "Exchanges begun on a connection that had one before.");
+    out.sample(view.further);
+    out.family("finpost_heartbeats_total", "counter",
+               "Empty frames, and bytes passed over before a frame.");
+    out.sample(counters.heartbeats.value());
+    out.family("finpost_exchanges_total", "counter", "Exchanges ended, by how.");
     out.sample("outcome", "replied", view.replied);
     out.sample("outcome", "refused", view.refused);
     out.sample("outcome", "aborted", view.aborted);

@@ -122,6 +122,30 @@ std::string time::print(duration value) {
     return value == std::chrono::minutes(1) ? "60s" : format_duration(value);
 }
 
+parsed<std::optional<duration>> time_or_off::parse(std::string_view text) {
+    if (text == "off") return std::optional<duration>();
+    const auto given = parse_duration(text);
+    if (!given) return parse_error{given.error().message + ", or off"};
+    return std::optional(*given);
+}
+
+std::string time_or_off::print(const std::optional<duration>& value) {
+    return value ? time::print(*value) : "off";
+}
+
+parsed<std::optional<frame_spec>> reply_frame::parse(std::string_view text) {
+    if (text == "same") return std::optional<frame_spec>();
+    if (text == "none") return std::optional(frame_spec());
+    const auto spec = parse_frame_spec(text);
+    if (!spec) return parse_error{spec.error().message + ", or same, or none"};
+    return std::optional(*spec);
+}
+
+std::string reply_frame::print(const std::optional<frame_spec>& value) {
+    if (!value) return "same";
+    return value->type == frame_spec::kind::eof ? "none" : to_string(*value);
+}
+
 parsed<double> share::parse(std::string_view text) {
     if (text == "off") return 0.0;
     double share = 0;

@@ -76,6 +76,16 @@ struct time_or_zero : time {
     static constexpr option_bound bound{"0s", "8760h"};
 };
 
+struct time_or_off : time { // nothing = off
+    static parsed<std::optional<duration>> parse(std::string_view text);
+    static std::string print(const std::optional<duration>& value);
+};
+
+struct reply_frame { // nothing = the payload's
+    static parsed<std::optional<frame_spec>> parse(std::string_view text);
+    static std::string print(const std::optional<frame_spec>& value);
+};
+
 struct share { // 0 = off
     static constexpr option_bound bound{"0", "1"};
     static parsed<double> parse(std::string_view text);

@@ -17,6 +17,8 @@ constexpr std::array alphabets{word{"standard", base64::alphabet::standard},
 constexpr std::array whitespace{word{"refuse", false}, word{"allow", true}};
 constexpr std::array trimmings{word{"none", trimming::none}, word{"nul", trimming::nul},
                                word{"space", trimming::space}};
+constexpr std::array tails{word{"accept", tail_policy::accept},
+                           word{"refuse", tail_policy::refuse}};
 constexpr std::array refusals{word{"line", refusal_style::line},
                               word{"close", refusal_style::close},
                               word{"reset", refusal_style::reset}};
@@ -46,6 +48,28 @@ constexpr std::array rows{
         .in_tables("endpoints"),
     option_row{"--demo", "", "a built-in HTTP echo service on loopback is the upstream",
                field<kind::on_off, &daemon_config::demo>},
+    option_row{"--frame", "SPEC",
+               "where a payload ends: eof (the client's half-close), line, delimiter:HEX, "
+               "stx-etx[,lrc|,sum], mllp, length:u8|u16be|u16le|u32be|u32le[,inclusive], "
+               "length:ascii:N, netstring, fixed:N or idle:D; with all but eof a connection "
+               "carries one payload after another",
+               field<kind::parsed_by<parse_frame_spec>, &gw::frame>},
+    option_row{
+        "--frame-tail", "accept|refuse",
+        "what becomes of a frame that the client's half-close cuts; by --frame: accept with line "
+        "and delimiter, else refuse",
+        field<kind::word_of<tails>, &gw::frame_tail>}
+        .default_is("by --frame"),
+    option_row{"--reply-frame", "SPEC|same|none",
+               "what a reply is wrapped in; same is none with eof, fixed and idle",
+               field<kind::reply_frame, &gw::reply_frame>},
+    option_row{"--max-exchanges", "N", "exchanges on one connection, which is ended then",
+               field<kind::count_or_off, &gw::max_exchanges>},
+    option_row{"--between", "D", "the longest pause before a frame; then the connection is ended",
+               field<kind::time, &gw::between>},
+    option_row{"--tcp-keepalive", "D|off",
+               "with frames: the silence after which the kernel asks whether the client is there",
+               field<kind::time_or_off, &gw::tcp_keepalive>},
     option_row{"--decode", "none|base64",
                "what a payload is decoded from before it becomes the HTTP body",
                field<kind::word_of<codecs>, &gw::decode>},

@@ -4,6 +4,7 @@
 #include "finpost/config_problem.hpp"
 #include "finpost/endpoint.hpp"
 #include "finpost/export.hpp"
+#include "finpost/frame_spec.hpp"
 #include "finpost/network.hpp"
 #include "finpost/tls_options.hpp"
 #include "finpost/units.hpp"
@@ -58,6 +59,15 @@ enum class access_log {
     all,     ///< every one, but no probes
 };
 
+/// What becomes of the bytes of a frame that the client's FIN cuts. A reset cuts a frame in any
+/// case, and it goes nowhere.
+enum class tail_policy {
+    automatic, ///< `accept` for `line` and `delimiter`, whose last end is often left out; else
+               ///< `refuse`
+    accept,    ///< they are the payload: nobody can tell whether it is whole
+    refuse,    ///< `incomplete_frame`
+};
+
 /// Everything a `gateway` needs to know. An aggregate: set what differs, then pass it on; the
 /// gateway validates it once.
 ///
@@ -66,6 +76,29 @@ enum class access_log {
 struct gateway_config {
     /// Where clients connect. At least one address, and none twice. Port 0 takes any free port.
     std::vector<socket_address> listen;
+
+    /// Where a payload ends. `eof`: with the client's FIN, one payload a connection. Every other
+    /// kind makes a connection carry payloads one after another, each with an exchange of its own,
+    /// and answers in the same order. Frames that came early wait in the kernel.
+    ///
+    /// A connection goes on after a reply. After a refusal it goes on when the whole frame was read
+    /// and `on_refusal` is `line`. Only `eof` goes together with `stream_above`.
+    frame_spec frame;
+    /// What becomes of a frame that the FIN cuts.
+    finpost::tail_policy frame_tail = finpost::tail_policy::automatic;
+    /// What a reply and a refusal are wrapped in; `eof` is nothing. Without a value: the same as
+    /// `frame`, and nothing where that is `eof`, `fixed` or `idle`. A reply that its frame cannot
+    /// carry is refused with `reply_unframeable`; where not even the refusal can be carried, the
+    /// connection is reset.
+    std::optional<frame_spec> reply_frame;
+    /// Exchanges on one connection. The gateway ends it after so many. 0: no limit.
+    std::size_t max_exchanges = 0;
+    /// The longest pause before a frame. Then the gateway ends the connection, which is no error.
+    /// Not for `eof`.
+    duration between{300'000};
+    /// After how much silence the kernel asks whether a client is still there, so that one that has
+    /// gone without a word does not hold its connection. Not for `eof`. Nothing: never.
+    std::optional<duration> tcp_keepalive = duration(120'000);
 
     /// What a payload is decoded from before the handler sees it.
     codec decode = codec::none;

@@ -68,14 +68,18 @@ private:
 ///
 /// Lifetime: it outlives the gateway, the upstream and the last session.
 ///
-/// Always true: accepted = replied + refused + aborted + probes + in flight. `read_sessions` gives
-/// a view in which it holds even while the numbers move.
+/// Always true: accepted + further = replied + refused + aborted + probes + in flight. So for
+/// exchanges; of connections, accepted = ended + in flight + between_frames. `read_sessions` gives
+/// a view in which both hold even while the numbers move.
 struct metrics {
-    counter accepted;                                ///< connections
-    counter replied;                                 ///< the complete reply was written
+    counter accepted; ///< connections, each with its first exchange
+    counter further;  ///< exchanges on a connection that had one before: only where frames are read
+    counter replied;  ///< the complete reply was written
     std::array<counter, all_reasons.size()> refused; ///< in the order of `all_reasons`
-    counter aborted; ///< reset by the client, or the reply could not be written
-    counter probes;  ///< ended by the client without a byte
+    counter aborted;      ///< reset by the client, or the reply could not be written
+    counter probes;       ///< ended by the client without a byte
+    gauge between_frames; ///< connections that had an exchange and wait for the next frame now
+    counter heartbeats;   ///< empty frames, and bytes passed over before a frame
     counter cut; ///< in flight when a stop ended them: refused (`draining`, `upstream_incomplete`)
                  ///< or aborted
 
@@ -99,9 +103,11 @@ struct metrics {
     counter& refused_for(reason why) noexcept { return refused[static_cast<std::size_t>(why) - 1]; }
 
     struct sessions {
-        std::uint64_t accepted, replied, refused, aborted, probes, active;
+        std::uint64_t accepted, further, replied, refused, aborted, probes;
+        std::uint64_t in_flight; ///< exchanges
+        std::uint64_t active;    ///< connections
     };
-    /// `active` is what is in flight; the identity above holds in what is returned.
+    /// The identities above hold in what is returned.
     FINPOST_EXPORT sessions read_sessions() const noexcept;
 };
 

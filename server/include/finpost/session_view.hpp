@@ -13,7 +13,8 @@ namespace finpost {
 /// What a session is busy with.
 enum class session_stage {
     handshake, ///< what comes before the payload: a PROXY header, a TLS handshake
-    receive,   ///< the payload: until the client's EOF
+    pause,     ///< before a frame, where payloads are framed: nothing of it has come
+    receive,   ///< the payload: until its end
     stream, ///< payload and reply pass through: the client is still sending, or was when it began
     handle, ///< its handler works: the upstream is asked
     reply,  ///< the reply is written
@@ -30,9 +31,11 @@ struct session_view {
     socket_address peer;  ///< the client's; as the PROXY header tells it, where there is one
     socket_address local; ///< the one it connected to; likewise
     session_stage stage;
-    std::chrono::nanoseconds age; ///< since the connection was accepted
-    std::uint64_t bytes_in;       ///< received of the payload, before decoding
-    std::uint64_t bytes_out;      ///< written of the reply or the refusal
+    std::chrono::nanoseconds age;     ///< since the connection was accepted
+    std::uint64_t bytes_in;           ///< received of the payload, before decoding
+    std::uint64_t bytes_out;          ///< written of the reply or the refusal
+    std::uint64_t exchanges = 0;      ///< that have ended on this connection
+    std::chrono::nanoseconds pause{}; ///< before the frame, so far; 0 outside of `pause`
 };
 
 } // namespace finpost

@@ -1,7 +1,6 @@
 #include "session/exchange.hpp"
 
 #include "request_access.hpp"
-#include "session/client_stream.hpp"
 #include "session/exchange_log.hpp"
 #include "session/exchange_record.hpp"
 #include "session/payload_codec.hpp"
@@ -14,6 +13,7 @@
 
 #include <chrono>
 #include <new>
+#include <utility>
 
 namespace asio = boost::asio;
 
@@ -29,14 +29,23 @@ constexpr std::chrono::milliseconds watched_after{100};
 } // namespace
 
 exchange::exchange(const session_context& context, const accepted_client& client,
-                   client_socket& socket, exchange_deadline& deadline)
-    : context_(context), client_(client), socket_(socket), deadline_(deadline),
-      id_(request_id::generate()), outcome_(context.config), payload_(&context.budget),
-      reply_(reason::internal), sampled_(id_.sampled(context.config.trace_sampled)),
-      received_at_(client.at), answered_at_(client.at) {}
+                   client_socket& socket, payload_input& input, exchange_deadline& deadline,
+                   const request_id& id, std::uint64_t before) noexcept
+    : context_(context), client_(client), socket_(socket), input_(input), deadline_(deadline),
+      before_(before), made_at_(before == 0 ? client.at : exchange_deadline::clock::now()), id_(id),
+      outcome_(context.config), payload_(&context.budget), reply_(reason::internal),
+      sampled_(id_.sampled(context.config.trace_sampled)), began_at_(made_at_),
+      received_at_(made_at_), answered_at_(made_at_) {
+    if (before + 1 == context.config.max_exchanges) outcome_.is_last();
+    if (before == 0) return;
+    stage_.store(session_stage::pause, std::memory_order_relaxed);
+    between_frames_ = true;
+    context.counters.between_frames.add(1);
+}
 
 asio::awaitable<void> exchange::run() {
-    upload coming(payload_, received_, context_.budget, context_.spills, growth_ticket_);
+    upload coming(input_, payload_, received_, context_.budget, context_.spills, growth_ticket_);
+    if (input_.frames()) coming.on_begin = [this] { frame_begun(); };
     receive_end end = co_await receive(socket_, coming, context_.config, deadline_);
     if (end.becomes_stream) {
         co_await stream(coming);
@@ -50,7 +59,15 @@ asio::awaitable<void> exchange::run() {
 
 void exchange::begin_receive() noexcept {
     received_at_ = exchange_deadline::clock::now();
+    enter(input_.frames() ? session_stage::pause : session_stage::receive);
+}
+
+void exchange::frame_begun() {
+    began_at_ = received_at_ = exchange_deadline::clock::now();
     enter(session_stage::receive);
+    if (!std::exchange(between_frames_, false)) return;
+    context_.counters.further.add();
+    context_.counters.between_frames.add(-1);
 }
 
 void exchange::received(error_code ended, upload& coming) {
@@ -58,7 +75,11 @@ void exchange::received(error_code ended, upload& coming) {
     context_.counters.payload_bytes.add(received_.value());
     if (!ended) coming.opening.finish();
     if (coming.fault) log_bad_encoding(context_, id_, *coming.fault);
-    outcome_.payload_ended({ended, received_.value(), coming.fault.has_value()}, coming.opening);
+    if (ended == reason::bad_frame) log_bad_frame(context_, id_, input_.fault());
+    const bool eof = !input_.frames() || input_.fin_seen();
+    outcome_.payload_ended(
+        {ended, received_.value(), coming.fault.has_value(), input_.frames(), input_.begun(), eof},
+        coming.opening);
     if (outcome_.undecided()) return log_foreign(context_, client_.peer, id_, coming.opening);
     payload_ = payload(&context_.budget); // nothing of it is sent on
 }
@@ -112,53 +133,6 @@ request exchange::make_request(payload body, bool streamed) const {
     return made;
 }
 
-// All steps from here to the reply at once, for a payload that does not end soon.
-asio::awaitable<void> exchange::stream(upload& begun) {
-    log_foreign(context_, client_.peer, id_, begun.opening);
-    enter(session_stage::stream);
-    client_stream::beginning start(std::move(payload_), received_at_, begun.paused,
-                                   [this] { stream_eof(); });
-    start.ticket = &*begun.ticket;
-    client_stream client(socket_, received_, written_, context_.config, deadline_,
-                         std::move(start));
-    try {
-        request request = make_request(payload(&*begun.ticket), true);
-        deadline_.disarm(); // until a client or an upstream is waited for
-        reply reply = co_await context_.streaming_handler(std::move(request), client);
-        reply_ = std::move(reply);
-    } catch (...) {
-        log_handler_failed(context_, id_);
-    }
-    client.on_cancel({}); // what the handler had is gone
-    client.limit(exchange_deadline::clock::time_point::max(), reason::internal);
-    if (!reply_.refused()) co_await client.finish(reply_.bytes().bytes());
-    deadline_.disarm();
-    streamed(client);
-}
-
-void exchange::stream_eof() {
-    outcome_.eof();
-    received_at_ = exchange_deadline::clock::now();
-    watch_for_reset();
-}
-
-void exchange::streamed(const client_stream& client) {
-    socket_.ignore_reset();
-    answered_at_ = exchange_deadline::clock::now();
-    if (!outcome_.eof_seen()) received_at_ = answered_at_;
-    context_.counters.payload_bytes.add(received_.value());
-    context_.counters.reply_bytes.add(written_.value());
-    context_.counters.upstream_seconds.record(answered_at_ - received_at_);
-    if (client.bad_encoding()) log_bad_encoding(context_, id_, *client.bad_encoding());
-    const error_code failed = client.error();
-    const bool by_reset = failed && failed.category() != reason_category();
-    if (outcome_.eof_seen() && (by_reset || client.gone())) note_reset();
-    const bool reply_begun = written_.value() > 0 || socket_.mid_write();
-    outcome_.stream_ended(
-        {failed, {reply_.refused(), reply_.why()}, reply_begun, client.reply_late()});
-    if (outcome_.is() == outcome::kind::refused) release();
-}
-
 void exchange::watch_for_reset() {
     try {
         socket_.when_reset([this] {
@@ -178,11 +152,22 @@ void exchange::note_reset() noexcept {
 bool exchange::write_reply_at_once() {
     if (!outcome_.undecided()) return true;
     writer_.emplace(context_, socket_, reply_.bytes(), written_);
+    const error_code unframed = writer_->frame();
+    if (unframed) {
+        unwritable(unframed);
+        return true;
+    }
     enter(session_stage::reply);
     const error_code failed = writer_->write_some();
     if (failed == asio::error::would_block) return false;
     replied(failed);
     return true;
+}
+
+// Before a byte of it is out.
+void exchange::unwritable(error_code why) {
+    if (why == reason::reply_unframeable) log_unframeable(context_, id_, writer_->fault());
+    refuse(to_reason(why));
 }
 
 asio::awaitable<void> exchange::write_rest_of_reply() {
@@ -204,6 +189,12 @@ void exchange::replied(error_code failed) {
 void exchange::record() noexcept {
     if (recorded_) return;
     recorded_ = true;
+    if (between_frames_) {
+        // Who goes in a pause ends no exchange.
+        if (!outcome_.in_pause()) context_.counters.further.add();
+        context_.counters.between_frames.add(-1);
+        if (outcome_.in_pause()) return;
+    }
     const bool stopped = deadline_.stopped() && deadline_.error() == reason::draining;
     const exchange_record record{id_,
                                  client_.peer,
@@ -213,7 +204,7 @@ void exchange::record() noexcept {
                                  written_.value(),
                                  reply_.upstream(),
                                  reply_.status(),
-                                 client_.at,
+                                 began_at_,
                                  received_at_,
                                  answered_at_,
                                  sampled_,
@@ -235,7 +226,8 @@ void exchange::finish() noexcept {
 session_view exchange::view(exchange_deadline::clock::time_point now) const noexcept {
     const session_stage stage = stage_.load(std::memory_order_relaxed);
     const std::uint64_t in = received_.value(), out = written_.value();
-    return {id_, client_.peer, client_.local, stage, now - client_.at, in, out};
+    const auto pause = stage == session_stage::pause ? now - made_at_ : now - now;
+    return {id_, client_.peer, client_.local, stage, now - client_.at, in, out, before_, pause};
 }
 
 } // namespace finpost::detail

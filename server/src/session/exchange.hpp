@@ -4,6 +4,7 @@
 #include "policy/buffer_budget.hpp"
 #include "session/accepted_client.hpp"
 #include "session/outcome.hpp"
+#include "session/payload_input.hpp"
 #include "session/reply_writer.hpp"
 #include "session/session_context.hpp"
 #include "single_writer_counter.hpp"
@@ -17,6 +18,7 @@
 #include <boost/asio/awaitable.hpp>
 
 #include <atomic>
+#include <cstdint>
 #include <optional>
 
 namespace finpost::detail {
@@ -25,12 +27,14 @@ class client_stream;
 class upload;
 
 /// One payload and its reply, on a connection that is ready for it. The session makes it, runs it,
-/// and ends the connection as `result()` says. Belongs to the session's strand; `view` may be
-/// called from any thread.
+/// and ends the connection as `result()` says, or makes the next one. Belongs to the session's
+/// strand; `view` may be called from any thread.
 class exchange {
 public:
+    /// `before`: how many there were on the connection. It needs no memory.
     exchange(const session_context& context, const accepted_client& client, client_socket& socket,
-             exchange_deadline& deadline);
+             payload_input& input, exchange_deadline& deadline, const request_id& id,
+             std::uint64_t before) noexcept;
     exchange(const exchange&) = delete;
     exchange& operator=(const exchange&) = delete;
 
@@ -39,8 +43,12 @@ public:
 
     outcome& result() noexcept { return outcome_; }
     const request_id& id() const noexcept { return id_; }
-    /// Nothing of the payload has come.
-    bool is_idle() const noexcept { return received_.value() == 0; }
+    /// Nothing of the payload has come, nor of its frame.
+    bool is_idle() const noexcept {
+        return input_.frames() ? !input_.begun() : received_.value() == 0;
+    }
+    /// How many there were before on the connection.
+    std::uint64_t before() const noexcept { return before_; }
     single_writer_counter& written() noexcept { return written_; }
 
     void enter(session_stage stage) noexcept { stage_.store(stage, std::memory_order_relaxed); }
@@ -54,6 +62,7 @@ public:
     session_view view(exchange_deadline::clock::time_point now) const noexcept;
 
 private:
+    void frame_begun();
     void received(error_code ended, upload& coming);
     void decode();
     void refuse(reason why);
@@ -65,13 +74,17 @@ private:
     request make_request(payload body, bool streamed) const;
     void watch_for_reset();
     bool write_reply_at_once();
+    void unwritable(error_code why);
     boost::asio::awaitable<void> write_rest_of_reply();
     void replied(error_code failed);
 
     const session_context& context_;
     const accepted_client& client_;
     client_socket& socket_;
+    payload_input& input_;
     exchange_deadline& deadline_;
+    const std::uint64_t before_;
+    const exchange_deadline::clock::time_point made_at_;
     const request_id id_;
     outcome outcome_;
     std::optional<growth_ticket> growth_ticket_; // a stream's buffers were taken by way of it
@@ -79,10 +92,11 @@ private:
     reply reply_;
     std::optional<reply_writer> writer_;
     bool recorded_ = false;
-    bool sampled_; // whether its trace is sampled
+    bool between_frames_ = false; // and counted so
+    bool sampled_;                // whether its trace is sampled
     std::atomic<session_stage> stage_{session_stage::receive};
     single_writer_counter received_, written_;
-    exchange_deadline::clock::time_point received_at_, answered_at_;
+    exchange_deadline::clock::time_point began_at_, received_at_, answered_at_;
 };
 
 } // namespace finpost::detail

@@ -30,6 +30,14 @@ void log_bad_encoding(const session_context& context, const request_id& id,
                  {"offset", static_cast<std::int64_t>(error.offset)}});
 }
 
+void log_bad_frame(const session_context& context, const request_id& id, std::string_view what) {
+    context.log(log_level::debug, "bad frame", {{"id", id.text()}, {"what", what}});
+}
+
+void log_unframeable(const session_context& context, const request_id& id, std::string_view what) {
+    context.log(log_level::debug, "reply unframeable", {{"id", id.text()}, {"what", what}});
+}
+
 void log_handler_failed(const session_context& context, const request_id& id) {
     try {
         throw;

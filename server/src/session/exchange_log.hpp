@@ -6,6 +6,8 @@
 #include "finpost/endpoint.hpp"
 #include "finpost/request_id.hpp"
 
+#include <string_view>
+
 namespace finpost::detail {
 
 class foreign_bytes;
@@ -19,6 +21,12 @@ void log_foreign(const session_context& context, const socket_address& peer, con
 /// Where a payload's encoding is bad, at level debug.
 void log_bad_encoding(const session_context& context, const request_id& id,
                       const payload_fault& error);
+
+/// Why what came is no frame, at level debug.
+void log_bad_frame(const session_context& context, const request_id& id, std::string_view what);
+
+/// Why the frame of a reply cannot carry it, at level debug.
+void log_unframeable(const session_context& context, const request_id& id, std::string_view what);
 
 /// What a handler has thrown. In a catch block.
 void log_handler_failed(const session_context& context, const request_id& id);

@@ -24,6 +24,13 @@ bool client_went(const error_code& error) noexcept {
            error == asio::error::network_unreachable;
 }
 
+// Why a connection ends on which no frame has begun: the client went, was silent for too long, or
+// the gateway stops.
+bool ends_pause(const error_code& error) noexcept {
+    return client_went(error) || error == reason::tls_truncated ||
+           error == reason::receive_timeout || error == reason::draining;
+}
+
 } // namespace
 
 void outcome::refuse(reason why) noexcept {
@@ -64,24 +71,35 @@ void outcome::preamble_ended(const preamble_end& end) noexcept {
 }
 
 void outcome::payload_ended(const payload_end& end, const foreign_bytes& first) noexcept {
-    eof_ = !end.error;
+    eof_ = end.eof && (end.framed || !end.error);
+    whole_frame_ = end.framed && !end.error;
+    if (end.framed && !end.begun && ends_pause(end.error)) return pause_ended(end.error);
     // A client that is merely late must be refused, not treated as a probe: it may still want an
     // answer.
     const bool by_client = client_went(end.error) || end.error == reason::tls_truncated;
-    if (end.bytes == 0 && by_client) {
-        kind_ = kind::probe;
-        // A peer in between may have cut all of it. Only a reset says so.
-        if (end.error == reason::tls_truncated && on_refusal_ != refusal_style::close)
-            fin_would_lie_ = true;
+    if (end.bytes == 0 && by_client && !end.framed) {
+        only_looked(end.error);
     } else if (end.bad_encoding) {
         refuse(reason::bad_encoding);
-    } else if ((eof_ || end.error == reason::foreign) && foreign_ended(first)) {
+    } else if ((!end.error || end.error == reason::foreign) && foreign_ended(first)) {
         return;
     } else if (is_reason(end.error)) {
         refuse(to_reason(end.error));
     } else if (end.error) {
         abort(abort_at::read);
     }
+}
+
+void outcome::only_looked(const error_code& error) noexcept {
+    kind_ = kind::probe;
+    // A peer in between may have cut all of it. Only a reset says so.
+    fin_would_lie_ = error == reason::tls_truncated && on_refusal_ != refusal_style::close;
+}
+
+// Nothing of a frame has come: a FIN answers nothing.
+void outcome::pause_ended(const error_code& error) noexcept {
+    pause_ = true;
+    only_looked(error);
 }
 
 // Whether it is a health check or a scan, and has its end by that.
@@ -180,13 +198,20 @@ std::string_view outcome::reason_word() const noexcept {
 
 outcome::farewell outcome::say(bool can_speak, bool tls_broken) const noexcept {
     if (http_probe_) return farewell::http_ok;
-    if (kind_ == kind::replied && lingers()) return farewell::fin; // it was answered early
+    if (keeps_connection()) return farewell::nothing;
+    // It was answered early, or it is the last that this connection gets.
+    if (kind_ == kind::replied && lingers()) return farewell::fin;
     if (kind_ == kind::aborted && tls_broken) return farewell::alert;
     if (kind_ != kind::refused || denied_ || on_refusal_ == refusal_style::reset)
         return farewell::nothing;
     if (on_refusal_ == refusal_style::close) return farewell::fin;
     if (!no_refusal_line_ && can_speak) return farewell::line;
     return speaks_tls_ ? farewell::alert : farewell::nothing;
+}
+
+bool outcome::keeps_connection() const noexcept {
+    if (!whole_frame_ || last_ || eof_ || client_gone_) return false;
+    return kind_ == kind::replied || (kind_ == kind::refused && told_);
 }
 
 outcome::ending outcome::end() const noexcept {

@@ -53,11 +53,14 @@ public:
         bool begun; ///< a byte of it had come
     };
 
-    /// How the payload ended. `error` is no error at the client's EOF.
+    /// How the payload ended. `error` is no error at its end.
     struct payload_end {
         error_code error;
         std::uint64_t bytes;
-        bool bad_encoding; ///< found on the payload's way to a file
+        bool bad_encoding;   ///< found on the payload's way to a file
+        bool framed = false; ///< its end is a frame's, and not the client's EOF
+        bool begun = true;   ///< something of its frame has come
+        bool eof = true;     ///< the client's EOF was read; without frames that is its end
     };
 
     /// What a handler came to.
@@ -88,6 +91,8 @@ public:
 
     // What happens, in the order of an exchange.
 
+    /// No other exchange follows on the connection.
+    void is_last() noexcept { last_ = true; }
     /// The client waits for a TLS handshake: it would not understand a line.
     void expect_tls() noexcept { no_refusal_line_ = true; }
     /// A rule or a limit refuses the exchange.
@@ -106,7 +111,10 @@ public:
     void stream_ended(const stream_end& end) noexcept;
     void reply_ended(const reply_end& end) noexcept;
     /// The farewell was sent. `whole`: to its last byte.
-    void farewell_sent(bool whole) noexcept { fin_would_lie_ = !whole; }
+    void farewell_sent(bool whole) noexcept {
+        fin_would_lie_ = !whole;
+        told_ = whole;
+    }
 
     // What follows from it.
 
@@ -124,8 +132,13 @@ public:
     /// Of `farewell::http_ok`: it was a HEAD, whose answer has no body.
     bool without_body() const noexcept { return head_request_; }
     /// Whether the client's input has to be drained before the close (RFC 9112 §9.6).
-    bool lingers() const noexcept { return !eof_ && !client_gone_; }
+    bool lingers() const noexcept { return !eof_ && !client_gone_ && !pause_; }
     ending end() const noexcept;
+    /// Whether the connection carries another exchange: the whole frame of this one was read, and
+    /// the client has the whole reply, or the line in place of it.
+    bool keeps_connection() const noexcept;
+    /// It ended before its frame has begun.
+    bool in_pause() const noexcept { return pause_; }
 
     bool eof_seen() const noexcept { return eof_; }
     bool client_gone() const noexcept { return client_gone_; }
@@ -143,6 +156,8 @@ private:
     void abort(reason why) noexcept;
     void refuse_or_abort(reason why, bool reply_begun) noexcept;
     bool foreign_ended(const foreign_bytes& first) noexcept;
+    void only_looked(const error_code& error) noexcept;
+    void pause_ended(const error_code& error) noexcept;
 
     const refusal_style on_refusal_;
     const foreign_policy foreign_;
@@ -155,6 +170,10 @@ private:
     bool denied_ = false;
     bool http_probe_ = false, head_request_ = false;
     bool eof_ = false;
+    bool last_ = false;
+    bool pause_ = false;       // between two frames, or before the first
+    bool whole_frame_ = false; // it was read to its end, and what follows may be the next
+    bool told_ = false;        // the line was written
     bool client_gone_ = false;
     bool fin_would_lie_ = false; // a FIN now would look like an empty reply
 };

@@ -31,10 +31,13 @@ public:
     receiver(client_socket& socket, upload& coming, const gateway_config& limits,
              exchange_deadline& deadline)
         : socket_(socket), coming_(coming), into_(coming.bytes), limits_(limits),
-          deadline_(deadline), began_(clock_type::now()), until_(began_ + limits.receive_total),
-          plan_(limits, coming.spills.above()),
+          deadline_(deadline), begun_(coming.input.begun()), began_(clock_type::now()),
+          until_(began_ + limits.receive_total), plan_(limits, coming.spills.above()),
           ticket_(coming.ticket.emplace(coming.budget, into_, plan_.most_in_memory())) {
-        deadline_.arm(limits.receive_idle, limits.receive_total, reason::receive_timeout);
+        if (begun_)
+            arm();
+        else
+            deadline_.arm(limits.between, duration::zero(), reason::receive_timeout);
     }
     // A payload that was received to its end needs no more memory.
     ~receiver() {
@@ -48,11 +51,17 @@ public:
     asio::awaitable<error_code> go_to_file();
     void become_stream(bool join_queue);
     asio::awaitable<void> yield();
+    void begin_wait();
+    bool pause_passed() noexcept { return coming_.input.pause_passed(deadline_, until_); }
     bool is_large() const noexcept { return into_.size() > yields_above; }
 
 private:
     receive_plan::buffer state() const noexcept { return {into_.size(), into_.writable().size()}; }
     receive_plan::step read(std::size_t most);
+    void arm() {
+        deadline_.arm(limits_.receive_idle, limits_.receive_total, reason::receive_timeout);
+    }
+    void look_for_begin();
     asio::awaitable<error_code> wait_in_queue(std::size_t wanted);
 
     client_socket& socket_;
@@ -60,7 +69,9 @@ private:
     payload& into_;
     const gateway_config& limits_;
     exchange_deadline& deadline_;
-    const clock_type::time_point began_, until_;
+    bool begun_;
+    clock_type::time_point began_, until_;
+    std::uint64_t heartbeats_ = 0;
     receive_plan plan_;
     growth_ticket& ticket_;
     bool streams_ = false;
@@ -70,14 +81,14 @@ private:
 receive_plan::step receiver::perform(const receive_plan::step& step) {
     switch (step.what) {
     case action::peek:
-        return plan_.peeked(socket_.peek().error(), state());
+        return plan_.peeked(coming_.input.peek().error(), state());
     case action::reserve: {
         if (step.join_queue) ticket_.join();
         const bool reserved = into_.reserve(step.size);
         return plan_.reserved(reserved, state());
     }
     case action::look_for_end:
-        return plan_.end_looked_for(socket_.peek().error(), state());
+        return plan_.end_looked_for(coming_.input.peek().error(), state());
     case action::read:
         return read(step.size);
     case action::wait_for_memory:
@@ -92,7 +103,8 @@ receive_plan::step receiver::perform(const receive_plan::step& step) {
 }
 
 receive_plan::step receiver::read(std::size_t most) {
-    const auto got = socket_.read_some(into_.writable().first(most));
+    const auto got = coming_.input.read_some(into_.writable().first(most));
+    if (!begun_) look_for_begin();
     if (got.has_error()) return plan_.no_bytes(got.error());
     into_.commit(*got);
     coming_.received.set(into_.size());
@@ -103,6 +115,25 @@ receive_plan::step receiver::read(std::size_t most) {
     return plan_.read({clock_type::now() - began_ - coming_.paused,
                        coming_.is_unwanted(limits_.foreign), may_stream},
                       state());
+}
+
+// The payload's time begins with the first byte of its frame. A heartbeat is a sign of life.
+void receiver::look_for_begin() {
+    if (coming_.input.begun()) {
+        begun_ = true;
+        began_ = clock_type::now();
+        until_ = began_ + limits_.receive_total;
+        arm();
+        coming_.on_begin();
+    } else if (coming_.input.heartbeats() != heartbeats_) {
+        heartbeats_ = coming_.input.heartbeats();
+        deadline_.progress();
+    }
+}
+
+void receiver::begin_wait() {
+    coming_.bytes.release_writable();
+    coming_.input.begin_wait(deadline_, until_);
 }
 
 asio::awaitable<receive_plan::step> receiver::wait_for_memory(std::size_t wanted) {
@@ -177,9 +208,10 @@ asio::awaitable<receive_end> receive(client_socket& socket, upload& coming,
             continue;
         }
         case action::wait: {
-            coming.bytes.release_writable();
+            receiver.begin_wait();
             if (deadline.error()) co_return receive_end{deadline.error()};
             auto [ec] = co_await socket.async_wait_readable();
+            if (receiver.pause_passed()) break;
             if (!ec && receiver.is_large()) co_await receiver.yield();
             ended = ec;
             break;

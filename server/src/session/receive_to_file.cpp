@@ -47,12 +47,11 @@ private:
 };
 
 // Reads what is there into the file; how many bytes of the client's that was.
-result<std::size_t> pass_some(client_socket& socket, upload& coming, file_decoder& text,
-                              std::uint64_t allowed) {
+result<std::size_t> pass_some(upload& coming, file_decoder& text, std::uint64_t allowed) {
     std::span<std::byte> buffer = passing_buffer();
     buffer =
         buffer.first(static_cast<std::size_t>(std::min<std::uint64_t>(buffer.size(), allowed)));
-    const auto got = socket.read_some(buffer);
+    const auto got = coming.input.read_some(buffer);
     if (got.has_error()) return got.error();
     coming.received.add(*got);
     coming.took(buffer.first(*got));
@@ -77,7 +76,7 @@ asio::awaitable<error_code> receive_to_file(client_socket& socket, upload& comin
     if (failed) co_return failed;
     for (std::size_t since_yield = 0;;) {
         const single_writer_counter& received = coming.received;
-        const auto got = pass_some(socket, coming, text, limits.max_payload + 1 - received.value());
+        const auto got = pass_some(coming, text, limits.max_payload + 1 - received.value());
         if (received.value() > limits.max_payload) co_return reason::too_large;
         if (coming.is_unwanted(limits.foreign)) co_return reason::foreign;
         if (got.has_value()) {
@@ -96,7 +95,9 @@ asio::awaitable<error_code> receive_to_file(client_socket& socket, upload& comin
         }
         since_yield = 0;
         if (deadline.error()) co_return deadline.error();
+        coming.input.begin_wait(deadline, began + limits.receive_total);
         auto [ec] = co_await socket.async_wait_readable();
+        if (coming.input.pause_passed(deadline, began + limits.receive_total)) continue;
         if (!ec) co_await fair_yield(deadline, limits.receive_idle, began + limits.receive_total);
         if (deadline.error()) co_return deadline.error();
         if (ec) co_return ec;

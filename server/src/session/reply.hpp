@@ -24,8 +24,12 @@ class single_writer_counter;
 /// What a client reads in place of an answer: `finpost: <reason> <request id>\n`.
 std::string refusal_line(reason why, const request_id& id);
 
-/// Writes of `data` what the kernel takes, counting it in `written`: success when that is all of it
-/// and its end is marked (`client_socket::finish`), `error::would_block` when there is more.
+/// Writes of `data` what the kernel takes, counting it in `written`: success when that is all of
+/// it, `error::would_block` when there is more.
+error_code write_bytes(client_socket& socket, std::span<const std::byte> data,
+                       single_writer_counter& written) noexcept;
+
+/// The same, and marks the end of all that is written (`client_socket::finish`).
 error_code write_at_once(client_socket& socket, std::span<const std::byte> data,
                          single_writer_counter& written) noexcept;
 
@@ -49,12 +53,12 @@ boost::asio::awaitable<error_code> write_in_steps(client_socket& socket, const w
                                                   const single_writer_counter& written);
 
 /// Writes all of `data` from `written` on within `limits`, counting in `written` what the kernel
-/// took. Closes nothing. Fails with `too_slow` when the peer takes it more slowly than `min_rate`,
-/// with another reason when the total has passed or the exchange was stopped, else with what the
-/// connection says.
+/// took, by `write_at_once` or by `write_bytes`. Closes nothing. Fails with `too_slow` when the
+/// peer takes it more slowly than `min_rate`, with another reason when the total has passed or the
+/// exchange was stopped, else with what the connection says.
 boost::asio::awaitable<error_code> write_all(client_socket& socket, std::span<const std::byte> data,
                                              write_limits limits, exchange_deadline& deadline,
-                                             single_writer_counter& written);
+                                             single_writer_counter& written, bool marks_end);
 
 /// Reads and drops what the client still sends, until its EOF, for at most `limit`: closing with
 /// unread input would send a RST that could overtake what was written (RFC 9112 §9.6).

@@ -35,7 +35,7 @@ error_code write_piecewise(client_socket& socket, const payload& bytes, codec en
         if (sent.has_error()) return sent.error();
         written.add(*sent);
     }
-    return socket.finish();
+    return {};
 }
 
 } // namespace finpost::detail

@@ -1,17 +1,55 @@
 #include "session/reply_writer.hpp"
 
+#include "async/fairness.hpp"
+#include "net/client_socket.hpp"
 #include "net/spill_io.hpp"
 #include "policy/buffer_budget.hpp"
 #include "policy/spill_policy.hpp"
 #include "session/payload_codec.hpp"
 #include "session/reply.hpp"
 #include "session/reply_in_pieces.hpp"
+#include "single_writer_counter.hpp"
 
+#include <boost/asio/error.hpp>
+
+#include <algorithm>
 #include <utility>
 
 namespace asio = boost::asio;
 
 namespace finpost::detail {
+
+namespace {
+
+// Up to this size a reply is copied into its frame: one write costs more than that.
+constexpr std::size_t largest_join = 64 << 10;
+
+std::span<const std::byte> bytes_of(std::string_view text) {
+    return std::as_bytes(std::span(text));
+}
+
+} // namespace
+
+std::optional<frame_spec> reply_frame_of(const gateway_config& config) {
+    const frame_spec& spec = config.reply_frame ? *config.reply_frame : config.frame;
+    using kind = frame_spec::kind;
+    if (spec.type == kind::eof) return std::nullopt;
+    const bool no_frame_of_replies = spec.type == kind::fixed || spec.type == kind::idle;
+    if (!config.reply_frame && no_frame_of_replies) return std::nullopt;
+    return spec;
+}
+
+std::optional<std::string> framed(const gateway_config& config, std::string_view text) {
+    const auto spec = reply_frame_of(config);
+    if (!spec) return std::string(text);
+    frame_writer frame(*spec);
+    const auto size = frame.wrap(bytes_of(text));
+    if (!size) return std::nullopt;
+    std::string out(frame.header());
+    out += text.substr(0, *size);
+    out += frame.trailer();
+    return out;
+}
 
 reply_writer::reply_writer(const session_context& context, client_socket& socket, payload& bytes,
                            single_writer_counter& written)
@@ -26,10 +64,95 @@ reply_writer::reply_writer(const session_context& context, client_socket& socket
     bytes = std::move(text);
 }
 
+error_code reply_writer::frame() {
+    framed_ = context_.config.frame.type != frame_spec::kind::eof;
+    const auto spec = reply_frame_of(context_.config);
+    if (!spec) return {};
+    frame_.emplace(*spec);
+    if (piecewise_) return look_at_pieces();
+    const auto size = frame_->wrap(bytes_.bytes());
+    if (!size) return reason::reply_unframeable;
+    text_size_ = *size;
+    trailer_ = frame_->trailer();
+    join_parts();
+    return {};
+}
+
+// What is in a file is looked at once before a byte of it is out: it may hold the frame's end.
+error_code reply_writer::look_at_pieces() {
+    const codec encode = context_.config.encode;
+    const std::uint64_t size = encoded_size(encode, bytes_.size());
+    if (!frame_->begin(size)) return reason::reply_unframeable;
+    std::uint64_t carried = 0;
+    while (text_size_ < size) {
+        const auto piece = encode_piece(encode, bytes_, text_size_, passing_buffer());
+        if (piece.has_error()) return context_.spills.failed(piece.error());
+        const auto some = frame_->add(*piece);
+        if (!some) return reason::reply_unframeable;
+        carried += *some;
+        text_size_ += piece->size();
+    }
+    if (!frame_->end()) return reason::reply_unframeable;
+    // A line whose own end is in the file.
+    if (carried == size) trailer_ = frame_->trailer();
+    return {};
+}
+
+void reply_writer::join_parts() {
+    const std::string_view header = frame_->header();
+    const std::size_t size = header.size() + text_size_ + trailer_.size();
+    payload whole(&context_.budget);
+    if (size > largest_join || !whole.reserve(size)) return;
+    whole.append(bytes_of(header));
+    whole.append(bytes_.bytes().first(text_size_));
+    whole.append(bytes_of(trailer_));
+    bytes_ = std::move(whole);
+    frame_.reset();
+}
+
 error_code reply_writer::write_some() {
-    if (!piecewise_) return write_at_once(socket_, bytes_.bytes(), written_);
-    const error_code failed = write_piecewise(socket_, bytes_, context_.config.encode, written_);
+    if (frame_) return write_framed();
+    error_code failed;
+    if (piecewise_)
+        failed = write_piecewise(socket_, bytes_, context_.config.encode, written_);
+    else
+        failed = write_bytes(socket_, bytes_.bytes(), written_);
+    if (!failed && !framed_) failed = socket_.finish();
     return is_file_error(failed) ? context_.spills.failed(failed) : failed;
+}
+
+error_code reply_writer::write_framed() {
+    const std::uint64_t size = frame_->header().size() + text_size_ + trailer_.size();
+    const std::uint64_t before = written_.value();
+    while (written_.value() < size) {
+        if (written_.value() - before >= quantum) return asio::error::would_block;
+        const auto sent = write_part(written_.value());
+        if (sent.has_error())
+            return is_file_error(sent.error()) ? context_.spills.failed(sent.error())
+                                               : sent.error();
+        written_.add(*sent);
+    }
+    return framed_ ? error_code() : socket_.finish();
+}
+
+result<std::size_t> reply_writer::write_part(std::uint64_t from) {
+    const std::string_view header = frame_->header();
+    if (from < header.size()) return socket_.write_some(bytes_of(header.substr(from)));
+    from -= header.size();
+    if (from < text_size_) return write_text(from);
+    return socket_.write_some(bytes_of(trailer_.substr(from - text_size_)));
+}
+
+result<std::size_t> reply_writer::write_text(std::uint64_t from) {
+    const codec encode = context_.config.encode;
+    if (!piecewise_) {
+        const std::size_t n = std::min<std::uint64_t>(text_size_ - from, quantum);
+        return socket_.write_some(bytes_.bytes().subspan(from, n));
+    }
+    if (is_plain(encode)) return socket_.send_file_piece(bytes_, from);
+    const auto text = encode_piece(encode, bytes_, from, passing_buffer());
+    if (text.has_error()) return text.error();
+    return socket_.write_some(*text);
 }
 
 asio::awaitable<error_code> reply_writer::write_rest(exchange_deadline& deadline) {

@@ -1,25 +1,46 @@
 #pragma once
 
+#include "frame_writer.hpp"
 #include "session/session_context.hpp"
 
 #include "finpost/error.hpp"
 #include "finpost/exchange_deadline.hpp"
 #include "finpost/payload.hpp"
+#include "finpost/result.hpp"
 
 #include <boost/asio/awaitable.hpp>
+
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
 
 namespace finpost::detail {
 
 class client_socket;
 class single_writer_counter;
 
-/// Writes one reply to its client, encoded as the configuration says: from memory, or in pieces
-/// what is too large for it. Counts in `written` what the kernel took.
+/// What a reply is wrapped in; nothing: its bytes are all there is.
+std::optional<frame_spec> reply_frame_of(const gateway_config& config);
+
+/// `text` in the frame of a reply; nothing where that cannot carry it.
+std::optional<std::string> framed(const gateway_config& config, std::string_view text);
+
+/// Writes one reply to its client, encoded and framed as the configuration says: from memory, or in
+/// pieces what is too large for it. Counts in `written` what the kernel took.
 class reply_writer {
 public:
     /// Encodes `bytes` in memory where it fits.
     reply_writer(const session_context& context, client_socket& socket, payload& bytes,
                  single_writer_counter& written);
+
+    /// Why it cannot be written, before a byte of it is: `reply_unframeable`, and `fault` has the
+    /// words; or `spill_failed`.
+    error_code frame();
+    std::string_view fault() const noexcept {
+        return frame_ ? frame_->fault() : std::string_view();
+    }
 
     /// Writes what the kernel takes now: success when that was the rest, `error::would_block` when
     /// there is more, `spill_failed` when a file cannot be read, or what the connection says.
@@ -28,11 +49,21 @@ public:
     boost::asio::awaitable<error_code> write_rest(exchange_deadline& deadline);
 
 private:
+    error_code look_at_pieces();
+    void join_parts();
+    error_code write_framed();
+    result<std::size_t> write_part(std::uint64_t from);
+    result<std::size_t> write_text(std::uint64_t from);
+
     const session_context& context_;
     client_socket& socket_;
     payload& bytes_;
     single_writer_counter& written_;
     bool piecewise_;
+    bool framed_ = false;
+    std::optional<frame_writer> frame_; // unless the text has its parts already
+    std::uint64_t text_size_ = 0;       // of the text in the frame
+    std::string_view trailer_;
 };
 
 } // namespace finpost::detail

@@ -2,9 +2,12 @@
 
 #include "policy/address_filter.hpp"
 #include "session/reply.hpp"
+#include "session/reply_writer.hpp"
 
+#include <optional>
 #include <span>
 #include <string>
+#include <utility>
 
 namespace asio = boost::asio;
 
@@ -13,31 +16,50 @@ namespace finpost::detail {
 asio::awaitable<void> serve(std::shared_ptr<const session_context> context,
                             asio::any_io_executor strand, accepted_client client) {
     session connection(*context, strand, client);
-    const outcome& result = connection.outcome_;
     connection.log_accepted();
-    if (client.refusal) connection.outcome_.refuse(*client.refusal);
-    if (result.undecided() && client.preamble) co_await connection.run_preamble();
-    if (result.undecided()) co_await connection.exchange_.run();
-    const outcome::farewell farewell = connection.farewell();
-    if (farewell != outcome::farewell::nothing) co_await connection.say(farewell);
+    if (client.refusal) connection.result().refuse(*client.refusal);
+    if (connection.result().undecided() && client.preamble) co_await connection.run_preamble();
+    do {
+        if (connection.result().undecided()) co_await connection.exchange_->run();
+        const outcome::farewell farewell = connection.farewell();
+        if (farewell != outcome::farewell::nothing) co_await connection.say(farewell);
+    } while (connection.goes_on());
     connection.close();
 }
 
 session::session(const session_context& context, asio::any_io_executor strand,
                  accepted_client& client)
     : context_(context), client_(client), deadline_(&context.registry), socket_(strand, client.v6),
-      exchange_(context, client, socket_, deadline_), outcome_(exchange_.result()),
+      input_(socket_, context.config, context.counters),
+      exchange_(std::in_place, context, client, socket_, input_, deadline_, request_id::generate(),
+                0),
       registration_(context.registry, strand, *this) {
     socket_.take(client_.socket.hand_over());
     client_.keeps_open.release();
-    if (client_.preamble && client_.preamble->tls) outcome_.expect_tls();
+    if (client_.preamble && client_.preamble->tls) result().expect_tls();
+    if (!input_.frames()) return;
+    exchange_->enter(session_stage::pause);
+    socket_.stay(context.config.tcp_keepalive);
 }
 
 session::~session() {
     close();
     // Before the registry counts one session less: whoever waits for the last one to end, and then
     // drops the counters, finds every buffer given back.
-    exchange_.finish();
+    exchange_->finish();
+}
+
+// Whether there is another exchange: then it is made.
+bool session::goes_on() {
+    if (!result().keeps_connection()) return false;
+    const std::uint64_t before = exchange_->before() + 1;
+    const request_id id = request_id::generate();
+    exchange_->finish();
+    socket_.end_watch();
+    input_.next();
+    registration_.change(
+        [&] { exchange_.emplace(context_, client_, socket_, input_, deadline_, id, before); });
+    return true;
 }
 
 void session::log_accepted() {
@@ -45,7 +67,7 @@ void session::log_accepted() {
     const std::string peer = to_string(client_.peer);
     const std::string local = to_string(client_.local);
     context_.log(log_level::debug, "accepted",
-                 {{"id", exchange_.id().text()},
+                 {{"id", exchange_->id().text()},
                   {"family", client_.peer.is_v6() ? "AF_INET6" : "AF_INET"},
                   {"type", "SOCK_STREAM"},
                   {"local", local},
@@ -53,7 +75,7 @@ void session::log_accepted() {
 }
 
 asio::awaitable<void> session::run_preamble() {
-    exchange_.enter(session_stage::handshake);
+    exchange_->enter(session_stage::handshake);
     preamble& preamble = *client_.preamble;
     error_code failed;
     if (preamble.header) {
@@ -61,14 +83,14 @@ asio::awaitable<void> session::run_preamble() {
                                             deadline_);
         if (!failed) identify(*preamble.header);
     }
-    if (!failed && outcome_.undecided() && preamble.tls) {
+    if (!failed && result().undecided() && preamble.tls) {
         failed = co_await handshake(socket_, preamble, context_.config.tls_handshake, deadline_);
-        outcome_.handshake_ended({failed.failed(), preamble.begun, preamble.is_other});
+        result().handshake_ended({failed.failed(), preamble.begun, preamble.is_other});
         if (!failed) client_.tls_peer_name = socket_.peer_name();
     }
     if (failed) preamble_ended(failed);
     client_.preamble.reset(); // others may come in now
-    exchange_.begin_receive();
+    exchange_->begin_receive();
 }
 
 // From here on the client is whom the proxy speaks for. Where it does not say whom, it stands for
@@ -81,7 +103,7 @@ void session::identify(const proxy_parser& header) {
             const std::string proxy = to_string(client_.peer);
             const std::string peer = to_string(header.source());
             context_.log(log_level::debug, "proxied",
-                         {{"id", exchange_.id().text()}, {"peer", peer}, {"proxy", proxy}});
+                         {{"id", exchange_->id().text()}, {"peer", peer}, {"proxy", proxy}});
         }
         registration_.change([&] {
             client_.peer = header.source();
@@ -89,14 +111,14 @@ void session::identify(const proxy_parser& header) {
         });
     }
     if (!context_.filter.admits(client_.peer))
-        outcome_.deny();
+        result().deny();
     else if (!context_.admits.admit_source(client_.permit, client_.peer))
-        outcome_.refuse(reason::busy);
+        result().refuse(reason::busy);
 }
 
 void session::preamble_ended(error_code failed) {
-    outcome_.preamble_ended({failed, client_.preamble->begun});
-    if (outcome_.is() != outcome::kind::refused || failed == reason::draining) return;
+    result().preamble_ended({failed, client_.preamble->begun});
+    if (result().is() != outcome::kind::refused || failed == reason::draining) return;
     const bool header = failed == reason::proxy_protocol;
     std::string_view what = header ? client_.preamble->header->fault() : socket_.failure();
     if (client_.preamble->is_other) what = "the other side does not speak TLS";
@@ -107,14 +129,15 @@ void session::preamble_ended(error_code failed) {
 void session::log_handshake(std::string_view what) {
     const std::string peer = to_string(client_.peer);
     context_.log(log_level::info, "handshake failed",
-                 {{"id", exchange_.id().text()},
+                 {{"id", exchange_->id().text()},
                   {"peer", peer},
-                  {"reason", to_string(outcome_.why())},
+                  {"reason", to_string(result().why())},
                   {"what", what}});
 }
 
-outcome::farewell session::farewell() const noexcept {
-    return outcome_.say(socket_.can_speak(), !socket_.failure().empty());
+outcome::farewell session::farewell() noexcept {
+    if (deadline_.stopped()) result().is_last();
+    return result().say(socket_.can_speak(), !socket_.failure().empty());
 }
 
 asio::awaitable<void> session::say(outcome::farewell what) {
@@ -129,7 +152,7 @@ asio::awaitable<void> session::say(outcome::farewell what) {
         co_await say_alert();
         break;
     case outcome::farewell::fin:
-        if (outcome_.is() == outcome::kind::refused) exchange_.enter(session_stage::refuse);
+        if (result().is() == outcome::kind::refused) exchange_->enter(session_stage::refuse);
         co_await lingering_close();
         break;
     case outcome::farewell::nothing:
@@ -138,36 +161,38 @@ asio::awaitable<void> session::say(outcome::farewell what) {
 }
 
 asio::awaitable<void> session::say_line() {
-    exchange_.enter(session_stage::refuse);
-    const std::string line = refusal_line(outcome_.why(), exchange_.id());
-    error_code failed = co_await write(line);
-    if (failed && failed.category() != reason_category()) exchange_.note_reset();
-    outcome_.farewell_sent(!failed); // a part of the line would be an answer
-    if (!failed) co_await lingering_close();
+    exchange_->enter(session_stage::refuse);
+    const std::string line = refusal_line(result().why(), exchange_->id());
+    const std::optional<std::string> text = framed(context_.config, line);
+    if (!text) co_return; // a reset says that there is no answer
+    error_code failed = co_await write(*text);
+    if (failed && failed.category() != reason_category()) exchange_->note_reset();
+    result().farewell_sent(!failed); // a part of the line would be an answer
+    if (!failed && !result().keeps_connection()) co_await lingering_close();
 }
 
 // A health check by HTTP gets what it asks for.
 asio::awaitable<void> session::say_http_ok() {
-    exchange_.enter(session_stage::reply);
-    exchange_.record();
+    exchange_->enter(session_stage::reply);
+    exchange_->record();
     std::string text = "HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nContent-Length: "
                        "3\r\nConnection: close\r\n\r\n";
-    if (!outcome_.without_body()) text += "ok\n";
+    if (!result().without_body()) text += "ok\n";
     error_code failed = co_await write(text);
-    outcome_.farewell_sent(!failed);
+    result().farewell_sent(!failed);
     if (!failed) co_await lingering_close();
 }
 
 // TLS could not be spoken with the client, or not any more. An alert says so, and a reset follows
 // once it could be read. A FIN would tell those who do not understand the alert that this was all.
 asio::awaitable<void> session::say_alert() {
-    if (outcome_.is() == outcome::kind::refused) exchange_.enter(session_stage::refuse);
-    if (outcome_.is() == outcome::kind::aborted) {
+    if (result().is() == outcome::kind::refused) exchange_->enter(session_stage::refuse);
+    if (result().is() == outcome::kind::aborted) {
         const std::string peer = to_string(client_.peer);
         context_.log(log_level::info, "tls failed",
-                     {{"id", exchange_.id().text()}, {"peer", peer}, {"what", socket_.failure()}});
+                     {{"id", exchange_->id().text()}, {"peer", peer}, {"what", socket_.failure()}});
     }
-    exchange_.record(); // what is drained now changes nothing any more
+    exchange_->record(); // what is drained now changes nothing any more
     socket_.send_alert();
     socket_.end_tls();
     co_await let_it_read(socket_, context_.config.lingering_close, deadline_);
@@ -176,29 +201,32 @@ asio::awaitable<void> session::say_alert() {
 asio::awaitable<error_code> session::write(std::string_view text) {
     const auto data = std::as_bytes(std::span(text));
     const write_limits limits(context_.config.lingering_close);
-    error_code failed = co_await write_all(socket_, data, limits, deadline_, exchange_.written());
+    const bool marks_end = !input_.frames(); // else `close` does
+    error_code failed =
+        co_await write_all(socket_, data, limits, deadline_, exchange_->written(), marks_end);
     co_return failed;
 }
 
 // Closing while the client is still sending would be a reset.
 asio::awaitable<void> session::lingering_close() {
-    exchange_.record(); // what is drained now changes nothing any more
-    if (!outcome_.lingers()) co_return;
+    exchange_->record(); // what is drained now changes nothing any more
+    if (!result().lingers()) co_return;
     socket_.shutdown_send();
     co_await drain_input(socket_, context_.config.lingering_close, deadline_);
 }
 
 void session::close() noexcept {
-    exchange_.record();
+    exchange_->record();
     client_.permit.leave_source(); // whoever sees the end may come again at once
-    if (outcome_.end() == outcome::ending::reset) return socket_.reset();
+    if (result().end() == outcome::ending::reset) return socket_.reset();
     // Input that was not read would make a reset of the FIN. After an EOF there is none.
-    if (outcome_.lingers()) static_cast<void>(socket_.discard_some());
+    if (result().lingers()) static_cast<void>(socket_.discard_some());
     socket_.close();
 }
 
 void session::on_drain() {
-    if (!outcome_.eof_seen() && exchange_.is_idle() && outcome_.undecided())
+    result().is_last();
+    if (!result().eof_seen() && exchange_->is_idle() && result().undecided())
         deadline_.stop(reason::draining);
 }
 

@@ -3,6 +3,7 @@
 #include "net/client_socket.hpp"
 #include "session/accepted_client.hpp"
 #include "session/exchange.hpp"
+#include "session/payload_input.hpp"
 #include "session/session_context.hpp"
 #include "session/session_registry.hpp"
 
@@ -12,12 +13,13 @@
 #include <boost/asio/awaitable.hpp>
 
 #include <memory>
+#include <optional>
 #include <string_view>
 
 namespace finpost::detail {
 
-/// One accepted connection: what comes before the payload, the exchange, and how the connection
-/// ends. It lives in the frame of `serve` and on its strand.
+/// One accepted connection: what comes before the payload, its exchanges one after another, and how
+/// the connection ends. It lives in the frame of `serve` and on its strand.
 class session final : private registered {
 public:
     session(const session_context& context, boost::asio::any_io_executor strand,
@@ -34,7 +36,9 @@ private:
     void identify(const proxy_parser& header);
     void preamble_ended(error_code failed);
     void log_handshake(std::string_view what);
-    outcome::farewell farewell() const noexcept;
+    bool goes_on();
+    outcome& result() noexcept { return exchange_->result(); }
+    outcome::farewell farewell() noexcept;
     boost::asio::awaitable<void> say(outcome::farewell what);
     boost::asio::awaitable<void> say_line();
     boost::asio::awaitable<void> say_http_ok();
@@ -46,15 +50,15 @@ private:
     exchange_deadline& deadline() noexcept override { return deadline_; }
     void on_drain() override;
     session_view view(exchange_deadline::clock::time_point now) const noexcept override {
-        return exchange_.view(now);
+        return exchange_->view(now);
     }
 
     const session_context& context_;
     accepted_client& client_;
     exchange_deadline deadline_;
     client_socket socket_;
-    exchange exchange_;
-    outcome& outcome_;                            // of the exchange
+    payload_input input_;
+    std::optional<exchange> exchange_;            // always one
     session_registry::registration registration_; // last: the registry sees a complete session
 };
 

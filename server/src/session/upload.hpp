@@ -3,12 +3,14 @@
 #include "policy/buffer_budget.hpp"
 #include "policy/foreign.hpp"
 #include "session/payload_codec.hpp"
+#include "session/payload_input.hpp"
 
 #include "finpost/config.hpp"
 #include "finpost/payload.hpp"
 
 #include <chrono>
 #include <cstddef>
+#include <functional>
 #include <optional>
 #include <span>
 
@@ -30,10 +32,13 @@ public:
         return !answered || opening.is_whole();
     }
 
-    upload(payload& into, single_writer_counter& so_far, buffer_budget& memory,
+    upload(payload_input& from, payload& into, single_writer_counter& so_far, buffer_budget& memory,
            const spill_policy& files, std::optional<growth_ticket>& in_line)
-        : bytes(into), received(so_far), budget(memory), spills(files), ticket(in_line) {}
+        : input(from), bytes(into), received(so_far), budget(memory), spills(files),
+          ticket(in_line) {}
 
+    payload_input& input;
+    std::function<void()> on_begin; // a frame begins; not called without frames
     payload& bytes;
     single_writer_counter& received;              // before decoding
     std::chrono::steady_clock::duration paused{}; // the client was not read, for want of memory

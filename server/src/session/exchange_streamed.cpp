@@ -1,0 +1,62 @@
+// The part of an exchange whose client is still sending when its handler begins.
+#include "session/client_stream.hpp"
+#include "session/exchange.hpp"
+#include "session/exchange_log.hpp"
+#include "session/upload.hpp"
+
+#include "finpost/metrics.hpp"
+
+#include <utility>
+
+namespace asio = boost::asio;
+
+namespace finpost::detail {
+
+// All steps from here to the reply at once, for a payload that does not end soon.
+asio::awaitable<void> exchange::stream(upload& begun) {
+    log_foreign(context_, client_.peer, id_, begun.opening);
+    enter(session_stage::stream);
+    client_stream::beginning start(std::move(payload_), received_at_, begun.paused,
+                                   [this] { stream_eof(); });
+    start.ticket = &*begun.ticket;
+    client_stream client(socket_, received_, written_, context_.config, deadline_,
+                         std::move(start));
+    try {
+        request request = make_request(payload(&*begun.ticket), true);
+        deadline_.disarm(); // until a client or an upstream is waited for
+        reply reply = co_await context_.streaming_handler(std::move(request), client);
+        reply_ = std::move(reply);
+    } catch (...) {
+        log_handler_failed(context_, id_);
+    }
+    client.on_cancel({}); // what the handler had is gone
+    client.limit(exchange_deadline::clock::time_point::max(), reason::internal);
+    if (!reply_.refused()) co_await client.finish(reply_.bytes().bytes());
+    deadline_.disarm();
+    streamed(client);
+}
+
+void exchange::stream_eof() {
+    outcome_.eof();
+    received_at_ = exchange_deadline::clock::now();
+    watch_for_reset();
+}
+
+void exchange::streamed(const client_stream& client) {
+    socket_.ignore_reset();
+    answered_at_ = exchange_deadline::clock::now();
+    if (!outcome_.eof_seen()) received_at_ = answered_at_;
+    context_.counters.payload_bytes.add(received_.value());
+    context_.counters.reply_bytes.add(written_.value());
+    context_.counters.upstream_seconds.record(answered_at_ - received_at_);
+    if (client.bad_encoding()) log_bad_encoding(context_, id_, *client.bad_encoding());
+    const error_code failed = client.error();
+    const bool by_reset = failed && failed.category() != reason_category();
+    if (outcome_.eof_seen() && (by_reset || client.gone())) note_reset();
+    const bool reply_begun = written_.value() > 0 || socket_.mid_write();
+    outcome_.stream_ended(
+        {failed, {reply_.refused(), reply_.why()}, reply_begun, client.reply_late()});
+    if (outcome_.is() == outcome::kind::refused) release();
+}
+
+} // namespace finpost::detail
