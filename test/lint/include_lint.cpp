@@ -81,6 +81,7 @@ const std::vector<room>& rooms() {
          {"server/src/session/reply"},
          {"accepted client", "codec", "client socket", "net", "handler", "policy", "async", "base",
           "common"}},
+        {"reply format", {"server/src/reply_format/"}, {"base", "common"}},
         {"stream",
          {"server/src/session/client_stream."},
          {"client socket", "codec", "handler", "policy", "async", "base", "common"}},
