@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <cstring>
 #include <random>
-#include <string_view>
 
 namespace finpost {
 
@@ -40,7 +39,7 @@ std::size_t load_payloads::head_size() const noexcept {
 }
 
 int load_payloads::rest(const variant& which, std::size_t offset,
-                        std::array<iovec, 2>& pieces) const noexcept {
+                        std::span<iovec, 2> pieces) const noexcept {
     const std::size_t head = head_size();
     std::size_t used = 0;
     // A gathered write takes pointers to non-const, and only reads through them.
@@ -54,6 +53,10 @@ int load_payloads::rest(const variant& which, std::size_t offset,
                           std::min(size_ - offset, noise_.size() - at)};
     }
     return static_cast<int>(used);
+}
+
+bool load_payloads::may_hold(std::string_view bytes) noexcept {
+    return bytes.find_first_not_of(alphabet) == bytes.npos;
 }
 
 bool load_payloads::matches(const variant& which, std::size_t offset,

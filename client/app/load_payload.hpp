@@ -4,6 +4,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <span>
+#include <string_view>
 #include <vector>
 
 #include <sys/uio.h>
@@ -31,7 +32,10 @@ public:
 
     /// What is left to send behind `offset`, or of a large payload the beginning of it, in one
     /// gathered write; the count of pieces, 0 when nothing is left.
-    int rest(const variant& which, std::size_t offset, std::array<iovec, 2>& pieces) const noexcept;
+    int rest(const variant& which, std::size_t offset, std::span<iovec, 2> pieces) const noexcept;
+
+    /// Whether a payload may hold these bytes, at least one, somewhere.
+    static bool may_hold(std::string_view bytes) noexcept;
 
     /// Whether `data` is what stands at `offset` of the payload.
     bool matches(const variant& which, std::size_t offset,
