@@ -1,5 +1,7 @@
 #include "load_plan.hpp"
 
+#include "frame_writer.hpp"
+#include "load_payload.hpp"
 #include "quoted.hpp"
 
 #include <charconv>
@@ -63,6 +65,32 @@ private:
     std::vector<std::string>& problems_;
 };
 
+// Whether each payload can be a frame, and each reply another.
+void read_frame(reader& read, const load_arguments& from, load_plan& plan) {
+    using kind = frame_spec::kind;
+    read.number("--per-connection", from.per_connection, 1, most_requests, plan.per_connection);
+    const auto frame = parse_frame_spec(from.frame.empty() ? "eof" : from.frame);
+    if (!frame) return read.wrong("--frame", frame.error().message);
+    plan.frame = *frame;
+    const std::string spec = to_string(plan.frame);
+    if (frame->type == kind::eof) {
+        if (!from.per_connection.empty())
+            read.wrong("--per-connection",
+                       "needs --frame: without one a payload ends with its connection");
+        return;
+    }
+    if (frame->type == kind::fixed || frame->type == kind::idle)
+        return read.wrong("--frame", spec + " says where a payload ends, and not where a reply " +
+                                         "does: that ends with its connection, as without --frame");
+    const std::string_view mark = end_mark(plan.frame);
+    if (!mark.empty() && load_payloads::may_hold(mark))
+        read.wrong("--frame", spec + " may stand in a payload: these are of the letters and " +
+                                  "digits of Base64");
+    frame_writer writer(plan.frame);
+    if (!writer.begin(plan.size)) read.wrong("--size", spec + ": " + std::string(writer.fault()));
+    if (plan.slow > 0) read.wrong("--slow", "not with --frame: slow clients send no frames");
+}
+
 } // namespace
 
 std::optional<load_plan> read_load_plan(const load_arguments& from,
@@ -87,6 +115,7 @@ std::optional<load_plan> read_load_plan(const load_arguments& from,
     read.time("--duration", from.duration, plan.length);
     read.time("--timeout", from.timeout, plan.timeout);
     plan.verify = !from.no_verify;
+    read_frame(read, from, plan);
     if (problems.size() > before) return std::nullopt;
     return plan;
 }

@@ -1,6 +1,7 @@
 #pragma once
 
 #include "finpost/endpoint.hpp"
+#include "finpost/frame_spec.hpp"
 #include "finpost/units.hpp"
 
 #include <cstddef>
@@ -21,6 +22,8 @@ struct load_arguments {
     std::string rate;
     std::string slow;
     std::string timeout;
+    std::string frame;
+    std::string per_connection;
     bool no_verify = false;
 };
 
@@ -36,6 +39,8 @@ struct load_plan {
     std::uint64_t rate = 0;    ///< arrivals a second, whatever the replies do; 0 = closed loop
     std::size_t slow = 0;      ///< clients that send a byte a second, beside
     finpost::duration timeout{20'000}; ///< for one exchange, from connecting to EOF
+    frame_spec frame;                  ///< with one that is not `eof`: many on a connection,
+    std::uint64_t per_connection = UINT64_MAX; ///< and so many at most
 };
 
 /// Reads the options; what is wrong is added to `problems`, each with the option's name.

@@ -1,8 +1,11 @@
 #include "load_plan.hpp"
 
+#include "support/frame_reference.hpp"
+
 #include <boost/test/unit_test.hpp>
 
 using namespace finpost;
+using namespace finpost::test;
 using namespace std::chrono_literals;
 
 namespace {
@@ -94,6 +97,61 @@ BOOST_AUTO_TEST_CASE(no_connections_make_sense_beside_slow_clients_only) {
     BOOST_TEST(problems_of(given).size() == 1u);
     given.slow = "10";
     BOOST_TEST(problems_of(given).empty());
+}
+
+BOOST_AUTO_TEST_CASE(a_frame_has_many_exchanges_on_a_connection_unless_told_otherwise) {
+    BOOST_TEST((plan_of(at_target()).frame == frame_spec{}));
+    auto given = at_target();
+    given.frame = "mllp";
+    BOOST_TEST((plan_of(given).frame == spec("mllp")));
+    BOOST_TEST(plan_of(given).per_connection == UINT64_MAX);
+    given.per_connection = "100";
+    BOOST_TEST(plan_of(given).per_connection == 100u);
+    given.frame = "eof"; // as none
+    given.per_connection = "";
+    BOOST_TEST((plan_of(given).frame == frame_spec{}));
+}
+
+BOOST_AUTO_TEST_CASE(what_cannot_be_framed_is_told_with_the_reason) {
+    struct wrong {
+        std::string frame, per_connection, size, slow, problem;
+    };
+    for (const wrong& each : std::vector<wrong>{
+             {"", "5", "", "", "--per-connection: needs --frame"},
+             {"eof", "5", "", "", "--per-connection: needs --frame"},
+             {"mllp", "0", "", "", "--per-connection: \"0\" is not a whole number from 1"},
+             {"nothing", "", "", "", "--frame: "},
+             {"fixed:1024", "", "", "", "--frame: fixed:1KiB says where a payload ends, and not"},
+             {"idle:200ms", "", "", "", "--frame: idle:200ms says where a payload ends, and not"},
+             {"delimiter:4142", "", "", "", "--frame: delimiter:4142 may stand in a payload"},
+             {"length:u8", "", "256", "", "--size: length:u8: the body is too long"},
+             {"length:u8,inclusive", "", "255", "", "--size: length:u8,inclusive: the body"},
+             {"length:ascii:3", "", "1000", "", "--size: length:ascii:3: the body is too long"},
+             {"line", "", "", "5", "--slow: not with --frame"},
+         }) {
+        auto given = at_target();
+        given.frame = each.frame;
+        given.per_connection = each.per_connection;
+        given.size = each.size;
+        given.slow = each.slow;
+        const auto problems = problems_of(given);
+        BOOST_REQUIRE_MESSAGE(problems.size() == 1u, each.problem);
+        BOOST_TEST(problems[0].starts_with(each.problem), problems[0]);
+    }
+}
+
+BOOST_AUTO_TEST_CASE(what_just_fits_its_frame_is_no_problem) {
+    for (const auto& [frame, size] :
+         std::vector<std::pair<std::string, std::string>>{{"length:u8", "255"},
+                                                          {"length:u8,inclusive", "254"},
+                                                          {"length:ascii:3", "999"},
+                                                          {"netstring", "64GiB"},
+                                                          {"delimiter:410D42", "1"}}) {
+        auto given = at_target();
+        given.frame = frame;
+        given.size = size;
+        BOOST_TEST(problems_of(given).empty(), frame);
+    }
 }
 
 BOOST_AUTO_TEST_CASE(nobody_listens_on_port_0) {
