@@ -43,6 +43,12 @@ constexpr const char* help = R"(finpost load: measures a gateway
   --rate N                          open loop: N arrivals a second by a fixed schedule, whatever the
                                     gateway does; latency counts from when an exchange was due.
                                     Otherwise the next one starts when one has ended
+  --frame SPEC                      payloads and replies are frames, many on a connection, one at a
+                                    time: line, delimiter:HEX, stx-etx, stx-etx,lrc, stx-etx,sum,
+                                    mllp, netstring, length:u8|u16be|u16le|u32be|u32le[,inclusive]
+                                    or length:ascii:N. Without it each has a connection [eof]
+  -k, --per-connection N            with --frame: exchanges on a connection, then a new one is made
+                                    [no limit]
   --slow N                          further clients that send one byte a second, held to the end
   --timeout TIME                    the longest time for one exchange [20s]
   --json                            one JSON object on standard output
@@ -94,6 +100,8 @@ std::optional<load_plan> read_options(int argc, const char* const* argv, bool& w
     cli.add_option("--rate", arguments.rate);
     cli.add_option("--slow", arguments.slow);
     cli.add_option("--timeout", arguments.timeout);
+    cli.add_option("--frame", arguments.frame);
+    cli.add_option("-k,--per-connection", arguments.per_connection);
     const split_words split = split_at_end_of_options(argc, argv);
     try {
         cli.parse(static_cast<int>(split.before.size()), split.before.data());

@@ -62,6 +62,10 @@ load_engine::load_engine(const load_plan& plan, const socket_address& target,
       epoll_(::epoll_create1(EPOLL_CLOEXEC)) {
     if (epoll_ < 0) throw std::system_error(errno, std::generic_category(), "epoll_create1");
     std::iota(free_.rbegin(), free_.rend(), std::size_t{0});
+    if (plan.frame.type == frame_spec::kind::eof) return;
+    frame_.emplace(plan.frame, payloads_);
+    replies_.resize(slots_.size());
+    for (std::size_t i = 0; i < slots_.size(); ++i) slots_[i].use(*frame_, replies_[i]);
 }
 
 load_engine::~load_engine() { ::close(epoll_); }
@@ -96,7 +100,7 @@ void load_engine::run_exchanges() {
         if (!slow_.none()) slow_.drip(clock::now());
     }
     for (load_exchange& each : slots_) {
-        if (each.fd() >= 0) ++result_.unfinished;
+        if (each.running()) ++result_.unfinished;
         each.close();
     }
 }
@@ -138,21 +142,39 @@ void load_engine::start_due() {
 }
 
 void load_engine::start_one(std::size_t slot, clock::time_point since, clock::time_point now) {
-    const std::uint64_t number = started_++;
     load_exchange& exchange = slots_[slot];
-    const int fd = connect_from_many(target_, number);
+    exchange.begin(payloads_, started_++, since, now);
+    if (exchange.fd() < 0) return connect(slot);
+    if (!exchange.send(payloads_)) return;
+    // It has ended meanwhile, and what there is to read says how.
+    if (const auto how = exchange.advance(payloads_, scratch_, false, plan_.verify))
+        settle(slot, *how);
+}
+
+void load_engine::connect(std::size_t slot) {
+    load_exchange& exchange = slots_[slot];
+    const int fd = connect_from_many(target_, connects_++);
     if (fd < 0) {
         const bool peers = errno == ECONNREFUSED || errno == ENETUNREACH || errno == EHOSTUNREACH;
         return end(slot, peers ? load_outcome::not_connected : load_outcome::no_resources);
     }
-    if (const auto ended = exchange.start(fd, payloads_, number, since, now))
-        return end(slot, *ended);
+    ++result_.connections;
+    if (const auto ended = exchange.connect(fd, payloads_)) return end(slot, *ended);
     // Registered after the first attempt, when it is known what to wait for, and only once.
     epoll_event event{};
     event.events = EPOLLIN | EPOLLRDHUP | EPOLLET;
-    if (exchange.sending()) event.events |= EPOLLOUT;
+    if (exchange.may_wait_to_send()) event.events |= EPOLLOUT;
     event.data.u64 = slot;
     if (::epoll_ctl(epoll_, EPOLL_CTL_ADD, fd, &event) != 0) end(slot, load_outcome::no_resources);
+}
+
+// A gateway ends a connection between two frames when it has had enough of it, and the next one may
+// be on its way by then: nobody has failed. On a new connection that cannot be the reason.
+void load_engine::settle(std::size_t slot, load_outcome how) {
+    if (how != load_outcome::cut_short || !slots_[slot].ended_between()) return end(slot, how);
+    ++result_.resent;
+    slots_[slot].begin_again();
+    connect(slot);
 }
 
 void load_engine::end(std::size_t slot, load_outcome how) {
@@ -169,7 +191,8 @@ void load_engine::end(std::size_t slot, load_outcome how) {
         not_before_ =
             last_end_ + pause_after_failure; // failing at once must not become a busy loop
     }
-    exchange.close();
+    if (how == load_outcome::not_connected && exchange.fd() >= 0) --result_.connections;
+    exchange.end(plan_.per_connection);
     free_.push_back(slot);
 }
 
@@ -183,8 +206,13 @@ void load_engine::wait() {
         const epoll_event& event = events[static_cast<std::size_t>(i)];
         const auto slot = static_cast<std::size_t>(event.data.u64);
         const bool ended = (event.events & EPOLLRDHUP) != 0;
-        const auto how = slots_[slot].advance(payloads_, scratch_, ended, plan_.verify);
-        if (how) end(slot, *how);
+        load_exchange& exchange = slots_[slot];
+        if (!exchange.running()) { // between two frames
+            if (ended) exchange.close();
+            continue;
+        }
+        if (const auto how = exchange.advance(payloads_, scratch_, ended, plan_.verify))
+            settle(slot, *how);
     }
     expire(clock::now());
 }
@@ -194,7 +222,7 @@ void load_engine::expire(clock::time_point now) {
     next_expiry_ = now + std::min<clock::duration>(look, plan_.timeout / 4);
     for (std::size_t slot = 0; slot < slots_.size(); ++slot) {
         const load_exchange& exchange = slots_[slot];
-        if (exchange.fd() < 0 || now < exchange.started() + plan_.timeout) continue;
+        if (!exchange.running() || now < exchange.started() + plan_.timeout) continue;
         end(slot, exchange.connected() ? load_outcome::timed_out : load_outcome::not_connected);
     }
 }

@@ -1,9 +1,11 @@
 #pragma once
 
 #include "load_exchange.hpp"
+#include "load_frame.hpp"
 #include "load_histogram.hpp"
 #include "load_payload.hpp"
 #include "load_plan.hpp"
+#include "load_replies.hpp"
 #include "load_slow.hpp"
 
 #include "finpost/endpoint.hpp"
@@ -15,6 +17,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <functional>
+#include <optional>
 #include <vector>
 
 namespace finpost {
@@ -26,9 +29,12 @@ struct load_result {
     latency_histogram latency;                                ///< of the exchanges that succeeded
     std::chrono::nanoseconds elapsed{}; ///< from the first connect to the last end
     std::chrono::microseconds cpu{};    ///< this process's, user and system, over `elapsed`
-    std::uint64_t unfinished = 0;       ///< still running when the run was interrupted or given up
-    std::uint64_t unsent = 0; ///< open loop: arrivals for which no connection was free in time
-    bool stalled = false;     ///< nothing succeeded for so long that the run was given up
+    std::uint64_t connections = 0;      ///< that were made
+    std::uint64_t resent = 0;     ///< frames whose connection the gateway ended before their first
+                                  ///< byte, or their reply's: each was sent again on a new one
+    std::uint64_t unfinished = 0; ///< still running when the run was interrupted or given up
+    std::uint64_t unsent = 0;     ///< open loop: arrivals for which no connection was free in time
+    bool stalled = false;         ///< nothing succeeded for so long that the run was given up
     bool interrupted = false;
     slow_result slow;
 
@@ -64,6 +70,8 @@ private:
     clock::time_point arrival(std::uint64_t n) const noexcept;
     void start_due();
     void start_one(std::size_t slot, clock::time_point since, clock::time_point now);
+    void connect(std::size_t slot);
+    void settle(std::size_t slot, load_outcome how);
     void end(std::size_t slot, load_outcome how);
     void wait();
     void expire(clock::time_point now);
@@ -75,12 +83,15 @@ private:
     const std::atomic<bool>& interrupted_;
     load_payloads payloads_;
     slow_clients slow_;
+    std::optional<load_frame> frame_;
     std::vector<load_exchange> slots_;
+    std::vector<framed_replies> replies_; // of the slots, with a frame
     std::vector<std::size_t> free_;
     std::vector<char> scratch_;
     load_result result_;
     int epoll_ = -1;
     std::uint64_t started_ = 0;
+    std::uint64_t connects_ = 0;
     std::size_t ended_ = 0; // in this turn of the loop
     clock::time_point began_{};
     clock::time_point last_end_{};

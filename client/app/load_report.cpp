@@ -76,6 +76,16 @@ std::string failures(const load_result& result) {
     return reasons.empty() ? out : out + " (" + reasons + ')';
 }
 
+bool framed(const load_plan& plan) { return plan.frame.type != frame_spec::kind::eof; }
+
+std::string connections_text(const load_result& result) {
+    std::string out = "  connected  " + number(result.connections) + " times";
+    if (result.resent > 0)
+        out += "; " + number(result.resent) +
+               " frames sent again, whose connection had been ended meanwhile";
+    return out + '\n';
+}
+
 // A JSON object or, of it, the members: names are fixed words and need no escaping.
 class object {
 public:
@@ -111,13 +121,16 @@ std::string text_report(const load_plan& plan, const load_result& result) {
     std::string out = to_string(plan.target) + ": " + std::to_string(plan.connections) +
                       " at once, " + size_text(plan.size) + " payloads, " +
                       (plan.rate > 0 ? number(plan.rate) + " arrivals a second" : "closed loop") +
-                      (plan.verify ? ", echo verified\n" : ", replies not verified\n");
+                      (plan.verify ? ", echo verified" : ", replies not verified");
+    if (framed(plan)) out += ", framed as " + to_string(plan.frame);
+    out += '\n';
     out += format("  succeeded  %llu in %.2f s: %.0f exchanges/s, %.1f MB/s each way\n",
                   static_cast<unsigned long long>(result.ok()), seconds(result.elapsed),
                   rate(result), megabytes(plan, result));
     out += "  failed     " + number(result.failed());
     if (result.failed() > 0) out += ": " + failures(result);
     out += '\n';
+    if (framed(plan)) out += connections_text(result);
     if (result.unfinished > 0) out += "  unfinished " + number(result.unfinished) + '\n';
     if (result.unsent > 0)
         out += "  unsent     " + number(result.unsent) + ": no connection was free for them\n";
@@ -160,6 +173,9 @@ std::string json_report(const load_plan& plan, const load_result& result) {
         .add("exchanges_per_s", rate(result))
         .add("mb_per_s", megabytes(plan, result))
         .add("failed", result.failed())
+        .raw("frame", '"' + to_string(plan.frame) + '"')
+        .add("connections_made", result.connections)
+        .add("resent", result.resent)
         .raw("errors", errors.end())
         .raw("refusals", refusals.end())
         .add("unfinished", result.unfinished)
