@@ -43,6 +43,7 @@ public:
 
     /// As `byte_stream`, which says more.
     void secure(const tls_context& tls) { stream_.secure(tls, tls_connection::role::server); }
+    bool speaks_tls() const noexcept { return stream_.tls() != nullptr; }
     byte_stream& stream() noexcept { return stream_; }
     std::string_view failure() const noexcept { return stream_.failure(); }
     /// The name in the client's verified certificate; empty without TLS.

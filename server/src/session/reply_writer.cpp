@@ -64,7 +64,7 @@ reply_writer::reply_writer(const session_context& context, client_socket& socket
     bytes = std::move(text);
 }
 
-error_code reply_writer::frame() {
+error_code reply_writer::wrap() {
     framed_ = context_.config.frame.type != frame_spec::kind::eof;
     const auto spec = reply_frame_of(context_.config);
     if (!spec) return {};
@@ -112,11 +112,11 @@ void reply_writer::join_parts() {
 
 error_code reply_writer::write_some() {
     if (frame_) return write_framed();
-    error_code failed;
-    if (piecewise_)
-        failed = write_piecewise(socket_, bytes_, context_.config.encode, written_);
-    else
-        failed = write_bytes(socket_, bytes_.bytes(), written_);
+    if (!piecewise_) {
+        return framed_ ? write_bytes(socket_, bytes_.bytes(), written_)
+                       : write_at_once(socket_, bytes_.bytes(), written_);
+    }
+    error_code failed = write_piecewise(socket_, bytes_, context_.config.encode, written_);
     if (!failed && !framed_) failed = socket_.finish();
     return is_file_error(failed) ? context_.spills.failed(failed) : failed;
 }

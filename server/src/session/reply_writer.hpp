@@ -21,6 +21,11 @@ namespace finpost::detail {
 class client_socket;
 class single_writer_counter;
 
+/// Whether payloads or replies are framed.
+inline bool has_frames(const gateway_config& config) noexcept {
+    return config.frame.type != frame_spec::kind::eof || config.reply_frame;
+}
+
 /// What a reply is wrapped in; nothing: its bytes are all there is.
 std::optional<frame_spec> reply_frame_of(const gateway_config& config);
 
@@ -37,7 +42,7 @@ public:
 
     /// Why it cannot be written, before a byte of it is: `reply_unframeable`, and `fault` has the
     /// words; or `spill_failed`.
-    error_code frame();
+    error_code frame() { return has_frames(context_.config) ? wrap() : error_code(); }
     std::string_view fault() const noexcept {
         return frame_ ? frame_->fault() : std::string_view();
     }
@@ -49,6 +54,7 @@ public:
     boost::asio::awaitable<error_code> write_rest(exchange_deadline& deadline);
 
 private:
+    error_code wrap();
     error_code look_at_pieces();
     void join_parts();
     error_code write_framed();

@@ -59,6 +59,7 @@ bool session::goes_on() {
     input_.next();
     registration_.change(
         [&] { exchange_.emplace(context_, client_, socket_, input_, deadline_, id, before); });
+    if (socket_.speaks_tls()) result().handshake_ended({false, true, false});
     return true;
 }
 
