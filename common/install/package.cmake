@@ -63,6 +63,8 @@ if(TARGET finpostd OR TARGET finpost)
             OPTIONAL)
     install(FILES docker/finpost.toml DESTINATION ${CMAKE_INSTALL_DATADIR}/doc/finpost/examples
             COMPONENT programs OPTIONAL)
+    install(DIRECTORY docker/profiles DESTINATION ${CMAKE_INSTALL_DATADIR}/doc/finpost/examples
+            COMPONENT programs OPTIONAL)
 endif()
 set(CPACK_GENERATOR DEB)
 set(CPACK_VERBATIM_VARIABLES ON)
