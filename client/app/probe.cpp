@@ -67,6 +67,10 @@ std::string seen(const exchange_result& result, error_code failed) {
     return out + " after " + text_of(result.ended - result.half_closed) + '\n';
 }
 
+// Where no half-close gets through.
+constexpr std::string_view way_out =
+    ". Frames need none: finpostd --frame, and finpost send --frame";
+
 } // namespace
 
 probe_verdict judge_probe(const host_port& target, bool sent_payload, error_code failed,
@@ -87,7 +91,8 @@ probe_verdict judge_probe(const host_port& target, bool sent_payload, error_code
                    " began to answer before the half-close: it is not a gateway that waits for it"};
     if (code == 0 && sent_payload) {
         return {6, "the half-close arrives, but no byte comes back after it: either the answer is "
-                   "empty, or something on the way closes both directions at once"};
+                   "empty, or something on the way closes both directions at once" +
+                       std::string(way_out)};
     }
     if (code == 0) {
         return {0, "the half-close arrives: " + where +
@@ -95,10 +100,10 @@ probe_verdict judge_probe(const host_port& target, bool sent_payload, error_code
                        "after it, only a payload can show: see --payload"};
     }
     if (code == 4) {
-        return {4, half_closed
-                       ? "the half-close does not arrive: nothing came back after it. Something on "
-                         "the way holds it back, or no gateway is there"
-                       : "the time was over before the half-close: see --timeout"};
+        if (!half_closed) return {4, "the time was over before the half-close: see --timeout"};
+        return {4, "the half-close does not arrive: nothing came back after it. Something on the "
+                   "way holds it back, or no gateway is there" +
+                       std::string(way_out)};
     }
     if (failed == asio::error::broken_pipe)
         return {6, where + " closed the connection by itself, before the half-close"};
@@ -112,8 +117,8 @@ probe_verdict judge_probe(const host_port& target, bool sent_payload, error_code
                    "was cut. What ends TLS there does not half-close"};
     }
     if (code == 6 && half_closed)
-        return {6,
-                "the half-close does not survive: it was answered with a cut: " + failed.message()};
+        return {6, "the half-close does not survive: it was answered with a cut: " +
+                       failed.message() + std::string(way_out)};
     return {code, explain(target, failed, result)};
 }
 
