@@ -13,7 +13,7 @@ using checksum = frame_spec::checksum;
 constexpr std::byte nul{0x00}, stx{0x02}, line_feed{0x0a}, mllp_start{0x0b}, carriage_return{0x0d};
 
 // jPOS, and what was made after it, polls with a length of zero, be it binary or of digits.
-bool may_be_heartbeat(kind type) noexcept {
+bool empty_can_be_heartbeat(kind type) noexcept {
     return type == kind::line || type == kind::delimiter || type == kind::length ||
            type == kind::length_ascii;
 }
@@ -35,7 +35,7 @@ frame_reader::frame_reader(const frame_spec& spec, std::uint64_t max_payload,
                            empty_frame empty) noexcept
     : type_(spec.type), width_(spec.width), little_endian_(spec.little_endian),
       inclusive_(spec.inclusive),
-      empty_is_heartbeat_(empty == empty_frame::heartbeat && may_be_heartbeat(spec.type)),
+      empty_is_heartbeat_(empty == empty_frame::heartbeat && empty_can_be_heartbeat(spec.type)),
       fixed_size_(spec.size), max_payload_(max_payload), scanner_(end_mark(spec)),
       check_(spec.check) {}
 

@@ -81,6 +81,10 @@ public:
 
     /// Whether a byte of a frame has come, heartbeats aside, and its end has not.
     bool in_frame() const noexcept { return offset_ > 0; }
+    /// Of the frame in hand: it may still be an empty one that is a heartbeat, and no payload.
+    bool may_be_heartbeat() const noexcept {
+        return empty_is_heartbeat_ && size_ == 0 && state_ != state::count;
+    }
     /// Of the frame in hand, handed over so far.
     std::uint64_t payload_size() const noexcept { return size_; }
     /// Of the frame in hand, once its length is known.

@@ -94,6 +94,13 @@ std::optional<std::size_t> frame_writer::add(std::span<const std::byte> piece) n
     return to_write;
 }
 
+bool frame_writer::skip(std::uint64_t size) noexcept {
+    if (!fault_.empty()) return false;
+    if (announced_ && size > *announced_ - size_) return fail(other_size);
+    size_ += size;
+    return true;
+}
+
 // One line end at the body's end is the frame's own. Which LF is the last, only the end tells:
 // until then it is kept back, for with it the client would have read a whole line.
 std::optional<std::size_t> frame_writer::add_to_line(std::span<const std::byte> piece) noexcept {

@@ -251,6 +251,74 @@ BOOST_FIXTURE_TEST_CASE(a_reset_in_a_frame_forwards_nothing, fixture) {
     BOOST_TEST(upstream.count() == 1u);
 }
 
+// Serial converters send byte by byte.
+BOOST_AUTO_TEST_CASE(a_heartbeat_in_two_pieces_is_no_payload) {
+    with_each({"line", "length:u16be", "length:ascii:2", "delimiter:0D0A"},
+              [](fixture& gate, const std::string& frame) {
+                  gate.begin(frame);
+                  raw_client client = gate.connect();
+                  for (int i = 0; i < 3; ++i) send_in(client, gate.framed(""), 1);
+                  BOOST_TEST(gate.ask(client, "one") == gate.framed("one"));
+                  for (int i = 0; i < 3; ++i) send_in(client, gate.framed(""), 1);
+                  const auto end = client.half_close().read_to_end();
+                  BOOST_TEST(end.bytes == "");
+                  BOOST_TEST((end.how == ending::fin));
+                  BOOST_TEST(gate.upstream.complete() == 1u);
+              });
+}
+
+BOOST_FIXTURE_TEST_CASE(half_an_empty_line_is_nothing, fixture) {
+    begin("line");
+    const auto got = exchange("one\r\n\r");
+    BOOST_TEST(got.bytes == "one\n");
+    BOOST_TEST(upstream.complete() == 1u);
+}
+
+BOOST_FIXTURE_TEST_CASE(a_payload_behind_many_heartbeats_is_answered, fixture) {
+    begin("netstring");
+    raw_client client = connect();
+    client.send(std::string(45, '\n') + "0:,");
+    BOOST_TEST(client.read_at_least(3) == "0:,");
+}
+
+// What may be the beginning of a long delimiter is kept back, whatever room there is.
+BOOST_FIXTURE_TEST_CASE(a_long_delimiter_that_almost_comes_loses_no_byte, fixture) {
+    const std::string mark = "0123456789abcdefghijklmnopqrstuv";
+    std::string hex;
+    for (const char c : mark) {
+        constexpr std::string_view digits = "0123456789ABCDEF";
+        hex += digits[static_cast<unsigned char>(c) >> 4];
+        hex += digits[static_cast<unsigned char>(c) & 15];
+    }
+    begin("delimiter:" + hex);
+    raw_client client = connect();
+    for (std::size_t n = 4'060; n < 4'100; ++n) {
+        const std::string payload =
+            std::string(n, 'x') + mark.substr(0, 30) + std::string(15, 'y') + mark.substr(0, 31);
+        BOOST_TEST((ask(client, payload + 'z') == framed(payload + 'z')));
+    }
+}
+
+BOOST_AUTO_TEST_CASE(large_payloads_are_answered_though_nothing_follows) {
+    with_each({"length:u32be", "line", "stx-etx,sum"}, [](fixture& gate, const std::string& frame) {
+        gate.begin(frame);
+        raw_client client = gate.connect();
+        // In memory, and in files whose last read fills a turn.
+        for (const std::size_t size : {600'000u, 3u << 20, 5u << 20, (5u << 20) + 1}) {
+            const std::string large(size, 'x');
+            BOOST_TEST((gate.ask(client, large) == gate.framed(large)));
+        }
+    });
+}
+
+BOOST_FIXTURE_TEST_CASE(a_refusal_fits_where_its_line_end_is_the_delimiter, fixture) {
+    upstream.by_default(scripted_upstream::echo(500));
+    begin("delimiter:0A");
+    raw_client client = connect();
+    client.send("one\n");
+    BOOST_TEST(refusal(client, reason::upstream_status) == "upstream_status");
+}
+
 // Mirth says nothing of use when the start byte is missing.
 BOOST_FIXTURE_TEST_CASE(what_is_no_frame_is_told_and_the_connection_ends, fixture) {
     begin("mllp");

@@ -70,7 +70,7 @@ private:
 ///
 /// Always true: accepted + further = replied + refused + aborted + probes + in flight. So for
 /// exchanges; of connections, accepted = ended + in flight + between_frames. `read_sessions` gives
-/// a view in which both hold even while the numbers move.
+/// a view in which the first holds even while the numbers move.
 struct metrics {
     counter accepted; ///< connections, each with its first exchange
     counter further;  ///< exchanges on a connection that had one before: only where frames are read
@@ -107,7 +107,7 @@ struct metrics {
         std::uint64_t in_flight; ///< exchanges
         std::uint64_t active;    ///< connections
     };
-    /// The identities above hold in what is returned.
+    /// The identity of exchanges holds in what is returned.
     FINPOST_EXPORT sessions read_sessions() const noexcept;
 };
 

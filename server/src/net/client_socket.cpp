@@ -85,12 +85,18 @@ void client_socket::wait_for_reset() {
     auto waited = [this, call = on_reset_](error_code ec) {
         if (ec || !*call) return;
         // Asio reuses registrations, and one may still be handed what happened to its last socket.
-        if (!was_reset()) return wait_for_reset();
+        // An urgent byte that was not read yet looks like one, and stays: then the write tells.
+        if (!was_reset()) return has_urgent_byte() ? void() : wait_for_reset();
         std::exchange(*call, nullptr)();
     };
     tcp::socket& socket = stream_.registered();
     socket.async_wait(tcp::socket::wait_error,
                       asio::bind_executor(socket.get_executor(), std::move(waited)));
+}
+
+bool client_socket::has_urgent_byte() const noexcept {
+    pollfd look{stream_.fd(), POLLPRI, 0};
+    return ::poll(&look, 1, 0) > 0 && (look.revents & POLLPRI) != 0;
 }
 
 void client_socket::ignore_reset() noexcept {

@@ -88,8 +88,7 @@ public:
     std::size_t unacknowledged() const noexcept;
 
     /// Calls `gone` on the strand, once, when the peer resets the connection (a FIN is no reset).
-    /// Not after `ignore_reset`, `cancel` or `close`. After the EOF only: it would see unread data
-    /// as well.
+    /// Not after `ignore_reset`, `cancel` or `close`, nor while an urgent byte is unread.
     void when_reset(std::function<void()> gone);
     void ignore_reset() noexcept;
     /// The same, and ends the watch for it: the connection goes on with another exchange. Nothing
@@ -102,7 +101,7 @@ public:
 
     /// Whether the peer has reset the connection.
     bool was_reset() const noexcept;
-    /// Waits until it does, or has. After the EOF, as `when_reset`.
+    /// Waits until it does, or has. After the EOF only.
     boost::asio::awaitable<std::tuple<error_code>> async_wait_reset();
 
     /// Where TLS was due and nothing was said in it, says in it that there was no handshake.
@@ -122,6 +121,7 @@ public:
 
 private:
     void wait_for_reset();
+    bool has_urgent_byte() const noexcept;
     void release() noexcept;
 
     byte_stream stream_;

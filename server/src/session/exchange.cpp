@@ -77,9 +77,9 @@ void exchange::received(error_code ended, upload& coming) {
     if (coming.fault) log_bad_encoding(context_, id_, *coming.fault);
     if (ended == reason::bad_frame) log_bad_frame(context_, id_, input_.fault());
     const bool eof = !input_.frames() || input_.fin_seen();
-    outcome_.payload_ended(
-        {ended, received_.value(), coming.fault.has_value(), input_.frames(), input_.begun(), eof},
-        coming.opening);
+    outcome_.payload_ended({ended, received_.value(), coming.fault.has_value(), input_.frames(),
+                            input_.touched(), eof, before_ > 0},
+                           coming.opening);
     if (outcome_.undecided()) return log_foreign(context_, client_.peer, id_, coming.opening);
     payload_ = payload(&context_.budget); // nothing of it is sent on
 }

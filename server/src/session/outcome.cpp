@@ -73,7 +73,7 @@ void outcome::preamble_ended(const preamble_end& end) noexcept {
 void outcome::payload_ended(const payload_end& end, const foreign_bytes& first) noexcept {
     eof_ = end.eof && (end.framed || !end.error);
     whole_frame_ = end.framed && !end.error;
-    if (end.framed && !end.begun && ends_pause(end.error)) return pause_ended(end.error);
+    if (end.framed && !end.begun && ends_pause(end.error)) return pause_ended(end);
     // A client that is merely late must be refused, not treated as a probe: it may still want an
     // answer.
     const bool by_client = client_went(end.error) || end.error == reason::tls_truncated;
@@ -96,10 +96,11 @@ void outcome::only_looked(const error_code& error) noexcept {
     fin_would_lie_ = error == reason::tls_truncated && on_refusal_ != refusal_style::close;
 }
 
-// Nothing of a frame has come: a FIN answers nothing.
-void outcome::pause_ended(const error_code& error) noexcept {
+// Nothing of a frame has come: a FIN answers nothing, and a RST could overtake the reply before.
+void outcome::pause_ended(const payload_end& end) noexcept {
     pause_ = true;
-    only_looked(error);
+    only_looked(end.error);
+    if (end.follows) fin_would_lie_ = false;
 }
 
 // Whether it is a health check or a scan, and has its end by that.

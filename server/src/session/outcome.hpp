@@ -57,10 +57,11 @@ public:
     struct payload_end {
         error_code error;
         std::uint64_t bytes;
-        bool bad_encoding;   ///< found on the payload's way to a file
-        bool framed = false; ///< its end is a frame's, and not the client's EOF
-        bool begun = true;   ///< something of its frame has come
-        bool eof = true;     ///< the client's EOF was read; without frames that is its end
+        bool bad_encoding;    ///< found on the payload's way to a file
+        bool framed = false;  ///< its end is a frame's, and not the client's EOF
+        bool begun = true;    ///< something of its frame has come
+        bool eof = true;      ///< the client's EOF was read; without frames that is its end
+        bool follows = false; ///< there were others before on the connection
     };
 
     /// What a handler came to.
@@ -157,7 +158,7 @@ private:
     void refuse_or_abort(reason why, bool reply_begun) noexcept;
     bool foreign_ended(const foreign_bytes& first) noexcept;
     void only_looked(const error_code& error) noexcept;
-    void pause_ended(const error_code& error) noexcept;
+    void pause_ended(const payload_end& end) noexcept;
 
     const refusal_style on_refusal_;
     const foreign_policy foreign_;

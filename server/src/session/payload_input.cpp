@@ -53,6 +53,8 @@ result<std::size_t> payload_input::read_frame(std::span<std::byte> buffer) noexc
         const auto got = read_on(buffer);
         if (got.has_error() || *got > 0) return got;
     }
+    if (framing_->failed) return framing_->failed;
+    if (framing_->complete) return error_code(asio::error::eof);
     return error_code(asio::error::would_block);
 }
 
@@ -114,8 +116,8 @@ std::size_t payload_input::deliver(const frame_reader::step& step,
     framing& now = *framing_;
     if (step.heartbeats > 0) counters_.heartbeats.add(step.heartbeats);
     now.heartbeats += step.heartbeats;
-    now.begun = now.begun || now.reader.in_frame() || step.complete ||
-                step.fault != frame_reader::fault::none;
+    const bool begins = now.reader.in_frame() && !now.reader.may_be_heartbeat();
+    now.begun = now.begun || begins || step.complete || step.fault != frame_reader::fault::none;
     if (step.fault != frame_reader::fault::none) {
         now.failed = reason_of(step.fault);
         return 0;
@@ -126,7 +128,6 @@ std::size_t payload_input::deliver(const frame_reader::step& step,
     const std::size_t fits = std::min(step.payload.size(), buffer.size() - given);
     if (fits > 0) std::memmove(buffer.data() + given, step.payload.data(), fits);
     const auto rest = step.payload.subspan(fits);
-    // As much as was held: so many bytes more than `buffer` has room for there may be.
     std::copy(rest.begin(), rest.end(), now.left_over.begin() + now.left_to);
     now.left_to += rest.size();
     return given + fits;
@@ -153,6 +154,10 @@ std::size_t payload_input::give_left_over(std::span<std::byte> buffer) noexcept 
 result<std::size_t> payload_input::input_ended(std::span<std::byte> buffer) noexcept {
     framing& now = *framing_;
     now.fin = true;
+    if (now.reader.scans() && now.reader.may_be_heartbeat()) {
+        now.complete = true; // half an empty frame at the most
+        return error_code(asio::error::eof);
+    }
     switch (now.reader.on_fin()) {
     case frame_reader::fin::between_frames:
     case frame_reader::fin::complete:
@@ -182,12 +187,14 @@ void payload_input::begin_wait(exchange_deadline& deadline,
 }
 
 bool payload_input::pause_passed(exchange_deadline& deadline,
-                                 exchange_deadline::clock::time_point until) noexcept {
+                                 exchange_deadline::clock::time_point until) {
     if (!waits_for_pause() || deadline.stopped() || !deadline.error()) return false;
     if (exchange_deadline::clock::now() >= until) return false;
     deadline.arm(duration::zero(), until - exchange_deadline::clock::now(),
                  reason::receive_timeout); // what expired was no limit
-    framing_->complete = framing_->reader.on_pause();
+    // The timer may be late, and something have come in time.
+    if (socket_.peek().error() == asio::error::would_block)
+        framing_->complete = framing_->reader.on_pause();
     return true;
 }
 

@@ -42,14 +42,24 @@ public:
 
     /// Whether payloads are framed.
     bool frames() const noexcept { return framing_ != nullptr; }
-    /// Whether the payload in hand has begun: always without frames.
+    /// Whether the payload in hand has begun: always without frames. What may still be a heartbeat
+    /// has not.
     bool begun() const noexcept { return !framing_ || framing_->begun; }
+    /// Whether anything of it was read, be it half of what may be a heartbeat.
+    bool touched() const noexcept {
+        return begun() || (framing_->reader.in_frame() && !framing_->complete);
+    }
+    /// Whether a read has something to say though nothing more comes.
+    bool at_hand() const noexcept {
+        return framing_ &&
+               (framing_->left_from < framing_->left_to || framing_->complete || framing_->failed);
+    }
     /// Before a wait for input. Where a pause ends the payload in hand, the wait lasts no longer;
     /// `until` is the end of all waiting.
     void begin_wait(exchange_deadline& deadline, exchange_deadline::clock::time_point until);
-    /// After it: whether there was that pause, so that the payload is complete.
-    bool pause_passed(exchange_deadline& deadline,
-                      exchange_deadline::clock::time_point until) noexcept;
+    /// After it: whether the wait was ended by that, so that a read is due: it says that the
+    /// payload is complete unless something has come meanwhile.
+    bool pause_passed(exchange_deadline& deadline, exchange_deadline::clock::time_point until);
     /// Passed over so far: empty frames, and bytes before a frame.
     std::uint64_t heartbeats() const noexcept { return framing_ ? framing_->heartbeats : 0; }
     /// Whether the client's FIN was read.
@@ -71,8 +81,9 @@ private:
         bool begun = false, complete = false, fin = false;
         error_code failed;
         std::uint64_t heartbeats = 0;
-        // Payload that has found no room in the reader's buffer.
-        std::array<std::byte, frame_spec::longest_delimiter> left_over;
+        // Payload that has found no room in the reader's buffer: what was held, and as much again
+        // of what came, when the buffer was smaller than that.
+        std::array<std::byte, 2 * frame_spec::longest_delimiter> left_over;
         std::size_t left_from = 0, left_to = 0;
     };
 

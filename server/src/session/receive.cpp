@@ -45,14 +45,15 @@ public:
     }
     receiver(const receiver&) = delete;
 
-    receive_plan::step next() { return plan_.next(state()); }
+    receive_plan::step next();
     receive_plan::step perform(const receive_plan::step& step);
     asio::awaitable<receive_plan::step> wait_for_memory(std::size_t wanted);
     asio::awaitable<error_code> go_to_file();
     void become_stream(bool join_queue);
     asio::awaitable<void> yield();
     void begin_wait();
-    bool pause_passed() noexcept { return coming_.input.pause_passed(deadline_, until_); }
+    bool pause_passed() { return coming_.input.pause_passed(deadline_, until_); }
+    bool at_hand() const noexcept { return coming_.input.at_hand(); }
     bool is_large() const noexcept { return into_.size() > yields_above; }
 
 private:
@@ -61,6 +62,7 @@ private:
     void arm() {
         deadline_.arm(limits_.receive_idle, limits_.receive_total, reason::receive_timeout);
     }
+    void begin();
     void look_for_begin();
     asio::awaitable<error_code> wait_in_queue(std::size_t wanted);
 
@@ -76,6 +78,16 @@ private:
     growth_ticket& ticket_;
     bool streams_ = false;
 };
+
+// In a pause nothing is held, and no memory is asked for.
+receive_plan::step receiver::next() {
+    if (!begun_ && into_.writable().empty()) {
+        if (coming_.input.peek().error() == asio::error::would_block) return {action::wait};
+        began_ = clock_type::now();
+        until_ = began_ + limits_.receive_total;
+    }
+    return plan_.next(state());
+}
 
 // Performs a step that needs no waiting.
 receive_plan::step receiver::perform(const receive_plan::step& step) {
@@ -120,15 +132,19 @@ receive_plan::step receiver::read(std::size_t most) {
 // The payload's time begins with the first byte of its frame. A heartbeat is a sign of life.
 void receiver::look_for_begin() {
     if (coming_.input.begun()) {
-        begun_ = true;
-        began_ = clock_type::now();
-        until_ = began_ + limits_.receive_total;
-        arm();
-        coming_.on_begin();
+        begin();
     } else if (coming_.input.heartbeats() != heartbeats_) {
         heartbeats_ = coming_.input.heartbeats();
         deadline_.progress();
     }
+}
+
+void receiver::begin() {
+    begun_ = true;
+    began_ = clock_type::now();
+    until_ = began_ + limits_.receive_total;
+    arm();
+    coming_.on_begin();
 }
 
 void receiver::begin_wait() {
@@ -174,6 +190,7 @@ asio::awaitable<void> receiver::yield() {
 
 asio::awaitable<error_code> receiver::go_to_file() {
     ticket_.leave();
+    if (!begun_) begin();
     error_code ended = co_await receive_to_file(socket_, coming_, limits_, deadline_, began_);
     co_return ended;
 }
@@ -208,6 +225,10 @@ asio::awaitable<receive_end> receive(client_socket& socket, upload& coming,
             continue;
         }
         case action::wait: {
+            if (receiver.at_hand()) {
+                co_await receiver.yield();
+                break;
+            }
             receiver.begin_wait();
             if (deadline.error()) co_return receive_end{deadline.error()};
             auto [ec] = co_await socket.async_wait_readable();

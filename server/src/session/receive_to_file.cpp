@@ -95,6 +95,11 @@ asio::awaitable<error_code> receive_to_file(client_socket& socket, upload& comin
         }
         since_yield = 0;
         if (deadline.error()) co_return deadline.error();
+        if (coming.input.at_hand()) {
+            co_await fair_yield(deadline, limits.receive_idle, began + limits.receive_total);
+            if (deadline.error()) co_return deadline.error();
+            continue;
+        }
         coming.input.begin_wait(deadline, began + limits.receive_total);
         auto [ec] = co_await socket.async_wait_readable();
         if (coming.input.pause_passed(deadline, began + limits.receive_total)) continue;
