@@ -1,6 +1,7 @@
 #include "early_refusal.hpp"
 
 #include "net/reset_on_close.hpp"
+#include "reply_format/reply_forms.hpp"
 #include "session/exchange_record.hpp"
 #include "session/reply.hpp"
 #include "session/reply_writer.hpp"
@@ -28,10 +29,16 @@ void drop_input(int fd) noexcept {
 }
 
 /// The bytes that were sent of the refusal's line.
-std::size_t send_line(int fd, reason why, const request_id& id, const gateway_config& config,
-                      outcome& result) noexcept {
+std::size_t send_line(int fd, reason why, const request_id& id, const socket_address& peer,
+                      const session_context& context, outcome& result) noexcept {
     try {
-        const std::optional<std::string> line = framed(config, refusal_line(why, id));
+        const std::string peer_ip = peer.host();
+        reply_facts facts{.kind = reply_kind::refusal, .why = why, .request_id = id.text()};
+        facts.peer_ip = peer_ip;
+        facts.peer_port = peer.port();
+        const auto text = refusal_text(context.forms, facts, id, nullptr);
+        if (!text) return 0; // a reset
+        const std::optional<std::string> line = framed(context.config, *text);
         if (!line) return 0; // a reset
         const ssize_t sent = ::send(fd, line->data(), line->size(), MSG_NOSIGNAL);
         if (sent <= 0) return 0;
@@ -63,7 +70,7 @@ void refuse_early(accepted_socket accepted, reason why, const socket_address& pe
     const unique_fd fd(accepted.hand_over()); // nothing can fail from here on
     std::size_t said = 0;
     if (result.say(true, false) == outcome::farewell::line)
-        said = send_line(fd.get(), why, id, context.config, result);
+        said = send_line(fd.get(), why, id, peer, context, result);
     if (result.end() == outcome::ending::fin) drop_input(fd.get());
     const exchange_record refused{.id = id,
                                   .peer = peer,

@@ -7,6 +7,8 @@
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
+#include <optional>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -53,6 +55,30 @@ void check_frames(config_checker& check, const gateway_config& config) {
                   "frame", "its size must be at most max_payload");
 }
 
+reply_forms checked_forms(config_checker& check, const gateway_config& config) {
+    reply_forms forms;
+    forms.format = config.reply_format;
+    const auto read = [&](const std::string& text, reply_kind kind,
+                          std::string_view field) -> std::optional<reply_template> {
+        if (text.empty()) return std::nullopt;
+        auto parsed = reply_template_of(config, kind);
+        check.require(parsed.has_value(), field, parsed ? "" : parsed.error().message);
+        if (!parsed) return std::nullopt;
+        const bool framed = config.frame.type != frame_spec::kind::eof;
+        check.require(!framed || !parsed->may_be_empty(), field,
+                      "may give no byte, which a frame cannot tell from none");
+        return std::move(*parsed);
+    };
+    forms.reply = read(config.reply_template, reply_kind::reply, "reply_template");
+    forms.refusal = read(config.refusal_template, reply_kind::refusal, "refusal_template");
+    const bool bodies = forms.are_bodies();
+    check.require(bodies || config.encode == codec::none, "encode",
+                  "is for replies that are the body alone: not with a reply_format or a template");
+    check.require(bodies || !config.stream_above, "stream_above",
+                  "is for replies that are the body alone: not with a reply_format or a template");
+    return forms;
+}
+
 std::string checked_spill_directory(config_checker& check, const gateway_config& config) {
     std::string dir = config.spill_dir.empty() ? default_spill_directory() : config.spill_dir;
     check.require(config.spill_above <= largest_size, "spill_above", "must be at most 64 TiB");
@@ -73,6 +99,7 @@ checked<listener_parts> make_listener_parts(const gateway_config& config) {
     check_addresses(check, config.listen);
     check_frames(check, config);
     check_sizes(check, config);
+    parts.forms = checked_forms(check, config);
     parts.spill_directory = checked_spill_directory(check, config);
     check.require(config.max_connections > 0, "max_connections", "must be above zero");
     parts.tls = make_listener_tls(config.tls);

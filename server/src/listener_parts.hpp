@@ -2,6 +2,7 @@
 
 #include "config_checker.hpp"
 #include "net/tls_side.hpp"
+#include "reply_format/reply_forms.hpp"
 
 #include "finpost/config.hpp"
 
@@ -13,6 +14,7 @@ namespace finpost::detail {
 struct listener_parts {
     tls_side tls;                // from files, read once; no problems
     std::string spill_directory; // files can be made there, unless spilling is off
+    reply_forms forms;
 };
 
 /// Validates the configuration, and makes the parts on the way.

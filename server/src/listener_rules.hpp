@@ -58,6 +58,7 @@ struct listener_rules {
     const tls_context tls;
     const spill_policy spills;
     mutable reply_budget replies;
+    const reply_forms forms;
     const session_context context;
 
 private:

@@ -22,7 +22,7 @@ struct device {
     std::string profile;
     std::string sends;
     strings bodies;    // of the requests that the service gets
-    std::string reads; // from a service that answers "ok"
+    std::string reads; // at the end, from a service that answers "ok"
     std::string type = "application/octet-stream";
 };
 
@@ -33,10 +33,11 @@ const std::vector<device> devices{
      "ok\nok\n",
      "text/plain; charset=utf-8"},
     {"mllp",
-     "\0\r\n\x0bMSH|^~\\&|LAB\r\x1c\r\0"s,
-     {"MSH|^~\\&|LAB\r"},
-     "\x0bok\x1c\r",
+     "\0\r\n\x0bMSH|^~\\&|LAB||||||ADT^A01|42|P|2.3\r\x1c\r\0"s,
+     {"MSH|^~\\&|LAB||||||ADT^A01|42|P|2.3\r"},
+     "\rMSA|AA|42\r\x1c\r",
      "application/hl7-v2"},
+    {"ack-nak", "a payload", {"a payload"}, "\x06"},
     {"stx-etx",
      "\x02"
      "AB\x03\x00"s,
@@ -77,7 +78,14 @@ BOOST_AUTO_TEST_CASE(each_serves_the_device_that_it_is_for) {
             gateway.wait_ready();
             raw_client client(gateway.listens());
             client.send(one.sends);
-            BOOST_TEST((client.read_at_least(one.reads.size()) == one.reads));
+            if (one.profile == "ack-nak") client.half_close();
+            std::string got = client.read_at_least(one.reads.size());
+            while (!got.ends_with(one.reads)) { // an HL7 header has the time in it
+                const std::string more = client.read_at_least(1);
+                BOOST_REQUIRE(!more.empty());
+                got += more;
+            }
+            BOOST_TEST((one.profile == "mllp" || got == one.reads));
             const auto seen = service.requests();
             BOOST_REQUIRE(seen.size() == one.bodies.size());
             for (std::size_t i = 0; i < seen.size(); ++i) {
@@ -98,11 +106,10 @@ BOOST_AUTO_TEST_CASE(each_is_good_and_has_a_device_here) {
         const std::string name = file.path().stem().string();
         BOOST_TEST_CONTEXT(name) {
             bare_gateway check({"--config", file.path().string(), "--listen", "127.0.0.1:0",
-                                "--upstream", "http://127.0.0.1:3000", "--check"});
+                                "--admin", "off", "--check"});
             BOOST_TEST(check.ended() == 0, check.log());
             BOOST_TEST(has(check.log(), "the configuration is good"));
-            BOOST_TEST((name == "half-close" ||
-                        std::any_of(devices.begin(), devices.end(),
+            BOOST_TEST((std::any_of(devices.begin(), devices.end(),
                                     [&](const device& one) { return one.profile == name; })));
         }
     }

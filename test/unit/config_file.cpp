@@ -99,8 +99,12 @@ given_values some_of(option_scope scope, std::mt19937& random) {
         given[row.flag] = {{values[random() % values.size()]}, std::string(row.flag)};
         if (row.flag == "--path") given[row.flag].texts = {values.back()};
     }
-    if (given.contains("--frame") || given.contains("--reply-frame"))
-        given.erase("--stream-above"); // they do not go together
+    // They do not go together.
+    for (const char* const flag :
+         {"--frame", "--reply-frame", "--reply-format", "--reply-template"}) {
+        if (given.contains(flag)) given.erase("--stream-above");
+        if (given.contains(flag)) given.erase("--encode");
+    }
     return given;
 }
 

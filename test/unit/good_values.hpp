@@ -32,6 +32,7 @@ inline std::vector<std::string> good_values(const finpost::option_row& row) {
         {"RATIO", {"0.05", "1", "0.1234567890123456"}},
         {"SIZE", {"1KiB", "12345", "64MiB"}},
         {"SPEC", {"line", "delimiter:0D0A", "stx-etx,lrc", "length:u16be,inclusive", "fixed:512"}},
+        {"TEXT", {"{request.id} x\\n", "\\x06{{\"}}"}},
         {"TYPE", {"text/plain; charset=\"utf-8\""}},
         {"URL", {"http://127.0.0.1:3000", "https://[::1]/a?b=c,d"}},
     };

@@ -19,6 +19,10 @@ constexpr std::array trimmings{word{"none", trimming::none}, word{"nul", trimmin
                                word{"space", trimming::space}};
 constexpr std::array tails{word{"accept", tail_policy::accept},
                            word{"refuse", tail_policy::refuse}};
+constexpr std::array reply_formats{
+    word{"body", reply_format::body}, word{"status", reply_format::status},
+    word{"json", reply_format::json}, word{"ack-nak", reply_format::ack_nak},
+    word{"hl7", reply_format::hl7}};
 constexpr std::array refusals{word{"line", refusal_style::line},
                               word{"close", refusal_style::close},
                               word{"reset", refusal_style::reset}};
@@ -63,6 +67,19 @@ constexpr std::array rows{
     option_row{"--reply-frame", "SPEC|same|none",
                "what a reply is wrapped in; same is none with eof, fixed and idle",
                field<kind::reply_frame, &gw::reply_frame>},
+    option_row{"--reply-format", "body|status|json|ack-nak|hl7",
+               "the form of replies and refusals: the body as it is, with a line of its status, as "
+               "JSON, as one byte (06 or 15), or as an HL7 acknowledgement",
+               field<kind::word_of<reply_formats>, &gw::reply_format>},
+    option_row{
+        "--reply-template", "TEXT",
+        "a form of one's own for replies: bytes, \\n \\r \\t \\\\ \\xHH, and {body}, {status}, "
+        "{request.id} and what --path may name",
+        field<kind::plain, &gw::reply_template>}
+        .default_is("none"),
+    option_row{"--refusal-template", "TEXT", "the same for refusals, with {reason}",
+               field<kind::plain, &gw::refusal_template>}
+        .default_is("none"),
     option_row{"--max-exchanges", "N", "exchanges on one connection, which is ended then",
                field<kind::count_or_off, &gw::max_exchanges>},
     option_row{"--between", "D", "the longest pause before a frame; then the connection is ended",

@@ -68,6 +68,19 @@ enum class tail_policy {
     refuse,    ///< `incomplete_frame`
 };
 
+/// How a client is told what became of its payload. A refusal has the same form as a reply.
+enum class reply_format {
+    body,    ///< a reply is the handler's bytes; a refusal is `finpost: <reason> <request id>\n`
+    status,  ///< a line `200 <request id>\n`, then the bytes; a refusal is
+             ///< `refused <reason> <request id>\n`
+    json,    ///< one line: {"id","outcome","status","reason","body"}, without what there is not;
+             ///< "body_base64" in place of a body that is not UTF-8
+    ack_nak, ///< one byte: 06 for a reply with a status of 200 to 299, 15 for everything else
+    hl7, ///< the bytes when they are an HL7 message, which must acknowledge the payload; else an
+         ///< acknowledgement made from the payload's MSH. A payload without an MSH is refused
+         ///< with `bad_encoding`
+};
+
 /// Everything a `gateway` needs to know. An aggregate: set what differs, then pass it on; the
 /// gateway validates it once.
 ///
@@ -91,6 +104,16 @@ struct gateway_config {
     /// carry is refused with `reply_unframeable`; where not even the refusal can be carried, the
     /// connection is reset.
     std::optional<frame_spec> reply_frame;
+    /// The form of replies and refusals, before they are framed. Every form but `body` goes
+    /// together with `encode` and `stream_above` at their defaults only.
+    finpost::reply_format reply_format = finpost::reply_format::body;
+    /// A form of one's own in its place: bytes, `\n`, `\r`, `\t`, `\\`, `\xHH`, and fields in
+    /// braces: {body}, {status}, {outcome}, {request.id}, {peer.ip}, {peer.port}, {local.port},
+    /// {payload.bytes}, {tls.peer_name}. Empty: there is none. With frames it must always give a
+    /// byte.
+    std::string reply_template = {};
+    /// The same for refusals: with {reason}, and without {body}.
+    std::string refusal_template = {};
     /// Exchanges on one connection. The gateway ends it after so many. 0: no limit.
     std::size_t max_exchanges = 0;
     /// The longest pause before a frame. Then the gateway ends the connection, which is no error.

@@ -45,7 +45,7 @@ exchange::exchange(const session_context& context, const accepted_client& client
 
 asio::awaitable<void> exchange::run() {
     upload coming(input_, payload_, received_, context_.budget, context_.spills, growth_ticket_);
-    if (input_.frames()) coming.on_begin = [this] { frame_begun(); };
+    coming.begins = this;
     receive_end end = co_await receive(socket_, coming, context_.config, deadline_);
     if (end.becomes_stream) {
         co_await stream(coming);
@@ -53,6 +53,7 @@ asio::awaitable<void> exchange::run() {
     }
     received(end.error, coming);
     decode();
+    if (context_.forms.are_hl7()) read_header();
     if (outcome_.undecided()) co_await handle();
     if (!write_reply_at_once()) co_await write_rest_of_reply();
 }
@@ -75,11 +76,15 @@ void exchange::received(error_code ended, upload& coming) {
     context_.counters.payload_bytes.add(received_.value());
     if (!ended) coming.opening.finish();
     if (coming.fault) log_bad_encoding(context_, id_, *coming.fault);
-    if (ended == reason::bad_frame) log_bad_frame(context_, id_, input_.fault());
-    const bool eof = !input_.frames() || input_.fin_seen();
-    outcome_.payload_ended({ended, received_.value(), coming.fault.has_value(), input_.frames(),
-                            input_.touched(), eof, before_ > 0},
-                           coming.opening);
+    outcome::payload_end end{ended, received_.value(), coming.fault.has_value()};
+    if (input_.frames()) {
+        end.framed = true;
+        end.begun = input_.touched();
+        end.eof = input_.fin_seen();
+        end.follows = before_ > 0;
+        if (ended == reason::bad_frame) log_bad_frame(context_, id_, input_.fault());
+    }
+    outcome_.payload_ended(end, coming.opening);
     if (outcome_.undecided()) return log_foreign(context_, client_.peer, id_, coming.opening);
     payload_ = payload(&context_.budget); // nothing of it is sent on
 }
@@ -117,6 +122,7 @@ asio::awaitable<void> exchange::handle() {
     answered_at_ = exchange_deadline::clock::now();
     context_.counters.upstream_seconds.record(answered_at_ - received_at_);
     outcome_.handler_ended({reply_.refused(), reply_.why()});
+    if (outcome_.undecided() && !context_.forms.are_bodies()) form_reply();
     if (outcome_.is() == outcome::kind::refused) release();
 }
 

@@ -2,11 +2,13 @@
 
 #include "net/client_socket.hpp"
 #include "policy/buffer_budget.hpp"
+#include "reply_format/reply_forms.hpp"
 #include "session/accepted_client.hpp"
 #include "session/outcome.hpp"
 #include "session/payload_input.hpp"
 #include "session/reply_writer.hpp"
 #include "session/session_context.hpp"
+#include "session/upload.hpp"
 #include "single_writer_counter.hpp"
 
 #include "finpost/exchange_deadline.hpp"
@@ -19,17 +21,18 @@
 
 #include <atomic>
 #include <cstdint>
+#include <memory>
 #include <optional>
+#include <string>
 
 namespace finpost::detail {
 
 class client_stream;
-class upload;
 
 /// One payload and its reply, on a connection that is ready for it. The session makes it, runs it,
 /// and ends the connection as `result()` says, or makes the next one. Belongs to the session's
 /// strand; `view` may be called from any thread.
-class exchange {
+class exchange final : public frame_watcher {
 public:
     /// `before`: how many there were on the connection. It needs no memory.
     exchange(const session_context& context, const accepted_client& client, client_socket& socket,
@@ -50,6 +53,9 @@ public:
     /// How many there were before on the connection.
     std::uint64_t before() const noexcept { return before_; }
     single_writer_counter& written() noexcept { return written_; }
+    /// What its client reads in place of an answer, before its frame; nothing where it has asked
+    /// for nothing. Throws std::bad_alloc.
+    std::optional<std::string> refusal() const;
 
     void enter(session_stage stage) noexcept { stage_.store(stage, std::memory_order_relaxed); }
     /// The preamble is over: the payload's time begins.
@@ -62,9 +68,12 @@ public:
     session_view view(exchange_deadline::clock::time_point now) const noexcept;
 
 private:
-    void frame_begun();
+    void frame_begun() override;
     void received(error_code ended, upload& coming);
     void decode();
+    void read_header();
+    void form_reply();
+    reply_facts facts(reply_kind kind) const;
     void refuse(reason why);
     void release() noexcept;
     boost::asio::awaitable<void> handle();
@@ -89,6 +98,7 @@ private:
     outcome outcome_;
     std::optional<growth_ticket> growth_ticket_; // a stream's buffers were taken by way of it
     payload payload_;
+    std::unique_ptr<hl7_header> message_; // the payload's header, where that is HL7
     reply reply_;
     std::optional<reply_writer> writer_;
     bool recorded_ = false;

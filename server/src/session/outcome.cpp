@@ -210,8 +210,8 @@ outcome::farewell outcome::say(bool can_speak, bool tls_broken) const noexcept {
     return speaks_tls_ ? farewell::alert : farewell::nothing;
 }
 
-bool outcome::keeps_connection() const noexcept {
-    if (!whole_frame_ || last_ || eof_ || client_gone_) return false;
+bool outcome::is_followed() const noexcept {
+    if (last_ || eof_ || client_gone_) return false;
     return kind_ == kind::replied || (kind_ == kind::refused && told_);
 }
 

@@ -137,7 +137,7 @@ public:
     ending end() const noexcept;
     /// Whether the connection carries another exchange: the whole frame of this one was read, and
     /// the client has the whole reply, or the line in place of it.
-    bool keeps_connection() const noexcept;
+    bool keeps_connection() const noexcept { return whole_frame_ && is_followed(); }
     /// It ended before its frame has begun.
     bool in_pause() const noexcept { return pause_; }
 
@@ -156,6 +156,7 @@ private:
     void abort(abort_at where) noexcept;
     void abort(reason why) noexcept;
     void refuse_or_abort(reason why, bool reply_begun) noexcept;
+    bool is_followed() const noexcept;
     bool foreign_ended(const foreign_bytes& first) noexcept;
     void only_looked(const error_code& error) noexcept;
     void pause_ended(const payload_end& end) noexcept;

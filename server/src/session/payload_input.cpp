@@ -178,20 +178,18 @@ result<std::size_t> payload_input::input_ended(std::span<std::byte> buffer) noex
     return deliver_held(now.reader.held(), buffer);
 }
 
-void payload_input::begin_wait(exchange_deadline& deadline,
-                               exchange_deadline::clock::time_point until) {
-    if (!waits_for_pause()) return;
+void payload_input::arm_pause(exchange_deadline& deadline,
+                              exchange_deadline::clock::time_point until) {
     const auto left = until - exchange_deadline::clock::now();
     deadline.arm(*framing_->pause, std::max(left, exchange_deadline::duration(1)),
                  reason::receive_timeout);
 }
 
-bool payload_input::pause_passed(exchange_deadline& deadline,
-                                 exchange_deadline::clock::time_point until) {
-    if (!waits_for_pause() || deadline.stopped() || !deadline.error()) return false;
-    if (exchange_deadline::clock::now() >= until) return false;
-    deadline.arm(duration::zero(), until - exchange_deadline::clock::now(),
-                 reason::receive_timeout); // what expired was no limit
+bool payload_input::look_for_pause(exchange_deadline& deadline,
+                                   exchange_deadline::clock::time_point until) {
+    const auto now = exchange_deadline::clock::now();
+    if (deadline.stopped() || !deadline.error() || now >= until) return false;
+    deadline.arm(duration::zero(), until - now, reason::receive_timeout); // it was no limit
     // The timer may be late, and something have come in time.
     if (socket_.peek().error() == asio::error::would_block)
         framing_->complete = framing_->reader.on_pause();

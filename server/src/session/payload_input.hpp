@@ -56,10 +56,14 @@ public:
     }
     /// Before a wait for input. Where a pause ends the payload in hand, the wait lasts no longer;
     /// `until` is the end of all waiting.
-    void begin_wait(exchange_deadline& deadline, exchange_deadline::clock::time_point until);
+    void begin_wait(exchange_deadline& deadline, exchange_deadline::clock::time_point until) {
+        if (waits_for_pause()) arm_pause(deadline, until);
+    }
     /// After it: whether the wait was ended by that, so that a read is due: it says that the
     /// payload is complete unless something has come meanwhile.
-    bool pause_passed(exchange_deadline& deadline, exchange_deadline::clock::time_point until);
+    bool pause_passed(exchange_deadline& deadline, exchange_deadline::clock::time_point until) {
+        return waits_for_pause() && look_for_pause(deadline, until);
+    }
     /// Passed over so far: empty frames, and bytes before a frame.
     std::uint64_t heartbeats() const noexcept { return framing_ ? framing_->heartbeats : 0; }
     /// Whether the client's FIN was read.
@@ -90,6 +94,8 @@ private:
     bool waits_for_pause() const noexcept {
         return framing_ && framing_->pause && framing_->reader.in_frame();
     }
+    void arm_pause(exchange_deadline& deadline, exchange_deadline::clock::time_point until);
+    bool look_for_pause(exchange_deadline& deadline, exchange_deadline::clock::time_point until);
     result<std::size_t> read_frame(std::span<std::byte> buffer) noexcept;
     result<std::size_t> peek_frame() noexcept;
     result<std::size_t> read_on(std::span<std::byte> buffer) noexcept;

@@ -45,15 +45,14 @@ public:
     }
     receiver(const receiver&) = delete;
 
-    receive_plan::step next();
+    receive_plan::step next() { return begun_ ? plan_.next(state()) : next_in_pause(); }
     receive_plan::step perform(const receive_plan::step& step);
     asio::awaitable<receive_plan::step> wait_for_memory(std::size_t wanted);
     asio::awaitable<error_code> go_to_file();
     void become_stream(bool join_queue);
     asio::awaitable<void> yield();
-    void begin_wait();
+    void begin_wait() { coming_.input.begin_wait(deadline_, until_); }
     bool pause_passed() { return coming_.input.pause_passed(deadline_, until_); }
-    bool at_hand() const noexcept { return coming_.input.at_hand(); }
     bool is_large() const noexcept { return into_.size() > yields_above; }
 
 private:
@@ -62,6 +61,8 @@ private:
     void arm() {
         deadline_.arm(limits_.receive_idle, limits_.receive_total, reason::receive_timeout);
     }
+    receive_plan::step next_in_pause();
+    void start_clock() { until_ = (began_ = clock_type::now()) + limits_.receive_total; }
     void begin();
     void look_for_begin();
     asio::awaitable<error_code> wait_in_queue(std::size_t wanted);
@@ -80,11 +81,10 @@ private:
 };
 
 // In a pause nothing is held, and no memory is asked for.
-receive_plan::step receiver::next() {
-    if (!begun_ && into_.writable().empty()) {
+receive_plan::step receiver::next_in_pause() {
+    if (into_.writable().empty()) {
         if (coming_.input.peek().error() == asio::error::would_block) return {action::wait};
-        began_ = clock_type::now();
-        until_ = began_ + limits_.receive_total;
+        start_clock();
     }
     return plan_.next(state());
 }
@@ -124,9 +124,12 @@ receive_plan::step receiver::read(std::size_t most) {
     deadline_.progress();
     const bool may_stream = limits_.foreign == foreign_policy::forward ||
                             coming_.opening.is() == foreign_bytes::kind::payload;
-    return plan_.read({clock_type::now() - began_ - coming_.paused,
-                       coming_.is_unwanted(limits_.foreign), may_stream},
-                      state());
+    const auto after = plan_.read({clock_type::now() - began_ - coming_.paused,
+                                   coming_.is_unwanted(limits_.foreign), may_stream},
+                                  state());
+    // What is there already is not waited for.
+    const bool at_hand = after.what == action::wait && coming_.input.at_hand();
+    return at_hand ? receive_plan::step{action::yield} : after;
 }
 
 // The payload's time begins with the first byte of its frame. A heartbeat is a sign of life.
@@ -141,15 +144,9 @@ void receiver::look_for_begin() {
 
 void receiver::begin() {
     begun_ = true;
-    began_ = clock_type::now();
-    until_ = began_ + limits_.receive_total;
+    start_clock();
     arm();
-    coming_.on_begin();
-}
-
-void receiver::begin_wait() {
-    coming_.bytes.release_writable();
-    coming_.input.begin_wait(deadline_, until_);
+    coming_.begins->frame_begun();
 }
 
 asio::awaitable<receive_plan::step> receiver::wait_for_memory(std::size_t wanted) {
@@ -225,10 +222,7 @@ asio::awaitable<receive_end> receive(client_socket& socket, upload& coming,
             continue;
         }
         case action::wait: {
-            if (receiver.at_hand()) {
-                co_await receiver.yield();
-                break;
-            }
+            coming.bytes.release_writable();
             receiver.begin_wait();
             if (deadline.error()) co_return receive_end{deadline.error()};
             auto [ec] = co_await socket.async_wait_readable();

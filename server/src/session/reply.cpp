@@ -37,8 +37,8 @@ bool discard_some(client_socket& socket) {
 
 } // namespace
 
-error_code write_bytes(client_socket& socket, std::span<const std::byte> data,
-                       single_writer_counter& written) noexcept {
+error_code write_at_once(client_socket& socket, std::span<const std::byte> data,
+                         single_writer_counter& written, bool marks_end) noexcept {
     const std::size_t before = written.value();
     while (written.value() < data.size()) {
         if (written.value() - before >= quantum) return asio::error::would_block;
@@ -47,21 +47,14 @@ error_code write_bytes(client_socket& socket, std::span<const std::byte> data,
         if (sent.has_error()) return sent.error();
         written.add(*sent);
     }
-    return {};
-}
-
-error_code write_at_once(client_socket& socket, std::span<const std::byte> data,
-                         single_writer_counter& written) noexcept {
-    const error_code failed = write_bytes(socket, data, written);
-    return failed ? failed : socket.finish();
+    return marks_end ? socket.finish() : error_code();
 }
 
 asio::awaitable<error_code> write_all(client_socket& socket, std::span<const std::byte> data,
                                       write_limits limits, exchange_deadline& deadline,
                                       single_writer_counter& written, bool marks_end) {
     const write_step step = [&socket, data, &written, marks_end] {
-        return marks_end ? write_at_once(socket, data, written)
-                         : write_bytes(socket, data, written);
+        return write_at_once(socket, data, written, marks_end);
     };
     error_code failed = co_await write_in_steps(socket, step, limits, deadline, written);
     co_return failed;

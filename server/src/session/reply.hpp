@@ -25,13 +25,10 @@ class single_writer_counter;
 std::string refusal_line(reason why, const request_id& id);
 
 /// Writes of `data` what the kernel takes, counting it in `written`: success when that is all of
-/// it, `error::would_block` when there is more.
-error_code write_bytes(client_socket& socket, std::span<const std::byte> data,
-                       single_writer_counter& written) noexcept;
-
-/// The same, and marks the end of all that is written (`client_socket::finish`).
+/// it and, with `marks_end`, the end of all is marked (`client_socket::finish`);
+/// `error::would_block` when there is more.
 error_code write_at_once(client_socket& socket, std::span<const std::byte> data,
-                         single_writer_counter& written) noexcept;
+                         single_writer_counter& written, bool marks_end) noexcept;
 
 /// How long the peer of `write_all` may take, and how few bytes a second.
 class write_limits {
@@ -53,7 +50,7 @@ boost::asio::awaitable<error_code> write_in_steps(client_socket& socket, const w
                                                   const single_writer_counter& written);
 
 /// Writes all of `data` from `written` on within `limits`, counting in `written` what the kernel
-/// took, by `write_at_once` or by `write_bytes`. Closes nothing. Fails with `too_slow` when the
+/// took. Closes nothing. Fails with `too_slow` when the
 /// peer takes it more slowly than `min_rate`, with another reason when the total has passed or the
 /// exchange was stopped, else with what the connection says.
 boost::asio::awaitable<error_code> write_all(client_socket& socket, std::span<const std::byte> data,

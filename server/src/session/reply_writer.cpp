@@ -122,10 +122,7 @@ void reply_writer::join_parts() {
 
 error_code reply_writer::write_some() {
     if (frame_) return write_framed();
-    if (!piecewise_) {
-        return framed_ ? write_bytes(socket_, bytes_.bytes(), written_)
-                       : write_at_once(socket_, bytes_.bytes(), written_);
-    }
+    if (!piecewise_) return write_at_once(socket_, bytes_.bytes(), written_, !framed_);
     error_code failed = write_piecewise(socket_, bytes_, context_.config.encode, written_);
     if (!failed && !framed_) failed = socket_.finish();
     return is_file_error(failed) ? context_.spills.failed(failed) : failed;

@@ -163,8 +163,9 @@ asio::awaitable<void> session::say(outcome::farewell what) {
 
 asio::awaitable<void> session::say_line() {
     exchange_->enter(session_stage::refuse);
-    const std::string line = refusal_line(result().why(), exchange_->id());
-    const std::optional<std::string> text = framed(context_.config, line);
+    const std::optional<std::string> line = exchange_->refusal();
+    if (!line && input_.frames()) co_return result().farewell_sent(true); // as it asked for
+    const auto text = line ? framed(context_.config, *line) : std::nullopt;
     if (!text) co_return; // a reset says that there is no answer
     error_code failed = co_await write(*text);
     if (failed && failed.category() != reason_category()) exchange_->note_reset();

@@ -19,6 +19,7 @@ class log_throttle;
 class reply_budget;
 class session_registry;
 class spill_policy;
+struct reply_forms;
 
 /// What every session of a listener group uses, and nobody changes while it runs: new rules come in
 /// a new context, and a session keeps the one it began with.
@@ -37,6 +38,7 @@ struct session_context {
     bool preambles;         // clients may have one
     const spill_policy& spills;
     reply_budget& replies;         // of handlers
+    const reply_forms& forms;      // of replies and refusals
     log_throttle& foreign_warning; // that foreign payloads are forwarded
 };
 

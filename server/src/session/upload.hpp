@@ -10,7 +10,6 @@
 
 #include <chrono>
 #include <cstddef>
-#include <functional>
 #include <optional>
 #include <span>
 
@@ -18,6 +17,15 @@ namespace finpost::detail {
 
 class single_writer_counter;
 class spill_policy;
+
+/// Who is told that a frame begins.
+class frame_watcher {
+public:
+    virtual void frame_begun() = 0;
+
+protected:
+    ~frame_watcher() = default;
+};
 
 /// What a client sends: where it goes and how much of it has come.
 class upload {
@@ -38,7 +46,7 @@ public:
           ticket(in_line) {}
 
     payload_input& input;
-    std::function<void()> on_begin; // a frame begins; not called without frames
+    frame_watcher* begins = nullptr; // told when a frame begins, before any of it is here
     payload& bytes;
     single_writer_counter& received;              // before decoding
     std::chrono::steady_clock::duration paused{}; // the client was not read, for want of memory

@@ -1,0 +1,41 @@
+// The form in which an exchange tells its client.
+#include "session/exchange.hpp"
+
+#include <optional>
+#include <string>
+
+namespace finpost::detail {
+
+// What is no HL7 is not sent on: nobody could acknowledge it.
+void exchange::read_header() {
+    if (!outcome_.undecided()) return;
+    message_ = hl7_header_of(payload_);
+    if (!message_) refuse(reason::bad_encoding);
+}
+
+reply_facts exchange::facts(reply_kind kind) const {
+    reply_facts all{.kind = kind, .status = reply_.status(), .request_id = id_.text()};
+    all.peer_port = client_.peer.port();
+    all.local_port = client_.local.port();
+    all.payload_bytes = received_.value();
+    all.tls_peer_name = client_.tls_peer_name;
+    return all;
+}
+
+void exchange::form_reply() {
+    const std::string peer_ip = client_.peer.host();
+    reply_facts all = facts(reply_kind::reply);
+    all.peer_ip = peer_ip;
+    const error_code failed = give_form(context_.forms, reply_.bytes(), all, id_, message_.get());
+    if (failed) refuse(to_reason(failed));
+}
+
+std::optional<std::string> exchange::refusal() const {
+    const std::string peer_ip = client_.peer.host();
+    reply_facts all = facts(reply_kind::refusal);
+    all.peer_ip = peer_ip;
+    all.why = outcome_.why();
+    return refusal_text(context_.forms, all, id_, message_.get());
+}
+
+} // namespace finpost::detail
