@@ -22,6 +22,7 @@ inline std::vector<std::string> good_values(const finpost::option_row& row) {
         {"D", {"1ms", "90s", "2m", "60000ms"}},
         {"DIR", {"/tmp", "/tmp/."}},
         {"FILE", {"/var/log/\"x\"\t.log"}},
+        {"FORM", {"body", "status", "json", "ack-nak", "hl7"}},
         {"HOST:PORT", {"127.0.0.1:0", "[::1]:0", "0.0.0.0:0"}},
         {"LEVEL", {"trace", "off"}},
         {"METHOD", {"PUT", "PATCH"}},

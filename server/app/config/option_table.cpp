@@ -67,9 +67,9 @@ constexpr std::array rows{
     option_row{"--reply-frame", "SPEC|same|none",
                "what a reply is wrapped in; same is none with eof, fixed and idle",
                field<kind::reply_frame, &gw::reply_frame>},
-    option_row{"--reply-format", "body|status|json|ack-nak|hl7",
-               "the form of replies and refusals: the body as it is, with a line of its status, as "
-               "JSON, as one byte (06 or 15), or as an HL7 acknowledgement",
+    option_row{"--reply-format", "FORM",
+               "of replies and refusals: body (as it is), status (a line before it), json, ack-nak "
+               "(one byte, 06 or 15) or hl7 (an acknowledgement)",
                field<kind::word_of<reply_formats>, &gw::reply_format>},
     option_row{
         "--reply-template", "TEXT",
