@@ -232,7 +232,8 @@ void exchange::finish() noexcept {
 session_view exchange::view(exchange_deadline::clock::time_point now) const noexcept {
     const session_stage stage = stage_.load(std::memory_order_relaxed);
     const std::uint64_t in = received_.value(), out = written_.value();
-    const auto pause = stage == session_stage::pause ? now - made_at_ : now - now;
+    exchange_deadline::clock::duration pause{};
+    if (stage == session_stage::pause) pause = now - made_at_;
     return {id_, client_.peer, client_.local, stage, now - client_.at, in, out, before_, pause};
 }
 
