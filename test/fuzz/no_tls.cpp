@@ -6,11 +6,11 @@
 
 #include <cstdlib>
 
-namespace finpost {
+namespace finpost::detail {
 
 tls_side make_listener_tls(const tls_options&) { return {}; }
 tls_side make_upstream_tls(const tls_options&) { return {}; }
 
 result<std::size_t> tls_layer::write_some(std::span<const std::byte>) noexcept { std::abort(); }
 
-} // namespace finpost
+} // namespace finpost::detail
