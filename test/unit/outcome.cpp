@@ -444,6 +444,89 @@ BOOST_AUTO_TEST_CASE(what_a_stop_has_cut) {
     }));
 }
 
+// Of an exchange on a connection that carries frames.
+decided framed(error_code error, bool begun, bool eof, bool follows, rules under = {}) {
+    decided of = under.made();
+    decided::payload_end end{error, begun ? 3u : 0u, false};
+    end.framed = true;
+    end.begun = begun;
+    end.eof = eof;
+    end.follows = follows;
+    of.payload_ended(end, foreign_bytes());
+    return of;
+}
+
+BOOST_AUTO_TEST_CASE(a_connection_goes_on_when_its_client_has_an_answer) {
+    const auto replied = [](decided of) {
+        answered(of);
+        of.reply_ended({{}, true, false, false});
+        return of;
+    };
+    const decided whole = replied(framed({}, true, false, false));
+    BOOST_TEST(whole.keeps_connection());
+    BOOST_TEST((whole.say(true, false) == farewell::nothing));
+    decided made_last = framed({}, true, false, true);
+    made_last.is_last();
+    const decided last = replied(made_last);
+    BOOST_TEST(!last.keeps_connection());
+    BOOST_TEST((last.say(true, false) == farewell::fin)); // what still comes is dropped
+    BOOST_TEST(!replied(framed({}, true, true, false)).keeps_connection()); // its FIN was read
+    decided gone = framed({}, true, false, false);
+    gone.client_reset();
+    BOOST_TEST(!replied(gone).keeps_connection());
+}
+
+BOOST_AUTO_TEST_CASE(a_connection_goes_on_after_a_refusal_that_was_told_of_a_whole_frame) {
+    decided refused = framed({}, true, false, false);
+    refused.handler_ended({true, reason::upstream_status});
+    BOOST_TEST(!refused.keeps_connection());
+    BOOST_TEST((refused.say(true, false) == farewell::line));
+    refused.farewell_sent(true);
+    BOOST_TEST(refused.keeps_connection());
+    decided half_told = framed({}, true, false, false);
+    half_told.handler_ended({true, reason::upstream_status});
+    half_told.farewell_sent(false);
+    BOOST_TEST(!half_told.keeps_connection());
+    BOOST_TEST((half_told.end() == ending::reset));
+    decided junk = framed(reason::bad_frame, true, false, false);
+    junk.farewell_sent(true);
+    BOOST_TEST(!junk.keeps_connection()); // where the next one begins, nobody knows
+    decided closed = framed({}, true, false, false, with_close);
+    closed.handler_ended({true, reason::upstream_status});
+    BOOST_TEST((closed.say(true, false) == farewell::fin));
+    BOOST_TEST(!closed.keeps_connection());
+}
+
+BOOST_AUTO_TEST_CASE(who_goes_between_two_frames_is_told_nothing) {
+    for (const error_code error :
+         {error_code(), error_code(asio::error::connection_reset),
+          error_code(reason::receive_timeout), error_code(reason::draining)}) {
+        for (const bool follows : {false, true}) {
+            const decided pause = framed(error, false, !error, follows);
+            BOOST_TEST(pause.in_pause());
+            BOOST_TEST((pause.is() == kind::probe));
+            BOOST_TEST((pause.say(true, false) == farewell::nothing));
+            BOOST_TEST((pause.end() == ending::fin));
+            BOOST_TEST(!pause.lingers()); // a frame that comes now is no longer taken
+        }
+    }
+    // A FIN that TLS does not know of may hide a frame; behind a reply a RST would overtake that.
+    BOOST_TEST((framed(reason::tls_truncated, false, false, false).end() == ending::reset));
+    BOOST_TEST((framed(reason::tls_truncated, false, false, true).end() == ending::fin));
+}
+
+BOOST_AUTO_TEST_CASE(a_frame_that_is_cut_goes_nowhere) {
+    const decided by_fin = framed(reason::incomplete_frame, true, true, false);
+    BOOST_TEST((by_fin.is() == kind::refused));
+    BOOST_TEST((by_fin.say(true, false) == farewell::line));
+    const decided by_reset = framed(asio::error::connection_reset, true, false, false);
+    BOOST_TEST((by_reset.is() == kind::aborted));
+    BOOST_TEST((by_reset.end() == ending::reset));
+    BOOST_TEST(
+        framed({}, true, false, false).undecided()); // a whole one goes on, also an empty one
+    BOOST_TEST((framed(reason::busy, false, false, true).is() == kind::refused));
+}
+
 BOOST_AUTO_TEST_CASE(words) {
     decided of = rules().made();
     BOOST_TEST(of.word() == "refused"); // an exception has cut it
