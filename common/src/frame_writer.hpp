@@ -39,10 +39,10 @@ public:
     /// of what a `line` carries, which is the trailer's. Nothing when the body holds the frame's
     /// end or becomes longer than was said; nothing of the piece is to be written then.
     std::optional<std::size_t> add(std::span<const std::byte> piece) noexcept;
-    /// So many bytes of the body, where the frame does not look at them (`scans` is false).
+    /// So many bytes of the body, where the frame does not look at them.
     bool skip(std::uint64_t size) noexcept;
     /// Whether the frame's end is a mark, which the body must not hold.
-    bool scans() const noexcept { return scanner_.delimiter().size() > 0; }
+    bool looks_at_body() const noexcept { return type_ == frame_spec::kind::line || scans(); }
     /// False when it was shorter than was said, when its end and the frame's would be read as one,
     /// and when the frame would be none at all (nothing in an `idle` one).
     bool end() noexcept;
@@ -60,6 +60,7 @@ private:
     static constexpr std::size_t longest_header = 24; // a netstring's: 20 digits and a colon
 
     bool fail(std::string_view why) noexcept;
+    bool scans() const noexcept { return scanner_.delimiter().size() > 0; }
     std::optional<std::size_t> add_to_line(std::span<const std::byte> piece) noexcept;
     bool write_length(std::uint64_t size) noexcept;
     bool write_digits(std::uint64_t size) noexcept;

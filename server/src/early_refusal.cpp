@@ -2,9 +2,9 @@
 
 #include "net/reset_on_close.hpp"
 #include "reply_format/reply_forms.hpp"
+#include "reply_format/reply_frame.hpp"
 #include "session/exchange_record.hpp"
 #include "session/reply.hpp"
-#include "session/reply_writer.hpp"
 #include "session/session_context.hpp"
 
 #include "finpost/request_id.hpp"

@@ -76,6 +76,13 @@ reply_forms checked_forms(config_checker& check, const gateway_config& config) {
                   "is for replies that are the body alone: not with a reply_format or a template");
     check.require(bodies || !config.stream_above, "stream_above",
                   "is for replies that are the body alone: not with a reply_format or a template");
+    const bool own = !bodies || forms.refusal;
+    check.require(!own || are_carried(forms, config),
+                  forms.reply                          ? "reply_template"
+                  : forms.format == reply_format::body ? "refusal_template"
+                                                       : "reply_format",
+                  "gives a text that the frame of replies cannot carry: it holds the frame's end, "
+                  "or has another size");
     return forms;
 }
 

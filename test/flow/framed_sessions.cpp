@@ -379,6 +379,27 @@ BOOST_FIXTURE_TEST_CASE(a_reply_that_its_frame_cannot_carry_is_never_written, fi
     BOOST_TEST(client.read_at_least(6) == "three\n");
 }
 
+BOOST_FIXTURE_TEST_CASE(a_large_reply_that_its_frame_cannot_carry_is_never_written, fixture) {
+    const std::string large(50'000, 'x');
+    const auto reply_of = [](const std::string& body) {
+        return scripted_upstream::raw("HTTP/1.1 200 OK\r\nContent-Length: " +
+                                      std::to_string(body.size()) + "\r\n\r\n" + body);
+    };
+    upstream.on(1, reply_of(large + '\n' + large));
+    upstream.on(2, reply_of(large + '\r'));
+    upstream.on(3, reply_of(large + '\n'));
+    config.spill_above = 10'000;
+    begin("line");
+    raw_client client = connect();
+    for (int i = 0; i < 2; ++i) {
+        client.send("x\n");
+        BOOST_TEST(refusal(client, reason::reply_unframeable) == "reply_unframeable");
+    }
+    client.send("x\n");
+    BOOST_TEST((client.read_at_least(large.size() + 1) == large + '\n'));
+    BOOST_TEST(ask(client, "more") == "more\n");
+}
+
 BOOST_FIXTURE_TEST_CASE(where_not_even_the_refusal_fits_there_is_a_reset, fixture) {
     upstream.by_default(scripted_upstream::echo(500));
     config.reply_frame = spec("fixed:4");

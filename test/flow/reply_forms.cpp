@@ -10,6 +10,7 @@
 
 using namespace finpost;
 using namespace finpost::test;
+using namespace std::chrono_literals;
 using ending = raw_client::ending;
 
 namespace {
@@ -87,6 +88,38 @@ BOOST_AUTO_TEST_CASE(an_acknowledgement_of_the_services_own_is_relayed_when_it_i
     BOOST_TEST(has(send_message(client, message), "\rMSA|AE|42|upstream_invalid "));
 }
 
+BOOST_AUTO_TEST_CASE(a_failure_that_is_relayed_is_no_aa) {
+    service.on_status = status_policy::relay;
+    upstream.on(1, answer(500, "database down"));
+    upstream.on(2, answer(200, "\x0bMSH|^~\\&|EHR\rMSA|AE|42\r\x1c\r")); // in a frame of its own
+    begin_hl7();
+    raw_client client = connect();
+    BOOST_TEST(has(send_message(client, message), "\rMSA|AE|42|upstream_status "));
+    BOOST_TEST(has(send_message(client, message), "\rMSA|AE|42|upstream_invalid "));
+}
+
+BOOST_AUTO_TEST_CASE(a_message_that_is_too_large_is_told_by_its_own_id) {
+    config.max_payload = 100;
+    begin_hl7();
+    raw_client client = connect();
+    client.send(frame_naively(config.frame, message + std::string(1'000, 'x')));
+    const auto got = client.read_to_end();
+    BOOST_TEST(has(got.bytes, "\rMSA|AR|42|too_large "), got.bytes);
+    BOOST_TEST(has(got.bytes, "|EHR|MAIN|LAB|WEST|"), got.bytes);
+}
+
+BOOST_AUTO_TEST_CASE(no_word_on_the_last_exchange_is_a_reset) {
+    config.max_exchanges = 1;
+    config.lingering_close = 200ms;
+    upstream.by_default(answer(500, ""));
+    begin_hl7();
+    raw_client client = connect();
+    client.send(frame_naively(config.frame, "MSH|^~\\&|LAB|||||||43|P|2.3.1|||NE|NE\r"));
+    const auto got = client.read_to_end();
+    BOOST_TEST(got.bytes == "");
+    BOOST_TEST((got.how == ending::reset));
+}
+
 BOOST_AUTO_TEST_CASE(who_wants_no_word_of_a_failure_gets_none_and_goes_on) {
     upstream.on(1, answer(500, ""));
     upstream.on(2, answer(200, ""));
@@ -146,6 +179,16 @@ BOOST_AUTO_TEST_CASE(templates_are_a_form_of_ones_own) {
     BOOST_TEST(exchange("two").bytes == "ERR upstream_status\r\n");
 }
 
+BOOST_AUTO_TEST_CASE(a_body_too_large_for_json_is_refused) {
+    config.reply_format = reply_format::json;
+    upstream.on(1, answer(200, std::string((1 << 20) + 1, 'x')));
+    upstream.on(2, answer(200, std::string(1 << 20, 'x')));
+    start();
+    const std::string refused = exchange("one").bytes, taken = exchange("two").bytes;
+    BOOST_TEST(has(refused, "reply_too_large"), refused);
+    BOOST_TEST(taken.size() > std::size_t{1 << 20});
+}
+
 BOOST_AUTO_TEST_CASE(a_reply_in_a_file_has_its_form) {
     config.reply_template = "<{body}>";
     config.spill_above = 10'000;
@@ -181,6 +224,11 @@ BOOST_AUTO_TEST_CASE(what_does_not_go_together_is_a_problem) {
     one.frame = spec("line");
     one.reply_template = "{body}";
     BOOST_TEST(has(problem_of(one), "may give no byte"));
+    one.reply_template = "a\\n{body}";
+    BOOST_TEST(has(problem_of(one), "reply_template: gives a text that the frame"));
+    one.reply_template.clear();
+    one.reply_format = reply_format::status;
+    BOOST_TEST(has(problem_of(one), "reply_format: gives a text that the frame"));
     one = usual;
     one.reply_format = reply_format::json;
     one.encode = codec::base64;

@@ -100,11 +100,15 @@ given_values some_of(option_scope scope, std::mt19937& random) {
         if (row.flag == "--path") given[row.flag].texts = {values.back()};
     }
     // They do not go together.
+    if (given.contains("--frame") || given.contains("--reply-frame"))
+        for (const char* const form : {"--reply-format", "--reply-template", "--refusal-template"})
+            given.erase(form);
     for (const char* const flag :
-         {"--frame", "--reply-frame", "--reply-format", "--reply-template"}) {
-        if (given.contains(flag)) given.erase("--stream-above");
-        if (given.contains(flag)) given.erase("--encode");
-    }
+         {"--frame", "--reply-frame", "--reply-format", "--reply-template"})
+        if (given.contains(flag)) {
+            given.erase("--stream-above");
+            given.erase("--encode");
+        }
     return given;
 }
 

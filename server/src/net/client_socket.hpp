@@ -99,6 +99,8 @@ public:
     /// the kernel asks whether the peer is still there (nothing: never).
     void stay(std::optional<duration> keepalive) noexcept;
 
+    /// Whether an urgent byte was not read yet.
+    bool has_urgent_byte() const noexcept;
     /// Whether the peer has reset the connection.
     bool was_reset() const noexcept;
     /// Waits until it does, or has. After the EOF only.
@@ -121,7 +123,6 @@ public:
 
 private:
     void wait_for_reset();
-    bool has_urgent_byte() const noexcept;
     void release() noexcept;
 
     byte_stream stream_;

@@ -66,10 +66,17 @@ std::optional<hl7_code> when_refused(condition accept, condition application,
     return rejected ? hl7_code::ar : hl7_code::ae;
 }
 
+// Something that is meant to be HL7: with a frame of its own, a byte order mark, or what else.
+bool is_damaged(std::string_view body) noexcept {
+    const std::size_t at = body.find_first_not_of("\xef\xbb\xbf \t\r\n\x0b");
+    if (at == body.npos) return false;
+    return body.substr(at).starts_with("MSH") || body.substr(at).starts_with("MSA");
+}
+
 } // namespace
 
 std::optional<hl7_code> hl7_answer(hl7_event event, const hl7_header* sent) noexcept {
-    if (sent == nullptr) return hl7_code::ar;
+    if (sent == nullptr) return event == hl7_event::failed ? hl7_code::ae : hl7_code::ar;
     switch (event) {
     case hl7_event::answered:
         return hl7_code::aa;
@@ -92,7 +99,7 @@ std::optional<std::string> hl7_answer_text(hl7_event event, const hl7_header* se
 }
 
 hl7_body judge_hl7_body(const hl7_header& sent, std::string_view body) {
-    if (!is_hl7(body)) return hl7_body::acknowledged;
+    if (!is_hl7(body)) return is_damaged(body) ? hl7_body::invalid : hl7_body::acknowledged;
     return hl7_acknowledged_id(body) == sent.control_id ? hl7_body::relayed : hl7_body::invalid;
 }
 

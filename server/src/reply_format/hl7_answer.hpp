@@ -35,8 +35,9 @@ hl7_event hl7_event_of(reason why) noexcept;
 /// 1: AE or AR where MSH-16 is AL or ER, else nothing. 2: nothing where MSH-16 is NE or SU, else AE
 /// or AR. An unknown word is as good as none.
 ///
-/// Without a header (null) it is always AR: what is no HL7 is to be refused before it is sent on.
-/// A caller that has nothing to say about a refusal must not let a FIN say that all is well.
+/// Without a header (null) `failed` is AE and all else AR: what is no HL7 is to be refused before
+/// it is sent on. A caller that has nothing to say about a refusal must not let a FIN say that all
+/// is well.
 std::optional<hl7_code> hl7_answer(hl7_event event, const hl7_header* sent) noexcept;
 
 /// The acknowledgement that `hl7_answer` asks for; nothing where it is nothing. `text` says why,
@@ -49,7 +50,7 @@ std::optional<std::string> hl7_answer_text(hl7_event event, const hl7_header* se
 enum class hl7_body : std::uint8_t {
     relayed,      ///< it is the acknowledgement of this message
     acknowledged, ///< it is not HL7: the gateway makes the acknowledgement
-    invalid,      ///< it acknowledges another message, or none
+    invalid,      ///< it acknowledges another message, or none, or cannot be read
 };
 hl7_body judge_hl7_body(const hl7_header& sent, std::string_view body);
 

@@ -1,10 +1,12 @@
 #include "reply_format/reply_forms.hpp"
 
 #include "reply_format/hl7_answer.hpp"
+#include "reply_format/reply_frame.hpp"
 #include "reply_format/reply_text.hpp"
 
 #include "finpost/request_id.hpp"
 
+#include <algorithm>
 #include <array>
 #include <chrono>
 #include <span>
@@ -34,22 +36,43 @@ reply_form form_of(reply_format format) noexcept {
     return reply_form::body;
 }
 
-// What stands around a body, or in its place.
-error_code replace(payload& body, const reply_parts& parts) {
-    if (parts.before.empty() && parts.after.empty() && parts.with_body) return {};
-    const std::size_t inner = parts.with_body ? body.size() : 0;
-    const std::size_t size = parts.before.size() + inner + parts.after.size();
-    payload whole(body.budget());
-    if (size > 0 && !whole.reserve(size)) return reason::internal;
-    whole.append(bytes_of(parts.before));
-    if (parts.with_body) whole.append(body.bytes());
-    whole.append(bytes_of(parts.after));
+// What stands in the place of a body: little, so that it waits for no memory.
+void replace(payload& body, std::string text) { body = payload(std::move(text)); }
+
+// What stands around a body goes into a payload of its own, which may go to a file.
+error_code surround(payload& body, const reply_parts& parts, byte_budget& replies) {
+    if (!parts.with_body) return replace(body, parts.whole({})), error_code();
+    if (parts.before.empty() && parts.after.empty()) return {};
+    payload whole(&replies);
+    error_code failed = whole.write(bytes_of(parts.before));
+    std::array<std::byte, 16 << 10> piece;
+    for (std::uint64_t at = 0; !failed && at < body.size();) {
+        const auto got = body.read(at, piece);
+        if (got.has_error()) return reason::spill_failed;
+        failed = whole.write(std::span(piece).first(*got));
+        at += *got;
+    }
+    if (!failed) failed = whole.write(bytes_of(parts.after));
+    // The service has done its work: nothing that says the contrary.
+    if (failed) return failed == reason::busy ? reason::internal : reason::spill_failed;
     body = std::move(whole);
     return {};
 }
 
-error_code acknowledge(payload& body, const request_id& id, const hl7_header& sent) {
-    switch (judge_hl7_body(sent, body.text())) {
+// The body's first bytes, as many as there are up to `most`.
+result<std::string> beginning(const payload& body, std::size_t most) {
+    std::string text(std::min<std::uint64_t>(body.size(), most), '\0');
+    const auto got = body.read(0, std::as_writable_bytes(std::span(text)));
+    if (got.has_error()) return got.error();
+    text.resize(*got);
+    return text;
+}
+
+error_code acknowledge(payload& body, const reply_facts& facts, const request_id& id,
+                       const hl7_header& sent) {
+    const auto first = beginning(body, farthest_hl7_msa + 1);
+    if (first.has_error()) return reason::spill_failed;
+    switch (judge_hl7_body(sent, *first)) {
     case hl7_body::relayed:
         return {};
     case hl7_body::invalid:
@@ -57,9 +80,19 @@ error_code acknowledge(payload& body, const request_id& id, const hl7_header& se
     case hl7_body::acknowledged:
         break;
     }
+    const int status = facts.status_of_reply();
+    if (status < 200 || status > 299) return reason::upstream_status; // that was relayed
     const auto text =
         hl7_answer_text(hl7_event::answered, &sent, {}, id, std::chrono::system_clock::now());
-    return replace(body, {text.value_or(std::string()), false, {}});
+    return replace(body, text.value_or(std::string())), error_code();
+}
+
+error_code to_json(payload& body, reply_facts facts) {
+    if (body.size() > largest_json_body) return reason::reply_too_large;
+    const auto text = beginning(body, largest_json_body);
+    if (text.has_error()) return reason::spill_failed;
+    facts.body = *text;
+    return replace(body, reply_text(reply_form::json, facts).whole({})), error_code();
 }
 
 } // namespace
@@ -69,13 +102,11 @@ parsed<reply_template> reply_template_of(const gateway_config& config, reply_kin
     return parse_reply_template(of_reply ? config.reply_template : config.refusal_template, kind);
 }
 
-std::unique_ptr<hl7_header> hl7_header_of(const payload& message) {
-    std::array<std::byte, longest_hl7_header + 1> first;
-    const auto got = message.read(0, first);
-    if (got.has_error()) return nullptr;
-    const std::string_view text(reinterpret_cast<const char*>(first.data()), *got);
-    const bool whole = *got == message.size();
-    auto header = parse_hl7_header(text, whole ? hl7_extent::whole : hl7_extent::beginning);
+result<std::unique_ptr<hl7_header>> hl7_header_of(const payload& message, bool complete) {
+    const auto text = beginning(message, longest_hl7_header + 1);
+    if (text.has_error()) return text.error();
+    const bool whole = complete && text->size() == message.size();
+    auto header = parse_hl7_header(*text, whole ? hl7_extent::whole : hl7_extent::beginning);
     return header ? std::make_unique<hl7_header>(std::move(*header)) : nullptr;
 }
 
@@ -90,14 +121,33 @@ std::optional<std::string> refusal_text(const reply_forms& forms, const reply_fa
                            std::chrono::system_clock::now());
 }
 
-error_code give_form(const reply_forms& forms, payload& body, const reply_facts& facts,
-                     const request_id& id, const hl7_header* sent) {
-    if (forms.reply) return replace(body, forms.reply->render(facts));
-    if (forms.are_hl7())
-        return sent == nullptr ? error_code(reason::internal) : acknowledge(body, id, *sent);
-    reply_facts with_body = facts;
-    with_body.body = body.text();
-    return replace(body, reply_text(form_of(forms.format), with_body));
+error_code give_form(const reply_forms& forms, payload& body, byte_budget& replies,
+                     const reply_facts& facts, const request_id& id, const hl7_header* sent) {
+    if (forms.reply) return surround(body, forms.reply->render(facts), replies);
+    if (forms.are_hl7()) {
+        if (sent == nullptr) return reason::internal;
+        return acknowledge(body, facts, id, *sent);
+    }
+    if (forms.format == reply_format::json) return to_json(body, facts);
+    return surround(body, reply_text(form_of(forms.format), facts), replies);
+}
+
+bool are_carried(const reply_forms& forms, const gateway_config& config) {
+    const request_id id = request_id::generate();
+    const reply_facts refusal{
+        .kind = reply_kind::refusal, .why = reason::busy, .request_id = id.text()};
+    const reply_facts reply{.status = 200, .request_id = id.text()};
+    const auto refused = refusal_text(forms, refusal, id, nullptr);
+    std::optional<std::string> taken;
+    if (forms.reply)
+        taken = forms.reply->render(reply).whole("x");
+    else if (forms.are_hl7())
+        taken = refused;
+    else if (forms.format == reply_format::json)
+        taken = reply_text(reply_form::json, reply).whole({});
+    else
+        taken = reply_text(form_of(forms.format), reply).whole("x");
+    return refused && taken && framed(config, *refused) && framed(config, *taken);
 }
 
 } // namespace finpost::detail

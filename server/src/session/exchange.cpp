@@ -86,6 +86,7 @@ void exchange::received(error_code ended, upload& coming) {
     }
     outcome_.payload_ended(end, coming.opening);
     if (outcome_.undecided()) return log_foreign(context_, client_.peer, id_, coming.opening);
+    if (context_.forms.are_hl7()) read_beginning();
     payload_ = payload(&context_.budget); // nothing of it is sent on
 }
 

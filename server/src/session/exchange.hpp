@@ -72,6 +72,7 @@ private:
     void received(error_code ended, upload& coming);
     void decode();
     void read_header();
+    void read_beginning();
     void form_reply();
     reply_facts facts(reply_kind kind) const;
     void refuse(reason why);

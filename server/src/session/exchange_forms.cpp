@@ -1,16 +1,28 @@
 // The form in which an exchange tells its client.
+#include "policy/reply_budget.hpp"
 #include "session/exchange.hpp"
+#include "session/payload_codec.hpp"
 
 #include <optional>
 #include <string>
+#include <utility>
 
 namespace finpost::detail {
 
 // What is no HL7 is not sent on: nobody could acknowledge it.
 void exchange::read_header() {
     if (!outcome_.undecided()) return;
-    message_ = hl7_header_of(payload_);
+    auto header = hl7_header_of(payload_, true);
+    if (header.has_error()) return refuse(reason::spill_failed);
+    message_ = std::move(*header);
     if (!message_) refuse(reason::bad_encoding);
+}
+
+// Of what is refused: the acknowledgement names the message by what was read of it.
+void exchange::read_beginning() {
+    if (!arrives_plain(context_.config)) return;
+    auto header = hl7_header_of(payload_, false);
+    if (header.has_value()) message_ = std::move(*header);
 }
 
 reply_facts exchange::facts(reply_kind kind) const {
@@ -26,7 +38,8 @@ void exchange::form_reply() {
     const std::string peer_ip = client_.peer.host();
     reply_facts all = facts(reply_kind::reply);
     all.peer_ip = peer_ip;
-    const error_code failed = give_form(context_.forms, reply_.bytes(), all, id_, message_.get());
+    const error_code failed =
+        give_form(context_.forms, reply_.bytes(), context_.replies, all, id_, message_.get());
     if (failed) refuse(to_reason(failed));
 }
 

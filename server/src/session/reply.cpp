@@ -107,7 +107,7 @@ asio::awaitable<void> let_it_read(client_socket& socket, duration limit,
     const exchange_deadline::on_cancel cancel(deadline, [&socket] { socket.cancel(); });
     while (!deadline.error() && !socket.was_reset()) {
         auto [ec] = co_await socket.async_wait_reset();
-        if (ec) break;
+        if (ec || socket.has_urgent_byte()) break; // which looks like a reset, and stays
     }
 }
 

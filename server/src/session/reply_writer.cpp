@@ -30,31 +30,6 @@ std::span<const std::byte> bytes_of(std::string_view text) {
 
 } // namespace
 
-std::optional<frame_spec> reply_frame_of(const gateway_config& config) {
-    const frame_spec& spec = config.reply_frame ? *config.reply_frame : config.frame;
-    using kind = frame_spec::kind;
-    if (spec.type == kind::eof) return std::nullopt;
-    const bool no_frame_of_replies = spec.type == kind::fixed || spec.type == kind::idle;
-    if (!config.reply_frame && no_frame_of_replies) return std::nullopt;
-    return spec;
-}
-
-std::optional<std::string> framed(const gateway_config& config, std::string_view text) {
-    const auto spec = reply_frame_of(config);
-    if (!spec) return std::string(text);
-    frame_writer frame(*spec);
-    auto size = frame.wrap(bytes_of(text));
-    if (!size && text.ends_with('\n')) { // which may be what its frame cannot carry
-        text.remove_suffix(1);
-        size = frame.wrap(bytes_of(text));
-    }
-    if (!size) return std::nullopt;
-    std::string out(frame.header());
-    out += text.substr(0, *size);
-    out += frame.trailer();
-    return out;
-}
-
 reply_writer::reply_writer(const session_context& context, client_socket& socket, payload& bytes,
                            single_writer_counter& written)
     : context_(context), socket_(socket), bytes_(bytes), written_(written),
@@ -87,7 +62,7 @@ error_code reply_writer::look_at_pieces() {
     const codec encode = context_.config.encode;
     const std::uint64_t size = encoded_size(encode, bytes_.size());
     if (!frame_->begin(size)) return reason::reply_unframeable;
-    if (!frame_->scans()) {
+    if (!frame_->looks_at_body()) {
         if (!frame_->skip(size) || !frame_->end()) return reason::reply_unframeable;
         text_size_ = size;
         trailer_ = frame_->trailer();

@@ -1,6 +1,7 @@
 #pragma once
 
 #include "frame_writer.hpp"
+#include "reply_format/reply_frame.hpp"
 #include "session/session_context.hpp"
 
 #include "finpost/error.hpp"
@@ -20,17 +21,6 @@ namespace finpost::detail {
 
 class client_socket;
 class single_writer_counter;
-
-/// Whether payloads or replies are framed.
-inline bool has_frames(const gateway_config& config) noexcept {
-    return config.frame.type != frame_spec::kind::eof || config.reply_frame;
-}
-
-/// What a reply is wrapped in; nothing: its bytes are all there is.
-std::optional<frame_spec> reply_frame_of(const gateway_config& config);
-
-/// `text` in the frame of a reply; nothing where that cannot carry it.
-std::optional<std::string> framed(const gateway_config& config, std::string_view text);
 
 /// Writes one reply to its client, encoded and framed as the configuration says: from memory, or in
 /// pieces what is too large for it. Counts in `written` what the kernel took.

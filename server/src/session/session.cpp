@@ -164,13 +164,25 @@ asio::awaitable<void> session::say(outcome::farewell what) {
 asio::awaitable<void> session::say_line() {
     exchange_->enter(session_stage::refuse);
     const std::optional<std::string> line = exchange_->refusal();
-    if (!line && input_.frames()) co_return result().farewell_sent(true); // as it asked for
+    if (!line && input_.frames()) {
+        co_await say_no_word();
+        co_return;
+    }
     const auto text = line ? framed(context_.config, *line) : std::nullopt;
     if (!text) co_return; // a reset says that there is no answer
     error_code failed = co_await write(*text);
     if (failed && failed.category() != reason_category()) exchange_->note_reset();
     result().farewell_sent(!failed); // a part of the line would be an answer
     if (!failed && !result().keeps_connection()) co_await lingering_close();
+}
+
+// Its client has asked for no word of a failure, and goes on. A FIN would be a word.
+asio::awaitable<void> session::say_no_word() {
+    result().farewell_sent(true);
+    if (result().keeps_connection()) co_return;
+    exchange_->record();
+    co_await let_it_read(socket_, context_.config.lingering_close, deadline_);
+    result().farewell_sent(false);
 }
 
 // A health check by HTTP gets what it asks for.

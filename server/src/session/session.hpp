@@ -41,6 +41,7 @@ private:
     outcome::farewell farewell() noexcept;
     boost::asio::awaitable<void> say(outcome::farewell what);
     boost::asio::awaitable<void> say_line();
+    boost::asio::awaitable<void> say_no_word();
     boost::asio::awaitable<void> say_http_ok();
     boost::asio::awaitable<void> say_alert();
     boost::asio::awaitable<error_code> write(std::string_view text);
