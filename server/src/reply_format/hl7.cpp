@@ -228,10 +228,11 @@ std::string hl7_acknowledgement(const hl7_header* sent, hl7_code code, std::stri
         << to_string(code) << to.control_id
         << (good || says_in_err ? std::string() : escaped(to, text.substr(0, longest_msa3)));
     if (good || !says_in_err) return out;
-    const char by = to.encoding[0];
+    std::string error = "207^Application internal error^HL70357"; // table 0357
+    std::replace(error.begin(), error.end(), '^', to.encoding[0]);
     segment_writer(out, to.separator, "ERR")
         << ""
-        << "" << std::string("207") + by + "Application internal error" + by + "HL70357"
+        << "" << error
         << "E"
         << ""
         << ""
