@@ -230,13 +230,11 @@ std::string hl7_acknowledgement(const hl7_header* sent, hl7_code code, std::stri
     if (good || !says_in_err) return out;
     std::string error = "207^Application internal error^HL70357"; // table 0357
     std::replace(error.begin(), error.end(), '^', to.encoding[0]);
-    segment_writer(out, to.separator, "ERR")
-        << ""
-        << "" << error
-        << "E"
-        << ""
-        << ""
-        << "" << escaped(to, text.substr(0, longest_err8));
+    segment_writer(out, to.separator, "ERR") << ""
+                                             << "" << error << "E"
+                                             << ""
+                                             << ""
+                                             << "" << escaped(to, text.substr(0, longest_err8));
     return out;
 }
 
