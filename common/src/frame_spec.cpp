@@ -1,5 +1,6 @@
 #include "finpost/frame_spec.hpp"
 
+#include "ascii.hpp"
 #include "quoted.hpp"
 #include "suggestion.hpp"
 
@@ -50,13 +51,6 @@ constexpr std::string_view all_lengths =
     "length:u8, u16be, u16le, u32be, u32le (each with or without ,inclusive) or length:ascii:N";
 
 parse_error fault(std::string_view text, const std::string& why) { return {quoted(text) + why}; }
-
-std::optional<unsigned> hex_digit(char c) {
-    if (c >= '0' && c <= '9') return static_cast<unsigned>(c - '0');
-    if (c >= 'A' && c <= 'F') return static_cast<unsigned>(c - 'A') + 10;
-    if (c >= 'a' && c <= 'f') return static_cast<unsigned>(c - 'a') + 10;
-    return std::nullopt;
-}
 
 std::optional<std::string> from_hex(std::string_view text) {
     std::string out;

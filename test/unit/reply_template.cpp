@@ -75,11 +75,11 @@ BOOST_AUTO_TEST_CASE(the_body_is_not_copied) {
                 reply_parts{"OK", false, ""}));
 }
 
-BOOST_AUTO_TEST_CASE(the_defaults_are_what_a_client_gets_without_a_template) {
-    BOOST_TEST(rendered(default_reply_template(kind::reply)) == "B");
-    BOOST_TEST(rendered(default_reply_template(kind::refusal), kind::refusal) ==
+BOOST_AUTO_TEST_CASE(what_a_client_gets_without_a_template_can_be_written_as_one) {
+    BOOST_TEST(rendered("{body}") == "B");
+    BOOST_TEST(rendered(R"(finpost: {reason} {request.id}\n)", kind::refusal) ==
                "finpost: busy ID\n");
-    BOOST_TEST(rendered(default_reply_template(kind::receipt), kind::receipt) ==
+    BOOST_TEST(rendered(R"(finpost: queued {request.id}\n)", kind::receipt) ==
                "finpost: queued ID\n");
 }
 

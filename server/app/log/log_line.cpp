@@ -1,5 +1,7 @@
 #include "log/log_line.hpp"
 
+#include "utf8.hpp"
+
 #include <algorithm>
 #include <array>
 #include <charconv>
@@ -157,31 +159,13 @@ void write_text_value(line_writer& out, std::string_view text) {
     out << '"';
 }
 
-// The length of the valid UTF-8 sequence at the beginning of `text` (RFC 3629 §4), or 0.
-std::size_t utf8_length(std::string_view text) {
-    const auto at = [text](std::size_t i) {
-        return i < text.size() ? static_cast<unsigned char>(text[i]) : 0u;
-    };
-    const unsigned lead = at(0);
-    const std::size_t length = lead < 0x80                   ? 1
-                               : lead >= 0xc2 && lead < 0xe0 ? 2
-                               : lead >= 0xe0 && lead < 0xf0 ? 3
-                               : lead >= 0xf0 && lead < 0xf5 ? 4
-                                                             : 0;
-    for (std::size_t i = 1; i < length; ++i)
-        if ((at(i) & 0xc0) != 0x80) return 0;
-    const bool overlong = (lead == 0xe0 && at(1) < 0xa0) || (lead == 0xf0 && at(1) < 0x90);
-    const bool beyond = (lead == 0xed && at(1) > 0x9f) || (lead == 0xf4 && at(1) > 0x8f);
-    return overlong || beyond ? 0 : length;
-}
-
 void write_json_string(line_writer& out, std::string_view text) {
     out << '"';
     for (;;) {
         text.remove_prefix(out.plain(text));
         if (text.empty()) break;
         const auto byte = static_cast<unsigned char>(text.front());
-        const std::size_t length = utf8_length(text);
+        const std::size_t length = detail::utf8_length(text);
         if (length == 0)
             out.hex("\\\\x", byte, 2);
         else if (byte == '"' || byte == '\\')

@@ -46,6 +46,8 @@ struct reply_facts {
 
     /// A handler that has no HTTP status to tell has answered all the same.
     int status_of_reply() const noexcept { return status == 0 ? 200 : status; }
+    /// Of a reply: the service has taken the payload.
+    bool is_success() const noexcept { return status_of_reply() >= 200 && status_of_reply() < 300; }
 };
 
 /// What a client gets: `before`, the body if it is `with_body`, `after`. The body is not copied, so

@@ -1,5 +1,6 @@
 #include "reply_format/reply_template.hpp"
 
+#include "ascii.hpp"
 #include "suggestion.hpp"
 
 #include <algorithm>
@@ -59,13 +60,6 @@ parse_error unknown(std::string_view name, reply_kind of) {
 
 parse_error fault_at(std::size_t at, std::string_view what) {
     return {"has at byte " + std::to_string(at + 1) + " a " + std::string(what)};
-}
-
-std::optional<unsigned> hex_digit(char c) noexcept {
-    if (c >= '0' && c <= '9') return static_cast<unsigned>(c - '0');
-    if (c >= 'A' && c <= 'F') return static_cast<unsigned>(c - 'A') + 10;
-    if (c >= 'a' && c <= 'f') return static_cast<unsigned>(c - 'a') + 10;
-    return std::nullopt;
 }
 
 // Takes a template apart from left to right.
@@ -197,18 +191,6 @@ bool reply_template::may_be_empty() const noexcept {
     return std::none_of(pieces_.begin(), pieces_.end(), [this](const piece& each) {
         return !each.bytes.empty() || is_never_empty(each.field, of_);
     });
-}
-
-std::string_view default_reply_template(reply_kind of) noexcept {
-    switch (of) {
-    case reply_kind::reply:
-        return "{body}";
-    case reply_kind::refusal:
-        return R"(finpost: {reason} {request.id}\n)";
-    case reply_kind::receipt:
-        break;
-    }
-    return R"(finpost: queued {request.id}\n)";
 }
 
 parsed<reply_template> parse_reply_template(std::string_view text, reply_kind of) {

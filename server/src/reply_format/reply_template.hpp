@@ -56,9 +56,6 @@ private:
 /// The longest template.
 inline constexpr std::size_t longest_reply_template = 4096;
 
-/// What stands for a template that is not given.
-std::string_view default_reply_template(reply_kind of) noexcept;
-
 /// Takes "finpost: {reason}\n" apart. `\n`, `\r`, `\t`, `\\` and `\xHH` are bytes, `{{` and `}}`
 /// are braces. A field is one of those that there are for what the template is for: `{body}` for a
 /// reply only, and once at most; `{status}` for a reply or a refusal, empty where a refusal has

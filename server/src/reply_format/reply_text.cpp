@@ -1,5 +1,7 @@
 #include "reply_format/reply_text.hpp"
 
+#include "utf8.hpp"
+
 #include "finpost/base64.hpp"
 
 #include <cstddef>
@@ -33,27 +35,6 @@ reply_parts status_text(const reply_facts& facts) {
         break;
     }
     return {line({}, outcome_word(facts.kind), facts.request_id), false, {}};
-}
-
-constexpr bool is_tail(unsigned char c) noexcept { return (c & 0xc0) == 0x80; }
-
-// The length of the valid sequence at the beginning of `text` (RFC 3629 §4), or 0. The second byte
-// is what tells overlong forms, surrogates and what is beyond U+10FFFF.
-std::size_t utf8_length(std::string_view text) noexcept {
-    const auto at = [text](std::size_t i) {
-        return i < text.size() ? static_cast<unsigned char>(text[i])
-                               : static_cast<unsigned char>(0);
-    };
-    const unsigned char first = at(0), second = at(1);
-    if (first < 0x80) return 1;
-    if (first < 0xc2 || first > 0xf4) return 0;
-    if (first < 0xe0) return is_tail(second) ? 2 : 0;
-    const bool out_of_range = (first == 0xe0 && second < 0xa0) ||
-                              (first == 0xed && second > 0x9f) ||
-                              (first == 0xf0 && second < 0x90) || (first == 0xf4 && second > 0x8f);
-    if (out_of_range || !is_tail(second) || !is_tail(at(2))) return 0;
-    if (first < 0xf0) return 3;
-    return is_tail(at(3)) ? 4 : 0;
 }
 
 bool is_utf8(std::string_view text) noexcept {
@@ -111,9 +92,8 @@ reply_parts json_text(const reply_facts& facts) {
 }
 
 reply_parts ack_nak_text(const reply_facts& facts) {
-    const int status = facts.status_of_reply();
     const bool good = facts.kind == reply_kind::receipt ||
-                      (facts.kind == reply_kind::reply && status >= 200 && status < 300);
+                      (facts.kind == reply_kind::reply && facts.is_success());
     return {good ? "\x06" : "\x15", false, {}};
 }
 
