@@ -11,13 +11,6 @@ using namespace detail;
 
 namespace {
 
-// Line ends and NULs are no second reply.
-bool only_heartbeats(const frame_spec& spec, std::span<const std::byte> data) noexcept {
-    frame_reader next(spec, UINT64_MAX);
-    const frame_reader::step got = next.feed(data);
-    return !got.complete && got.fault == frame_reader::fault::none && !next.in_frame();
-}
-
 std::optional<reason> reason_in(std::string_view line) {
     const auto found = detect_refusal(line);
     if (!found) return std::nullopt;
@@ -52,7 +45,10 @@ framed_replies::found framed_replies::feed(const load_payloads& payloads,
     if (got.fault != frame_reader::fault::none) return found::junk;
     if (!got.complete) return found::more;
     const std::span<const std::byte> behind = bytes.subspan(got.consumed);
-    return behind.empty() || only_heartbeats(*spec_, behind) ? found::complete : found::junk;
+    if (behind.empty()) return found::complete;
+    // Line ends and NULs are no second reply.
+    frame_reader next(*spec_, UINT64_MAX);
+    return next.feed_heartbeats(behind) ? found::complete : found::junk;
 }
 
 std::optional<reason> framed_replies::refusal() const {

@@ -53,7 +53,7 @@ bool operation::is_quiet() {
         const transfer got = stream_->read(bytes);
         if (got.wait_for != readiness::none) return got.wait_for == readiness::readable;
         if (got.ended || got.error) return false;
-        if (!only_heartbeats(between, std::span(bytes).first(got.size))) return false;
+        if (!between.feed_heartbeats(std::span(bytes).first(got.size))) return false;
     }
     return false;
 }

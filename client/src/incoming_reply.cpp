@@ -16,11 +16,6 @@ bool reply_ends_with_fin(const frame_spec& frame) noexcept {
            frame.type == frame_spec::kind::idle;
 }
 
-bool only_heartbeats(frame_reader& between, std::span<const std::byte> data) noexcept {
-    const frame_reader::step got = between.feed(data);
-    return !got.complete && got.fault == frame_reader::fault::none && !between.in_frame();
-}
-
 incoming_reply::incoming_reply(const frame_spec& frame, std::uint64_t max_reply) noexcept
     : frame_(frame),
       reader_(frame, max_reply == 0 ? UINT64_MAX : max_reply, frame_reader::empty_frame::payload) {}
@@ -73,7 +68,7 @@ void incoming_reply::note_fault(frame_reader::fault what) {
 // NULs between frames are no second one.
 bool incoming_reply::is_more(std::span<const std::byte> behind) const noexcept {
     frame_reader next(frame_, UINT64_MAX);
-    return !only_heartbeats(next, behind);
+    return !next.feed_heartbeats(behind);
 }
 
 incoming_reply::step incoming_reply::cut(error_code why) {

@@ -17,9 +17,6 @@ namespace finpost::detail {
 /// `idle` say where a payload ends, and cannot say it of a reply of any size.
 bool reply_ends_with_fin(const frame_spec& frame) noexcept;
 
-/// Whether `data` goes on with nothing but heartbeats, which `between` passes over.
-bool only_heartbeats(frame_reader& between, std::span<const std::byte> data) noexcept;
-
 /// One framed reply as it comes: its payload, and whether it is whole. Plain code. Success is a
 /// whole frame and nothing behind it; a FIN is none.
 ///

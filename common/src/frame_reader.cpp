@@ -70,6 +70,11 @@ frame_reader::step frame_reader::feed(std::span<const std::byte> input) noexcept
     return out;
 }
 
+bool frame_reader::feed_heartbeats(std::span<const std::byte> input) noexcept {
+    const step got = feed(input);
+    return !got.complete && got.fault == fault::none && !in_frame();
+}
+
 // NUL, CR and LF cannot begin these frames. GE's analysers send NULs between MLLP frames, many
 // senders a line end behind each, serial converters fill with either.
 bool frame_reader::pass_over(std::byte next) const noexcept {

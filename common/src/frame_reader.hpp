@@ -58,6 +58,9 @@ public:
     /// After a fault it takes nothing more, and the payload in hand goes nowhere.
     step feed(std::span<const std::byte> input) noexcept;
 
+    /// Feeds it what must not begin a frame: whether there were nothing but heartbeats.
+    bool feed_heartbeats(std::span<const std::byte> input) noexcept;
+
     /// What a FIN means now; never called for a reset, which ends a frame in no way. It changes
     /// nothing but `fault`.
     enum class fin : std::uint8_t {
