@@ -61,7 +61,7 @@ reply_forms checked_forms(config_checker& check, const gateway_config& config) {
     const auto read = [&](const std::string& text, reply_kind kind,
                           std::string_view field) -> std::optional<reply_template> {
         if (text.empty()) return std::nullopt;
-        auto parsed = reply_template_of(config, kind);
+        auto parsed = parse_reply_template(text, kind);
         check.require(parsed.has_value(), field, parsed ? "" : parsed.error().message);
         if (!parsed) return std::nullopt;
         const bool framed = config.frame.type != frame_spec::kind::eof;

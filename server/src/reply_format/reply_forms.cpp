@@ -17,10 +17,6 @@ namespace finpost::detail {
 
 namespace {
 
-std::span<const std::byte> bytes_of(std::string_view text) {
-    return std::as_bytes(std::span(text));
-}
-
 reply_form form_of(reply_format format) noexcept {
     switch (format) {
     case reply_format::status:
@@ -36,6 +32,11 @@ reply_form form_of(reply_format format) noexcept {
     return reply_form::body;
 }
 
+// The text of a reply, but for HL7.
+reply_parts reply_of(const reply_forms& forms, const reply_facts& facts) {
+    return forms.reply ? forms.reply->render(facts) : reply_text(form_of(forms.format), facts);
+}
+
 // What stands in the place of a body: little, so that it waits for no memory.
 void replace(payload& body, std::string text) { body = payload(std::move(text)); }
 
@@ -44,7 +45,7 @@ error_code surround(payload& body, const reply_parts& parts, byte_budget& replie
     if (!parts.with_body) return replace(body, parts.whole({})), error_code();
     if (parts.before.empty() && parts.after.empty()) return {};
     payload whole(&replies);
-    error_code failed = whole.write(bytes_of(parts.before));
+    error_code failed = whole.write(std::as_bytes(std::span(parts.before)));
     std::array<std::byte, 16 << 10> piece;
     for (std::uint64_t at = 0; !failed && at < body.size();) {
         const auto got = body.read(at, piece);
@@ -52,7 +53,7 @@ error_code surround(payload& body, const reply_parts& parts, byte_budget& replie
         failed = whole.write(std::span(piece).first(*got));
         at += *got;
     }
-    if (!failed) failed = whole.write(bytes_of(parts.after));
+    if (!failed) failed = whole.write(std::as_bytes(std::span(parts.after)));
     // The service has done its work: nothing that says the contrary.
     if (failed) return failed == reason::busy ? reason::internal : reason::spill_failed;
     body = std::move(whole);
@@ -80,8 +81,7 @@ error_code acknowledge(payload& body, const reply_facts& facts, const request_id
     case hl7_body::acknowledged:
         break;
     }
-    const int status = facts.status_of_reply();
-    if (status < 200 || status > 299) return reason::upstream_status; // that was relayed
+    if (!facts.is_success()) return reason::upstream_status; // that was relayed
     const auto text =
         hl7_answer_text(hl7_event::answered, &sent, {}, id, std::chrono::system_clock::now());
     return replace(body, text.value_or(std::string())), error_code();
@@ -96,11 +96,6 @@ error_code to_json(payload& body, reply_facts facts) {
 }
 
 } // namespace
-
-parsed<reply_template> reply_template_of(const gateway_config& config, reply_kind kind) {
-    const bool of_reply = kind == reply_kind::reply;
-    return parse_reply_template(of_reply ? config.reply_template : config.refusal_template, kind);
-}
 
 result<std::unique_ptr<hl7_header>> hl7_header_of(const payload& message, bool complete) {
     const auto text = beginning(message, longest_hl7_header + 1);
@@ -123,13 +118,10 @@ std::optional<std::string> refusal_text(const reply_forms& forms, const reply_fa
 
 error_code give_form(const reply_forms& forms, payload& body, byte_budget& replies,
                      const reply_facts& facts, const request_id& id, const hl7_header* sent) {
-    if (forms.reply) return surround(body, forms.reply->render(facts), replies);
-    if (forms.are_hl7()) {
-        if (sent == nullptr) return reason::internal;
-        return acknowledge(body, facts, id, *sent);
-    }
-    if (forms.format == reply_format::json) return to_json(body, facts);
-    return surround(body, reply_text(form_of(forms.format), facts), replies);
+    if (!forms.reply && forms.are_hl7())
+        return sent == nullptr ? reason::internal : acknowledge(body, facts, id, *sent);
+    if (!forms.reply && forms.format == reply_format::json) return to_json(body, facts);
+    return surround(body, reply_of(forms, facts), replies);
 }
 
 bool are_carried(const reply_forms& forms, const gateway_config& config) {
@@ -138,16 +130,9 @@ bool are_carried(const reply_forms& forms, const gateway_config& config) {
         .kind = reply_kind::refusal, .why = reason::busy, .request_id = id.text()};
     const reply_facts reply{.status = 200, .request_id = id.text()};
     const auto refused = refusal_text(forms, refusal, id, nullptr);
-    std::optional<std::string> taken;
-    if (forms.reply)
-        taken = forms.reply->render(reply).whole("x");
-    else if (forms.are_hl7())
-        taken = refused;
-    else if (forms.format == reply_format::json)
-        taken = reply_text(reply_form::json, reply).whole({});
-    else
-        taken = reply_text(form_of(forms.format), reply).whole("x");
-    return refused && taken && framed(config, *refused) && framed(config, *taken);
+    if (!refused || !framed(config, *refused)) return false;
+    if (!forms.reply && forms.are_hl7()) return true; // of the same segments
+    return framed(config, reply_of(forms, reply).whole("x")).has_value();
 }
 
 } // namespace finpost::detail

@@ -33,9 +33,6 @@ struct reply_forms {
     bool are_hl7() const noexcept { return format == reply_format::hl7; }
 };
 
-/// The forms of a configuration; a problem of a template names its place.
-parsed<reply_template> reply_template_of(const gateway_config& config, reply_kind kind);
-
 /// The header of the message that a payload is, or of which it is the beginning; null where it is
 /// none. Fails when its file cannot be read. Throws std::bad_alloc.
 result<std::unique_ptr<hl7_header>> hl7_header_of(const payload& message, bool complete);

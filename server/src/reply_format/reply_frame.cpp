@@ -6,14 +6,6 @@
 
 namespace finpost::detail {
 
-namespace {
-
-std::span<const std::byte> bytes_of(std::string_view text) {
-    return std::as_bytes(std::span(text));
-}
-
-} // namespace
-
 std::optional<frame_spec> reply_frame_of(const gateway_config& config) {
     const frame_spec& spec = config.reply_frame ? *config.reply_frame : config.frame;
     using kind = frame_spec::kind;
@@ -27,10 +19,10 @@ std::optional<std::string> framed(const gateway_config& config, std::string_view
     const auto spec = reply_frame_of(config);
     if (!spec) return std::string(text);
     frame_writer frame(*spec);
-    auto size = frame.wrap(bytes_of(text));
+    auto size = frame.wrap(std::as_bytes(std::span(text)));
     if (!size && text.ends_with('\n')) { // which may be what its frame cannot carry
         text.remove_suffix(1);
-        size = frame.wrap(bytes_of(text));
+        size = frame.wrap(std::as_bytes(std::span(text)));
     }
     if (!size) return std::nullopt;
     std::string out(frame.header());

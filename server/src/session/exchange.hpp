@@ -24,6 +24,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <string_view>
 
 namespace finpost::detail {
 
@@ -74,7 +75,7 @@ private:
     void read_header();
     void read_beginning();
     void form_reply();
-    reply_facts facts(reply_kind kind) const;
+    reply_facts facts(reply_kind kind, std::string_view peer_ip) const;
     void refuse(reason why);
     void release() noexcept;
     boost::asio::awaitable<void> handle();

@@ -25,8 +25,9 @@ void exchange::read_beginning() {
     if (header.has_value()) message_ = std::move(*header);
 }
 
-reply_facts exchange::facts(reply_kind kind) const {
+reply_facts exchange::facts(reply_kind kind, std::string_view peer_ip) const {
     reply_facts all{.kind = kind, .status = reply_.status(), .request_id = id_.text()};
+    all.peer_ip = peer_ip;
     all.peer_port = client_.peer.port();
     all.local_port = client_.local.port();
     all.payload_bytes = received_.value();
@@ -36,17 +37,14 @@ reply_facts exchange::facts(reply_kind kind) const {
 
 void exchange::form_reply() {
     const std::string peer_ip = client_.peer.host();
-    reply_facts all = facts(reply_kind::reply);
-    all.peer_ip = peer_ip;
-    const error_code failed =
-        give_form(context_.forms, reply_.bytes(), context_.replies, all, id_, message_.get());
+    const error_code failed = give_form(context_.forms, reply_.bytes(), context_.replies,
+                                        facts(reply_kind::reply, peer_ip), id_, message_.get());
     if (failed) refuse(to_reason(failed));
 }
 
 std::optional<std::string> exchange::refusal() const {
     const std::string peer_ip = client_.peer.host();
-    reply_facts all = facts(reply_kind::refusal);
-    all.peer_ip = peer_ip;
+    reply_facts all = facts(reply_kind::refusal, peer_ip);
     all.why = outcome_.why();
     return refusal_text(context_.forms, all, id_, message_.get());
 }
