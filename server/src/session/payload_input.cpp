@@ -18,7 +18,7 @@ constexpr std::size_t largest_look = 16 << 10;
 // A client that sends nothing but heartbeats, and those without a pause, must not keep the thread.
 constexpr int most_looks = 16;
 
-bool accepts_tail(const gateway_config& config) noexcept {
+bool takes_tail(const gateway_config& config) noexcept {
     if (config.frame_tail != tail_policy::automatic)
         return config.frame_tail == tail_policy::accept;
     return config.frame.type == frame_spec::kind::line ||
@@ -37,8 +37,13 @@ error_code reason_of(frame_reader::fault fault) noexcept {
 } // namespace
 
 payload_input::framing::framing(const gateway_config& config) noexcept
-    : tail(accepts_tail(config) ? tail_policy::accept : tail_policy::refuse),
-      pause(pause_of(config.frame)), reader(config.frame, config.max_payload) {}
+    : accepts_tail(takes_tail(config)), pause(pause_of(config.frame)),
+      reader(config.frame, config.max_payload) {}
+
+error_code payload_input::framing::ended() const noexcept {
+    if (failed || !complete) return failed;
+    return asio::error::eof;
+}
 
 payload_input::payload_input(client_socket& socket, const gateway_config& config, metrics& counters)
     : socket_(socket), counters_(counters) {
@@ -47,22 +52,19 @@ payload_input::payload_input(client_socket& socket, const gateway_config& config
 
 result<std::size_t> payload_input::read_frame(std::span<std::byte> buffer) noexcept {
     for (int looks = 0; looks < most_looks; ++looks) {
-        if (framing_->left_from < framing_->left_to) return give_left_over(buffer);
-        if (framing_->failed) return framing_->failed;
-        if (framing_->complete) return error_code(asio::error::eof);
+        if (framing_->has_left_over()) return give_left_over(buffer);
+        if (const error_code end = framing_->ended()) return end;
         const auto got = read_on(buffer);
         if (got.has_error() || *got > 0) return got;
     }
-    if (framing_->failed) return framing_->failed;
-    if (framing_->complete) return error_code(asio::error::eof);
+    if (const error_code end = framing_->ended()) return end;
     return error_code(asio::error::would_block);
 }
 
 // What a read would say, when it says no byte.
 result<std::size_t> payload_input::peek_frame() noexcept {
-    if (framing_->left_from < framing_->left_to) return std::size_t{1};
-    if (framing_->failed) return framing_->failed;
-    if (framing_->complete) return error_code(asio::error::eof);
+    if (framing_->has_left_over()) return std::size_t{1};
+    if (const error_code end = framing_->ended()) return end;
     const auto seen = socket_.peek();
     // It may be the end of a frame, or cut one: to read tells.
     if (seen.error() == asio::error::eof) return std::size_t{1};
@@ -170,7 +172,7 @@ result<std::size_t> payload_input::input_ended(std::span<std::byte> buffer) noex
         break;
     }
     const bool nothing = now.reader.payload_size() == 0 && now.reader.held().empty();
-    if (now.tail == tail_policy::refuse || nothing) {
+    if (!now.accepts_tail || nothing) {
         now.failed = reason::incomplete_frame;
         return now.failed;
     }

@@ -51,8 +51,7 @@ public:
     }
     /// Whether a read has something to say though nothing more comes.
     bool at_hand() const noexcept {
-        return framing_ &&
-               (framing_->left_from < framing_->left_to || framing_->complete || framing_->failed);
+        return framing_ && (framing_->has_left_over() || framing_->ended());
     }
     /// Before a wait for input. Where a pause ends the payload in hand, the wait lasts no longer;
     /// `until` is the end of all waiting.
@@ -68,8 +67,6 @@ public:
     std::uint64_t heartbeats() const noexcept { return framing_ ? framing_->heartbeats : 0; }
     /// Whether the client's FIN was read.
     bool fin_seen() const noexcept { return framing_ && framing_->fin; }
-    /// Whether the payload in hand was read to its end.
-    bool complete() const noexcept { return framing_ && framing_->complete; }
     /// Why it is no frame, in words for people; empty without that.
     std::string_view fault() const noexcept;
     /// The payload in hand is over: on to the next.
@@ -79,7 +76,11 @@ private:
     struct framing {
         explicit framing(const gateway_config& config) noexcept;
 
-        const tail_policy tail;
+        bool has_left_over() const noexcept { return left_from < left_to; }
+        /// What a read says behind the last byte: that the payload has ended, or why it failed.
+        error_code ended() const noexcept;
+
+        const bool accepts_tail;
         const std::optional<duration> pause; // that ends a payload
         frame_reader reader;
         bool begun = false, complete = false, fin = false;

@@ -68,6 +68,7 @@ asio::awaitable<error_code> receive_to_file(client_socket& socket, upload& comin
                                             const gateway_config& limits,
                                             exchange_deadline& deadline,
                                             exchange_deadline::clock::time_point began) {
+    const auto until = began + limits.receive_total;
     file_decoder text(coming, limits);
     const auto before = text.decode({coming.bytes.data(), coming.bytes.size()});
     if (before.has_error()) co_return before.error();
@@ -96,14 +97,14 @@ asio::awaitable<error_code> receive_to_file(client_socket& socket, upload& comin
         since_yield = 0;
         if (deadline.error()) co_return deadline.error();
         if (coming.input.at_hand()) {
-            co_await fair_yield(deadline, limits.receive_idle, began + limits.receive_total);
+            co_await fair_yield(deadline, limits.receive_idle, until);
             if (deadline.error()) co_return deadline.error();
             continue;
         }
-        coming.input.begin_wait(deadline, began + limits.receive_total);
+        coming.input.begin_wait(deadline, until);
         auto [ec] = co_await socket.async_wait_readable();
-        if (coming.input.pause_passed(deadline, began + limits.receive_total)) continue;
-        if (!ec) co_await fair_yield(deadline, limits.receive_idle, began + limits.receive_total);
+        if (coming.input.pause_passed(deadline, until)) continue;
+        if (!ec) co_await fair_yield(deadline, limits.receive_idle, until);
         if (deadline.error()) co_return deadline.error();
         if (ec) co_return ec;
     }

@@ -96,9 +96,9 @@ void reply_writer::join_parts() {
 }
 
 error_code reply_writer::write_some() {
-    if (frame_) return write_framed();
-    if (!piecewise_) return write_at_once(socket_, bytes_.bytes(), written_, !framed_);
-    error_code failed = write_piecewise(socket_, bytes_, context_.config.encode, written_);
+    if (!frame_ && !piecewise_) return write_at_once(socket_, bytes_.bytes(), written_, !framed_);
+    error_code failed = frame_ ? write_framed()
+                               : write_piecewise(socket_, bytes_, context_.config.encode, written_);
     if (!failed && !framed_) failed = socket_.finish();
     return is_file_error(failed) ? context_.spills.failed(failed) : failed;
 }
@@ -109,12 +109,10 @@ error_code reply_writer::write_framed() {
     while (written_.value() < size) {
         if (written_.value() - before >= quantum) return asio::error::would_block;
         const auto sent = write_part(written_.value());
-        if (sent.has_error())
-            return is_file_error(sent.error()) ? context_.spills.failed(sent.error())
-                                               : sent.error();
+        if (sent.has_error()) return sent.error();
         written_.add(*sent);
     }
-    return framed_ ? error_code() : socket_.finish();
+    return {};
 }
 
 result<std::size_t> reply_writer::write_part(std::uint64_t from) {
