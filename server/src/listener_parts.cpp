@@ -46,10 +46,10 @@ void check_frames(config_checker& check, const gateway_config& config) {
                   "is none that parse_frame_spec makes");
     check.positive(config.between, "between");
     if (config.tcp_keepalive) check.positive(*config.tcp_keepalive, "tcp_keepalive");
-    const bool framed = config.frame.type != frame_spec::kind::eof ||
-                        (config.reply_frame && config.reply_frame->type != frame_spec::kind::eof);
-    check.require(!framed || !config.stream_above, "stream_above",
-                  "is for payloads that end with the client's half-close: not with frames");
+    check.require(config.frame.type != frame_spec::kind::idle || !config.stream_above,
+                  "stream_above",
+                  "does not go together with a frame that a pause ends: every pause of the client "
+                  "would end the request");
     check.require(config.frame.type != frame_spec::kind::fixed ||
                       config.frame.size <= config.max_payload,
                   "frame", "its size must be at most max_payload");
@@ -74,8 +74,9 @@ reply_forms checked_forms(config_checker& check, const gateway_config& config) {
     const bool bodies = forms.are_bodies();
     check.require(bodies || config.encode == codec::none, "encode",
                   "is for replies that are the body alone: not with a reply_format or a template");
-    check.require(bodies || !config.stream_above, "stream_above",
-                  "is for replies that are the body alone: not with a reply_format or a template");
+    check.require(!forms.are_hl7() || !config.stream_above, "stream_above",
+                  "does not go together with reply_format hl7: a message is read before it is sent "
+                  "on");
     const bool own = !bodies || forms.refusal;
     check.require(!own || are_carried(forms, config),
                   forms.reply                          ? "reply_template"

@@ -378,10 +378,14 @@ BOOST_AUTO_TEST_CASE(a_payload_and_a_reply_that_go_to_files) {
 
 // One connection, three frames. Each has its own answer, and a FIN comes behind the last, or behind
 // the refusal of a frame that could not be read.
-BOOST_AUTO_TEST_CASE(frames_on_one_connection) {
+void frames_on_one_connection(std::optional<std::uint64_t> stream_above) {
     const std::string payload(9'000, 'x');
     scenario one;
-    one.prepare = [](running_gateway& gate) { gate.config.frame = spec("stx-etx,lrc"); };
+    one.prepare = [=](running_gateway& gate) {
+        gate.config.frame = spec("stx-etx,lrc");
+        gate.config.stream_above = stream_above;
+        gate.service.total = 3s;
+    };
     one.reply = "as it must be";
     std::size_t whole_ones = 0;
     one.play = [&](running_gateway& gate) {
@@ -405,6 +409,10 @@ BOOST_AUTO_TEST_CASE(frames_on_one_connection) {
     fail_each(one, 3);
     BOOST_TEST(whole_ones > 0u);
 }
+
+BOOST_AUTO_TEST_CASE(frames_that_are_held) { frames_on_one_connection(std::nullopt); }
+
+BOOST_AUTO_TEST_CASE(frames_that_are_streamed) { frames_on_one_connection(4'000); }
 
 BOOST_AUTO_TEST_CASE(a_stream) {
     const std::string payload = some_bytes(700 << 10);

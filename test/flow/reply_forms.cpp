@@ -234,11 +234,11 @@ BOOST_AUTO_TEST_CASE(what_does_not_go_together_is_a_problem) {
     one.encode = codec::base64;
     BOOST_TEST(has(problem_of(one), "encode: "));
     one = usual;
-    one.reply_format = reply_format::status;
+    one.reply_format = reply_format::hl7;
     one.stream_above = 1;
     BOOST_TEST(has(problem_of(one), "stream_above: "));
     one = usual;
-    one.frame = spec("line");
+    one.frame = spec("idle:200ms");
     one.stream_above = 1;
     BOOST_TEST(has(problem_of(one), "stream_above: "));
 }

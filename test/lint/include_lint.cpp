@@ -88,7 +88,7 @@ const std::vector<room>& rooms() {
         {"reply format", {"server/src/reply_format/"}, {"base", "common"}},
         {"stream",
          {"server/src/session/client_stream."},
-         {"client socket", "codec", "handler", "policy", "async", "base", "common"}},
+         {"input", "client socket", "codec", "handler", "policy", "async", "base", "common"}},
         {"outcome", {"server/src/session/outcome."}, {"policy", "base", "common"}},
         {"codec",
          {"server/src/session/payload_codec.", "server/src/session/payload_text."},

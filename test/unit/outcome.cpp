@@ -410,6 +410,36 @@ BOOST_AUTO_TEST_CASE(a_stream) {
     });
 }
 
+// It is framed, or in a form: it is written when it is whole.
+BOOST_AUTO_TEST_CASE(a_stream_whose_reply_follows) {
+    constexpr decided::handler_end fine{false, reason::internal};
+    const auto ended = [&](error_code error, bool whole, bool framed = true) {
+        decided of = rules().made();
+        if (whole) of.stream_complete(framed, !framed);
+        of.stream_ended({error, fine, false, false, true});
+        return of;
+    };
+    decided whole = ended({}, true);
+    BOOST_TEST(whole.undecided());
+    whole.reply_ended({{}, true, false, false});
+    BOOST_TEST(whole.keeps_connection());
+    decided early = ended({}, false);
+    BOOST_TEST(early.undecided());
+    early.reply_ended({{}, true, false, false});
+    BOOST_TEST(!early.keeps_connection());
+    BOOST_TEST((early.say(true, false) == farewell::fin));
+    decided half_closed = ended({}, true, false);
+    half_closed.reply_ended({{}, true, false, false});
+    BOOST_TEST(!half_closed.keeps_connection());
+    BOOST_TEST((half_closed.say(true, false) == farewell::nothing));
+    BOOST_TEST(ended(asio::error::connection_reset, true).reason_word() == "aborted_reply");
+    BOOST_TEST(ended(asio::error::connection_reset, false).reason_word() == "aborted_read");
+    decided bad = ended(reason::bad_frame, false);
+    BOOST_TEST((bad.is() == kind::refused));
+    bad.farewell_sent(true);
+    BOOST_TEST(!bad.keeps_connection());
+}
+
 BOOST_AUTO_TEST_CASE(input_is_drained_unless_its_end_was_read) {
     decided sending = rules().made();
     BOOST_TEST(sending.lingers());

@@ -126,7 +126,7 @@ constexpr std::array rows{
                field<kind::size, &up::max_reply>},
     option_row{"--stream-above", "SIZE|off",
                "beyond it the POST starts, in chunks, while the client is still sending, and the "
-               "reply streams",
+               "reply streams, unless it is framed",
                field<kind::threshold, &gw::stream_above>},
     option_row{"--max-buffered", "SIZE",
                "all payloads and replies held at once; above it, reading pauses",

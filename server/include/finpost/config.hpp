@@ -95,7 +95,7 @@ struct gateway_config {
     /// and answers in the same order. Frames that came early wait in the kernel.
     ///
     /// A connection goes on after a reply. After a refusal it goes on when the whole frame was read
-    /// and `on_refusal` is `line`. Only `eof` goes together with `stream_above`.
+    /// and `on_refusal` is `line`. `idle` does not go together with `stream_above`.
     frame_spec frame;
     /// What becomes of a frame that the FIN cuts.
     finpost::tail_policy frame_tail = finpost::tail_policy::automatic;
@@ -105,7 +105,7 @@ struct gateway_config {
     /// connection is reset.
     std::optional<frame_spec> reply_frame;
     /// The form of replies and refusals, before they are framed. Every form but `body` goes
-    /// together with `encode` and `stream_above` at their defaults only.
+    /// together with `encode` at its default only, and `hl7` not with `stream_above`.
     finpost::reply_format reply_format = finpost::reply_format::body;
     /// A form of one's own in its place: bytes, `\n`, `\r`, `\t`, `\\`, `\xHH`, and fields in
     /// braces: {body}, {status}, {outcome}, {request.id}, {peer.ip}, {peer.port}, {local.port},
@@ -136,11 +136,12 @@ struct gateway_config {
     /// The largest payload in bytes, before decoding: above zero, at most 64 TiB. One byte more is
     /// refused with `too_large`.
     std::uint64_t max_payload = 16u << 20;
-    /// Once more bytes than this have come without the EOF, the exchange goes to the group's
-    /// `streaming_handler` while the client is still sending. `max_payload` holds as before.
-    /// Nothing: every payload is accumulated. 0: every payload is streamed whose first byte comes
-    /// before its EOF. A value of `max_payload` or above has no effect. A group without a
-    /// `streaming_handler` must leave it at nothing.
+    /// Once more bytes than this have come without the payload's end, the exchange goes to the
+    /// group's `streaming_handler` while the client is still sending. `max_payload` holds as
+    /// before. A reply that is framed, or has a form or template, is collected and written when it
+    /// is whole. Nothing: every payload is accumulated. 0: every payload is streamed whose first
+    /// byte comes before its EOF. A value of `max_payload` or above has no effect. A group without
+    /// a `streaming_handler` must leave it at nothing.
     std::optional<std::uint64_t> stream_above;
     /// The bytes of all payloads and replies held in memory at once. Above it, reading pauses. At
     /// least `max_payload`, or `stream_above` and 1 MiB where payloads are streamed; at most

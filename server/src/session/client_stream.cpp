@@ -4,6 +4,7 @@
 #include "net/client_socket.hpp"
 #include "policy/buffer_budget.hpp"
 #include "policy/min_rate.hpp"
+#include "session/payload_input.hpp"
 #include "single_writer_counter.hpp"
 
 #include <boost/asio/error.hpp>
@@ -28,14 +29,16 @@ constexpr std::chrono::milliseconds shortest_look{100};
 
 } // namespace
 
-client_stream::client_stream(client_socket& socket, single_writer_counter& received,
-                             single_writer_counter& written, const gateway_config& config,
-                             exchange_deadline& deadline, beginning start)
-    : socket_(socket), received_(received), written_(written), config_(config), deadline_(deadline),
-      ticket_(start.ticket), so_far_(std::move(start.so_far)), decoder_(config),
-      held_(so_far_.budget()), encoder_(config.encode), text_(so_far_.budget()),
-      began_(start.began), ended_(std::move(start.ended)), not_read_since_(clock::now()),
-      not_read_(start.paused), guard_(deadline, [this] { expired(); }) {
+client_stream::client_stream(client_socket& socket, payload_input& input,
+                             single_writer_counter& received, single_writer_counter& written,
+                             const gateway_config& config, exchange_deadline& deadline,
+                             beginning start)
+    : socket_(socket), input_(input), received_(received), written_(written), config_(config),
+      deadline_(deadline), ticket_(start.ticket), collects_(start.collects),
+      so_far_(std::move(start.so_far)), decoder_(config), held_(so_far_.budget()),
+      encoder_(config.encode), text_(so_far_.budget()), began_(start.began),
+      ended_(std::move(start.ended)), not_read_since_(clock::now()), not_read_(start.paused),
+      guard_(deadline, [this] { expired(); }) {
     if (deadline_.stopped()) failed_ = deadline_.error();
     receive_ = {began_ + config_.receive_total, reason::receive_timeout};
 }
@@ -101,7 +104,7 @@ result<std::size_t> client_stream::take(std::span<std::byte> buffer) {
         return n;
     }
     const std::uint64_t allowed = config_.max_payload + 1 - received_.value();
-    const auto got = socket_.read_some(
+    const auto got = input_.read_some(
         buffer.first(static_cast<std::size_t>(std::min<std::uint64_t>(buffer.size(), allowed))));
     if (got.has_error()) return got;
     received_.add(*got);
@@ -155,8 +158,18 @@ void client_stream::stop_reading() noexcept {
 }
 
 asio::awaitable<error_code> client_stream::write(std::span<const std::byte> data) {
+    if (collects_ != nullptr) return collect(data);
     if (is_plain(config_.encode)) return write_bytes(data);
     return write_encoded(data);
+}
+
+// What has begun waits for no memory: in a shortage of it the reply goes to its file.
+asio::awaitable<error_code> client_stream::collect(std::span<const std::byte> data) {
+    if (failed_) co_return failed_;
+    const error_code full = collects_->write(data);
+    if (full) fail(full);
+    co_await let_others_in(data.size());
+    co_return failed_;
 }
 
 asio::awaitable<error_code> client_stream::write_encoded(std::span<const std::byte> data) {
@@ -236,6 +249,7 @@ client_stream::due client_stream::reply_limit(clock::time_point now) const {
 
 asio::awaitable<error_code> client_stream::finish(std::span<const std::byte> last) {
     error_code failed = co_await write(last);
+    if (collects_ != nullptr) co_return failed;
     if (!failed && !is_plain(config_.encode)) failed = co_await end_encoded();
     while (!failed && !gone_) {
         failed = socket_.finish();

@@ -14,10 +14,12 @@ namespace finpost::detail {
 
 class growth_ticket;
 class client_socket;
+class payload_input;
 class single_writer_counter;
 
 /// A session's exchange as its `streaming_handler` sees it: the client's socket, the codecs, and
-/// every limit that is about the client.
+/// every limit that is about the client. A reply that has a frame or a form of its own is collected
+/// and not written: both need the whole of it.
 class client_stream final : public exchange_stream {
 public:
     using clock = exchange_deadline::clock;
@@ -34,9 +36,10 @@ public:
         clock::duration paused;
         std::function<void()> ended;
         growth_ticket* ticket = nullptr; // in the queue for memory, left with the first `read`
+        payload* collects = nullptr;     // the reply, where it is not written as it comes
     };
 
-    client_stream(client_socket& socket, single_writer_counter& received,
+    client_stream(client_socket& socket, payload_input& input, single_writer_counter& received,
                   single_writer_counter& written, const gateway_config& config,
                   exchange_deadline& deadline, beginning start);
 
@@ -48,7 +51,7 @@ public:
     error_code error() const noexcept override { return failed_; }
     bool complete() const noexcept override { return complete_; }
 
-    /// Writes the reply's last bytes and marks its end.
+    /// Writes the reply's last bytes and marks its end, or collects them.
     boost::asio::awaitable<error_code> finish(std::span<const std::byte> last);
 
     /// The client has reset the connection after its EOF; what was written since is dropped.
@@ -72,6 +75,7 @@ private:
     void taken(error_code ended);
     error_code judge_end();
     boost::asio::awaitable<void> wait_for_input();
+    boost::asio::awaitable<error_code> collect(std::span<const std::byte> data);
     boost::asio::awaitable<error_code> write_encoded(std::span<const std::byte> data);
     boost::asio::awaitable<error_code> end_encoded();
     boost::asio::awaitable<error_code> write_bytes(std::span<const std::byte> data);
@@ -84,11 +88,13 @@ private:
     void fail(error_code why);
 
     client_socket& socket_;
+    payload_input& input_;
     single_writer_counter& received_;
     single_writer_counter& written_;
     const gateway_config& config_;
     exchange_deadline& deadline_;
     growth_ticket* ticket_;
+    payload* const collects_;
     payload so_far_;
     payload_decoder decoder_;
     payload held_;          // what may be the end that is trimmed

@@ -49,12 +49,12 @@ asio::awaitable<void> exchange::run() {
     receive_end end = co_await receive(socket_, coming, context_.config, deadline_);
     if (end.becomes_stream) {
         co_await stream(coming);
-        co_return;
+    } else {
+        received(end.error, coming);
+        decode();
+        if (context_.forms.are_hl7()) read_header();
+        if (outcome_.undecided()) co_await handle();
     }
-    received(end.error, coming);
-    decode();
-    if (context_.forms.are_hl7()) read_header();
-    if (outcome_.undecided()) co_await handle();
     if (!write_reply_at_once()) co_await write_rest_of_reply();
 }
 

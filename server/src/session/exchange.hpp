@@ -80,7 +80,7 @@ private:
     void release() noexcept;
     boost::asio::awaitable<void> handle();
     boost::asio::awaitable<void> stream(upload& begun);
-    void streamed(const client_stream& client);
+    void streamed(const client_stream& client, bool follows);
     void stream_eof();
     request make_request(payload body, bool streamed) const;
     void watch_for_reset();

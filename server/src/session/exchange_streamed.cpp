@@ -1,4 +1,6 @@
 // The part of an exchange whose client is still sending when its handler begins.
+#include "policy/reply_budget.hpp"
+#include "reply_format/reply_frame.hpp"
 #include "session/client_stream.hpp"
 #include "session/exchange.hpp"
 #include "session/exchange_log.hpp"
@@ -19,7 +21,10 @@ asio::awaitable<void> exchange::stream(upload& begun) {
     client_stream::beginning start(std::move(payload_), received_at_, begun.paused,
                                    [this] { stream_eof(); });
     start.ticket = &*begun.ticket;
-    client_stream client(socket_, received_, written_, context_.config, deadline_,
+    payload whole(&context_.replies);
+    const bool collects = has_frames(context_.config) || !context_.forms.are_bodies();
+    if (collects) start.collects = &whole;
+    client_stream client(socket_, input_, received_, written_, context_.config, deadline_,
                          std::move(start));
     try {
         request request = make_request(payload(&*begun.ticket), true);
@@ -33,29 +38,35 @@ asio::awaitable<void> exchange::stream(upload& begun) {
     client.limit(exchange_deadline::clock::time_point::max(), reason::internal);
     if (!reply_.refused()) co_await client.finish(reply_.bytes().bytes());
     deadline_.disarm();
-    streamed(client);
+    streamed(client, collects);
+    if (!outcome_.undecided()) co_return;
+    reply_.bytes() = std::move(whole);
+    if (!context_.forms.are_bodies()) form_reply();
 }
 
 void exchange::stream_eof() {
-    outcome_.eof();
+    outcome_.stream_complete(input_.frames(), !input_.frames() || input_.fin_seen());
     received_at_ = exchange_deadline::clock::now();
     watch_for_reset();
 }
 
-void exchange::streamed(const client_stream& client) {
+// `follows`: the reply was collected, and is still to be written.
+void exchange::streamed(const client_stream& client, bool follows) {
     socket_.ignore_reset();
     answered_at_ = exchange_deadline::clock::now();
-    if (!outcome_.eof_seen()) received_at_ = answered_at_;
+    if (!client.complete()) received_at_ = answered_at_;
     context_.counters.payload_bytes.add(received_.value());
-    context_.counters.reply_bytes.add(written_.value());
+    if (!follows) context_.counters.reply_bytes.add(written_.value());
     context_.counters.upstream_seconds.record(answered_at_ - received_at_);
     if (client.bad_encoding()) log_bad_encoding(context_, id_, *client.bad_encoding());
     const error_code failed = client.error();
+    if (failed == reason::bad_frame) log_bad_frame(context_, id_, input_.fault());
     const bool by_reset = failed && failed.category() != reason_category();
-    if (outcome_.eof_seen() && (by_reset || client.gone())) note_reset();
+    if (client.complete() && (by_reset || client.gone())) note_reset();
     const bool reply_begun = written_.value() > 0 || socket_.mid_write();
     outcome_.stream_ended(
-        {failed, {reply_.refused(), reply_.why()}, reply_begun, client.reply_late()});
+        {failed, {reply_.refused(), reply_.why()}, reply_begun, client.reply_late(), follows});
+    if (input_.fin_seen()) outcome_.eof();
     if (outcome_.is() == outcome::kind::refused) release();
 }
 

@@ -132,7 +132,7 @@ void outcome::handler_ended(const handler_end& end) noexcept {
 void outcome::stream_ended(const stream_end& end) noexcept {
     const bool by_reset = end.error && !is_reason(end.error);
     if (client_gone_ && client_reset_cancels()) return abort(abort_at::handle);
-    if (by_reset) return abort(eof_ ? abort_at::reply : abort_at::read);
+    if (by_reset) return abort(eof_ || whole_frame_ ? abort_at::reply : abort_at::read);
     if (end.reply_late && end.error == reason::too_slow) return abort(reason::too_slow);
     if (end.reply_late) return abort(abort_at::reply);
     // The handler knows whether anything was sent on. If it has an answer, all was.
@@ -141,7 +141,7 @@ void outcome::stream_ended(const stream_end& end) noexcept {
     if (end.error) return refuse_or_abort(to_reason(end.error), end.reply_begun);
     if (end.handler.refused) return refuse_or_abort(end.handler.why, end.reply_begun);
     if (client_gone_) return abort(abort_at::reply);
-    kind_ = kind::replied;
+    if (!end.reply_follows) kind_ = kind::replied;
 }
 
 // A client that has a part of an answer must not take it, or a line behind it, for the whole.

@@ -74,8 +74,9 @@ public:
     struct stream_end {
         error_code error; ///< why the stream was ended; none while nothing was wrong
         handler_end handler;
-        bool reply_begun; ///< a byte of the reply may be out
-        bool reply_late;  ///< the client has not taken the reply in time
+        bool reply_begun;           ///< a byte of the reply may be out
+        bool reply_late;            ///< the client has not taken the reply in time
+        bool reply_follows = false; ///< it was collected, and is still to be written
     };
 
     /// What writing the reply came to.
@@ -104,6 +105,11 @@ public:
     void preamble_ended(const preamble_end& end) noexcept;
     /// The client's EOF was read.
     void eof() noexcept { eof_ = true; }
+    /// The last byte of a streamed payload was read. `framed`: its frame's end is that.
+    void stream_complete(bool framed, bool eof) noexcept {
+        whole_frame_ = framed;
+        eof_ = eof;
+    }
     /// `first` says whether the payload is an HTTP request or a TLS ClientHello.
     void payload_ended(const payload_end& end, const foreign_bytes& first) noexcept;
     /// The client has reset the connection. True for the first time.
