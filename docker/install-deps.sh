@@ -19,7 +19,7 @@ unit_test=(libboost-test1.81-dev)
 # Software nobody here wrote to test against, what counts instructions, what reads YAML, a host's
 # logger, what reads the sources for their lints, and what makes documentation, packages (CPack calls
 # `file`) and a Debian to install them in.
-test=("${unit_test[@]}" netcat-openbsd socat nginx libnginx-mod-stream haproxy openssl prometheus
+test=("${unit_test[@]}" netcat-openbsd ncat socat nginx libnginx-mod-stream haproxy openssl prometheus
       python3 python3-hl7 python3-yaml valgrind libspdlog-dev git clang-format clang-tidy nodejs doxygen
       dpkg-dev pkgconf file debootstrap)
 # What test/bench/run.sh draws, micro-benchmarks and isolates with.
