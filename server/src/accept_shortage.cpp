@@ -49,7 +49,8 @@ void accept_shortage::refuse_with_spare(listening_socket& socket, const session_
     if (client.fd) {
         shared_->refused();
         accepted_socket accepted(std::move(client.fd), context.counters);
-        refuse_early(std::move(accepted), reason::busy, client.peer, context);
+        refuse_early(std::move(accepted), reason::busy, client.peer, socket.address().port(),
+                     context);
     }
     spare_ = open_spare(); // after the client's descriptor is closed
 }

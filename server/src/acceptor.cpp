@@ -194,7 +194,8 @@ bool acceptor::serve_client(listening_socket::accepted client) {
     const client_kind kind =
         kind_of_client(client.peer, context.filter, context.config.proxy_protocol_from);
     if (kind == client_kind::denied) {
-        refuse_early(std::move(accepted), reason::denied, client.peer, context);
+        refuse_early(std::move(accepted), reason::denied, client.peer, socket_.address().port(),
+                     context);
         return true;
     }
     return start_session(std::move(accepted), client.peer, kind == client_kind::proxy);

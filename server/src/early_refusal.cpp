@@ -30,12 +30,14 @@ void drop_input(int fd) noexcept {
 
 /// The bytes that were sent of the refusal's line.
 std::size_t send_line(int fd, reason why, const request_id& id, const socket_address& peer,
-                      const session_context& context, outcome& result) noexcept {
+                      std::uint16_t local_port, const session_context& context,
+                      outcome& result) noexcept {
     try {
         const std::string peer_ip = peer.host();
         reply_facts facts{.kind = reply_kind::refusal, .why = why, .request_id = id.text()};
         facts.peer_ip = peer_ip;
         facts.peer_port = peer.port();
+        facts.local_port = local_port;
         const auto text = refusal_text(context.forms, facts, id, nullptr);
         if (!text) return 0; // a reset
         const std::optional<std::string> line = framed(context.config, *text);
@@ -63,14 +65,14 @@ outcome outcome_of_early_refusal(reason why, const gateway_config& config, bool 
 }
 
 void refuse_early(accepted_socket accepted, reason why, const socket_address& peer,
-                  const session_context& context) {
+                  std::uint16_t local_port, const session_context& context) {
     const auto now = exchange_deadline::clock::now();
     const request_id id = request_id::generate();
     outcome result = outcome_of_early_refusal(why, context.config, bool{context.tls});
     const unique_fd fd(accepted.hand_over()); // nothing can fail from here on
     std::size_t said = 0;
     if (result.say(true, false) == outcome::farewell::line)
-        said = send_line(fd.get(), why, id, peer, context, result);
+        said = send_line(fd.get(), why, id, peer, local_port, context, result);
     if (result.end() == outcome::ending::fin) drop_input(fd.get());
     const exchange_record refused{.id = id,
                                   .peer = peer,

@@ -6,6 +6,8 @@
 #include "finpost/endpoint.hpp"
 #include "finpost/error.hpp"
 
+#include <cstdint>
+
 namespace finpost::detail {
 
 struct session_context;
@@ -17,6 +19,6 @@ outcome outcome_of_early_refusal(reason why, const gateway_config& config, bool 
 /// is no descriptor to spare for one. It is counted and logged as any other exchange. May throw
 /// std::bad_alloc, and `accepted` is refused as `internal` then.
 void refuse_early(accepted_socket accepted, reason why, const socket_address& peer,
-                  const session_context& context);
+                  std::uint16_t local_port, const session_context& context);
 
 } // namespace finpost::detail
