@@ -68,11 +68,14 @@ asio::awaitable<error_code> write_in_steps(client_socket& socket, const write_st
     // Only a client that does not keep up needs to be watched.
     const exchange_deadline::on_cancel cancel(deadline, [&socket] { socket.cancel(); });
     const auto began = exchange_deadline::clock::now();
+    // Of a framed client: replies that it has not taken yet. It has to take them first.
+    const std::size_t waits = socket.unacknowledged();
+    const std::size_t before = waits - std::min(waits, written.value());
     while (unsent == asio::error::would_block) {
         // What waits in this kernel nobody has taken. The peer's kernel may hold more than its
         // program has read, never less: who reads fast enough is never judged too slow.
-        const std::size_t taken =
-            written.value() - std::min(written.value(), socket.unacknowledged());
+        const std::size_t all = before + written.value();
+        const std::size_t taken = all - std::min(all, socket.unacknowledged());
         const auto now = exchange_deadline::clock::now();
         if (now - began >= limits.total) co_return reason::internal;
         if (too_slow(taken, now - began, limits.min_rate)) co_return reason::too_slow;
