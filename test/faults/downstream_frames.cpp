@@ -23,20 +23,6 @@ using strings = std::vector<std::string>;
 
 namespace {
 
-const strings framed_both_ways{"line",
-                               "delimiter:0D0A",
-                               "stx-etx",
-                               "stx-etx,lrc",
-                               "stx-etx,sum",
-                               "mllp",
-                               "length:u8",
-                               "length:u16be",
-                               "length:u16le",
-                               "length:u32be",
-                               "length:u32le,inclusive",
-                               "length:ascii:4",
-                               "netstring"};
-
 struct frames_fixture : downstream_fixture {
     void begin(std::string_view frame) {
         config.frame = spec(frame);

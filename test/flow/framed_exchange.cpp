@@ -27,10 +27,6 @@ namespace {
 
 const std::string id = "017f22e2-79b0-7cc3-98c4-dc0c0c07398f";
 
-const std::vector<std::string> each_frame{
-    "line",      "delimiter:0D0A",         "stx-etx",      "stx-etx,lrc",    "stx-etx,sum", "mllp",
-    "length:u8", "length:u16le,inclusive", "length:u32be", "length:ascii:4", "netstring"};
-
 struct outcome {
     error_code error;
     exchange_result result;
@@ -101,7 +97,7 @@ finished send(std::vector<std::string> arguments, std::string input) {
 BOOST_AUTO_TEST_SUITE(framed_exchange)
 
 BOOST_AUTO_TEST_CASE(one_frame_goes_out_and_one_comes_back_without_a_half_close) {
-    for (const std::string& frame : each_frame) {
+    for (const std::string& frame : framed_both_ways) {
         framed_peer peer(frame, saying(frame_naively(spec(frame), "thanks")));
         const outcome got = run(peer.address(), "hello", frame);
         BOOST_TEST(!got.error, frame << ": " << got.error.message());
@@ -116,7 +112,7 @@ BOOST_AUTO_TEST_CASE(one_frame_goes_out_and_one_comes_back_without_a_half_close)
 }
 
 BOOST_AUTO_TEST_CASE(a_reply_that_comes_byte_by_byte) {
-    for (const std::string& frame : each_frame) {
+    for (const std::string& frame : framed_both_ways) {
         framed_peer peer(frame, [&](peer_connection& one) {
             for (const char c : frame_naively(spec(frame), "thanks")) one.send({&c, 1});
         });
@@ -148,7 +144,7 @@ BOOST_AUTO_TEST_CASE(fixed_and_idle_half_close_and_read_to_the_fin) {
 }
 
 BOOST_AUTO_TEST_CASE(a_fin_without_a_whole_reply_is_never_a_success) {
-    for (const std::string& frame : each_frame) {
+    for (const std::string& frame : framed_both_ways) {
         const std::string answer = frame_naively(spec(frame), "thanks");
         for (const std::size_t n : {std::size_t{0}, std::size_t{1}, answer.size() - 1}) {
             framed_peer peer(frame, [&](peer_connection& one) {
@@ -193,7 +189,7 @@ BOOST_AUTO_TEST_CASE(a_reply_that_is_not_framed_and_two_of_them) {
 
 BOOST_AUTO_TEST_CASE(a_refusal_is_known_in_its_frame_and_as_a_line) {
     const std::string line = "finpost: busy " + id + "\n";
-    for (const std::string& frame : each_frame)
+    for (const std::string& frame : framed_both_ways)
         for (const bool framed : {true, false}) {
             framed_peer peer(frame, [&](peer_connection& one) {
                 one.send(framed ? frame_naively(spec(frame), line) : line);

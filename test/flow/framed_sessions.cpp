@@ -22,13 +22,6 @@ using strings = std::vector<std::string>;
 
 namespace {
 
-// With a frame of their own for replies: of `fixed` and `idle` the reply has none.
-const strings both_ways{"line",           "delimiter:0D0A", "delimiter:FF00FF",
-                        "stx-etx",        "stx-etx,lrc",    "stx-etx,sum",
-                        "mllp",           "length:u8",      "length:u16be",
-                        "length:u16le",   "length:u32be",   "length:u32le,inclusive",
-                        "length:ascii:4", "netstring"};
-
 // What any of these frames can carry.
 std::string body(std::size_t n) { return "payload " + std::to_string(n); }
 
@@ -107,7 +100,7 @@ void with_each(const strings& frames, const Test& test) {
 BOOST_AUTO_TEST_SUITE(framed_sessions)
 
 BOOST_AUTO_TEST_CASE(each_frame_carries_one_payload_two_and_a_hundred_at_once) {
-    with_each(both_ways, [](fixture& gate, const std::string& frame) {
+    with_each(framed_both_ways, [](fixture& gate, const std::string& frame) {
         gate.begin(frame);
         for (const std::size_t n : {1u, 2u, 100u}) {
             std::string sent;
@@ -123,7 +116,7 @@ BOOST_AUTO_TEST_CASE(each_frame_carries_one_payload_two_and_a_hundred_at_once) {
 }
 
 BOOST_AUTO_TEST_CASE(each_frame_may_come_in_pieces_of_any_size) {
-    with_each(both_ways, [](fixture& gate, const std::string& frame) {
+    with_each(framed_both_ways, [](fixture& gate, const std::string& frame) {
         gate.begin(frame);
         const std::string sent = gate.framed(body(1)) + gate.framed(body(2)) + gate.framed(body(3));
         for (const std::size_t piece : {1u, 2u, 7u}) {
@@ -220,7 +213,7 @@ BOOST_FIXTURE_TEST_CASE(a_tail_is_refused_where_it_is_to_be, fixture) {
 }
 
 BOOST_AUTO_TEST_CASE(a_fin_at_each_byte_of_a_frame_forwards_nothing) {
-    strings frames = both_ways;
+    strings frames = framed_both_ways;
     std::erase_if(frames, [](const std::string& frame) {
         return frame == "line" || frame.starts_with("delimiter");
     });

@@ -32,6 +32,13 @@ const std::vector<std::string> each_spec{"eof",
                                          "fixed:3",
                                          "idle:200ms"};
 
+const std::vector<std::string> framed_both_ways{
+    "line",           "delimiter:0D0A", "delimiter:FF00FF",
+    "stx-etx",        "stx-etx,lrc",    "stx-etx,sum",
+    "mllp",           "length:u8",      "length:u16be",
+    "length:u16le",   "length:u32be",   "length:u32le,inclusive",
+    "length:ascii:4", "netstring"};
+
 frame_spec spec(std::string_view text) { return parse_frame_spec(text).value(); }
 
 namespace {

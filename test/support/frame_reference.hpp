@@ -15,6 +15,8 @@ namespace finpost::test {
 
 /// One of each kind, with the values and the forms of delimiters that differ.
 extern const std::vector<std::string> each_spec;
+/// Those in which a reply has a frame as well, each able to carry 200 bytes of text.
+extern const std::vector<std::string> framed_both_ways;
 frame_spec spec(std::string_view text);
 
 /// What a stream of bytes, and the FIN behind it, are by a framing.
