@@ -477,11 +477,11 @@ BOOST_AUTO_TEST_CASE(what_a_stop_has_cut) {
 // Of an exchange on a connection that carries frames.
 decided framed(error_code error, bool begun, bool eof, bool follows, rules under = {}) {
     decided of = under.made();
+    if (follows) of.follows();
     decided::payload_end end{error, begun ? 3u : 0u, false};
     end.framed = true;
     end.begun = begun;
     end.eof = eof;
-    end.follows = follows;
     of.payload_ended(end, foreign_bytes());
     return of;
 }
@@ -525,6 +525,18 @@ BOOST_AUTO_TEST_CASE(a_connection_goes_on_after_a_refusal_that_was_told_of_a_who
     closed.handler_ended({true, reason::upstream_status});
     BOOST_TEST((closed.say(true, false) == farewell::fin));
     BOOST_TEST(!closed.keeps_connection());
+}
+
+// A reset would overtake the replies before it.
+BOOST_AUTO_TEST_CASE(a_reset_behind_other_replies_waits_until_they_are_read) {
+    for (const bool follows : {false, true}) {
+        decided refused = framed({}, true, false, follows, with_reset);
+        refused.handler_ended({true, reason::upstream_status});
+        BOOST_TEST((refused.say(true, false) == (follows ? farewell::wait : farewell::nothing)));
+        BOOST_TEST((refused.say(false, false) == farewell::nothing));
+        BOOST_TEST((refused.end() == ending::reset));
+        BOOST_TEST(!refused.keeps_connection());
+    }
 }
 
 BOOST_AUTO_TEST_CASE(who_goes_between_two_frames_is_told_nothing) {

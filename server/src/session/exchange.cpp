@@ -38,6 +38,7 @@ exchange::exchange(const session_context& context, const accepted_client& client
       received_at_(made_at_), answered_at_(made_at_) {
     if (before + 1 == context.config.max_exchanges) outcome_.is_last();
     if (before == 0) return;
+    outcome_.follows();
     stage_.store(session_stage::pause, std::memory_order_relaxed);
     between_frames_ = true;
     context.counters.between_frames.add(1);
@@ -81,7 +82,6 @@ void exchange::received(error_code ended, upload& coming) {
         end.framed = true;
         end.begun = input_.touched();
         end.eof = input_.fin_seen();
-        end.follows = before_ > 0;
         if (ended == reason::bad_frame) log_bad_frame(context_, id_, input_.fault());
     }
     outcome_.payload_ended(end, coming.opening);
@@ -160,6 +160,7 @@ bool exchange::write_reply_at_once() {
     if (!outcome_.undecided()) return true;
     writer_.emplace(context_, socket_, reply_.bytes(), written_);
     const error_code unframed = writer_->frame();
+    if (unframed == asio::error::would_block) return false;
     if (unframed) {
         unwritable(unframed);
         return true;
@@ -178,7 +179,11 @@ void exchange::unwritable(error_code why) {
 }
 
 asio::awaitable<void> exchange::write_rest_of_reply() {
-    error_code failed = co_await writer_->write_rest(deadline_);
+    error_code failed;
+    if (writer_->has_to_look()) failed = co_await writer_->look(deadline_);
+    if (failed) co_return unwritable(failed);
+    enter(session_stage::reply);
+    failed = co_await writer_->write_rest(deadline_);
     replied(failed);
 }
 

@@ -2,12 +2,47 @@
 
 #include "policy/foreign.hpp"
 #include "policy/log_throttle.hpp"
+#include "session/accepted_client.hpp"
 
 #include <chrono>
 #include <exception>
 #include <string>
 
 namespace finpost::detail {
+
+void log_accepted(const session_context& context, const accepted_client& client,
+                  const request_id& id) {
+    if (!context.log.enabled(log_level::debug)) return;
+    const std::string peer = to_string(client.peer);
+    const std::string local = to_string(client.local);
+    context.log(log_level::debug, "accepted",
+                {{"id", id.text()},
+                 {"family", client.peer.is_v6() ? "AF_INET6" : "AF_INET"},
+                 {"type", "SOCK_STREAM"},
+                 {"local", local},
+                 {"remote", peer}});
+}
+
+void log_proxied(const session_context& context, const socket_address& peer,
+                 const socket_address& proxy, const request_id& id) {
+    if (!context.log.enabled(log_level::debug)) return;
+    const std::string client = to_string(peer);
+    const std::string by = to_string(proxy);
+    context.log(log_level::debug, "proxied", {{"id", id.text()}, {"peer", client}, {"proxy", by}});
+}
+
+void log_handshake_failed(const session_context& context, const socket_address& peer,
+                          const request_id& id, reason why, std::string_view what) {
+    const std::string from = to_string(peer);
+    context.log(log_level::info, "handshake failed",
+                {{"id", id.text()}, {"peer", from}, {"reason", to_string(why)}, {"what", what}});
+}
+
+void log_tls_failed(const session_context& context, const socket_address& peer,
+                    const request_id& id, std::string_view what) {
+    const std::string from = to_string(peer);
+    context.log(log_level::info, "tls failed", {{"id", id.text()}, {"peer", from}, {"what", what}});
+}
 
 void log_foreign(const session_context& context, const socket_address& peer, const request_id& id,
                  const foreign_bytes& first) {

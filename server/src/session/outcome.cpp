@@ -100,7 +100,7 @@ void outcome::only_looked(const error_code& error) noexcept {
 void outcome::pause_ended(const payload_end& end) noexcept {
     pause_ = true;
     only_looked(end.error);
-    if (end.follows) fin_would_lie_ = false;
+    if (follows_) fin_would_lie_ = false;
 }
 
 // Whether it is a health check or a scan, and has its end by that.
@@ -203,8 +203,9 @@ outcome::farewell outcome::say(bool can_speak, bool tls_broken) const noexcept {
     // It was answered early, or it is the last that this connection gets.
     if (kind_ == kind::replied && lingers()) return farewell::fin;
     if (kind_ == kind::aborted && tls_broken) return farewell::alert;
-    if (kind_ != kind::refused || denied_ || on_refusal_ == refusal_style::reset)
-        return farewell::nothing;
+    if (kind_ != kind::refused || denied_) return farewell::nothing;
+    if (on_refusal_ == refusal_style::reset)
+        return follows_ && can_speak ? farewell::wait : farewell::nothing;
     if (on_refusal_ == refusal_style::close) return farewell::fin;
     if (!no_refusal_line_ && can_speak) return farewell::line;
     return speaks_tls_ ? farewell::alert : farewell::nothing;

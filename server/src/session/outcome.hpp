@@ -32,6 +32,7 @@ public:
         fin,     ///< nothing but the lingering close
         alert,   ///< a TLS alert, and time to read it
         http_ok, ///< the answer to an HTTP health check, then the lingering close
+        wait,    ///< nothing, but it has time to read the replies before a reset
     };
 
     /// How the connection is closed at last.
@@ -57,11 +58,10 @@ public:
     struct payload_end {
         error_code error;
         std::uint64_t bytes;
-        bool bad_encoding;    ///< found on the payload's way to a file
-        bool framed = false;  ///< its end is a frame's, and not the client's EOF
-        bool begun = true;    ///< something of its frame has come
-        bool eof = true;      ///< the client's EOF was read; without frames that is its end
-        bool follows = false; ///< there were others before on the connection
+        bool bad_encoding;   ///< found on the payload's way to a file
+        bool framed = false; ///< its end is a frame's, and not the client's EOF
+        bool begun = true;   ///< something of its frame has come
+        bool eof = true;     ///< the client's EOF was read; without frames that is its end
     };
 
     /// What a handler came to.
@@ -93,6 +93,8 @@ public:
 
     // What happens, in the order of an exchange.
 
+    /// There were others before on the connection, and their replies may not be read yet.
+    void follows() noexcept { follows_ = true; }
     /// No other exchange follows on the connection.
     void is_last() noexcept { last_ = true; }
     /// The client waits for a TLS handshake: it would not understand a line.
@@ -178,6 +180,7 @@ private:
     bool denied_ = false;
     bool http_probe_ = false, head_request_ = false;
     bool eof_ = false;
+    bool follows_ = false;
     bool last_ = false;
     bool pause_ = false;       // between two frames, or before the first
     bool whole_frame_ = false; // it was read to its end, and what follows may be the next

@@ -48,7 +48,7 @@ error_code reply_writer::wrap() {
     const auto spec = reply_frame_of(context_.config);
     if (!spec) return {};
     frame_.emplace(*spec);
-    if (piecewise_) return look_at_pieces();
+    if (piecewise_) return begin_file();
     const auto size = frame_->wrap(bytes_.bytes());
     if (!size) return reason::reply_unframeable;
     text_size_ = *size;
@@ -57,29 +57,40 @@ error_code reply_writer::wrap() {
     return {};
 }
 
-// What is in a file is looked at once before a byte of it is out: it may hold the frame's end.
-error_code reply_writer::look_at_pieces() {
-    const codec encode = context_.config.encode;
-    const std::uint64_t size = encoded_size(encode, bytes_.size());
+error_code reply_writer::begin_file() {
+    const std::uint64_t size = encoded_size(context_.config.encode, bytes_.size());
     if (!frame_->begin(size)) return reason::reply_unframeable;
-    if (!frame_->looks_at_body()) {
-        if (!frame_->skip(size) || !frame_->end()) return reason::reply_unframeable;
-        text_size_ = size;
-        trailer_ = frame_->trailer();
-        return {};
-    }
-    std::uint64_t carried = 0;
+    looks_ = frame_->looks_at_body();
+    if (looks_) return asio::error::would_block;
+    if (!frame_->skip(size) || !frame_->end()) return reason::reply_unframeable;
+    text_size_ = size;
+    trailer_ = frame_->trailer();
+    return {};
+}
+
+// What is in a file is looked at once before a byte of it is out.
+asio::awaitable<error_code> reply_writer::look(const exchange_deadline& deadline) {
+    const std::uint64_t size = encoded_size(context_.config.encode, bytes_.size());
     while (text_size_ < size) {
-        const auto piece = encode_piece(encode, bytes_, text_size_, passing_buffer());
-        if (piece.has_error()) return context_.spills.failed(piece.error());
-        const auto some = frame_->add(*piece);
-        if (!some) return reason::reply_unframeable;
-        carried += *some;
-        text_size_ += piece->size();
+        const error_code failed = look_at_piece();
+        if (failed) co_return failed;
+        co_await fair_yield();
+        // The work was done: `draining` would ask for it again.
+        if (deadline.stopped()) co_return reason::upstream_incomplete;
     }
-    if (!frame_->end()) return reason::reply_unframeable;
-    // A line whose own end is in the file.
-    if (carried == size) trailer_ = frame_->trailer();
+    if (!frame_->end()) co_return reason::reply_unframeable;
+    // Otherwise it is a line whose own end is in the file.
+    if (carried_ == size) trailer_ = frame_->trailer();
+    co_return error_code{};
+}
+
+error_code reply_writer::look_at_piece() {
+    const auto piece = encode_piece(context_.config.encode, bytes_, text_size_, passing_buffer());
+    if (piece.has_error()) return context_.spills.failed(piece.error());
+    const auto some = frame_->add(*piece);
+    if (!some) return reason::reply_unframeable;
+    carried_ += *some;
+    text_size_ += piece->size();
     return {};
 }
 

@@ -31,11 +31,16 @@ public:
                  single_writer_counter& written);
 
     /// Why it cannot be written, before a byte of it is: `reply_unframeable`, and `fault` has the
-    /// words; or `spill_failed`.
+    /// words. `error::would_block`: its file may hold the frame's end, and is to be looked through.
     error_code frame() { return has_frames(context_.config) ? wrap() : error_code(); }
     std::string_view fault() const noexcept {
         return frame_ ? frame_->fault() : std::string_view();
     }
+
+    bool has_to_look() const noexcept { return looks_; }
+    /// Looks through the file, in pieces between which others have their turn. Fails as `frame`
+    /// does, with `spill_failed`, and with `upstream_incomplete` when the exchange is stopped.
+    boost::asio::awaitable<error_code> look(const exchange_deadline& deadline);
 
     /// Writes what the kernel takes now: success when that was the rest, `error::would_block` when
     /// there is more, `spill_failed` when a file cannot be read, or what the connection says.
@@ -45,7 +50,8 @@ public:
 
 private:
     error_code wrap();
-    error_code look_at_pieces();
+    error_code begin_file();
+    error_code look_at_piece();
     void join_parts();
     error_code write_framed();
     result<std::size_t> write_part(std::uint64_t from);
@@ -57,8 +63,10 @@ private:
     single_writer_counter& written_;
     bool piecewise_;
     bool framed_ = false;
+    bool looks_ = false;
     std::optional<frame_writer> frame_; // unless the text has its parts already
     std::uint64_t text_size_ = 0;       // of the text in the frame
+    std::uint64_t carried_ = 0;         // of what was looked at, without what the trailer has
     std::string_view trailer_;
 };
 

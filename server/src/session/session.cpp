@@ -1,6 +1,7 @@
 #include "session/session.hpp"
 
 #include "policy/address_filter.hpp"
+#include "session/exchange_log.hpp"
 #include "session/reply.hpp"
 #include "session/reply_writer.hpp"
 
@@ -16,7 +17,7 @@ namespace finpost::detail {
 asio::awaitable<void> serve(std::shared_ptr<const session_context> context,
                             asio::any_io_executor strand, accepted_client client) {
     session connection(*context, strand, client);
-    connection.log_accepted();
+    log_accepted(*context, client, connection.exchange_->id());
     if (client.refusal) connection.result().refuse(*client.refusal);
     if (connection.result().undecided() && client.preamble) co_await connection.run_preamble();
     do {
@@ -63,18 +64,6 @@ bool session::goes_on() {
     return true;
 }
 
-void session::log_accepted() {
-    if (!context_.log.enabled(log_level::debug)) return;
-    const std::string peer = to_string(client_.peer);
-    const std::string local = to_string(client_.local);
-    context_.log(log_level::debug, "accepted",
-                 {{"id", exchange_->id().text()},
-                  {"family", client_.peer.is_v6() ? "AF_INET6" : "AF_INET"},
-                  {"type", "SOCK_STREAM"},
-                  {"local", local},
-                  {"remote", peer}});
-}
-
 asio::awaitable<void> session::run_preamble() {
     exchange_->enter(session_stage::handshake);
     preamble& preamble = *client_.preamble;
@@ -100,12 +89,7 @@ void session::identify(const proxy_parser& header) {
     if (header.whose() == proxy_parser::subject::proxy)
         return; // it only looks, and was let in by name
     if (header.whose() == proxy_parser::subject::client) {
-        if (context_.log.enabled(log_level::debug)) {
-            const std::string proxy = to_string(client_.peer);
-            const std::string peer = to_string(header.source());
-            context_.log(log_level::debug, "proxied",
-                         {{"id", exchange_->id().text()}, {"peer", peer}, {"proxy", proxy}});
-        }
+        log_proxied(context_, header.source(), client_.peer, exchange_->id());
         registration_.change([&] {
             client_.peer = header.source();
             client_.local = header.destination();
@@ -124,16 +108,7 @@ void session::preamble_ended(error_code failed) {
     std::string_view what = header ? client_.preamble->header->fault() : socket_.failure();
     if (client_.preamble->is_other) what = "the other side does not speak TLS";
     if (what.empty()) what = deadline_.error() ? "it took too long" : "it ended too early";
-    log_handshake(what);
-}
-
-void session::log_handshake(std::string_view what) {
-    const std::string peer = to_string(client_.peer);
-    context_.log(log_level::info, "handshake failed",
-                 {{"id", exchange_->id().text()},
-                  {"peer", peer},
-                  {"reason", to_string(result().why())},
-                  {"what", what}});
+    log_handshake_failed(context_, client_.peer, exchange_->id(), result().why(), what);
 }
 
 outcome::farewell session::farewell() noexcept {
@@ -152,6 +127,9 @@ asio::awaitable<void> session::say(outcome::farewell what) {
     case outcome::farewell::alert:
         co_await say_alert();
         break;
+    case outcome::farewell::wait:
+        co_await give_time_to_read();
+        break;
     case outcome::farewell::fin:
         if (result().is() == outcome::kind::refused) exchange_->enter(session_stage::refuse);
         co_await lingering_close();
@@ -169,7 +147,10 @@ asio::awaitable<void> session::say_line() {
         co_return;
     }
     const auto text = line ? framed(context_.config, *line) : std::nullopt;
-    if (!text) co_return; // a reset says that there is no answer
+    if (!text) { // a reset says that there is no answer
+        if (exchange_->before() > 0) co_await give_time_to_read();
+        co_return;
+    }
     error_code failed = co_await write(*text);
     if (failed && failed.category() != reason_category()) exchange_->note_reset();
     result().farewell_sent(!failed); // a part of the line would be an answer
@@ -180,8 +161,7 @@ asio::awaitable<void> session::say_line() {
 asio::awaitable<void> session::say_no_word() {
     result().farewell_sent(true);
     if (result().keeps_connection()) co_return;
-    exchange_->record();
-    co_await let_it_read(socket_, context_.config.lingering_close, deadline_);
+    co_await give_time_to_read();
     result().farewell_sent(false);
 }
 
@@ -202,13 +182,17 @@ asio::awaitable<void> session::say_http_ok() {
 asio::awaitable<void> session::say_alert() {
     if (result().is() == outcome::kind::refused) exchange_->enter(session_stage::refuse);
     if (result().is() == outcome::kind::aborted) {
-        const std::string peer = to_string(client_.peer);
-        context_.log(log_level::info, "tls failed",
-                     {{"id", exchange_->id().text()}, {"peer", peer}, {"what", socket_.failure()}});
+        log_tls_failed(context_, client_.peer, exchange_->id(), socket_.failure());
     }
-    exchange_->record(); // what is drained now changes nothing any more
+    exchange_->record(); // before it reads an end
     socket_.send_alert();
     socket_.end_tls();
+    co_await give_time_to_read();
+}
+
+// A reset would overtake what was written.
+asio::awaitable<void> session::give_time_to_read() {
+    exchange_->record(); // what is drained now changes nothing any more
     co_await let_it_read(socket_, context_.config.lingering_close, deadline_);
 }
 

@@ -31,11 +31,9 @@ public:
                                               accepted_client client);
 
 private:
-    void log_accepted();
     boost::asio::awaitable<void> run_preamble();
     void identify(const proxy_parser& header);
     void preamble_ended(error_code failed);
-    void log_handshake(std::string_view what);
     bool goes_on();
     outcome& result() noexcept { return exchange_->result(); }
     outcome::farewell farewell() noexcept;
@@ -44,6 +42,7 @@ private:
     boost::asio::awaitable<void> say_no_word();
     boost::asio::awaitable<void> say_http_ok();
     boost::asio::awaitable<void> say_alert();
+    boost::asio::awaitable<void> give_time_to_read();
     boost::asio::awaitable<error_code> write(std::string_view text);
     boost::asio::awaitable<void> lingering_close();
     void close() noexcept;
