@@ -56,7 +56,7 @@ struct downstream_fixture : gateway_fixture {
 
     /// The access line of an exchange that was cut, and its count among the aborted.
     log_recorder::record expect_aborted(std::string_view reason) {
-        const auto line = line_with(reason);
+        auto line = line_with(reason);
         BOOST_TEST(line.at("outcome") == "aborted");
         BOOST_TEST(counters.aborted.value() >= 1u);
         return line;
