@@ -58,6 +58,8 @@ constexpr std::array<wording, all_reasons.size()> wordings{{
      errc::message_size},
     {reason::reply_unframeable, "reply_unframeable", "the reply does not fit into its frame"},
     {reason::spill_failed, "spill_failed", "the payload could not be kept on disk", errc::io_error},
+    {reason::queue_full, "queue_full", "the queue has no room", errc::no_space_on_device},
+    {reason::queue_failed, "queue_failed", "the payload may not be stored", errc::io_error},
     {reason::draining, "draining", "the gateway is stopping"},
     {reason::internal, "internal", "a failure inside the gateway"},
 }};

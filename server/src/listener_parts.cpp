@@ -71,17 +71,19 @@ reply_forms checked_forms(config_checker& check, const gateway_config& config) {
     };
     forms.reply = read(config.reply_template, reply_kind::reply, "reply_template");
     forms.refusal = read(config.refusal_template, reply_kind::refusal, "refusal_template");
+    forms.receipt = read(config.receipt_template, reply_kind::receipt, "receipt_template");
     const bool bodies = forms.are_bodies();
     check.require(bodies || config.encode == codec::none, "encode",
                   "is for replies that are the body alone: not with a reply_format or a template");
     check.require(!forms.are_hl7() || !config.stream_above, "stream_above",
                   "does not go together with reply_format hl7: a message is read before it is sent "
                   "on");
-    const bool own = !bodies || forms.refusal;
+    const bool own = !bodies || forms.refusal || forms.receipt;
     check.require(!own || are_carried(forms, config),
                   forms.reply                          ? "reply_template"
-                  : forms.format == reply_format::body ? "refusal_template"
-                                                       : "reply_format",
+                  : forms.format != reply_format::body ? "reply_format"
+                  : forms.refusal                      ? "refusal_template"
+                                                       : "receipt_template",
                   "gives a text that the frame of replies cannot carry: it holds the frame's end, "
                   "or has another size");
     return forms;

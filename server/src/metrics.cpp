@@ -24,6 +24,7 @@ metrics::sessions metrics::read_sessions() const noexcept {
     sessions out{};
     // Ends first: a session is accepted before it ends, so what is accepted can only be more.
     out.replied = replied.value();
+    out.queued = queued.value();
     out.aborted = aborted.value();
     out.probes = probes.value();
     out.refused =
@@ -31,8 +32,8 @@ metrics::sessions metrics::read_sessions() const noexcept {
                         [](std::uint64_t sum, const counter& c) { return sum + c.value(); });
     out.further = further.value();
     out.accepted = accepted.value();
-    out.in_flight =
-        out.accepted + out.further - out.replied - out.aborted - out.probes - out.refused;
+    out.in_flight = out.accepted + out.further - out.replied - out.queued - out.aborted -
+                    out.probes - out.refused;
     out.active = out.in_flight +
                  static_cast<std::uint64_t>(std::max<std::int64_t>(between_frames.value(), 0));
     return out;

@@ -191,7 +191,7 @@ void gateway_fixture::teardown() {
         BOOST_TEST(sessions() == 0u);
         const auto seen = counters.read_sessions();
         BOOST_TEST(seen.accepted + seen.further ==
-                   seen.replied + seen.refused + seen.aborted + seen.probes);
+                   seen.replied + seen.queued + seen.refused + seen.aborted + seen.probes);
         BOOST_TEST(counters.between_frames.value() == 0);
         BOOST_TEST(counters.buffered_bytes.value() == 0);
         BOOST_TEST(counters.spilled_bytes.value() == 0);

@@ -101,7 +101,8 @@ given_values some_of(option_scope scope, std::mt19937& random) {
     }
     // They do not go together.
     if (given.contains("--frame") || given.contains("--reply-frame"))
-        for (const char* const form : {"--reply-format", "--reply-template", "--refusal-template"})
+        for (const char* const form :
+             {"--reply-format", "--reply-template", "--refusal-template", "--receipt-template"})
             given.erase(form);
     for (const char* const flag :
          {"--frame", "--reply-frame", "--reply-format", "--reply-template"})

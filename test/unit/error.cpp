@@ -35,6 +35,8 @@ BOOST_AUTO_TEST_CASE(the_words_are_the_published_ones) {
                                                "upstream_incomplete",
                                                "reply_too_large",
                                                "spill_failed",
+                                               "queue_full",
+                                               "queue_failed",
                                                "draining",
                                                "internal"};
     std::set<std::string_view> words;
@@ -91,6 +93,8 @@ BOOST_AUTO_TEST_CASE(some_are_equal_to_the_system_error_that_means_the_same) {
         {reason::upstream_invalid, std::errc::protocol_error},
         {reason::upstream_unreachable, std::errc::host_unreachable},
         {reason::spill_failed, std::errc::io_error},
+        {reason::queue_full, std::errc::no_space_on_device},
+        {reason::queue_failed, std::errc::io_error},
     };
     for (const reason each : all_reasons) {
         const error_code code = each;

@@ -38,6 +38,8 @@ enum class reason {
     reply_too_large,     ///< the response body passed `max_reply`
     reply_unframeable,   ///< the reply's frame cannot carry this reply
     spill_failed,        ///< a payload could not be kept on disk
+    queue_full,          ///< the queue has no room; nothing was stored, nothing was sent on
+    queue_failed,        ///< no receipt; unknown whether it was stored, it may still be delivered
     draining,            ///< the gateway is stopping; nothing was sent on
     internal,            ///< a bug or a resource failure inside the gateway
 };
@@ -65,6 +67,8 @@ inline constexpr std::array all_reasons{
     reason::reply_too_large,
     reason::reply_unframeable,
     reason::spill_failed,
+    reason::queue_full,
+    reason::queue_failed,
     reason::draining,
     reason::internal,
 };
@@ -89,7 +93,8 @@ FINPOST_EXPORT parsed<reason> parse_reason(std::string_view word);
 /// | `denied` | `permission_denied` |
 /// | `proxy_protocol`, `upstream_invalid` | `protocol_error` |
 /// | `upstream_unreachable` | `host_unreachable` |
-/// | `spill_failed` | `io_error` |
+/// | `queue_full` | `no_space_on_device` |
+/// | `spill_failed`, `queue_failed` | `io_error` |
 ///
 /// The others are equal to themselves only.
 FINPOST_EXPORT const boost::system::error_category& reason_category() noexcept;

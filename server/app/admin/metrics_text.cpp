@@ -89,6 +89,7 @@ void add_sessions(page& out, const metrics& counters, const daemon_numbers& more
     out.sample(counters.heartbeats.value());
     out.family("finpost_exchanges_total", "counter", "Exchanges ended, by how.");
     out.sample("outcome", "replied", view.replied);
+    out.sample("outcome", "queued", view.queued);
     out.sample("outcome", "refused", view.refused);
     out.sample("outcome", "aborted", view.aborted);
     out.sample("outcome", "probe", view.probes);

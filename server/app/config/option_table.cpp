@@ -80,6 +80,9 @@ constexpr std::array rows{
     option_row{"--refusal-template", "TEXT", "the same for refusals, with {reason}",
                field<kind::plain, &gw::refusal_template>}
         .default_is("none"),
+    option_row{"--receipt-template", "TEXT", "the same for receipts, that a payload is stored",
+               field<kind::plain, &gw::receipt_template>}
+        .default_is("none"),
     option_row{"--max-exchanges", "N", "exchanges on one connection, which is ended then",
                field<kind::count_or_off, &gw::max_exchanges>},
     option_row{"--between", "D", "the longest pause before a frame; then the connection is ended",

@@ -114,6 +114,8 @@ struct gateway_config {
     std::string reply_template = {};
     /// The same for refusals: with {reason}, and without {body}.
     std::string refusal_template = {};
+    /// The same for receipts, that a payload is stored: without {reason} and {body}.
+    std::string receipt_template = {};
     /// Exchanges on one connection. The gateway ends it after so many. 0: no limit.
     std::size_t max_exchanges = 0;
     /// The longest pause before a frame. Then the gateway ends the connection, which is no error.

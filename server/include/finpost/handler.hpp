@@ -17,8 +17,9 @@ namespace finpost {
 class exchange_deadline;
 
 namespace detail {
+struct delivery_notes;
 struct request_access;
-}
+} // namespace detail
 
 /// What a request is made of. A gateway fills it in; a test of a handler sets what the handler
 /// looks at, and leaves the rest.
@@ -95,10 +96,11 @@ private:
     request_parts parts_;
     exchange_deadline* deadline_;
     byte_budget* reply_budget_ = nullptr;
+    detail::delivery_notes* notes_ = nullptr;
 };
 
-/// What a client gets: bytes (none is a valid answer), or a refusal with its reason. Movable, not
-/// copyable. Not thread safe.
+/// What a client gets: bytes (none is a valid answer), a receipt, or a refusal with its reason.
+/// Movable, not copyable. Not thread safe.
 class reply {
 public:
     /// The answer; `bytes` are encoded as the gateway's configuration says.
@@ -117,11 +119,21 @@ public:
     /// `on_refusal` of the configuration says.
     explicit reply(reason why) : refused_(true), why_(why) {}
 
+    /// No answer yet: the payload is on stable storage, and whoever gives this sees to it that it
+    /// is delivered. The client gets the line `finpost: queued <request id>`, or what
+    /// `reply_format` and `receipt_template` of the configuration say.
+    static reply receipt() {
+        reply stored{payload()};
+        stored.receipt_ = true;
+        return stored;
+    }
+
+    bool is_receipt() const noexcept { return receipt_; }
     bool refused() const noexcept { return refused_; }
     /// Meaningful when `refused()`.
     reason why() const noexcept { return why_; }
 
-    /// Empty when `refused()`.
+    /// Empty when `refused()` or `is_receipt()`.
     const payload& bytes() const noexcept { return bytes_; }
     payload& bytes() noexcept { return bytes_; }
 
@@ -137,6 +149,7 @@ public:
 private:
     payload bytes_;
     bool refused_ = false;
+    bool receipt_ = false;
     reason why_ = reason::internal;
     int status_ = 0;
     std::string upstream_;

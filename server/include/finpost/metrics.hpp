@@ -68,13 +68,14 @@ private:
 ///
 /// Lifetime: it outlives the gateway, the upstream and the last session.
 ///
-/// Always true: accepted + further = replied + refused + aborted + probes + in flight. So for
-/// exchanges; of connections, accepted = ended + in flight + between_frames. `read_sessions` gives
-/// a view in which the first holds even while the numbers move.
+/// Always true: accepted + further = replied + queued + refused + aborted + probes + in flight. So
+/// for exchanges; of connections, accepted = ended + in flight + between_frames. `read_sessions`
+/// gives a view in which the first holds even while the numbers move.
 struct metrics {
     counter accepted; ///< connections, each with its first exchange
     counter further;  ///< exchanges on a connection that had one before: only where frames are read
     counter replied;  ///< the complete reply was written
+    counter queued;   ///< the receipt was written: the payload is stored
     std::array<counter, all_reasons.size()> refused; ///< in the order of `all_reasons`
     counter aborted;      ///< reset by the client, or the reply could not be written
     counter probes;       ///< ended by the client without a byte
@@ -103,7 +104,7 @@ struct metrics {
     counter& refused_for(reason why) noexcept { return refused[static_cast<std::size_t>(why) - 1]; }
 
     struct sessions {
-        std::uint64_t accepted, further, replied, refused, aborted, probes;
+        std::uint64_t accepted, further, replied, queued, refused, aborted, probes;
         std::uint64_t in_flight; ///< exchanges
         std::uint64_t active;    ///< connections
     };

@@ -29,6 +29,8 @@ hl7_event hl7_event_of(reason why) noexcept {
     case reason::reply_too_large:
     case reason::reply_unframeable:
     case reason::spill_failed:
+    case reason::queue_full:
+    case reason::queue_failed:
     case reason::draining:
     case reason::internal:
         break;

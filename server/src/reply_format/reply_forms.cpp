@@ -116,6 +116,13 @@ std::optional<std::string> refusal_text(const reply_forms& forms, const reply_fa
                            std::chrono::system_clock::now());
 }
 
+std::optional<std::string> receipt_text(const reply_forms& forms, const reply_facts& facts,
+                                        const request_id& id, const hl7_header* sent) {
+    if (forms.receipt) return forms.receipt->render(facts).whole({});
+    if (!forms.are_hl7()) return reply_text(form_of(forms.format), facts).whole({});
+    return hl7_answer_text(hl7_event::stored, sent, {}, id, std::chrono::system_clock::now());
+}
+
 error_code give_form(const reply_forms& forms, payload& body, byte_budget& replies,
                      const reply_facts& facts, const request_id& id, const hl7_header* sent) {
     if (!forms.reply && forms.are_hl7())
@@ -131,6 +138,11 @@ bool are_carried(const reply_forms& forms, const gateway_config& config) {
     const reply_facts reply{.status = 200, .request_id = id.text()};
     const auto refused = refusal_text(forms, refusal, id, nullptr);
     if (!refused || !framed(config, *refused)) return false;
+    const reply_facts stored{.kind = reply_kind::receipt, .request_id = id.text()};
+    if (!forms.are_hl7() || forms.receipt) {
+        const auto receipt = receipt_text(forms, stored, id, nullptr);
+        if (!framed(config, *receipt)) return false;
+    }
     if (!forms.reply && forms.are_hl7()) return true; // of the same segments
     return framed(config, reply_of(forms, reply).whole("x")).has_value();
 }

@@ -25,7 +25,7 @@ namespace finpost::detail {
 /// in its place.
 struct reply_forms {
     reply_format format = reply_format::body;
-    std::optional<reply_template> reply, refusal;
+    std::optional<reply_template> reply, refusal, receipt;
 
     /// Whether a reply is its body and nothing else.
     bool are_bodies() const noexcept { return format == reply_format::body && !reply; }
@@ -40,6 +40,11 @@ result<std::unique_ptr<hl7_header>> hl7_header_of(const payload& message, bool c
 /// What a client reads in place of an answer, before its frame; nothing where it has asked for
 /// nothing. `facts` have the reason, and `sent` is null without HL7. Throws std::bad_alloc.
 std::optional<std::string> refusal_text(const reply_forms& forms, const reply_facts& facts,
+                                        const request_id& id, const hl7_header* sent);
+
+/// What a client reads when its payload is stored, before its frame; nothing where it has asked for
+/// nothing. `sent` is null without HL7. Throws std::bad_alloc.
+std::optional<std::string> receipt_text(const reply_forms& forms, const reply_facts& facts,
                                         const request_id& id, const hl7_header* sent);
 
 /// The largest body that goes into a JSON text, which is in memory and up to six times as large.

@@ -122,8 +122,8 @@ asio::awaitable<void> exchange::handle() {
     socket_.ignore_reset();
     answered_at_ = exchange_deadline::clock::now();
     context_.counters.upstream_seconds.record(answered_at_ - received_at_);
-    outcome_.handler_ended({reply_.refused(), reply_.why()});
-    if (outcome_.undecided() && !context_.forms.are_bodies()) form_reply();
+    outcome_.handler_ended({reply_.refused(), reply_.why(), reply_.is_receipt()});
+    if (outcome_.undecided()) form_answer();
     if (outcome_.is() == outcome::kind::refused) release();
 }
 
@@ -158,7 +158,12 @@ void exchange::note_reset() noexcept {
 // False when something is left to write: nearly every reply fits into the kernel's buffer.
 bool exchange::write_reply_at_once() {
     if (!outcome_.undecided()) return true;
-    writer_.emplace(context_, socket_, reply_.bytes(), written_);
+    if (wordless_ && has_frames(context_.config)) {
+        replied({}); // an empty frame would be a word
+        return true;
+    }
+    const codec encode = reply_.is_receipt() ? codec::none : context_.config.encode;
+    writer_.emplace(context_, socket_, reply_.bytes(), encode, written_);
     const error_code unframed = writer_->frame();
     if (unframed == asio::error::would_block) return false;
     if (unframed) {

@@ -74,7 +74,9 @@ private:
     void decode();
     void read_header();
     void read_beginning();
+    void form_answer();
     void form_reply();
+    void form_receipt();
     reply_facts facts(reply_kind kind, std::string_view peer_ip) const;
     void refuse(reason why);
     void release() noexcept;
@@ -103,6 +105,7 @@ private:
     std::unique_ptr<hl7_header> message_; // the payload's header, where that is HL7
     reply reply_;
     std::optional<reply_writer> writer_;
+    bool wordless_ = false; // the client has asked for no receipt
     bool recorded_ = false;
     bool between_frames_ = false; // and counted so
     bool sampled_;                // whether its trace is sampled

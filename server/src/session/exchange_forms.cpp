@@ -35,6 +35,21 @@ reply_facts exchange::facts(reply_kind kind, std::string_view peer_ip) const {
     return all;
 }
 
+void exchange::form_answer() {
+    if (reply_.is_receipt())
+        form_receipt();
+    else if (!context_.forms.are_bodies())
+        form_reply();
+}
+
+void exchange::form_receipt() {
+    const std::string peer_ip = client_.peer.host();
+    auto text =
+        receipt_text(context_.forms, facts(reply_kind::receipt, peer_ip), id_, message_.get());
+    wordless_ = !text;
+    reply_.bytes() = text ? payload(std::move(*text)) : payload();
+}
+
 void exchange::form_reply() {
     const std::string peer_ip = client_.peer.host();
     const error_code failed = give_form(context_.forms, reply_.bytes(), context_.replies,

@@ -28,6 +28,9 @@ void count(const exchange_record& of, clock_type::time_point now, metrics& count
     case outcome::kind::replied:
         counters.replied.add();
         break;
+    case outcome::kind::queued:
+        counters.queued.add();
+        break;
     case outcome::kind::aborted:
         counters.aborted.add();
         break;

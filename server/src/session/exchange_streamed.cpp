@@ -36,12 +36,13 @@ asio::awaitable<void> exchange::stream(upload& begun) {
     }
     client.on_cancel({}); // what the handler had is gone
     client.limit(exchange_deadline::clock::time_point::max(), reason::internal);
-    if (!reply_.refused()) co_await client.finish(reply_.bytes().bytes());
+    const bool follows = collects || reply_.is_receipt();
+    if (!reply_.refused() && !reply_.is_receipt()) co_await client.finish(reply_.bytes().bytes());
     deadline_.disarm();
-    streamed(client, collects);
+    streamed(client, follows);
     if (!outcome_.undecided()) co_return;
     reply_.bytes() = std::move(whole);
-    if (!context_.forms.are_bodies()) form_reply();
+    form_answer();
 }
 
 void exchange::stream_eof() {
@@ -50,7 +51,7 @@ void exchange::stream_eof() {
     watch_for_reset();
 }
 
-// `follows`: the reply was collected, and is still to be written.
+// `follows`: the reply was collected, or is a receipt, and is still to be written.
 void exchange::streamed(const client_stream& client, bool follows) {
     socket_.ignore_reset();
     answered_at_ = exchange_deadline::clock::now();
@@ -64,8 +65,11 @@ void exchange::streamed(const client_stream& client, bool follows) {
     const bool by_reset = failed && failed.category() != reason_category();
     if (client.complete() && (by_reset || client.gone())) note_reset();
     const bool reply_begun = written_.value() > 0 || socket_.mid_write();
-    outcome_.stream_ended(
-        {failed, {reply_.refused(), reply_.why()}, reply_begun, client.reply_late(), follows});
+    outcome_.stream_ended({failed,
+                           {reply_.refused(), reply_.why(), reply_.is_receipt()},
+                           reply_begun,
+                           client.reply_late(),
+                           follows});
     if (input_.fin_seen()) outcome_.eof();
     if (outcome_.is() == outcome::kind::refused) release();
 }

@@ -121,6 +121,7 @@ bool outcome::foreign_ended(const foreign_bytes& first) noexcept {
 bool outcome::client_reset() noexcept { return !std::exchange(client_gone_, true); }
 
 void outcome::handler_ended(const handler_end& end) noexcept {
+    receipt_ = end.receipt;
     if (client_gone_ && client_reset_cancels())
         abort(abort_at::handle);
     else if (end.refused)
@@ -141,6 +142,8 @@ void outcome::stream_ended(const stream_end& end) noexcept {
     if (end.error) return refuse_or_abort(to_reason(end.error), end.reply_begun);
     if (end.handler.refused) return refuse_or_abort(end.handler.why, end.reply_begun);
     if (client_gone_) return abort(abort_at::reply);
+    receipt_ = end.handler.receipt;
+    if (receipt_ && end.reply_begun) return abort(reason::internal); // a part of an answer is out
     if (!end.reply_follows) kind_ = kind::replied;
 }
 
@@ -155,11 +158,12 @@ void outcome::refuse_or_abort(reason why, bool reply_begun) noexcept {
 void outcome::reply_ended(const reply_end& end) noexcept {
     if (end.connection_failed) return abort(abort_at::reply);
     if (!end.error) {
-        kind_ = kind::replied;
+        kind_ = receipt_ ? kind::queued : kind::replied;
         return;
     }
     // A refusal can still be read. But the work was done, and `draining` would ask for it again.
-    if (!end.begun && end.stopped) return refuse(reason::upstream_incomplete);
+    if (!end.begun && end.stopped)
+        return refuse(receipt_ ? reason::queue_failed : reason::upstream_incomplete);
     if (!end.begun && end.error == reason::spill_failed) return refuse(reason::spill_failed);
     if (end.error == reason::too_slow) return abort(reason::too_slow);
     abort(abort_at::reply); // a cut reply must not look complete
@@ -169,6 +173,8 @@ std::string_view outcome::word() const noexcept {
     switch (kind_) {
     case kind::replied:
         return "replied";
+    case kind::queued:
+        return "queued";
     case kind::aborted:
         return "aborted";
     case kind::probe:
@@ -201,7 +207,7 @@ outcome::farewell outcome::say(bool can_speak, bool tls_broken) const noexcept {
     if (http_probe_) return farewell::http_ok;
     if (keeps_connection()) return farewell::nothing;
     // It was answered early, or it is the last that this connection gets.
-    if (kind_ == kind::replied && lingers()) return farewell::fin;
+    if (is_answered() && lingers()) return farewell::fin;
     if (kind_ == kind::aborted && tls_broken) return farewell::alert;
     if (kind_ != kind::refused || denied_) return farewell::nothing;
     if (on_refusal_ == refusal_style::reset)
@@ -213,7 +219,7 @@ outcome::farewell outcome::say(bool can_speak, bool tls_broken) const noexcept {
 
 bool outcome::is_followed() const noexcept {
     if (last_ || eof_ || client_gone_) return false;
-    return kind_ == kind::replied || (kind_ == kind::refused && told_);
+    return is_answered() || (kind_ == kind::refused && told_);
 }
 
 outcome::ending outcome::end() const noexcept {

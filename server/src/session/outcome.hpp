@@ -20,6 +20,7 @@ public:
     enum class kind : std::uint8_t {
         undecided, ///< it goes on; at its end: an exception cut it, and it is counted as refused
         replied,   ///< the client has its whole reply
+        queued,    ///< the client has its receipt: the payload is stored
         refused,   ///< the client gets no reply; `why()` says why
         aborted,   ///< it was cut: the client must not take what it has for an answer
         probe,     ///< the client only looked; not in the access log
@@ -67,16 +68,18 @@ public:
     /// What a handler came to.
     struct handler_end {
         bool refused;
-        reason why; ///< meaningful when `refused`
+        reason why;           ///< meaningful when `refused`
+        bool receipt = false; ///< what is written is no answer but a receipt
     };
 
     /// What a streamed exchange came to, after its handler.
     struct stream_end {
         error_code error; ///< why the stream was ended; none while nothing was wrong
         handler_end handler;
-        bool reply_begun;           ///< a byte of the reply may be out
-        bool reply_late;            ///< the client has not taken the reply in time
-        bool reply_follows = false; ///< it was collected, and is still to be written
+        bool reply_begun; ///< a byte of the reply may be out
+        bool reply_late;  ///< the client has not taken the reply in time
+        bool reply_follows =
+            false; ///< it was collected, or is a receipt: it is still to be written
     };
 
     /// What writing the reply came to.
@@ -131,7 +134,8 @@ public:
     kind is() const noexcept { return kind_; }
     /// Of a refusal; `internal` before there is one.
     reason why() const noexcept { return why_; }
-    /// "replied", "refused", "aborted" or "probe". What is undecided at its end is refused.
+    /// "replied", "queued", "refused", "aborted" or "probe". What is undecided at its end is
+    /// refused.
     std::string_view word() const noexcept;
     /// The reason of a refusal, or why it was aborted; empty without one.
     std::string_view reason_word() const noexcept;
@@ -165,6 +169,7 @@ private:
     void abort(reason why) noexcept;
     void refuse_or_abort(reason why, bool reply_begun) noexcept;
     bool is_followed() const noexcept;
+    bool is_answered() const noexcept { return kind_ == kind::replied || kind_ == kind::queued; }
     bool foreign_ended(const foreign_bytes& first) noexcept;
     void only_looked(const error_code& error) noexcept;
     void pause_ended(const payload_end& end) noexcept;
@@ -180,6 +185,7 @@ private:
     bool denied_ = false;
     bool http_probe_ = false, head_request_ = false;
     bool eof_ = false;
+    bool receipt_ = false;
     bool follows_ = false;
     bool last_ = false;
     bool pause_ = false;       // between two frames, or before the first

@@ -31,15 +31,15 @@ std::span<const std::byte> bytes_of(std::string_view text) {
 } // namespace
 
 reply_writer::reply_writer(const session_context& context, client_socket& socket, payload& bytes,
-                           single_writer_counter& written)
-    : context_(context), socket_(socket), bytes_(bytes), written_(written),
+                           codec encode, single_writer_counter& written)
+    : context_(context), socket_(socket), bytes_(bytes), encode_(encode), written_(written),
       piecewise_(bytes.spilled()) {
-    if (piecewise_ || is_plain(context.config.encode)) return;
+    if (piecewise_ || is_plain(encode)) return;
     payload text(&context.budget);
-    const std::size_t size = encoded_size(context.config.encode, bytes.size());
+    const std::size_t size = encoded_size(encode, bytes.size());
     piecewise_ = context.spills.takes(size) || !text.reserve(size);
     if (piecewise_) return; // it is encoded as it is written
-    text.commit(encode_whole(context.config.encode, bytes.bytes(), text.writable()));
+    text.commit(encode_whole(encode, bytes.bytes(), text.writable()));
     bytes = std::move(text);
 }
 
@@ -58,7 +58,7 @@ error_code reply_writer::wrap() {
 }
 
 error_code reply_writer::begin_file() {
-    const std::uint64_t size = encoded_size(context_.config.encode, bytes_.size());
+    const std::uint64_t size = encoded_size(encode_, bytes_.size());
     if (!frame_->begin(size)) return reason::reply_unframeable;
     looks_ = frame_->looks_at_body();
     if (looks_) return asio::error::would_block;
@@ -70,7 +70,7 @@ error_code reply_writer::begin_file() {
 
 // What is in a file is looked at once before a byte of it is out.
 asio::awaitable<error_code> reply_writer::look(const exchange_deadline& deadline) {
-    const std::uint64_t size = encoded_size(context_.config.encode, bytes_.size());
+    const std::uint64_t size = encoded_size(encode_, bytes_.size());
     while (text_size_ < size) {
         const error_code failed = look_at_piece();
         if (failed) co_return failed;
@@ -85,7 +85,7 @@ asio::awaitable<error_code> reply_writer::look(const exchange_deadline& deadline
 }
 
 error_code reply_writer::look_at_piece() {
-    const auto piece = encode_piece(context_.config.encode, bytes_, text_size_, passing_buffer());
+    const auto piece = encode_piece(encode_, bytes_, text_size_, passing_buffer());
     if (piece.has_error()) return context_.spills.failed(piece.error());
     const auto some = frame_->add(*piece);
     if (!some) return reason::reply_unframeable;
@@ -108,8 +108,8 @@ void reply_writer::join_parts() {
 
 error_code reply_writer::write_some() {
     if (!frame_ && !piecewise_) return write_at_once(socket_, bytes_.bytes(), written_, !framed_);
-    error_code failed = frame_ ? write_framed()
-                               : write_piecewise(socket_, bytes_, context_.config.encode, written_);
+    error_code failed =
+        frame_ ? write_framed() : write_piecewise(socket_, bytes_, encode_, written_);
     if (!failed && !framed_) failed = socket_.finish();
     return is_file_error(failed) ? context_.spills.failed(failed) : failed;
 }
@@ -135,13 +135,12 @@ result<std::size_t> reply_writer::write_part(std::uint64_t from) {
 }
 
 result<std::size_t> reply_writer::write_text(std::uint64_t from) {
-    const codec encode = context_.config.encode;
     if (!piecewise_) {
         const std::size_t n = std::min<std::uint64_t>(text_size_ - from, quantum);
         return socket_.write_some(bytes_.bytes().subspan(from, n));
     }
-    if (is_plain(encode)) return socket_.send_file_piece(bytes_, from);
-    const auto text = encode_piece(encode, bytes_, from, passing_buffer());
+    if (is_plain(encode_)) return socket_.send_file_piece(bytes_, from);
+    const auto text = encode_piece(encode_, bytes_, from, passing_buffer());
     if (text.has_error()) return text.error();
     return socket_.write_some(*text);
 }

@@ -22,13 +22,13 @@ namespace finpost::detail {
 class client_socket;
 class single_writer_counter;
 
-/// Writes one reply to its client, encoded and framed as the configuration says: from memory, or in
-/// pieces what is too large for it. Counts in `written` what the kernel took.
+/// Writes one reply to its client, encoded, and framed as the configuration says: from memory, or
+/// in pieces what is too large for it. Counts in `written` what the kernel took.
 class reply_writer {
 public:
     /// Encodes `bytes` in memory where it fits.
     reply_writer(const session_context& context, client_socket& socket, payload& bytes,
-                 single_writer_counter& written);
+                 codec encode, single_writer_counter& written);
 
     /// Why it cannot be written, before a byte of it is: `reply_unframeable`, and `fault` has the
     /// words. `error::would_block`: its file may hold the frame's end, and is to be looked through.
@@ -60,6 +60,7 @@ private:
     const session_context& context_;
     client_socket& socket_;
     payload& bytes_;
+    const codec encode_;
     single_writer_counter& written_;
     bool piecewise_;
     bool framed_ = false;
