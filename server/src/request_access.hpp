@@ -17,6 +17,9 @@ struct request_access {
                    ? nullptr
                    : &static_cast<const reply_budget*>(of.reply_budget_)->files();
     }
+    /// What a delivery asks and is told; null for other requests.
+    static void notes(request& of, delivery_notes* notes) noexcept { of.notes_ = notes; }
+    static delivery_notes* notes(const request& of) noexcept { return of.notes_; }
     static void same_replies(request& to, const request& from) noexcept {
         to.reply_budget_ = from.reply_budget_;
     }

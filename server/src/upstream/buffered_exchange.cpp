@@ -5,6 +5,7 @@
 #include "policy/buffer_budget.hpp"
 #include "policy/spill_policy.hpp"
 #include "request_access.hpp"
+#include "upstream/delivery_notes.hpp"
 #include "upstream/request_head.hpp"
 
 #include <boost/asio/error.hpp>
@@ -149,7 +150,8 @@ asio::awaitable<error_code> buffered_exchange::read_response(response_guard& gua
 void buffered_exchange::release_answered_payload(const response_guard& guard) {
     // It is held until it is known that the answer is no 408.
     const bool may_be_408 = may_repeat_ && (guard.status() == 0 || guard.status() == 408);
-    if (!guard.started() || may_be_408) return;
+    const delivery_notes* const notes = request_access::notes(request_);
+    if (!guard.started() || may_be_408 || (notes != nullptr && notes->keeps_payload)) return;
     request_.body() = payload(request_.body().budget());
     may_repeat_ = false;
 }

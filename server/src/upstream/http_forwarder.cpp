@@ -4,6 +4,7 @@
 #include "policy/spill_policy.hpp"
 #include "request_access.hpp"
 #include "upstream/buffered_exchange.hpp"
+#include "upstream/delivery_notes.hpp"
 #include "upstream/streamed_exchange.hpp"
 
 #include <boost/asio/this_coro.hpp>
@@ -51,15 +52,20 @@ asio::awaitable<reply> http_forwarder::forward(std::shared_ptr<const void> /*own
     for (;;) {
         error_code failed;
         if (!connector_.take_lease(attempt)) failed = co_await connector_.connect(attempt);
-        if (failed) co_return refuse(attempt, exchange.progress(), failed);
+        if (failed) {
+            tell(request, nullptr, false);
+            co_return refuse(attempt, exchange.progress(), failed);
+        }
         guard.emplace(config_.max_reply, request.body().budget(), response_guard::body::kept,
                       detail::request_access::files(request));
         guard->asked_for(codings_, config_.on_status == status_policy::relay);
         failed = co_await exchange.run(heads_[attempt.endpoint], *guard);
         const bool repeatable = exchange.may_repeat() && !attempt.deadline.error();
         if (!may_send_again(repeatable, failed, guard->status(), guard->started())) {
-            if (!failed) co_return relay(attempt, exchange.progress(), *guard);
-            co_return fail(request, attempt, exchange.progress(), *guard, failed);
+            reply reply = failed ? fail(request, attempt, exchange.progress(), *guard, failed)
+                                 : relay(attempt, exchange.progress(), *guard);
+            tell(request, &*guard, !failed && reply.refused());
+            co_return reply;
         }
         counters_.upstream_retries.add();
         attempt.fresh_only = true;
@@ -194,6 +200,21 @@ reply http_forwarder::relay(upstream_attempt& attempt, const exchange_progress& 
     reply relayed(guard.take_body());
     relayed.from(connector_.label(attempt.endpoint), status);
     return relayed;
+}
+
+// Who delivers it, or may have to. `refused`: the response is complete, and nobody else has its
+// body.
+void http_forwarder::tell(request& request, response_guard* guard, bool refused) {
+    delivery_notes* const notes = detail::request_access::notes(request);
+    if (notes == nullptr) return;
+    if (notes->keeps_payload) notes->payload = std::move(request.body());
+    if (guard == nullptr) return;
+    notes->retry_after = guard->retry_after();
+    if (!refused) return;
+    const payload body = guard->take_body();
+    notes->beginning.resize(std::min<std::size_t>(body.size(), delivery_notes::longest_beginning));
+    const auto got = body.read(0, std::as_writable_bytes(std::span(notes->beginning)));
+    notes->beginning.resize(got.has_value() ? *got : 0);
 }
 
 reply http_forwarder::refuse(const upstream_attempt& attempt, const exchange_progress& progress,

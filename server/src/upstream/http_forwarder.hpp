@@ -58,6 +58,7 @@ private:
                 response_guard& guard);
     reply fail(const request& request, upstream_attempt& attempt, const exchange_progress& progress,
                const response_guard& guard, error_code why);
+    static void tell(request& request, response_guard* guard, bool refused);
     reply refuse(const upstream_attempt& attempt, const exchange_progress& progress,
                  error_code why) const;
     void log_refused(const request& request, std::size_t endpoint, const response_guard& guard,

@@ -1,6 +1,8 @@
 #include "upstream/request_head.hpp"
 
 #include "random.hpp"
+#include "request_access.hpp"
+#include "upstream/delivery_notes.hpp"
 #include "upstream/field_text.hpp"
 
 #include "finpost/handler.hpp"
@@ -115,7 +117,9 @@ std::string health_head(const http_url& url, std::string_view path) {
 
 std::string request_head(const head_opening& opening, const request& request,
                          std::uint64_t parent) {
-    std::array<char, 512> own; // the lines that finpost adds: 423 bytes with the longest addresses
+    // The lines that finpost adds: 423 bytes with the longest addresses, and 28 more where the key
+    // is a digest.
+    std::array<char, 512> own;
     char* end = own.data();
     const auto add = [&end](std::string_view text) {
         end = std::copy(text.begin(), text.end(), end);
@@ -130,7 +134,8 @@ std::string request_head(const head_opening& opening, const request& request,
     add("\r\nX-Request-Id: ");
     add(id);
     add("\r\nIdempotency-Key: ");
-    add(id);
+    const delivery_notes* const notes = request_access::notes(request);
+    add(notes == nullptr || notes->idempotency_key.empty() ? id : notes->idempotency_key);
     // The identifier's 128 bits are the trace.
     add("\r\ntraceparent: 00-");
     const std::array<char, 32> trace = request.id().trace_id();

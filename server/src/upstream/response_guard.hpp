@@ -81,6 +81,8 @@ public:
     std::uint64_t bytes_received() const noexcept { return bytes_received_; }
     /// 0 until a final status line was read.
     int status() const noexcept { return status_; }
+    /// What the final response says in Retry-After; empty without one.
+    std::string_view retry_after() const noexcept { return head_.head().retry_after(); }
     /// Of the final response.
     bool http_1_0() const noexcept { return http_1_0_; }
     /// When complete: whether the connection may carry another exchange.

@@ -138,6 +138,9 @@ std::string_view response_head_reader::field(std::string_view line) {
     case 10:
         if (equals(name, "connection")) connection(value);
         break;
+    case 11:
+        if (equals(name, "retry-after")) retry_after(value);
+        break;
     default:
         break;
     }
@@ -174,6 +177,12 @@ std::string_view response_head_reader::transfer_coding(std::string_view value) {
     if (head_.http_1_0) return "a transfer coding in HTTP/1.0";
     if (head_.length) return "both Transfer-Encoding and Content-Length";
     return {};
+}
+
+void response_head_reader::retry_after(std::string_view value) noexcept {
+    if (value.size() > head_.retry_text.size()) return;
+    std::copy(value.begin(), value.end(), head_.retry_text.begin());
+    head_.retry_size = static_cast<std::uint8_t>(value.size());
 }
 
 response_head_reader::state response_head_reader::fail(std::string_view what) noexcept {

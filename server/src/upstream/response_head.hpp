@@ -1,5 +1,6 @@
 #pragma once
 
+#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <optional>
@@ -17,6 +18,11 @@ struct response_head {
     bool chunked = false;                ///< Transfer-Encoding is exactly "chunked"
     bool foreign_coding = false;         ///< a Content-Encoding that was not asked for
     std::optional<std::uint64_t> length; ///< Content-Length
+
+    /// Retry-After, as it stands there; empty without one, or one that is longer than a date.
+    std::string_view retry_after() const noexcept { return {retry_text.data(), retry_size}; }
+    std::array<char, 29> retry_text{}; // of a date (RFC 9110 §5.6.7)
+    std::uint8_t retry_size = 0;
 };
 
 /// Reads the head of a response as it comes, from its status line to its empty line. What cannot
@@ -58,6 +64,7 @@ private:
     std::string_view field(std::string_view line);
     std::string_view length(std::string_view value);
     std::string_view transfer_coding(std::string_view value);
+    void retry_after(std::string_view value) noexcept;
     void connection(std::string_view value);
     state begun(std::string_view text);
     state fail(std::string_view what) noexcept;
