@@ -267,6 +267,17 @@ BOOST_FIXTURE_TEST_CASE(half_an_empty_line_is_nothing, fixture) {
     BOOST_TEST(upstream.complete() == 1u);
 }
 
+// It is no pause, and its time is none of the pause before it.
+BOOST_FIXTURE_TEST_CASE(half_a_heartbeat_is_waited_for_no_longer_than_receive_idle, fixture) {
+    config.receive_idle = 100ms;
+    begin("length:u16be");
+    raw_client client = connect();
+    BOOST_TEST(ask(client, "one") == framed("one"));
+    client.send("\0"s);
+    BOOST_TEST(refusal(client, reason::receive_timeout) == "receive_timeout");
+    BOOST_TEST(client.read_to_end().bytes == "");
+}
+
 BOOST_FIXTURE_TEST_CASE(a_payload_behind_many_heartbeats_is_answered, fixture) {
     begin("netstring");
     raw_client client = connect();

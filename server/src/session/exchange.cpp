@@ -81,6 +81,7 @@ void exchange::received(error_code ended, upload& coming) {
     if (input_.frames()) {
         end.framed = true;
         end.begun = input_.touched();
+        if (end.begun && !input_.begun()) frame_begun(); // the pause is none of its time
         end.eof = input_.fin_seen();
         if (ended == reason::bad_frame) log_bad_frame(context_, id_, input_.fault());
     }

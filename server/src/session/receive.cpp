@@ -34,10 +34,7 @@ public:
           deadline_(deadline), begun_(coming.input.begun()), began_(clock_type::now()),
           until_(began_ + limits.receive_total), plan_(limits, coming.spills.above()),
           ticket_(coming.ticket.emplace(coming.budget, into_, plan_.most_in_memory())) {
-        if (begun_)
-            arm();
-        else
-            deadline_.arm(limits.between, duration::zero(), reason::receive_timeout);
+        arm();
     }
     // A payload that was received to its end needs no more memory.
     ~receiver() {
@@ -59,7 +56,8 @@ private:
     receive_plan::buffer state() const noexcept { return {into_.size(), into_.writable().size()}; }
     receive_plan::step read(std::size_t most);
     void arm() {
-        deadline_.arm(limits_.receive_idle, limits_.receive_total, reason::receive_timeout);
+        const duration idle = begun_ || touched_ ? limits_.receive_idle : limits_.between;
+        deadline_.arm(idle, begun_ ? limits_.receive_total : duration(), reason::receive_timeout);
     }
     receive_plan::step next_in_pause();
     void start_clock() { until_ = (began_ = clock_type::now()) + limits_.receive_total; }
@@ -72,7 +70,7 @@ private:
     payload& into_;
     const gateway_config& limits_;
     exchange_deadline& deadline_;
-    bool begun_;
+    bool begun_, touched_ = false; // by half of what may be a heartbeat
     clock_type::time_point began_, until_;
     std::uint64_t heartbeats_ = 0;
     receive_plan plan_;
@@ -132,14 +130,15 @@ receive_plan::step receiver::read(std::size_t most) {
     return at_hand ? receive_plan::step{action::yield} : after;
 }
 
-// The payload's time begins with the first byte of its frame. A heartbeat is a sign of life.
+// The payload's time begins with the first byte of its frame. A heartbeat is a sign of life, and
+// half of one is no pause.
 void receiver::look_for_begin() {
-    if (coming_.input.begun()) {
-        begin();
-    } else if (coming_.input.heartbeats() != heartbeats_) {
-        heartbeats_ = coming_.input.heartbeats();
-        deadline_.progress();
-    }
+    if (coming_.input.begun()) return begin();
+    const bool touched = coming_.input.touched();
+    if (touched == touched_ && coming_.input.heartbeats() == heartbeats_) return;
+    touched_ = touched;
+    heartbeats_ = coming_.input.heartbeats();
+    arm();
 }
 
 void receiver::begin() {
