@@ -66,9 +66,11 @@ result<std::size_t> payload_input::peek_frame() noexcept {
     if (framing_->has_left_over()) return std::size_t{1};
     if (const error_code end = framing_->ended()) return end;
     const auto seen = socket_.peek();
-    // It may be the end of a frame, or cut one: to read tells.
-    if (seen.error() == asio::error::eof) return std::size_t{1};
-    return seen;
+    if (seen.error() != asio::error::eof) return seen;
+    // It may be the end of a frame, or cut one: to read tells. Between two there is nothing to
+    // read.
+    if (touched()) return std::size_t{1};
+    return input_ended({});
 }
 
 // Some bytes further in the connection; how many of them are payload.

@@ -81,7 +81,8 @@ private:
 // In a pause nothing is held, and no memory is asked for.
 receive_plan::step receiver::next_in_pause() {
     if (into_.writable().empty()) {
-        if (coming_.input.peek().error() == asio::error::would_block) return {action::wait};
+        const error_code there = coming_.input.peek().error();
+        if (there) return plan_.peeked(there, state());
         start_clock();
     }
     return plan_.next(state());
