@@ -545,6 +545,9 @@ sentences a_refused_client_can_read_why(const history& all) {
             continue;
         const bool silent = one.reason == "tls_handshake" || one.reason == "denied" ||
                             one.reason == "proxy_protocol";
+        // Where there is no descriptor nobody can linger until it has been read.
+        const bool by_spare = all.any(hardship::accept_fails) || all.any(hardship::descriptors);
+        if (one.reason == "busy" && by_spare) continue;
         if (one.logged == "refused" && !silent && reason_in(one.got).empty())
             out.push_back(one.name() + "was refused (" + one.reason +
                           ") and did not get to read it");
