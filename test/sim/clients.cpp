@@ -1,7 +1,8 @@
 #include "sim/clients.hpp"
 
-#include "sim/tcp.hpp"
-#include "sim/tls.hpp"
+#include "sim/connection.hpp"
+#include "sim/frame_sender.hpp"
+#include "sim/framing.hpp"
 
 #include "finpost/base64.hpp"
 
@@ -21,27 +22,12 @@ std::string base64_of(std::string_view bytes) {
     return out;
 }
 
-namespace {
-
-// Any piece of one long text: what is lost, doubled or moved in it is seen.
-std::string some_text(rng& dice, std::size_t size) {
-    static const std::string text = [] {
-        const auto kept = std::exchange(rng::tape, {}); // a fuzzer's bytes are not for this
-        std::string out(2 << 20, ' ');
-        rng letters(1);
-        for (char& one : out) one = static_cast<char>('A' + letters.below(58));
-        rng::tape = kept;
-        return out;
-    }();
-    return text.substr(dice.below(text.size() - std::min(size, text.size())), size);
-}
-
-} // namespace
-
 void prepare(client_history& one, const plan& what) {
     const client_plan& mine = *one.plan;
     rng dice(mine.seed * 104'729 + 1);
-    if (mine.kind == client_kind::foreign) {
+    if (has_frames(what.rules)) {
+        make_frames(one, what);
+    } else if (mine.kind == client_kind::foreign) {
         one.payload = "GET /healthz HTTP/1.1\r\nHost: here\r\n\r\n";
         if (mine.size < one.payload.size()) one.payload.resize(mine.size);
         one.sends = one.payload;
@@ -57,26 +43,6 @@ void prepare(client_history& one, const plan& what) {
 
 namespace {
 
-// The plain connection, or TLS on it: as send(2), recv(2) and a FIN.
-class connection {
-public:
-    connection(tcp_end& sock, bool tls) : sock_(sock) {
-        if (tls) tls_.emplace(sock);
-    }
-    std::int64_t send(const void* from, std::size_t n) {
-        return tls_ ? tls_->send(from, n) : sock_.send(from, n);
-    }
-    std::int64_t receive(void* to, std::size_t n) {
-        return tls_ ? tls_->receive(to, n) : sock_.receive(to, n);
-    }
-    /// 0 or -EAGAIN, or what has failed.
-    std::int64_t finish() { return tls_ ? tls_->finish() : sock_.shutdown(1); }
-
-private:
-    tcp_end& sock_;
-    std::optional<tls_client_end> tls_;
-};
-
 void note_conduct(history& all, const client_plan& one) {
     all.did(static_cast<conduct>(one.kind));
     all.did(conduct::bad_text, one.bad_text), all.did(conduct::forgets, one.forgets);
@@ -86,6 +52,32 @@ void note_conduct(history& all, const client_plan& one) {
     all.did(conduct::header_in_payload, one.header_in_payload);
     all.did(conduct::to_second_address, one.door == 1);
     all.did(conduct::to_second_group, one.door == 2);
+}
+
+void note_frames(history& all, const client_plan& one) {
+    if (!has_frames(all.plan->rules)) return;
+    all.did(conduct::heartbeats, one.heartbeats > 0), all.did(conduct::stays, one.stays);
+    all.did(conduct::blanks, one.blanks);
+    all.did(conduct::junk, one.wrong == slip::junk);
+    all.did(conduct::damaged, one.wrong == slip::damaged);
+    all.did(conduct::oversize, one.wrong == slip::oversize);
+    all.did(conduct::length, one.wrong == slip::length);
+}
+
+// Of what it sends, where it stops.
+std::size_t stop_of(const history& all, const client_history& me) {
+    using kind = client_kind;
+    const client_plan& mine = *me.plan;
+    if (mine.kind == kind::probe || mine.kind == kind::probe_reset ||
+        mine.kind == kind::in_preamble)
+        return 0;
+    const bool frames = has_frames(all.plan->rules);
+    const std::size_t size = me.sends.size();
+    const bool partial = mine.kind == kind::reset_before_fin || mine.kind == kind::silent ||
+                         (frames && mine.kind == kind::fin_in_frame);
+    std::size_t stop_at = partial ? std::min<std::size_t>(size, mine.stop_at) : size;
+    if (mine.kind == kind::silent && !frames && stop_at == size) --stop_at;
+    return stop_at;
 }
 
 } // namespace
@@ -104,7 +96,7 @@ script run_client(history& all, client_history& me, std::function<void()> over) 
     me.connected = sock.state == tcp_end::stage::open;
     bool broken = !me.connected;
     all.did(conduct::finds_nobody, !me.connected);
-    if (me.connected) note_conduct(all, mine);
+    if (me.connected) note_conduct(all, mine), note_frames(all, mine);
     const auto pause = [&](nanos most) {
         return static_cast<nanos>(dice.below(static_cast<std::uint64_t>(most)));
     };
@@ -127,12 +119,20 @@ script run_client(history& all, client_history& me, std::function<void()> over) 
     }
     if (mine.waits > 0 && !broken) co_await sleep(mine.waits);
     connection line(sock, tls && !stalls); // whoever reads would shake hands
-    std::size_t stop_at = me.sends.size();
-    const bool partial = mine.kind == kind::reset_before_fin || mine.kind == kind::silent;
-    if (partial) stop_at = std::min<std::size_t>(stop_at, mine.stop_at);
-    if (mine.kind == kind::silent && stop_at == me.sends.size()) --stop_at;
-    if (mine.kind == kind::probe || mine.kind == kind::probe_reset || stalls) stop_at = 0;
-    for (std::size_t sent = 0; !broken && sent < stop_at;) {
+    const std::size_t stop_at = stop_of(all, me);
+    const bool frames = has_frames(all.plan->rules);
+    frame_sender sender(all, me, line, stop_at);
+    if (frames && !broken && stop_at > 0) {
+        for (frame_sender::step todo = sender.next(); todo.what != frame_sender::step::action::over;
+             todo = sender.next()) {
+            if (todo.what == frame_sender::step::action::sleep)
+                co_await sleep(todo.span);
+            else
+                co_await change(sock);
+        }
+        broken = sender.broken() || me.how == ending::rst;
+    }
+    for (std::size_t sent = 0; !frames && !broken && sent < stop_at;) {
         const std::size_t n = std::min<std::size_t>(1 + dice.below(mine.piece), stop_at - sent);
         const std::int64_t took = line.send(me.sends.data() + sent, n);
         if (took > 0)
@@ -144,13 +144,18 @@ script run_client(history& all, client_history& me, std::function<void()> over) 
         if (mine.pause > 0 && !broken) co_await sleep(pause(mine.pause));
     }
     const bool resets_now = mine.kind == kind::reset_before_fin || mine.kind == kind::probe_reset;
-    if (!broken && !resets_now && mine.kind != kind::silent && !stalls) {
+    const bool stays = frames && mine.stays && mine.kind == kind::good;
+    if (!broken && !resets_now && mine.kind != kind::silent && !stalls && !stays) {
+        if (frames && mine.leaves_after > 0) co_await sleep(mine.leaves_after);
         std::int64_t said = 0;
-        while ((said = line.finish()) == -EAGAIN) co_await change(sock);
+        while ((said = line.finish()) == -EAGAIN) {
+            if (frames && me.how == ending::none && sender.read_some()) continue;
+            co_await change(sock);
+        }
         me.fin_sent = said == 0;
         broken = said != 0;
     }
-    if (broken) me.how = me.connected ? ending::rst : ending::refused;
+    if (broken && me.how == ending::none) me.how = me.connected ? ending::rst : ending::refused;
     const bool leaves =
         resets_now || mine.kind == kind::reset_after_fin || mine.kind == kind::close_after_fin;
     if (leaves) {
@@ -169,7 +174,7 @@ script run_client(history& all, client_history& me, std::function<void()> over) 
         const std::int64_t n = line.receive(room, most);
         if (tls && stalls && n > 0 && me.got.empty() && room[0] == '\x15') alert = true;
         if (n > 0 && !alert)
-            me.got.append(room, static_cast<std::size_t>(n));
+            me.got.append(room, static_cast<std::size_t>(n)), me.last_read = all.now();
         else if (n == -EAGAIN)
             co_await change(sock);
         else if (me.how == ending::none && n <= 0)
@@ -183,6 +188,7 @@ script run_client(history& all, client_history& me, std::function<void()> over) 
     }
     sock.close();
     me.ended = true;
+    me.ended_at = all.now();
     ++all.over;
     over();
 }

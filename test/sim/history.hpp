@@ -38,6 +38,7 @@ enum class conduct {
     foreign,
     no_header,
     in_preamble,
+    fin_in_frame,
     bad_text,
     forgets,
     header_in_payload,
@@ -48,6 +49,16 @@ enum class conduct {
     pauses,
     reads_slowly,
     small_window,
+    further_frames,
+    in_turn,
+    heartbeats,
+    stays,
+    blanks,
+    pauses_between,
+    junk,
+    damaged,
+    oversize,
+    length,
     // The service.
     sized,
     chunked,
@@ -91,22 +102,32 @@ enum class conduct {
 std::string_view name_of(conduct what);
 using conduct_counts = std::array<std::uint64_t, static_cast<std::size_t>(conduct::count)>;
 
+/// What the access log says of an exchange.
+struct access_line {
+    std::string id, outcome, reason;
+};
+
 struct client_history {
     const client_plan* plan = nullptr;
     std::size_t number = 0;
     std::uint16_t port = 0;
     std::string payload;
     std::string sends; ///< the payload as it is on the wire, in TLS what is in the records
+    std::vector<std::size_t> ends;  ///< of its frames in that
+    std::vector<std::size_t> stops; ///< and of its heartbeats: it may pause there
     // What came of it.
     bool connected = false, fin_sent = false, left = false, ended = false;
     ending how = ending::none;
     std::string got;
+    std::size_t sent = 0; ///< of frames
+    nanos ended_at = -1, last_read = -1;
+    std::vector<std::string> keys; ///< of its requests, as the service saw them
     // At the gateway's kernel: when it was accepted, what has come since when, and its end; -1:
     // not.
     nanos accepted_at = -1, end_came = -1;
     std::vector<std::pair<nanos, std::uint64_t>> arrived; ///< all that had come a moment later
-    // By the access log.
-    std::size_t lines = 0;
+    // By the access log: all of its lines, the last one, and the longest times.
+    std::vector<access_line> lines;
     std::string logged, reason;
     double receive_ms = 0, upstream_ms = 0, reply_ms = 0;
 
@@ -119,6 +140,7 @@ struct post {
     std::uint16_t client = 0;
     std::string body, key;
     std::size_t connection = 0;
+    nanos at = 0;
     unsigned status = 200; ///< of the answer
     bool complete = false, answered = false, first_on_connection = false, chunked = false;
     bool rejected = false; ///< by a 408
@@ -151,6 +173,7 @@ struct history {
     void did(conduct what, bool really = true) {
         conducts[static_cast<std::size_t>(what)] += really;
     }
+    nanos now() const { return kernel::current->now; }
     bool any(hardship what) const { return hits[static_cast<std::size_t>(what)] > 0; }
 };
 

@@ -1,6 +1,8 @@
 #include "sim/invariants.hpp"
 
 #include "sim/clients.hpp"
+#include "sim/framed_invariants.hpp"
+#include "sim/framing.hpp"
 
 #include <algorithm>
 #include <map>
@@ -20,6 +22,16 @@ std::string_view name_of(conduct what) {
         "pauses",
         "reads_slowly",
         "small_window",
+        "further_frames",
+        "in_turn",
+        "heartbeats",
+        "stays",
+        "blanks",
+        "pauses_between",
+        "junk",
+        "damaged",
+        "oversize",
+        "length",
         "sized",
         "chunked",
         "until_close",
@@ -141,6 +153,7 @@ bool asks_nothing(const client_history& one) {
 
 sentences whole_reply_refusal_or_reset(const history& all) {
     sentences out;
+    if (has_frames(all.plan->rules)) return out; // see framed_invariants.cpp
     for (const client_history& one : all.clients) {
         const auto right = right_answers(all, one, true);
         const bool begun =
@@ -178,6 +191,7 @@ sentences whole_reply_refusal_or_reset(const history& all) {
 
 sentences bodies_are_payloads(const history& all) {
     sentences out;
+    if (has_frames(all.plan->rules)) return out; // see framed_invariants.cpp
     for (const post& seen : all.posts) {
         const auto one = std::find_if(all.clients.begin(), all.clients.end(),
                                       [&](auto& c) { return c.port == seen.client; });
@@ -192,6 +206,7 @@ sentences bodies_are_payloads(const history& all) {
 
 sentences a_cut_payload_is_never_whole(const history& all) {
     sentences out;
+    if (has_frames(all.plan->rules)) return out; // see framed_invariants.cpp
     for (const client_history& one : all.clients) {
         const auto posts = all.posts_of(one);
         const auto complete =
@@ -210,6 +225,7 @@ sentences a_cut_payload_is_never_whole(const history& all) {
 
 sentences sent_again_once_with_the_same_key(const history& all) {
     sentences out;
+    if (has_frames(all.plan->rules)) return out; // see framed_invariants.cpp
     std::map<std::string_view, std::uint16_t> whose;
     for (const post& seen : all.posts) {
         const auto [at, fresh] = whose.try_emplace(seen.key, seen.client);
@@ -237,6 +253,7 @@ sentences sent_again_once_with_the_same_key(const history& all) {
 
 sentences a_reason_tells_the_truth(const history& all) {
     sentences out;
+    if (has_frames(all.plan->rules)) return out; // see framed_invariants.cpp
     for (const client_history& one : all.clients) {
         std::string why = reason_in(one.got);
         if (why.empty() && one.logged == "refused") why = one.reason;
@@ -251,9 +268,12 @@ sentences a_reason_tells_the_truth(const history& all) {
 sentences every_end_has_its_line(const history& all) {
     if (all.killed || all.stuck || without_memory(all)) return {};
     const auto lines = [&all](std::string_view what) {
-        return static_cast<std::uint64_t>(
-            std::count_if(all.clients.begin(), all.clients.end(),
-                          [what](const client_history& one) { return one.logged == what; }));
+        std::uint64_t n = 0;
+        for (const client_history& one : all.clients)
+            n += static_cast<std::uint64_t>(
+                std::count_if(one.lines.begin(), one.lines.end(),
+                              [what](const access_line& line) { return line.outcome == what; }));
+        return n;
     };
     if (lines("replied") == all.books.replied && lines("aborted") == all.books.aborted &&
         lines("refused") <= all.books.refused)
@@ -272,11 +292,12 @@ sentences nothing_is_internal(const history& all) {
 
 sentences the_log_says_what_the_client_saw(const history& all) {
     sentences out;
+    if (has_frames(all.plan->rules)) return out; // see framed_invariants.cpp
     if (all.killed) return out;
     const bool can_be_lost = without_memory(all);
     for (const client_history& one : all.clients) {
-        if (one.lines > 1)
-            out.push_back(one.name() + "has " + std::to_string(one.lines) + " access lines");
+        if (one.lines.size() > 1)
+            out.push_back(one.name() + "has " + std::to_string(one.lines.size()) + " access lines");
         if (one.left || !one.ended || one.logged.empty()) continue;
         // Where refusals are closed without a word an empty reply looks the same.
         const bool wordless = all.rules.on_refusal == refusal_style::close && one.got.empty();
@@ -307,8 +328,10 @@ sentences nothing_is_left(const history& all) {
     const auto must_be_zero = [&out](const char* what, std::int64_t n) {
         if (n != 0) out.push_back(std::string(what) + ": " + std::to_string(n));
     };
-    if (seen.accepted != seen.replied + seen.refused + seen.aborted + seen.probes)
-        out.push_back("accepted " + std::to_string(seen.accepted) +
+    // Of a connection that is in a pause no exchange is in flight.
+    if (seen.accepted + seen.further != seen.replied + seen.refused + seen.aborted + seen.probes)
+        out.push_back("accepted " + std::to_string(seen.accepted) + " + " +
+                      std::to_string(seen.further) + " further" +
                       " != " + std::to_string(seen.replied) + " replied + " +
                       std::to_string(seen.refused) + " refused + " + std::to_string(seen.aborted) +
                       " aborted + " + std::to_string(seen.probes) + " probes");
@@ -316,6 +339,7 @@ sentences nothing_is_left(const history& all) {
     for (const std::uint64_t n : c.exchange_seconds.read().buckets) timed += n;
     if (timed < seen.replied + seen.aborted || timed > seen.replied + seen.aborted + seen.refused)
         out.push_back("the times of " + std::to_string(timed) + " exchanges");
+    must_be_zero("between frames", c.between_frames.value());
     must_be_zero("buffered bytes", c.buffered_bytes.value());
     must_be_zero("spilled bytes", c.spilled_bytes.value());
     must_be_zero("busy upstream connections", c.upstream_busy.value());
@@ -341,6 +365,7 @@ sentences nobody_waits_for_ever(const history& all) {
 
 sentences a_fair_exchange_is_replied(const history& all) {
     sentences out;
+    if (has_frames(all.plan->rules)) return out; // see framed_invariants.cpp
     if (!all.plan->fair) return out;
     for (const client_history& one : all.clients)
         if (one.plan->kind == client_kind::good && !one.plan->bad_text && !replied(all, one) &&
@@ -384,8 +409,9 @@ nanos nanos_of(duration span) { return span.count() * ms; }
 // What is encrypted comes in records, and what waits for memory or for the service is not waited
 // for.
 bool reads_at_once(const history& all) {
-    return !all.plan->rules.tls && !all.plan->rules.proxy && !all.rules.stream_above &&
-           all.rules.max_buffered == rules_plan().max_buffered && !without_memory(all);
+    return !all.plan->rules.tls && !all.plan->rules.proxy && !has_frames(all.plan->rules) &&
+           !all.rules.stream_above && all.rules.max_buffered == rules_plan().max_buffered &&
+           !without_memory(all);
 }
 
 std::uint64_t arrived_until(const client_history& one, nanos when) {
@@ -432,6 +458,7 @@ sentences who_is_slow_or_idle_is_refused_in_time(const history& all) {
 sentences who_is_neither_is_not(const history& all) {
     sentences out;
     if (all.plan->rules.tls || all.rules.max_buffered != rules_plan().max_buffered) return out;
+    if (has_frames(all.plan->rules)) return out; // by what had come of the frame
     for (const client_history& one : all.clients) {
         if (one.logged != "refused" || one.accepted_at < 0) continue;
         const nanos span = nanos_of(one.receive_ms), end = one.accepted_at + span;
@@ -543,6 +570,7 @@ sentences a_refused_client_can_read_why(const history& all) {
         if (!one.is_mild() || !one.fin_sent || how.pause > 0 || how.read_pause > 0 ||
             how.waits > 0 || how.receive_buffer < 64 << 10)
             continue;
+        if (has_frames(all.plan->rules)) continue; // lines_say_what_came_of_each_frame
         const bool silent = one.reason == "tls_handshake" || one.reason == "denied" ||
                             one.reason == "proxy_protocol";
         // Where there is no descriptor nobody can linger until it has been read.
@@ -577,6 +605,18 @@ constexpr invariant every[] = {
     {"preambles_keep_their_share", preambles_keep_their_share},
     {"a_drain_ends_in_its_grace", a_drain_ends_in_its_grace},
     {"a_refused_client_can_read_why", a_refused_client_can_read_why},
+    {"each_frame_is_posted_once_and_in_order", each_frame_is_posted_once_and_in_order},
+    {"answers_are_whole_and_in_order", answers_are_whole_and_in_order},
+    {"lines_say_what_came_of_each_frame", lines_say_what_came_of_each_frame},
+    {"a_reason_tells_the_truth_of_its_frame", a_reason_tells_the_truth_of_its_frame},
+    {"frames_are_sent_again_once", frames_are_sent_again_once},
+    {"a_fair_frame_is_replied", a_fair_frame_is_replied},
+    {"who_may_go_on_is_answered", who_may_go_on_is_answered},
+    {"a_drain_begins_no_frame", a_drain_begins_no_frame},
+    {"a_pause_is_as_long_as_it_may_be", a_pause_is_as_long_as_it_may_be},
+    {"half_a_frame_is_no_pause", half_a_frame_is_no_pause},
+    {"a_drain_ends_pauses", a_drain_ends_pauses},
+    {"heartbeats_are_no_exchanges", heartbeats_are_no_exchanges},
     {"the_world_has_no_complaint", the_world_has_no_complaint},
 };
 

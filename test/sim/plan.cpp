@@ -1,5 +1,7 @@
 #include "sim/plan.hpp"
 
+#include "sim/framing.hpp"
+
 #include <algorithm>
 #include <charconv>
 #include <concepts>
@@ -25,7 +27,8 @@ std::span<const std::string_view> names(client_kind) {
                                                "close_unread",
                                                "foreign",
                                                "no_header",
-                                               "in_preamble"};
+                                               "in_preamble",
+                                               "fin_in_frame"};
     return all;
 }
 std::span<const std::string_view> names(framing) {
@@ -38,6 +41,47 @@ std::span<const std::string_view> names(act_kind) {
 }
 std::span<const std::string_view> names(style) {
     static constexpr std::string_view all[] = {"line", "close", "reset"};
+    return all;
+}
+std::span<const std::string_view> names(frame_form) {
+    static constexpr std::string_view all[] = {"eof",
+                                               "line",
+                                               "delimiter:0D0A",
+                                               "delimiter:7C7E7C7C",
+                                               "stx-etx",
+                                               "stx-etx,lrc",
+                                               "stx-etx,sum",
+                                               "mllp",
+                                               "length:u8",
+                                               "length:u16be",
+                                               "length:u16le",
+                                               "length:u32be",
+                                               "length:u32le",
+                                               "length:u8,inclusive",
+                                               "length:u16be,inclusive",
+                                               "length:u32le,inclusive",
+                                               "length:ascii:4",
+                                               "length:ascii:6",
+                                               "netstring",
+                                               "fixed:64",
+                                               "fixed:4KiB",
+                                               "idle:50ms"};
+    return all;
+}
+std::span<const std::string_view> names(tail) {
+    static constexpr std::string_view all[] = {"automatic", "accept", "refuse"};
+    return all;
+}
+std::span<const std::string_view> names(reply_frame) {
+    static constexpr std::string_view all[] = {"same", "none", "line", "netstring"};
+    return all;
+}
+std::span<const std::string_view> names(reply_form) {
+    static constexpr std::string_view all[] = {"body", "status", "json", "ack-nak", "hl7"};
+    return all;
+}
+std::span<const std::string_view> names(slip) {
+    static constexpr std::string_view all[] = {"none", "junk", "damaged", "oversize", "length"};
     return all;
 }
 
@@ -280,6 +324,63 @@ struct drawer {
         return out;
     }
 
+    // Frames have dice of their own: a schedule without them is the same as ever.
+    void add_frames(plan& out, std::uint64_t seed) {
+        dice = rng(seed * 15'485'863 + 29);
+        if (!dice.chance(0.3)) return;
+        rules_plan& rules = out.rules;
+        rules.frame = static_cast<frame_form>(1 + dice.below(names(frame_form()).size() - 1));
+        if (dice.chance(0.3)) rules.frame_tail = static_cast<tail>(1 + dice.below(2));
+        if (dice.chance(0.2)) rules.replies = static_cast<reply_frame>(1 + dice.below(3));
+        if (rules.frame == frame_form::idle) rules.base64 = false;
+        if (dice.chance(0.3)) rules.form = static_cast<reply_form>(1 + dice.below(4));
+        if (rules.form != reply_form::body) {
+            rules.base64 = rules.base64 && dice.chance(0.5);
+            if (form_of(rules) != rules.form) rules.form = reply_form::body;
+        }
+        if (dice.chance(0.2)) rules.max_exchanges = 1 + dice.below(5);
+        // Few places, and who stays keeps one.
+        const bool crowded = rules.max_connections < out.clients.size() + 1;
+        if (crowded || dice.chance(0.3)) rules.between = 2'000 + dice.below(8'000);
+        if (!out.fair && dice.chance(0.3)) rules.between = 1 + dice.below(3'000);
+        // Fixed sizes and a limit below them: nothing would ever be posted.
+        rules.max_payload = std::max<std::uint64_t>(rules.max_payload, 64);
+        for (client_plan& one : out.clients) frames_of_client(one, out);
+    }
+
+    void frames_of_client(client_plan& one, const plan& of) {
+        const rules_plan& rules = of.rules;
+        one.frames = 1 + dice.below(dice.chance(0.7) ? 4 : dice.chance(0.8) ? 15 : 100);
+        if (of.fair && rules.max_exchanges > 0)
+            one.frames = std::min(one.frames, rules.max_exchanges);
+        if (one.frames > 3) one.size = 1 + one.size % (60'000 / one.frames);
+        // Mostly what fits, and the answer with it.
+        const reply_form form = form_of(rules);
+        const std::uint64_t most = most_text(rules.frame);
+        const std::uint64_t carried = rules.base64               ? most / 4 * 3
+                                      : form == reply_form::json ? most / 2 // with escapes
+                                                                 : most;
+        if (most < everything && (of.fair || dice.chance(0.8)))
+            one.size = std::min(one.size, carried - answer_overhead(form) - 10);
+        one.in_turn = dice.chance(0.4);
+        if (dice.chance(0.3)) one.heartbeats = 1 + dice.below(3);
+        one.stays = dice.chance(0.2);
+        one.blanks = dice.chance(0.3);
+        if (one.kind == client_kind::foreign && (rules.refuses_foreign || rules.probes_foreign))
+            one.kind = client_kind::good;
+        if (slow_clients && dice.chance(0.3)) one.between = at_most(100 * ms, 12 * s);
+        const std::uint64_t about = one.frames * (one.size / 2 + 8) + one.size / 2;
+        if (rude_clients && dice.chance(0.1)) one.kind = client_kind::fin_in_frame;
+        if (one.kind == client_kind::reset_before_fin || one.kind == client_kind::silent ||
+            one.kind == client_kind::fin_in_frame)
+            one.stop_at = dice.below(about);
+        if (one.kind == client_kind::close_unread) one.stop_at = 1 + dice.below(about);
+        if (!rude_clients || !dice.chance(0.2)) return;
+        one.wrong = static_cast<slip>(1 + dice.below(4));
+        one.wrong_at = dice.below(one.frames);
+        if (one.wrong == slip::oversize && rules.max_payload > 300'000) one.wrong = slip::junk;
+    }
+
     rng dice;
     bool rude_clients = false, slow_clients = false, large = false, rude_service = false,
          slow_service = false, bad_service = false, idle_close = false, base64 = false,
@@ -422,6 +523,7 @@ plan draw(std::uint64_t seed) {
         out.few_from = dice.between(0, whole),
         out.few_until = out.few_from + dice.between(0, whole);
     }
+    by.add_frames(out, seed);
     return out;
 }
 

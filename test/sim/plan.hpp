@@ -30,10 +30,47 @@ enum class client_kind {
     foreign,         ///< an HTTP request of a health check
     no_header,       ///< no PROXY header, though it is a proxy
     in_preamble,     ///< sends a part of its PROXY header or of TLS, and then nothing more
+    fin_in_frame,    ///< half-closes after a part of its frames; without frames a good one
 };
 enum class framing { sized, chunked, until_close };
 enum class act_kind { drain, stop, reload };
 enum class style { line, close, reset };
+/// Where a payload ends; each one's name is the gateway's own.
+enum class frame_form {
+    eof,
+    line,
+    crlf,
+    bars,
+    stx_etx,
+    stx_etx_lrc,
+    stx_etx_sum,
+    mllp,
+    u8,
+    u16be,
+    u16le,
+    u32be,
+    u32le,
+    u8_inclusive,
+    u16be_inclusive,
+    u32le_inclusive,
+    ascii_4,
+    ascii_6,
+    netstring,
+    fixed_64,
+    fixed_4kib,
+    idle
+};
+enum class tail { automatic, accept, refuse };
+enum class reply_frame { same, none, line, netstring };
+enum class reply_form { body, status, json, ack_nak, hl7 };
+/// What is wrong in a client's frames, where its framing can show it.
+enum class slip {
+    none,
+    junk,     ///< bytes between two frames
+    damaged,  ///< a wrong checksum, a letter in a length, no comma
+    oversize, ///< a payload above `max_payload`
+    length    ///< a length above it, and no payload
+};
 
 /// What the service does with one request.
 struct answer {
@@ -70,7 +107,17 @@ struct client_plan {
     bool header_in_payload = false; ///< a PROXY header, of one that is no proxy
     std::uint64_t door = 0; ///< 1: the address that reloads bring and take; 2: the second group's
     bool forgets = false;   ///< its system drops what it has received when a RST comes
-    answer first, again;    ///< what the service does with its request, and when it is sent again
+    // Of a listener with frames.
+    std::uint64_t frames = 1, heartbeats = 0; ///< that it sends; before each frame
+    bool in_turn = false;                     ///< waits for each answer before the next frame
+    bool stays = false;                       ///< does not half-close, and waits for the end
+    bool blanks = false;                      ///< some payloads are of no bytes
+    nanos between = 0;                        ///< behind each frame and each heartbeat
+    slip wrong = slip::none;
+    std::uint64_t wrong_at = 0; ///< before or in which frame
+    /// What the service does with its request, and when it is sent again. Of several requests they
+    /// are for every other one.
+    answer first, again;
     bool operator==(const client_plan&) const = default;
 };
 
@@ -100,6 +147,11 @@ struct rules_plan {
     std::uint64_t receive_idle = 10'000, receive_total = 60'000, reply_total = 30'000,
                   linger = 2'000, handshake = 5'000, connect = 3'000, total = 30'000,
                   keep_alive = 4'000, health_every = 5'000;
+    frame_form frame = frame_form::eof;
+    sim::tail frame_tail = sim::tail::automatic;
+    sim::reply_frame replies = sim::reply_frame::same;
+    reply_form form = reply_form::body;
+    std::uint64_t max_exchanges = 0, between = 300'000;
     bool operator==(const rules_plan&) const = default;
 };
 
@@ -133,13 +185,18 @@ plan read_plan(std::istream& from);
 /// The rules that a plan can draw by their names, each other value of an enumeration for itself.
 const std::vector<std::string>& rule_names();
 /// In the order of their names, those that a plan has drawn.
-using rule_counts = std::array<std::uint64_t, 64>;
+using rule_counts = std::array<std::uint64_t, 96>;
 rule_counts drawn_rules(const rules_plan& of);
 
 std::span<const std::string_view> names(client_kind);
 std::span<const std::string_view> names(framing);
 std::span<const std::string_view> names(act_kind);
 std::span<const std::string_view> names(style);
+std::span<const std::string_view> names(frame_form);
+std::span<const std::string_view> names(tail);
+std::span<const std::string_view> names(reply_frame);
+std::span<const std::string_view> names(reply_form);
+std::span<const std::string_view> names(slip);
 
 /// Calls `each(name, field)` for every field of a part, those parts excepted that have fields of
 /// their own.
@@ -169,6 +226,9 @@ void fields(auto& of, F&& each) requires requires {
         each("bad_text", of.bad_text);
     each("header_in_payload", of.header_in_payload), each("door", of.door),
         each("forgets", of.forgets);
+    each("frames", of.frames), each("heartbeats", of.heartbeats), each("in_turn", of.in_turn);
+    each("stays", of.stays), each("blanks", of.blanks), each("between", of.between);
+    each("wrong", of.wrong), each("wrong_at", of.wrong_at);
 }
 template <class F>
 void fields(auto& of, F&& each) requires requires {
@@ -204,6 +264,8 @@ void fields(auto& of, F&& each) requires requires {
     each("reply_total", of.reply_total), each("linger", of.linger), each("handshake", of.handshake);
     each("connect", of.connect), each("total", of.total), each("keep_alive", of.keep_alive);
     each("health_every", of.health_every);
+    each("frame", of.frame), each("frame_tail", of.frame_tail), each("replies", of.replies);
+    each("form", of.form), each("max_exchanges", of.max_exchanges), each("between", of.between);
 }
 template <class F>
 void fields(auto& of, F&& each) requires requires {

@@ -1,5 +1,6 @@
 #include "sim/service.hpp"
 
+#include "sim/framing.hpp"
 #include "sim/tcp.hpp"
 
 #include <algorithm>
@@ -197,6 +198,17 @@ void note_conduct(history& all, const post& seen, const answer& how, std::size_t
     all.did(conduct::answers_late, how.waits > 0), all.did(conduct::in_pieces, how.piece < size);
 }
 
+// Of several requests of a client every other one is answered as its first.
+const answer& answer_to(const history& all, client_history& of, const std::string& key) {
+    const client_plan& plan = *of.plan;
+    if (!has_frames(all.plan->rules)) return all.posts_of(of).size() == 1 ? plan.first : plan.again;
+    const auto known = std::find(of.keys.begin(), of.keys.end(), key);
+    const auto which = known - of.keys.begin();
+    const bool again = known != of.keys.end();
+    if (!again) of.keys.push_back(key);
+    return (which + (again ? 1 : 0)) % 2 == 0 ? plan.first : plan.again;
+}
+
 struct patience {
     std::uint64_t waits = 0; // between requests
     bool lost = false;
@@ -250,6 +262,7 @@ script serve_connection(history& all, tcp_end& sock) {
         seen.client = client_of(head);
         seen.key = field(head, "Idempotency-Key");
         seen.connection = number_of_it;
+        seen.at = k.now;
         seen.first_on_connection = round == 0;
         seen.chunked = field(head, "Transfer-Encoding") == "chunked";
         if (k.told > 0)
@@ -258,7 +271,7 @@ script serve_connection(history& all, tcp_end& sock) {
                   std::to_string(seen.client));
         const std::string_view length_text = field(head, "Content-Length");
         const auto length = number<std::size_t>(length_text);
-        const client_history* const of = all.of_port(seen.client);
+        client_history* const of = all.of_port(seen.client);
         const bool right_peer =
             field(head, "Forwarded").find("10.1.2.3:") != std::string_view::npos;
         if ((length_text.empty() && !seen.chunked) || of == nullptr || seen.key.empty() ||
@@ -266,7 +279,7 @@ script serve_connection(history& all, tcp_end& sock) {
             all.complain("a request without its fields: " + head);
             break;
         }
-        const answer how = all.posts_of(*of).size() == 1 ? of->plan->first : of->plan->again;
+        const answer how = answer_to(all, *of, seen.key);
 
         chunk_reader chunks;
         const bool echoes = how.echoes && seen.chunked;

@@ -123,6 +123,7 @@ std::int64_t tls_client_end::receive(void* to, std::size_t n) {
         return ready;
     for (;;) {
         if (SSL_is_init_finished(state_->ssl)) {
+            state_->flush(); // of what was sent
             const int got = SSL_read(state_->ssl, to, static_cast<int>(n));
             if (got > 0) return got;
             if ((SSL_get_shutdown(state_->ssl) & SSL_RECEIVED_SHUTDOWN) != 0) return 0;

@@ -3,6 +3,7 @@
 #include "random.hpp"
 #include "sim/clients.hpp"
 #include "sim/epoll.hpp"
+#include "sim/framing.hpp"
 #include "sim/invariants.hpp"
 #include "sim/service.hpp"
 #include "sim/tcp.hpp"
@@ -38,11 +39,24 @@ namespace {
 
 duration millis(std::uint64_t n) { return duration(static_cast<std::int64_t>(n)); }
 
+void frame_rules(gateway_config& out, const rules_plan& rules) {
+    out.frame = spec_of(rules);
+    out.max_payload = std::max(out.max_payload, out.frame.size);
+    out.frame_tail = static_cast<tail_policy>(rules.frame_tail);
+    if (rules.replies != sim::reply_frame::same)
+        out.reply_frame = answer_spec_of(rules).value_or(frame_spec());
+    out.reply_format = static_cast<finpost::reply_format>(form_of(rules));
+    out.max_exchanges = rules.max_exchanges;
+    out.between = millis(rules.between);
+}
+
 gateway_config gateway_rules(const rules_plan& rules) {
     gateway_config out;
     out.listen = {parse_socket_address("127.0.0.1:5000").value()};
     out.max_payload = rules.max_payload;
-    if (rules.stream_above != everything) out.stream_above = rules.stream_above;
+    if (has_frames(rules)) frame_rules(out, rules);
+    if (rules.stream_above != everything && !has_frames(rules))
+        out.stream_above = rules.stream_above;
     out.max_buffered = rules.max_buffered;
     out.spill_above = rules.spill_above;
     out.max_connections = rules.max_connections;
@@ -178,14 +192,15 @@ private:
             std::from_chars(peer.data() + peer.rfind(':') + 1, peer.data() + peer.size(), port);
             client_history* const one = all_.of_port(port);
             if (one == nullptr) return;
-            ++one->lines;
             one->logged = text("outcome");
             one->reason = text("reason");
+            one->lines.push_back({text("id"), one->logged, one->reason});
             for (const log_field& f : fields)
                 if (const auto* v = std::get_if<double>(&f.value)) {
-                    if (f.name == "receive_ms") one->receive_ms = *v;
-                    if (f.name == "upstream_ms") one->upstream_ms = *v;
-                    if (f.name == "reply_ms") one->reply_ms = *v;
+                    const auto longest = [v](double& to) { to = std::max(to, *v); };
+                    if (f.name == "receive_ms") longest(one->receive_ms);
+                    if (f.name == "upstream_ms") longest(one->upstream_ms);
+                    if (f.name == "reply_ms") longest(one->reply_ms);
                 }
         });
     }
@@ -483,7 +498,8 @@ private:
     void check_books() {
         const metrics& c = all_.counters;
         const auto seen = c.read_sessions();
-        complain_of_books(seen.accepted < seen.replied + seen.refused + seen.aborted + seen.probes,
+        complain_of_books(seen.accepted + seen.further <
+                              seen.replied + seen.refused + seen.aborted + seen.probes,
                           "more ends than clients", static_cast<std::int64_t>(seen.accepted));
         // What a reply goes through on its way to a file, and each head that is under way.
         const auto heads =
@@ -495,6 +511,7 @@ private:
         };
         between("buffered", c.buffered_bytes, all_.rules.max_buffered + overdraft);
         between("spilled", c.spilled_bytes, everything);
+        between("between frames", c.between_frames, most_sessions_);
         between("upstream_busy", c.upstream_busy, all_.service.max_connections);
         between("upstream_idle", c.upstream_idle, all_.service.max_connections);
         complain_of_books(c.upstream_busy.value() + c.upstream_idle.value() >
@@ -509,12 +526,31 @@ private:
         const outside ours;
         const std::size_t n = gateway_->sessions();
         complain_of_books(n > most_sessions_, "sessions", static_cast<std::int64_t>(n));
+        if (has_frames(plan_.rules)) look_at_pauses();
         if (all_.rules.max_handshakes >= gateway_config().max_handshakes) return;
         const auto views = gateway_->session_views(1'000);
         const auto stalled = std::count_if(views.begin(), views.end(), [](const session_view& one) {
             return one.stage == session_stage::handshake;
         });
         all_.most_preambles = std::max(all_.most_preambles, static_cast<std::size_t>(stalled));
+    }
+
+    // In a pause nothing is held.
+    void look_at_pauses() {
+        const auto views = gateway_->session_views(1'000);
+        std::int64_t pausing = 0, refused = 0, busy = 0;
+        for (const session_view& one : views) {
+            const bool pauses = one.stage == session_stage::pause;
+            pausing += pauses && one.exchanges > 0 ? 1 : 0;
+            refused += one.stage == session_stage::refuse && one.exchanges > 0 ? 1 : 0;
+            busy += pauses ? 0 : 1;
+        }
+        const std::int64_t counted = all_.counters.between_frames.value();
+        complain_of_books(counted < pausing || counted > pausing + refused,
+                          "counted as between frames", counted);
+        const std::int64_t held = all_.counters.buffered_bytes.value();
+        const bool quiet = busy == 0 && all_.counters.upstream_busy.value() == 0;
+        complain_of_books(quiet && held > 0, "held in pauses", held);
     }
 
     void finish() {
