@@ -21,7 +21,19 @@ import sys
 import tempfile
 
 ROOT = os.path.abspath(os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", ".."))
-SOURCES = os.path.join(ROOT, "server", "src")
+# Of the server, and with "common:" in front of the name of the library below it.
+SOURCES = {"server": os.path.join(ROOT, "server", "src"), "common": os.path.join(ROOT, "common", "src")}
+
+
+def parts_of(file):
+    """The library that a file is of, and its path in there."""
+    return file.split(":") if ":" in file else ("server", file)
+
+
+def path_of(file):
+    library, path = parts_of(file)
+    return os.path.join(SOURCES[library], path)
+
 
 # Name, file, what stands there, what stands there instead.
 BUGS = [
@@ -119,6 +131,58 @@ BUGS = [
      "        throw boost::system::system_error(failed.code(), \"cannot listen on \" + to_string(address));", "        static_cast<void>(failed);"),
     ("interim answers may go on without end", "upstream/response_guard.cpp", "        if (interim_ > max_interim)\n", "        if (interim_ == 0)\n"),
     ("another protocol that nobody asked for is interim", "upstream/response_guard.cpp", "if (status == 101)", "if (status == 1)"),
+    ("a reset in a frame is its end", "session/payload_input.cpp",
+     "    if (got.error() == asio::error::eof) return input_ended(buffer);",
+     "    if (got.error() == asio::error::eof || got.error() == asio::error::connection_reset) return input_ended(buffer);"),
+    ("a tail is taken although it is refused", "session/payload_input.cpp", "if (!now.accepts_tail || nothing)", "if (nothing)"),
+    ("a tail is refused although it is taken", "session/payload_input.cpp", "if (!now.accepts_tail || nothing)", "if (true)"),
+    ("an answer goes to the frame behind its own", "session/exchange.cpp", "        reply_ = std::move(reply);\n",
+     "        static thread_local std::string other;\n"
+     "        std::string mine(reply.bytes().spilled() ? std::string_view() : reply.bytes().text());\n"
+     "        reply_ = std::move(reply);\n"
+     "        if (before_ > 0 && !mine.empty())\n"
+     "            std::swap(mine, other), reply_ = finpost::reply(std::move(mine));\n"
+     "        else\n"
+     "            other = mine;\n"),
+    ("an empty frame is an exchange", "common:frame_reader.cpp",
+     "    if (size_ == 0 && empty_is_heartbeat_)", "    if (size_ == SIZE_MAX && empty_is_heartbeat_)"),
+    ("bytes between frames are passed over", "common:frame_reader.cpp",
+     "            return fail(fault::bad_frame, \"no start byte (0B) where a frame must begin\", 0);",
+     "            return static_cast<void>(++out.consumed);"),
+    ("a wrong checksum is as good as a right one", "common:frame_reader.cpp",
+     "    if ((digit ? upper : byte) != static_cast<unsigned char>(expected)) {",
+     "    if (netstring && byte != static_cast<unsigned char>(expected)) {"),
+    ("what is behind a frame is taken with it", "session/payload_input.cpp", "take(window, step.consumed)", "take(window, *seen)"),
+    ("a line keeps its CR", "common:frame_reader.cpp", "        mark += cr ? 1 : 0;\n", ""),
+    ("an answer goes out without its frame", "session/reply_writer.cpp", "    if (!spec) return {};\n    frame_.emplace(*spec);",
+     "    return {};\n    frame_.emplace(*spec);"),
+    ("an answer that holds the end of its frame goes out", "session/reply_writer.cpp",
+     "    if (!size) return reason::reply_unframeable;\n", "    if (!size) return {};\n"),
+    ("a connection goes on behind half a frame", "session/outcome.cpp",
+     "    whole_frame_ = end.framed && !end.error;", "    whole_frame_ = end.framed;"),
+    ("a connection goes on after a refusal that nobody was told", "session/outcome.cpp",
+     "(kind_ == kind::refused && told_)", "kind_ == kind::refused"),
+    ("one exchange more than there may be", "session/exchange.cpp", "if (before + 1 == context.config.max_exchanges)",
+     "if (before == context.config.max_exchanges)"),
+    ("a drain goes on with the next frame", "session/session.cpp", "    result().is_last();\n    if (!result().eof_seen()",
+     "    if (!result().eof_seen()"),
+    ("a drain does not end a pause", "session/session.cpp",
+     "exchange_->is_idle() && result().undecided())", "exchange_->is_idle() && exchange_->before() == 0 && result().undecided())"),
+    ("a pause has no end", "session/receive.cpp", "touched_ ? limits_.receive_idle : limits_.between;",
+     "touched_ ? limits_.receive_idle : duration();"),
+    ("a pause that was too long is told", "session/outcome.cpp", "           error == reason::receive_timeout ||", "           "),
+    ("half a heartbeat is a pause", "session/receive.cpp", "begun_ || touched_ ?", "begun_ ?"),
+    ("a FIN between frames waits for memory", "session/receive.cpp", "if (there) return plan_.peeked(there, state());",
+     "if (there == asio::error::would_block) return {action::wait};"),
+    ("a heartbeat is no sign of life", "session/receive.cpp", " && coming_.input.heartbeats() == heartbeats_) return;", ") return;"),
+    ("who has a pause is not counted any more", "session/exchange.cpp", "        context_.counters.between_frames.add(-1);\n        if (outcome_.in_pause()) return;",
+     "        if (outcome_.in_pause()) return;"),
+    ("a further exchange is not counted", "session/exchange.cpp", "    context_.counters.further.add();\n    context_",
+     "    context_"),
+    ("a buffer is kept in a pause", "session/receive.cpp", "            coming.bytes.release_writable();\n            receiver.begin_wait();",
+     "            receiver.begin_wait();"),
+    ("a payload is taken for whole at half its length", "common:frame_reader.cpp",
+     "    if (size_ == number_) payload_complete(out);", "    if (size_ * 2 >= number_) payload_complete(out);"),
     ("a change of rules is taken again and again", "accept_permits.cpp", "    changed_ = false;\n}", "}"),
 ]
 
@@ -149,7 +213,7 @@ def drawn(count, seed):
     dice = random.Random(seed)
     for i in range(count):
         file = DRAWN_FROM[i % len(DRAWN_FROM)]
-        with open(os.path.join(SOURCES, file), encoding="utf-8") as source:
+        with open(path_of(file), encoding="utf-8") as source:
             text = source.read()
         number, line = dice.choice(list(broken_lines(text)))
         lines = text.split("\n")
@@ -159,7 +223,7 @@ def drawn(count, seed):
 
 
 def stands_in(file, text):
-    path = os.path.join(SOURCES, file)
+    path = path_of(file)
     if not os.path.exists(path):
         return False
     with open(path, encoding="utf-8") as source:
@@ -170,7 +234,7 @@ def listed(only):
     for name, file, old, new in BUGS:
         if only and only not in name:
             continue
-        with open(os.path.join(SOURCES, file), encoding="utf-8") as source:
+        with open(path_of(file), encoding="utf-8") as source:
             text = source.read()
         yield name, file, text.replace(old, new, 1) if old in text else None
 
@@ -182,7 +246,9 @@ class Build:
         self.folder = folder
         self.link = self._commands("test_sim")[-1]
         self.objects = self._ninja("-t", "targets", "all").split("\n")
-        self.objects = [one.split(":")[0] for one in self.objects if "finpost_server.dir" in one and ".cpp.o:" in one]
+        libraries = [f"finpost_{library}.dir" for library in SOURCES]
+        self.objects = [one.split(":")[0] for one in self.objects
+                        if ".cpp.o:" in one and any(library in one for library in libraries)]
 
     def _ninja(self, *arguments):
         return subprocess.run(["ninja", "-C", self.folder, *arguments], capture_output=True, text=True, check=True).stdout
@@ -191,18 +257,20 @@ class Build:
         return [line for line in self._ninja("-t", "commands", target).split("\n") if line and not line.startswith("ninja:")]
 
     def users_of(self, file):
-        if file.endswith(".cpp"):
-            return [one for one in self.objects if one.endswith("/src/" + file + ".o")]
-        return [one for one in self.objects if "/src/" + file in self._ninja("-t", "deps", one)]
+        library, path = parts_of(file)
+        if path.endswith(".cpp"):
+            return [one for one in self.objects if f"finpost_{library}.dir" in one and one.endswith("/src/" + path + ".o")]
+        return [one for one in self.objects if f"{library}/src/{path}" in self._ninja("-t", "deps", one)]
 
     def compile(self, thing, overlay, file, to):
         command = self._commands(thing)[-1]
-        mutated = os.path.join(overlay, file)
+        mutated = os.path.join(overlay, parts_of(file)[1])
         command = re.sub(r" -MD -MT \S+ -MF \S+", "", command)
         command = re.sub(r" -o \S+", " -o " + shlex.quote(to), command)
         if file.endswith(".cpp"):
             command = re.sub(r" -c \S+", " -c " + shlex.quote(mutated), command)
-        command = command.replace(" -I", f" -I{shlex.quote(overlay)} -I", 1).replace("-Werror", "")
+        folders = f" -I{shlex.quote(overlay)} -I{shlex.quote(SOURCES[parts_of(file)[0]])} -I"
+        command = command.replace(" -I", folders, 1).replace("-Werror", "")
         return subprocess.run(command, shell=True, cwd=self.folder, capture_output=True, text=True, check=False)
 
     def link_with(self, objects, to):
@@ -215,8 +283,9 @@ def judge(build, file, text, schedules, seconds, schedules_first=False):
     """How the bug was seen: (seen or missed or another word, by what)."""
     with tempfile.TemporaryDirectory(prefix="finpost-mutation-") as work:
         overlay = os.path.join(work, "src")
-        os.makedirs(os.path.dirname(os.path.join(overlay, file)))
-        with open(os.path.join(overlay, file), "w", encoding="utf-8") as out:
+        copy = os.path.join(overlay, parts_of(file)[1])
+        os.makedirs(os.path.dirname(copy))
+        with open(copy, "w", encoding="utf-8") as out:
             out.write(text)
         objects = []
         for thing in build.users_of(file):
@@ -230,7 +299,7 @@ def judge(build, file, text, schedules, seconds, schedules_first=False):
         done = build.link_with(objects, program)
         if done.returncode:
             return "does not link", done.stderr[-200:]
-        scenarios = [program, "--run_test=scenarios", "--color_output=no"]
+        scenarios = [program, "--run_test=scenarios,framed_scenarios", "--color_output=no"]
         drawn_ones = [program, "--count", str(schedules), "--seconds", str(seconds), "--first"]
         runs = [drawn_ones, scenarios] if schedules_first else [scenarios, drawn_ones]
         for run in runs:
@@ -266,7 +335,7 @@ def main():
     if options.build_dir is None:
         parser.error("BUILD_DIR is missing")
     build = Build(options.build_dir)
-    with open(os.path.join(SOURCES, "session/session.cpp"), encoding="utf-8") as source:
+    with open(path_of("session/session.cpp"), encoding="utf-8") as source:
         word, by = judge(build, "session/session.cpp", source.read(), options.schedules, options.seconds)
     if word != "MISSED":
         sys.exit(f"without a bug something is {word} as well: {by}")
