@@ -235,6 +235,8 @@ void operation::finish() {
     if (ended_) return;
     ended_ = true;
     result_.ended = since_start();
+    // What was held back in case it is a refusal. Of a frame that was cut it says nothing.
+    if (error_ && !result_.refused && !passing_ && !framed_) result_.reply = std::move(first_);
     timer_.cancel();
     resolver_.cancel();
     if (holds_kept_) keep();

@@ -6,6 +6,8 @@
 #include <boost/asio/post.hpp>
 #include <boost/asio/use_awaitable.hpp>
 
+#include <utility>
+
 namespace asio = boost::asio;
 
 // What comes back: a reply, a refusal, or less than either.
@@ -84,7 +86,7 @@ error_code operation::take(std::span<const std::byte> data) {
     first_.append(reinterpret_cast<const char*>(data.data()), data.size());
     if (first_.size() <= longest_refusal) return {};
     passing_ = true;
-    const std::string held = std::move(first_);
+    const std::string held = std::exchange(first_, {});
     return pass_on(std::as_bytes(std::span(held)));
 }
 
@@ -98,6 +100,7 @@ void operation::reply_ended() {
     if (!passing_) {
         auto refused = framed_ ? framed_->refusal_in(first_) : detect_refusal(first_);
         if (refused) return refused_by(*std::move(refused));
+        passing_ = true;
         const error_code failed = pass_on(std::as_bytes(std::span(first_)));
         if (failed) return fail(failed);
     }

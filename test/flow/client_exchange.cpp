@@ -230,6 +230,20 @@ BOOST_AUTO_TEST_CASE(a_reset_in_the_reply_is_no_end) {
     BOOST_TEST((got.result.stage != exchange_stage::done));
 }
 
+// A caller who knows more forms of a refusal than the client may find one in it.
+BOOST_AUTO_TEST_CASE(what_was_held_back_as_a_possible_refusal_is_told_after_a_failure) {
+    tcp_peer peer([](peer_connection& one) {
+        one.read_to_end();
+        one.send("refused");
+        one.stay_silent();
+    });
+    client_options options;
+    options.total = 2s;
+    const outcome got = run(peer.address(), "hello", options);
+    BOOST_TEST((got.error == asio::error::timed_out));
+    BOOST_TEST(got.result.reply == "refused");
+}
+
 BOOST_AUTO_TEST_CASE(nobody_listening_is_no_connection) {
     host_port nobody;
     {

@@ -99,7 +99,9 @@ struct client_options {
 struct exchange_result {
     exchange_stage stage =
         exchange_stage::resolve; ///< the last one entered; `done` for a whole reply
-    std::string reply;           ///< what was received, unless it went to a sink
+    /// What was received, unless it went to a sink. After a failure, also the up to 128 bytes that
+    /// no sink was given yet, because they might have been a refusal.
+    std::string reply;
     /// The gateway answered with a refusal, `finpost: <reason> <id>`; `error` is then its reason.
     std::optional<reason> refused;
     std::string request_id; ///< of a refusal
