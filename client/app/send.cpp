@@ -1,10 +1,8 @@
 #include "send.hpp"
 
 #include "progress_bar.hpp"
+#include "send_streams.hpp"
 #include "stages_text.hpp"
-#include "streams.hpp"
-
-#include "finpost/base64.hpp"
 
 #include <boost/asio/error.hpp>
 #include <boost/asio/io_context.hpp>
@@ -14,7 +12,6 @@
 #include <csignal>
 #include <cstdio>
 #include <cstdlib>
-#include <cstring>
 #include <optional>
 #include <utility>
 
@@ -51,79 +48,10 @@ std::optional<int> open_input(const std::string& file) {
         errno = EISDIR;
     else if (mode >= 0)
         return fd;
-    complain(input_name(file) + ": " + std::strerror(errno));
+    complain(input_name(file) + ": " +
+             error_code(errno, boost::system::system_category()).message());
     return std::nullopt;
 }
-
-// What goes wrong on this side is not to be told as if the peer had done it.
-class noting_source final : public byte_source {
-public:
-    explicit noting_source(byte_source& from) : from_(from) {}
-    void read(std::span<std::byte> room,
-              std::function<void(error_code, std::size_t)> done) override {
-        from_.read(room, [this, done = std::move(done)](error_code ec, std::size_t n) {
-            if (ec) failed = ec;
-            done(ec, n);
-        });
-    }
-    error_code failed;
-
-private:
-    byte_source& from_;
-};
-
-class noting_sink final : public byte_sink {
-public:
-    explicit noting_sink(byte_sink& to) : to_(to) {}
-    error_code write(std::span<const std::byte> data) override {
-        empty = empty && data.empty();
-        return failed = to_.write(data);
-    }
-    error_code failed;
-    bool empty = true;
-
-private:
-    byte_sink& to_;
-};
-
-// A file or standard input as the payload, encoded where the options say so.
-class payload_input {
-public:
-    payload_input(int fd, bool encode) : file_(fd), encode_(encode) {}
-
-    byte_source& source() { return encode_ ? static_cast<byte_source&>(encoded_) : noted_; }
-    // Of what is sent; 0 when it is not known.
-    std::uint64_t size() const {
-        return encode_ ? base64::encoded_size(file_.size()) : file_.size();
-    }
-    error_code failed() const { return noted_.failed; }
-    void stop() { file_.stop(); }
-
-private:
-    descriptor_source file_;
-    noting_source noted_{file_};
-    encoding_source encoded_{noted_};
-    bool encode_;
-};
-
-// Standard output for the reply, decoded where the options say so.
-class reply_output {
-public:
-    explicit reply_output(bool decode) : decode_(decode) {}
-
-    byte_sink& sink() { return decode_ ? static_cast<byte_sink&>(decoded_) : noted_; }
-    // After a whole reply: an error when its Base64 is not complete.
-    error_code finish() { return decode_ ? decoded_.finish() : error_code(); }
-    error_code failed() const { return noted_.failed; }
-    bool empty() const { return noted_.empty; }
-    const std::string& decoding_fault() const { return decoded_.wrong(); }
-
-private:
-    descriptor_sink standard_output_{STDOUT_FILENO};
-    noting_sink noted_{standard_output_};
-    decoding_sink decoded_{noted_};
-    bool decode_;
-};
 
 struct exchange_end {
     error_code failed;
@@ -161,12 +89,36 @@ std::string explain_failure(const send_options& options, const exchange_end& end
     if (reply.failed()) return "standard output: " + reply.failed().message();
     if (!reply.decoding_fault().empty())
         return "the reply is not Base64: " + reply.decoding_fault();
+    if (!reply.form_fault().empty() && end.failed == errc::bad_message) return reply.form_fault();
     if (payload.failed() && end.failed == payload.failed()) {
         const bool sent = end.result.stage != exchange_stage::payload;
         return input_name(options.file) + ": " + end.failed.message() +
                (sent ? "; the connection was reset" : "; nothing was sent");
     }
     return explain(options.target, end.failed, end.result);
+}
+
+// Says what the exchange came to. A refusal in its form counts also when the connection was cut
+// behind it.
+int conclude(const send_options& options, const exchange_end& end, const payload_input& payload,
+             const reply_output& reply) {
+    const told& said = reply.said();
+    if (options.verbose && !said.fields.empty())
+        std::fprintf(stderr, "reply: %s\n", said.fields.c_str());
+    if (said.what == told::outcome::refused) return complain(said.why), refused;
+    if (end.failed) {
+        complain(explain_failure(options, end, payload, reply));
+        return exit_code(end.failed, end.result);
+    }
+    if (!said.why.empty()) complain(said.why);
+    if (reply.empty()) complain("the reply is empty");
+    if (said.what == told::outcome::failed) return refused;
+    return reply.empty() && options.expect_reply ? cut : whole;
+}
+
+bool is_framed(const frame_spec& frame) noexcept {
+    using kind = frame_spec::kind;
+    return frame.type != kind::eof && frame.type != kind::fixed && frame.type != kind::idle;
 }
 
 } // namespace
@@ -228,15 +180,13 @@ int send(const send_options& options) {
     if (!fd || !limits) return usage;
     limits->frame = options.frame;
     payload_input payload(*fd, options.encode);
-    reply_output reply(options.decode);
+    reply_output reply(options.decode, options.reply_format, is_framed(options.frame));
     exchange_end end = run_exchange(options, *std::move(limits), payload, reply);
-    if (!end.failed) end.failed = reply.finish();
-    if (end.failed) {
-        complain(explain_failure(options, end, payload, reply));
-        return exit_code(end.failed, end.result);
-    }
-    if (reply.empty()) complain("the reply is empty");
-    return reply.empty() && options.expect_reply ? cut : whole;
+    if (end.failed)
+        reply.finish_cut(end.result.reply);
+    else
+        end.failed = reply.finish();
+    return conclude(options, end, payload, reply);
 }
 
 } // namespace finpost

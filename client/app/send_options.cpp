@@ -1,5 +1,6 @@
 #include "send_options.hpp"
 
+#include "help_text.hpp"
 #include "quoted.hpp"
 #include "suggestion.hpp"
 
@@ -17,56 +18,6 @@ namespace {
 // Below the ten seconds after which a gateway by default gives up a client that sends nothing: its
 // end is then no answer to the half-close.
 constexpr duration probe_time{5'000};
-
-constexpr std::string_view help = R"(finpost: the client of finpostd
-
-  finpost send HOST:PORT [FILE]     sends FILE or standard input, half-closes, and writes the reply
-                                    to standard output
-  finpost probe HOST:PORT           tells whether a half-close survives the path to a gateway
-  finpost load HOST:PORT            measures a gateway with many clients at once: see
-                                    finpost load --help
-
-  --encode none|base64              what is made of the payload before it is sent [none]
-  --decode none|base64              what the reply is decoded from [none]
-  --frame SPEC                      send: where the payload and the reply end, for a peer that takes
-                                    frames [eof]: eof (the half-close), line, delimiter:HEX,
-                                    stx-etx, stx-etx,lrc, stx-etx,sum, mllp, netstring,
-                                    length:u8|u16be|u16le|u32be|u32le[,inclusive], length:ascii:N;
-                                    fixed:SIZE or idle:TIME, of which the reply ends as with eof
-  --expect-reply                    send: an empty reply is a failure, exit code 6
-  --payload TEXT                    probe: what is sent before the half-close [nothing]. With it the
-                                    gateway makes a request of it, and the answer is the proof
-  --connect-timeout TIME            the longest time for looking up the host, connecting, and the TLS
-                                    handshake [5s]
-  --timeout TIME                    the longest time for everything [35s; probe: 5s]
-  --tls                             TLS 1.2 or 1.3; the half-close is then a close_notify
-  --ca FILE                         the certificates that may have signed the gateway's [the system's]
-  --cert FILE, --key FILE           our certificate, if the gateway asks for one, and its key
-                                    [in the same file]
-  --server-name NAME                whom the gateway must prove to be [HOST]
-  --proxy-protocol v1|v2            sends a PROXY header before everything else
-  --proxy-source IP:PORT, --proxy-destination IP:PORT
-                                    the addresses in it [the connection's own]
-  --                                ends the options: what follows is HOST:PORT or a file
-  -v, --verbose                     says the connection as the socket sees it, and how long each
-                                    stage took, on standard error
-  --version, --help
-
-Times need a unit: ms, s, m or h. Standard input may be given as "-". A progress bar is shown on a
-terminal when something takes long; what it counts is sent, which is not yet received. The connection
-is made when the first byte of the payload is there: nothing is sent of an empty one.
-
-Exit codes:
-  0  the whole payload was sent and the whole reply has come
-  2  a bad option, a file that cannot be read, an empty payload, or one that does not fit its
-     frame; nothing was sent
-  3  no connection, or no TLS handshake; nothing was sent
-  4  a time limit
-  5  the gateway refused; the reason is on standard error and nothing on standard output
-  6  the connection was reset or cut, the reply is not framed as --frame says, or it is empty and
-     --expect-reply was given
-finpost probe: 0 the half-close survives, 4 nothing came back, 6 it does not
-)";
 
 void read_codec(const std::string& text, const char* flag, bool& base64,
                 std::vector<std::string>& problems) {
@@ -98,6 +49,17 @@ void read_frame(const std::string& text, frame_spec& frame, std::vector<std::str
         frame = *read;
 }
 
+void read_reply_format(const std::string& text, send_options& into,
+                       std::vector<std::string>& problems) {
+    if (text.empty()) return; // the default
+    const auto read = parse_form_kind(text);
+    if (!read) return problems.push_back("--reply-format: " + read.error().message);
+    into.reply_format = *read;
+    if (into.decode && into.reply_format != form_kind::body)
+        problems.push_back(
+            "--decode: goes with --reply-format body alone, as --encode of a gateway");
+}
+
 void refuse_more_than(std::size_t n, const std::vector<std::string>& words,
                       std::vector<std::string>& problems) {
     if (words.size() > n) problems.push_back("unexpected argument " + detail::quoted(words[n]));
@@ -127,7 +89,7 @@ public:
 private:
     CLI::App cli_;
     bool help_ = false, version_ = false, expect_reply_ = false;
-    std::string encode_, decode_, frame_, payload_;
+    std::string encode_, decode_, frame_, reply_format_, payload_;
     const connection_flags connection_{cli_};
 };
 
@@ -139,6 +101,7 @@ command_flags::command_flags() {
     cli_.add_option("--encode", encode_);
     cli_.add_option("--decode", decode_);
     cli_.add_option("--frame", frame_);
+    cli_.add_option("--reply-format", reply_format_);
     cli_.add_option("--payload", payload_);
     cli_.add_flag("--expect-reply", expect_reply_);
 }
@@ -175,6 +138,7 @@ void command_flags::read(const std::vector<std::string>& words, send_options& in
     read_codec(encode_, "--encode", into.encode, problems);
     read_codec(decode_, "--decode", into.decode, problems);
     read_frame(frame_, into.frame, problems);
+    read_reply_format(reply_format_, into, problems);
     into.expect_reply = expect_reply_;
     connection_.read(into, problems);
 }
@@ -197,6 +161,7 @@ void command_flags::refuse_options_of_others(std::string_view command,
     only_for("send", !encode_.empty(), "--encode");
     only_for("send", !decode_.empty(), "--decode");
     only_for("send", !frame_.empty(), "--frame");
+    only_for("send", !reply_format_.empty(), "--reply-format");
     only_for("send", expect_reply_, "--expect-reply");
     only_for("probe", !payload_.empty(), "--payload");
 }
@@ -205,7 +170,7 @@ void command_flags::refuse_options_of_others(std::string_view command,
 
 command_line read_command_line(int argc, const char* const* argv) {
     command_line out;
-    out.help = help;
+    out.help = help_text;
     command_flags flags;
     const split_words split = split_at_end_of_options(argc, argv);
     flags.parse(split.before, out.problems);

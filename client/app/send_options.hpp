@@ -1,6 +1,7 @@
 #pragma once
 
 #include "connection_options.hpp"
+#include "reply_form.hpp"
 
 namespace finpost {
 
@@ -10,6 +11,7 @@ struct send_options : connection_options {
     bool encode = false, decode = false;
     bool expect_reply = false; ///< an empty one is a failure
     frame_spec frame;          ///< of the payload, and of the reply
+    form_kind reply_format = form_kind::body;
 };
 
 /// What `finpost probe` was told.

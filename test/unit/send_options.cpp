@@ -64,6 +64,25 @@ BOOST_AUTO_TEST_CASE(a_frame_is_read_and_is_for_send_alone) {
     BOOST_TEST(probe.problems[0] == "--frame is for finpost send");
 }
 
+BOOST_AUTO_TEST_CASE(the_form_of_the_reply_is_read_and_is_for_send_alone) {
+    BOOST_TEST((read({"send", "h:1"}).send.reply_format == form_kind::body));
+    const command_line line = read({"send", "h:1", "--reply-format", "ack-nak"});
+    BOOST_TEST(line.problems.empty());
+    BOOST_TEST((line.send.reply_format == form_kind::ack_nak));
+    const command_line wrong = read({"send", "h:1", "--reply-format", "ack"});
+    BOOST_REQUIRE(wrong.problems.size() == 1u);
+    BOOST_TEST(wrong.problems[0].starts_with("--reply-format: \"ack\": expected body, status"),
+               wrong.problems[0]);
+    const command_line probe = read({"probe", "h:1", "--reply-format", "json"});
+    BOOST_REQUIRE(probe.problems.size() == 1u);
+    BOOST_TEST(probe.problems[0] == "--reply-format is for finpost send");
+    const command_line both = read({"send", "h:1", "--reply-format", "json", "--decode", "base64"});
+    BOOST_REQUIRE(both.problems.size() == 1u);
+    BOOST_TEST(both.problems[0].starts_with("--decode: "), both.problems[0]);
+    BOOST_TEST(
+        read({"send", "h:1", "--reply-format", "body", "--decode", "base64"}).problems.empty());
+}
+
 BOOST_AUTO_TEST_CASE(all_problems_are_named) {
     BOOST_TEST(read({}).problems.size() == 1u);
     BOOST_TEST(read({"fetch"}).problems.size() == 1u);
