@@ -11,7 +11,7 @@ import report
 from measure import measure
 from processes import BenchError, raise_descriptor_limit
 
-COMPARISONS = ["connections", "sizes", "memory", "large"]
+COMPARISONS = ["connections", "sizes", "memory", "large", "frames"]
 QUIET = 15  # seconds to wait for others to leave the machine alone, before each run
 DESCRIPTORS = 17_000  # for the largest point: 8,000 clients with as many upstream connections
 

@@ -36,18 +36,19 @@ WAYS = {
 }
 
 
-def command(name, build_dir, upstream_port):
+def command(name, build_dir, upstream_port, frame):
     baselines = os.path.join(build_dir, "test", "bench")
+    framed = ["--frame", frame] if frame else []
     if name == "finpostd" or name in WAYS:
         return [_finpostd(build_dir), "--listen", "127.0.0.1:0", "--upstream",
                 f"http://127.0.0.1:{upstream_port}/upload", "--threads", "1", "--admin", "off",
-                *([] if name == "finpostd" else LARGE + WAYS[name])]
+                *framed, *([] if name == "finpostd" else LARGE + WAYS[name])]
     if name == "original":
         script = os.path.join(HERE, "baselines", "original.py")
         return [sys.executable, script, "0", str(upstream_port)]
     program = name.removesuffix("_pool")
     pool = ["--pool"] if program != name else []
-    return [os.path.join(baselines, program), "0", str(upstream_port), *pool]
+    return [os.path.join(baselines, program), "0", str(upstream_port), *pool, *framed]
 
 
 def _finpostd(build_dir):
@@ -72,7 +73,7 @@ def load(build_dir):
 @dataclasses.dataclass(frozen=True)
 class Point:
     """One load."""
-    x: int                  # what the comparison varies
+    x: object               # what the comparison varies: a number, or what stands in the table
     connections: int = 64
     size: int = 1024
     slow: int = 0
@@ -80,6 +81,8 @@ class Point:
     warm_up: float = 0.3
     exchanges: int = 0      # so many instead of for so long, after one to warm up
     timeout: int = 10       # seconds for one exchange: who got nothing for so long counts as failed
+    frame: str = ""         # many exchanges on each connection, in this frame
+    rate: int = 0           # so many exchanges a second, instead of as many as go
 
 
 KIB, MIB, GIB = 1024, 1024 ** 2, 1024 ** 3
@@ -91,16 +94,20 @@ LARGE_SIZES = [MIB, 4 * MIB, 16 * MIB, 64 * MIB, 256 * MIB, GIB, 4 * GIB]
 # The names of each comparison, and against which of them ratios are given.
 EACH = ["finpostd", "thread_per_client", "thread_per_client_pool", "original", "epoll_floor"]
 LARGE_ONES = [*WAYS, "thread_per_client", "epoll_floor"]
+FRAMED_ONES = ["finpostd", "epoll_floor"]  # the others know no frames
+
+FRAMES = ["length:u32be", "line"]
+SAME_RATE = 10_000  # exchanges a second that all of them reach with ease
 
 
 def compared(comparison, only):
     """The gateways of a comparison; `only` those, where some were named."""
-    names = LARGE_ONES if comparison == "large" else EACH
+    names = {"large": LARGE_ONES, "frames": FRAMED_ONES}.get(comparison, EACH)
     return [name for name in names if not only or name in only]
 
 
 def reference(comparison):
-    return "epoll_floor" if comparison == "large" else OURS
+    return "epoll_floor" if comparison in ("large", "frames") else OURS
 
 
 def points(comparison, quick):
@@ -120,8 +127,15 @@ def points(comparison, quick):
         volume = 16 * MIB if quick else GIB // 2
         return [Point(n, connections=1, size=n, exchanges=max(1, min(256, volume // n)), timeout=100)
                 for n in sizes]
+    if comparison == "frames":
+        return [Point(_framing(frame, rate), frame=frame, rate=rate, seconds=seconds, warm_up=warm_up)
+                for rate in ([0] if quick else [0, SAME_RATE]) for frame in ["", *FRAMES]]
     counts = [200] if quick else [0, 1000, 2000, 4000, 8000]
     return [Point(n, slow=n, seconds=seconds, warm_up=warm_up) for n in counts]
+
+
+def _framing(frame, rate):
+    return (frame or "none, a connection each") + (f"; {rate:,}/s" if rate else "")
 
 
 def left_out(name, point, build_dir):

@@ -27,6 +27,8 @@ def _run_load(build_dir, port, point, core, warm_up=False):
     else:
         much = ["--duration", f"{int(seconds * 1000)}ms"]
     arguments = ["-c", str(point.connections), "--size", str(point.size), *much]
+    arguments += ["--frame", point.frame] if point.frame else []
+    arguments += ["--rate", str(point.rate)] if point.rate else []
     try:
         done = subprocess.run(_load(build_dir, port, point, arguments, core), capture_output=True,
                               text=True, timeout=seconds + GRACE, check=False)
@@ -70,7 +72,7 @@ def measure(name, point, build_dir, delay, quiet):
         def log(of):
             return os.path.join(directory, of)
         with Process(gateways.echo_service(build_dir, delay), other_core, log("service")) as service:
-            command = gateways.command(name, build_dir, service.port())
+            command = gateways.command(name, build_dir, service.port(), point.frame)
             with Process(command, gateway_core, log("gateway")) as gateway:
                 return _measure(gateway, service, point, build_dir, other_core)
 

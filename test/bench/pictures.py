@@ -83,7 +83,7 @@ def draw(comparison, results, directory):
         print("no gnuplot: no pictures", file=sys.stderr)
         return []
     drawn = []
-    for file, title, figure, x_label, y_label in PICTURES[comparison]:
+    for file, title, figure, x_label, y_label in PICTURES.get(comparison, []):
         curves = {name: list(_curve(by_point, figure)) for name, by_point in results.items()}
         curves = {name: rows for name, rows in curves.items() if rows}
         if not curves:

@@ -35,13 +35,22 @@ LARGE = ("payload", [
     ("peak MiB", "peak_rss_kib", 1, None),
     ("of it above idle", "peak_above_idle_kib", 1, None),
 ])
-COMPARISONS = {"connections": CONNECTIONS, "sizes": SIZES, "memory": MEMORY, "large": LARGE}
+FRAMES = ("frame", [
+    ("exchanges/s", "exchanges_per_s", 0, True),
+    ("p50 ms", "p50_us", 2, None),
+    ("p99 ms", "p99_us", 2, None),
+    ("CPU us an exchange", "gateway_us", 1, False),
+    ("of it user", "gateway_user_us", 1, None),
+])
+COMPARISONS = {"connections": CONNECTIONS, "sizes": SIZES, "memory": MEMORY, "large": LARGE,
+               "frames": FRAMES}
 
 HEADINGS = {
     "connections": "## Connections: 1 KiB payloads, more and more clients at once",
     "sizes": "## Payload sizes: 16 clients at once, 4 from 1 MiB on",
     "memory": "## Memory: slow clients that send a byte a second, 64 fast ones beside them",
     "large": "## Large payloads: memory and speed by payload size, one client at a time",
+    "frames": "## Frames: 1 KiB payloads over 64 kept connections",
 }
 
 REMARKS = {
@@ -65,6 +74,8 @@ def median(rounds, figure):
 
 
 def x_text(comparison, x):
+    if comparison == "frames":
+        return x
     if comparison not in ("sizes", "large"):
         return f"{x:,}"
     if x >= gateways.GIB:
@@ -128,6 +139,8 @@ def section(comparison, results, drawn, options):
             lines.append("| " + " | ".join(cells + [_remarks(rounds)]) + " |")
     if comparison == "large" and not options.quick:
         lines += _goals(results)
+    if comparison == "frames" and not options.quick:
+        lines += _frame_goals(results)
     return "\n".join(lines) + "\n"
 
 
@@ -168,6 +181,43 @@ def _goals(results):
             lines.append(f"| 1 MiB to 1 GiB, {gateways.TITLES[name]}: CPU a byte within "
                          f"{SPREAD - 1:.0%} | {ratio - 1:.0%} | {_verdict(ratio <= SPREAD)} |")
     return lines if len(lines) > 3 else []
+
+
+# At full speed: of our exchanges in frames against our own with a connection each, and against the
+# floor's in the same frames.
+MOST_CPU_OF_EOF, LEAST_SPEED_OF_EOF, MOST_CPU_OF_FLOOR = 0.65, 1.5, 1.15
+
+
+def _frame_goals(results):
+    def at(name, frame):
+        found = [rounds for point, rounds in results.get(name, {}).items()
+                 if point.frame == frame and not point.rate]
+        return found[0] if found else []
+
+    lines = []
+    for frame in gateways.FRAMES:
+        mine = at("finpostd", frame)
+        for title, other, figure, goal in [
+                ("CPU of that without", at("finpostd", ""), "gateway_us", (-1, MOST_CPU_OF_EOF)),
+                ("exchanges/s of those without", at("finpostd", ""), "exchanges_per_s",
+                 (1, LEAST_SPEED_OF_EOF)),
+                ("CPU of the floor's", at("epoll_floor", frame), "gateway_us",
+                 (-1, MOST_CPU_OF_FLOOR))]:
+            sign, limit = goal
+            ratios = _ratios(mine, other, figure)
+            if ratios:
+                least = "at least" if sign > 0 else "at most"
+                ratio = statistics.median(ratios)
+                lines.append(f"| {frame}: {least} {limit} x the {title} | {ratio:.2f} "
+                             f"({min(ratios):.2f} to {max(ratios):.2f}) | "
+                             f"{_verdict(sign * ratio >= sign * limit)} |")
+    return ["", "| goal | reached, round by round | |", "|---|---|---|", *lines] if lines else []
+
+
+def _ratios(mine, other, figure):
+    """Round by round: what disturbs a round disturbs both."""
+    return [one[figure] / two[figure] for one, two in zip(mine, other)
+            if one.get(figure) and two.get(figure)]
 
 
 def progress(comparison, number, name, point, figures):

@@ -2,7 +2,7 @@
 # The benchmark: finpostd beside a thread per client, the original and the floor. README.md says how to
 # read what it prints.
 #
-#   test/bench/run.sh [--quick] [--rounds N] [--only connections|sizes|memory|large] [--gateways A,B]
+#   test/bench/run.sh [--quick] [--rounds N] [--only connections|sizes|memory|large|frames] [--gateways A,B]
 #                     [--delay MS] [--build-dir DIR] [--output DIR]
 #   test/bench/run.sh --micro [options of Google Benchmark]
 #
@@ -10,7 +10,7 @@
 #
 #   --quick          one short round over few points, under a minute: whether it works, not how fast
 #   --rounds N       interleaved rounds [3]
-#   --only WHAT      one comparison instead of all four, into RESULTS.WHAT.md
+#   --only WHAT      one comparison instead of all five, into RESULTS.WHAT.md
 #   --gateways A,B   of finpostd, thread_per_client, thread_per_client_pool, original, epoll_floor and, with
 #                    large payloads, finpostd_memory, finpostd_spill, finpostd_stream, finpostd_base64 [all]
 #   --delay MS       how long the HTTP service behind them takes to answer [0]

@@ -5,8 +5,10 @@
 // Left out: limits, timeouts, metrics, logs, refusals (what goes wrong is reset), chunked
 // responses, retries of a kept connection that has died. It must not be used for anything else.
 //
-//     epoll_floor PORT UPSTREAM_PORT
-#include "sockets.hpp"
+// With --frame a connection carries one payload after another, and the replies in the same frame.
+//
+//     epoll_floor PORT UPSTREAM_PORT [--frame line|length:u32be]
+#include "end_points.hpp"
 
 #include <array>
 #include <cerrno>
@@ -17,47 +19,16 @@
 
 namespace {
 
-// An end of an exchange: which kind it is decides what an event on it means.
-struct end_point {
-    enum class kind { listener, client, upstream } what;
-    int fd = -1;
-};
-
-// Reads what is there: until nothing is left or, with `whole_reads`, a read was not filled (the
-// next byte is then a new event). False when the connection is broken; `eof` when it has ended.
-bool fill(baseline::buffer& into, int fd, bool whole_reads, bool& eof) {
-    for (bool filled = true;;) {
-        const ssize_t n = into.receive(fd, 1024, filled);
-        if (n < 0) return errno == EAGAIN;
-        eof = n == 0;
-        if (eof || (whole_reads && !filled)) return true;
-    }
-}
-
-struct exchange;
-
-struct upstream : end_point {
-    upstream() : end_point{kind::upstream} {}
-    exchange* serves = nullptr;
-};
-
-struct exchange : end_point {
-    enum class stage { receive, forward, reply } now = stage::receive;
-    exchange() : end_point{kind::client} {}
-    bool registered = false;
-    upstream* asked = nullptr;
-    baseline::buffer payload;
-    baseline::buffer response;
-    baseline::head head;
-    std::string request_head;
-    std::size_t sent = 0;
-};
+using baseline::end_point;
+using baseline::exchange;
+using baseline::fill;
+using baseline::upstream;
 
 class gateway {
 public:
-    gateway(int listener, std::uint16_t upstream_port)
+    gateway(int listener, std::uint16_t upstream_port, baseline::framing framing)
         : listener_{end_point::kind::listener, listener}, upstream_port_(upstream_port),
-          epoll_(::epoll_create1(EPOLL_CLOEXEC)) {
+          framing_(framing), epoll_(::epoll_create1(EPOLL_CLOEXEC)) {
         watch(listener_, EPOLLIN);
     }
 
@@ -71,7 +42,8 @@ public:
                 if (what->what == end_point::kind::listener)
                     accept_some();
                 else if (what->what == end_point::kind::client)
-                    on_client(static_cast<exchange&>(*what));
+                    on_client(static_cast<exchange&>(*what),
+                              (events[static_cast<std::size_t>(i)].events & EPOLLRDHUP) != 0);
                 else
                     on_upstream(static_cast<upstream&>(*what));
             }
@@ -100,24 +72,61 @@ private:
             exchange* one = free_.back(); // with the buffers it had
             free_.pop_back();
             one->fd = fd;
-            on_client(*one); // the payload and its FIN are often there already
+            if (framing_.by_fin()) {
+                on_client(*one, true); // the payload and its FIN are often there already
+                continue;
+            }
+            baseline::no_delay(fd);
+            one->registered = true;
+            watch(*one, EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLET);
         }
     }
 
-    void on_client(exchange& one) {
+    void on_client(exchange& one, bool hung_up) {
+        one.unread = one.now != exchange::stage::receive;
         if (one.now == exchange::stage::reply) return reply(one);
         if (one.now != exchange::stage::receive) return;
+        if (!framing_.by_fin()) return receive_frame(one, hung_up);
         bool eof = false;
         if (!fill(one.payload, one.fd, false, eof)) return end(one, true);
-        if (eof) return forward(one);
+        if (eof) {
+            one.body = {0, one.payload.size(), one.payload.size()};
+            return forward(one);
+        }
         if (one.registered) return;
         one.registered = true;
         watch(one, EPOLLIN | EPOLLRDHUP | EPOLLET);
     }
 
+    void receive_frame(exchange& one, bool hung_up) {
+        const std::size_t seen = one.payload.size();
+        if (!fill(one.payload, one.fd, !hung_up, one.ended)) return end(one, true);
+        take_frame(one, seen);
+    }
+
+    void take_frame(exchange& one, std::size_t seen) {
+        one.body = framing_.find(one.payload.text(), seen);
+        if (one.body.next != 0) return forward(one);
+        if (one.ended) end(one, one.payload.size() > 0); // cut, or between two frames
+    }
+
+    // After a reply: what of the next frame is there already.
+    void go_on(exchange& one) {
+        one.payload.drop_front(one.body.next);
+        one.response.clear();
+        one.head = {};
+        one.sent = 0;
+        one.now = exchange::stage::receive;
+        if (one.payload.size() > 0 || one.ended) take_frame(one, 0);
+        if (one.now == exchange::stage::receive && one.unread && one.fd >= 0) {
+            one.unread = false;
+            receive_frame(one, true);
+        }
+    }
+
     void forward(exchange& one) {
         one.now = exchange::stage::forward;
-        one.request_head = baseline::post_head(upstream_port_, one.payload.size(), true);
+        one.request_head = baseline::post_head(upstream_port_, one.body.size, true);
         if (idle_.empty()) {
             one.asked = new upstream;
             one.asked->fd = ::socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
@@ -135,13 +144,13 @@ private:
 
     void send_request(exchange& one) {
         const std::size_t head = one.request_head.size();
-        while (one.sent < head + one.payload.size()) {
+        while (one.sent < head + one.body.size) {
             std::array<iovec, 2> pieces;
             std::size_t count = 0, at = one.sent;
             if (at < head) pieces[count++] = {one.request_head.data() + at, head - at};
             at = at < head ? 0 : at - head;
-            if (at < one.payload.size())
-                pieces[count++] = {one.payload.data() + at, one.payload.size() - at};
+            if (at < one.body.size)
+                pieces[count++] = {one.payload.data() + one.body.begin + at, one.body.size - at};
             msghdr message{};
             message.msg_iov = pieces.data();
             message.msg_iovlen = count;
@@ -163,7 +172,7 @@ private:
             return drop(from);
         }
         exchange& one = *from.serves;
-        if (one.sent < one.request_head.size() + one.payload.size()) send_request(one);
+        if (one.sent < one.request_head.size() + one.body.size) send_request(one);
         if (from.serves != &one) return;
         bool eof = false;
         if (!fill(one.response, from.fd, true, eof)) return end(one, true);
@@ -180,23 +189,25 @@ private:
         else
             idle_.push_back(&from);
         one.now = exchange::stage::reply;
-        one.sent = one.head.size;
+        one.sent = framing_.wrap(one.response, one.head.size);
         reply(one);
     }
 
     void reply(exchange& one) {
-        const std::size_t whole = one.head.size + one.head.body_size;
+        const std::size_t whole = one.response.size();
         while (one.sent < whole) {
             const ssize_t n =
                 ::send(one.fd, one.response.data() + one.sent, whole - one.sent, MSG_NOSIGNAL);
             if (n < 0) {
                 if (errno != EAGAIN) return end(one, true);
+                if (!framing_.by_fin()) return;
                 watch(one, EPOLLOUT | EPOLLET, one.registered ? EPOLL_CTL_MOD : EPOLL_CTL_ADD);
                 one.registered = true;
                 return;
             }
             one.sent += static_cast<std::size_t>(n);
         }
+        if (!framing_.by_fin()) return go_on(one);
         end(one, false); // everything was read, so this close is a FIN
     }
 
@@ -209,7 +220,7 @@ private:
         one.response.clear();
         one.fd = -1;
         one.now = exchange::stage::receive;
-        one.registered = false;
+        one.registered = one.unread = one.ended = false;
         one.asked = nullptr;
         one.head = {};
         one.sent = 0;
@@ -225,6 +236,7 @@ private:
 
     end_point listener_;
     std::uint16_t upstream_port_;
+    baseline::framing framing_;
     int epoll_;
     std::vector<upstream*> idle_, broken_;
     std::vector<exchange*> free_, ended_;
@@ -233,8 +245,11 @@ private:
 } // namespace
 
 int main(int argc, char** argv) {
-    if (argc < 3) return std::fputs("epoll_floor PORT UPSTREAM_PORT\n", stderr), 2;
+    if (argc < 3) return std::fputs("epoll_floor PORT UPSTREAM_PORT [--frame SPEC]\n", stderr), 2;
+    const bool framed = argc > 4 && argv[3] == std::string_view("--frame");
     const std::uint16_t port = baseline::read_port(argv[1]);
     const int listener = baseline::prepare_and_listen(port, SOCK_STREAM | SOCK_NONBLOCK);
-    gateway(listener, baseline::read_port(argv[2])).run();
+    gateway(listener, baseline::read_port(argv[2]),
+            baseline::framing::parse(framed ? argv[4] : "eof"))
+        .run();
 }

@@ -87,6 +87,11 @@ public:
         return n;
     }
 
+    void append(char c) {
+        reserve(size_ + 1);
+        memory_[size_++] = c;
+    }
+
     void drop_front(std::size_t n) {
         std::memmove(memory_, memory_ + n, size_ - n);
         size_ -= n;
