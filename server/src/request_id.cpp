@@ -1,5 +1,6 @@
 #include "finpost/request_id.hpp"
 
+#include "quoted.hpp"
 #include "random.hpp"
 
 #include <algorithm>
@@ -60,6 +61,23 @@ bool request_id::sampled(double share) const noexcept {
     std::from_chars(trace.end() - digits, trace.end(), random, 16);
     return random >=
            all - static_cast<std::uint64_t>(std::min(share, 1.0) * static_cast<double>(all));
+}
+
+parsed<request_id> parse_request_id(std::string_view text) {
+    constexpr std::array<std::size_t, 5> begins{0, 9, 14, 19, 24};
+    constexpr std::array<std::size_t, 5> ends{8, 13, 18, 23, 36};
+    std::array<std::uint64_t, 5> parts{};
+    bool good = text.size() == ends.back();
+    for (std::size_t i = 0; good && i < parts.size(); ++i) {
+        const char* const end = text.data() + ends[i];
+        const auto read = std::from_chars(text.data() + begins[i], end, parts[i], 16);
+        good = read.ec == std::errc() && read.ptr == end;
+    }
+    // Version, variant, dashes and small letters are compared with what is written again.
+    const std::chrono::milliseconds time(static_cast<std::int64_t>(parts[0] << 16 | parts[1]));
+    const request_id made(time, parts[2], parts[3] << 48 | parts[4]);
+    if (!good || made.text() != text) return parse_error{quoted(text) + " is not a request id"};
+    return made;
 }
 
 } // namespace finpost

@@ -63,4 +63,22 @@ BOOST_AUTO_TEST_CASE(a_share_of_many_is_sampled) {
     BOOST_TEST(sampled < 3'000);
 }
 
+BOOST_AUTO_TEST_CASE(what_was_written_is_read_and_nothing_else) {
+    for (int i = 0; i < 100; ++i) {
+        const auto id = finpost::request_id::generate();
+        BOOST_TEST((parse_request_id(id.text()).value() == id));
+    }
+    const std::string good = "017f22e2-79b0-7cc3-98c4-dc0c0c07398f";
+    BOOST_TEST(parse_request_id(good).has_value());
+    for (const std::string& bad :
+         {std::string(), good.substr(1), good + "0", "017F22E2" + good.substr(8),
+          std::string("017f22e2-79b0-4cc3-98c4-dc0c0c07398f"), // version 4
+          std::string("017f22e2-79b0-7cc3-18c4-dc0c0c07398f"), // another variant
+          std::string("017f22e2079b0-7cc3-98c4-dc0c0c07398f"),
+          std::string("017f22e2-79b0-7cc3-98c4-dc0c0c07398x"),
+          std::string("017f22e2-79b0-7cc3-98c4--c0c0c07398f")})
+        BOOST_TEST(!parse_request_id(bad).has_value(), bad);
+    BOOST_TEST(parse_request_id("x").error().message == "\"x\" is not a request id");
+}
+
 BOOST_AUTO_TEST_SUITE_END()

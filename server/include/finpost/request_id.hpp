@@ -1,9 +1,11 @@
 #pragma once
 
 #include "finpost/export.hpp"
+#include "finpost/result.hpp"
 
 #include <array>
 #include <chrono>
+#include <compare>
 #include <cstdint>
 #include <string_view>
 
@@ -35,9 +37,13 @@ public:
     bool sampled(double share) const noexcept;
 
     friend bool operator==(const request_id&, const request_id&) = default;
+    friend auto operator<=>(const request_id&, const request_id&) = default;
 
 private:
     std::array<char, 36> text_;
 };
+
+/// Reads what `request_id::text` writes, and nothing else.
+FINPOST_EXPORT parsed<request_id> parse_request_id(std::string_view text);
 
 } // namespace finpost
