@@ -10,6 +10,7 @@
 
 #include <fcntl.h>
 #include <sys/mman.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 namespace finpost {
@@ -46,6 +47,17 @@ result<std::unique_ptr<spill_file>> spill_file::create(const std::string& direct
     return file;
 }
 
+result<std::unique_ptr<spill_file>> spill_file::open(const std::string& path) {
+    std::unique_ptr<spill_file> file(new spill_file(nullptr));
+    file->fd_ = ::open(path.c_str(), O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
+    if (file->fd_ < 0) return last_error();
+    struct stat about {};
+    if (::fstat(file->fd_, &about) != 0) return last_error();
+    file->read_only_ = true;
+    file->size_ = static_cast<std::uint64_t>(about.st_size);
+    return file;
+}
+
 spill_file::~spill_file() {
     unmap();
     if (fd_ >= 0) ::close(fd_);
@@ -74,6 +86,7 @@ error_code spill_file::append(std::span<const std::byte> data) noexcept {
 }
 
 error_code spill_file::truncate(std::uint64_t size) noexcept {
+    if (read_only_) return {EBADF, boost::system::system_category()};
     if (size >= size_) return {};
     unmap(); // its pages behind the end could not be read any more
     if (::ftruncate(fd_, static_cast<off_t>(size)) != 0) return last_error();
@@ -104,7 +117,8 @@ std::byte* spill_file::map() {
     unmap();
     if (size_ == 0) return nullptr;
     const auto size = static_cast<std::size_t>(size_);
-    void* const memory = ::mmap(nullptr, size, PROT_READ | PROT_WRITE, MAP_SHARED, fd_, 0);
+    const int sharing = read_only_ ? MAP_PRIVATE : MAP_SHARED;
+    void* const memory = ::mmap(nullptr, size, PROT_READ | PROT_WRITE, sharing, fd_, 0);
     if (memory == MAP_FAILED)
         throw std::system_error(errno, std::system_category(),
                                 "a spilled payload cannot be mapped");

@@ -8,6 +8,7 @@
 
 #include <algorithm>
 #include <filesystem>
+#include <fstream>
 #include <string>
 #include <vector>
 
@@ -158,6 +159,22 @@ BOOST_AUTO_TEST_CASE(what_is_changed_in_the_mapping_is_changed_in_the_file) {
     payload one = spilled("0123456789");
     one.data()[3] = std::byte{'x'};
     BOOST_TEST(read(one, 0, 100) == "012x456789");
+}
+
+BOOST_AUTO_TEST_CASE(a_file_that_has_a_name_is_read_and_not_changed) {
+    const std::string path = (folder.path() / "named").string();
+    std::ofstream(path) << "0123456789";
+    payload one(std::move(finpost::spill_file::open(path).value()));
+    BOOST_TEST(one.spilled());
+    BOOST_TEST(one.size() == 10u);
+    BOOST_TEST(read(one, 3, 4) == "3456");
+    one.data()[0] = std::byte{'x'};
+    BOOST_TEST(one.text() == "x123456789");
+    BOOST_TEST(!one.append(bytes_of("abc")));
+    std::filesystem::remove(path); // what is open stays readable
+    BOOST_TEST(read(one, 0, 4) == "0123");
+    BOOST_TEST((finpost::spill_file::open(path).error() ==
+                boost::system::errc::no_such_file_or_directory));
 }
 
 BOOST_AUTO_TEST_SUITE_END()

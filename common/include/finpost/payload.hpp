@@ -47,6 +47,11 @@ public:
     /// std::bad_alloc.
     explicit payload(std::string&& text) { adopt(std::move(text)); }
 
+    /// All of `file`, which is not null and is its own from now on: it is spilled from the
+    /// beginning.
+    explicit payload(std::unique_ptr<spill_file> file) noexcept
+        : size_(static_cast<std::size_t>(file->size())), file_(std::move(file)) {}
+
     payload(payload&& other) noexcept
         : memory_(std::exchange(other.memory_, nullptr)), begin_(std::exchange(other.begin_, 0)),
           size_(std::exchange(other.size_, 0)), capacity_(std::exchange(other.capacity_, 0)),

@@ -16,10 +16,10 @@ class byte_budget;
 
 /// A file without a name, for bytes that are too many for memory; it grows at the end.
 ///
-/// No process can open it by a name, and it is gone with its descriptor, however the process ends:
-/// O_TMPFILE, or where the file system has none, a name that is removed at once. Mode 0600, closed
-/// on exec. Reading and writing block for as long as the page cache does. On a tmpfs its bytes are
-/// memory. Sizes and offsets are bytes.
+/// One that `create` has made: no process can open it by a name, and it is gone with its
+/// descriptor, however the process ends: O_TMPFILE, or where the file system has none, a name that
+/// is removed at once. Mode 0600, closed on exec. Reading and writing block for as long as the page
+/// cache does. On a tmpfs its bytes are memory. Sizes and offsets are bytes.
 ///
 /// Threads: not thread safe; `read` calls may overlap while nothing else is called.
 ///
@@ -32,6 +32,12 @@ public:
     /// Throws std::bad_alloc.
     static result<std::unique_ptr<spill_file>> create(const std::string& directory,
                                                       byte_budget* space = nullptr);
+
+    /// The file at `path`, which has a name and keeps it: to be read only. `append` and `truncate`
+    /// fail, and what is changed in `map` is not changed in the file. Fails with what the system
+    /// says. Throws std::bad_alloc.
+    static result<std::unique_ptr<spill_file>> open(const std::string& path);
+
     ~spill_file();
     spill_file(const spill_file&) = delete;
     spill_file& operator=(const spill_file&) = delete;
@@ -61,6 +67,7 @@ private:
     void unmap() noexcept;
 
     int fd_ = -1;
+    bool read_only_ = false;
     byte_budget* space_;
     std::uint64_t size_ = 0;
     std::byte* mapped_ = nullptr;
