@@ -97,6 +97,7 @@ const std::vector<room>& rooms() {
          {"server/src/upstream/", "server/include/finpost/http_upstream.hpp"},
          {"request access", "upstream socket", "net", "handler", "policy", "async", "base",
           "common"}},
+        {"delivery rules", {"server/src/queue/delivery_"}, {"base", "common"}},
         {"queue store",
          {"server/include/finpost/queue_store.hpp", "server/include/finpost/queued_payload.hpp",
           "server/include/finpost/queue_error.hpp", "server/src/queue/queue_error."},
