@@ -13,8 +13,8 @@ set -euo pipefail
 # cannot be installed together.
 build=(g++ cmake ninja-build libboost1.81-dev libboost-url1.81-dev libboost-json1.81-dev
        libboost-log1.81-dev libboost-thread1.81-dev libboost-filesystem1.81-dev libcli11-dev
-       libtomlplusplus-dev libssl-dev prometheus-cpp-dev)
-runtime=(libtomlplusplus3 libprometheus-cpp-core1.0 libssl3 ca-certificates)
+       libtomlplusplus-dev libssl-dev libsqlite3-dev prometheus-cpp-dev)
+runtime=(libtomlplusplus3 libprometheus-cpp-core1.0 libssl3 libsqlite3-0 ca-certificates)
 unit_test=(libboost-test1.81-dev)
 # Software nobody here wrote to test against, what counts instructions, what reads YAML, a host's
 # logger, what reads the sources for their lints, and what makes documentation, packages (CPack calls

@@ -1,0 +1,112 @@
+#include "queue/queue_directory.hpp"
+
+#include <array>
+#include <cerrno>
+#include <cstring>
+#include <string_view>
+#include <utility>
+
+#include <fcntl.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+namespace finpost::detail {
+
+namespace {
+
+parse_error problem(const std::string& path, std::string_view what) {
+    return {path + ": " + std::string(what)};
+}
+
+parse_error system_problem(const std::string& path, std::string_view what) {
+    return problem(path, std::string(what) + ": " + last_system_error().message());
+}
+
+std::string parent_of(const std::string& path) {
+    const auto slash = path.find_last_of('/');
+    if (slash == path.npos) return ".";
+    return slash == 0 ? "/" : path.substr(0, slash);
+}
+
+// Each directory that is made is a new name in its parent: synced once, here.
+parsed<void> make_directories(const std::string& path) {
+    if (::mkdir(path.c_str(), 0700) != 0) {
+        if (errno == EEXIST) return {};
+        if (errno != ENOENT || path == ".") return system_problem(path, "cannot be made");
+        const auto made = make_directories(parent_of(path));
+        if (!made) return made.error();
+        if (::mkdir(path.c_str(), 0700) != 0 && errno != EEXIST)
+            return system_problem(path, "cannot be made");
+    }
+    const error_code failed = sync_directory(parent_of(path));
+    if (failed) return problem(parent_of(path), "cannot be synced: " + failed.message());
+    return {};
+}
+
+parsed<void> check_directory(const std::string& path) {
+    struct stat about {};
+    if (::lstat(path.c_str(), &about) != 0) return system_problem(path, "cannot be looked at");
+    if (!S_ISDIR(about.st_mode)) return problem(path, "is not a directory");
+    if (about.st_uid != ::geteuid())
+        return problem(path, "belongs to the user with the number " + std::to_string(about.st_uid) +
+                                 ", and finpost runs as " + std::to_string(::geteuid()));
+    if ((about.st_mode & (S_IWGRP | S_IWOTH)) != 0)
+        return problem(path, "can be written by others: chmod 0700");
+    return {};
+}
+
+std::string holder_of(int fd) {
+    std::array<char, 32> text{};
+    const ssize_t n = ::pread(fd, text.data(), text.size() - 1, 0);
+    std::string_view line(text.data(), n > 0 ? static_cast<std::size_t>(n) : 0);
+    line = line.substr(0, line.find('\n'));
+    const bool number =
+        !line.empty() && line.find_first_not_of("0123456789") == std::string_view::npos;
+    return number ? "process " + std::string(line) : "another process";
+}
+
+parsed<unique_fd> lock_directory(const std::string& path) {
+    const std::string name = path + "/lock";
+    unique_fd fd(::open(name.c_str(), O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600));
+    if (!fd) return system_problem(name, "cannot be opened");
+    if (::flock(fd.get(), LOCK_EX | LOCK_NB) != 0) {
+        if (errno != EWOULDBLOCK) return system_problem(name, "cannot be locked");
+        return problem(path, "is in use by " + holder_of(fd.get()));
+    }
+    // For people and for the message above: the lock itself is the kernel's.
+    const std::string pid = std::to_string(::getpid()) + '\n';
+    if (::ftruncate(fd.get(), 0) != 0 || ::pwrite(fd.get(), pid.data(), pid.size(), 0) < 0)
+        return system_problem(name, "cannot be written");
+    return fd;
+}
+
+} // namespace
+
+error_code last_system_error() noexcept { return {errno, boost::system::system_category()}; }
+
+error_code sync_directory(const std::string& path) noexcept {
+    const unique_fd fd(::open(path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+    if (!fd || ::fsync(fd.get()) != 0) return last_system_error();
+    return {};
+}
+
+parsed<queue_directory> queue_directory::open(const std::string& path) {
+    std::string bare = path;
+    while (bare.size() > 1 && bare.ends_with('/')) bare.pop_back();
+    if (bare.empty()) return parse_error{"the queue has no directory"};
+    const std::string payloads = bare + "/payloads";
+    auto made = make_directories(bare);
+    if (made) made = check_directory(bare);
+    if (!made) return made.error();
+    auto lock = lock_directory(bare);
+    if (!lock) return lock.error();
+    made = make_directories(payloads);
+    if (made) made = check_directory(payloads);
+    if (!made) return made.error();
+    return queue_directory(std::move(bare), std::move(*lock));
+}
+
+error_code queue_directory::sync() const noexcept { return sync_directory(path_); }
+
+} // namespace finpost::detail

@@ -1,0 +1,146 @@
+#pragma once
+
+#include "queue/payload_files.hpp"
+#include "queue/queue_directory.hpp"
+#include "queue/reserve_file.hpp"
+#include "queue/sqlite.hpp"
+#include "queue/sqlite_statements.hpp"
+
+#include "finpost/logger.hpp"
+#include "finpost/queue_error.hpp"
+#include "finpost/queued_payload.hpp"
+
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <set>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace finpost::detail {
+
+struct sqlite_queue_options {
+    std::uint64_t max_bytes = std::uint64_t{1} << 30; ///< of the bodies
+    std::size_t file_above = 256 << 10;               ///< larger bodies are files
+    bool ordered = false;                             ///< of a source one after another
+    /// No payload has to wait for longer: what seems to is due (a clock was set back meanwhile).
+    std::chrono::milliseconds longest_wait = std::chrono::hours(24);
+    /// How large a database is checked at the start: it takes 1 s for each 500 MB or so.
+    std::uint64_t check_up_to = std::uint64_t{256} << 20;
+    std::function<queue_entry::time_point()> now; ///< never null
+    logger log;
+};
+
+/// A queue in a SQLite database, done at once: the transactions and what happens in them. It knows
+/// no threads. Whoever uses it begins a group, does some operations, commits. Every result is an
+/// `error_code` of `queue_category`, which leaves the group as it was before the operation, or of
+/// another category: the group cannot be committed then, and is rolled back.
+///
+/// Not thread safe. `directory` outlives it.
+class sqlite_queue {
+public:
+    using milliseconds = std::chrono::milliseconds;
+
+    enum class leases { release, keep };
+    /// Opens or makes it, and puts right what an end in the middle has left behind. `release`: the
+    /// process that held leases has ended. Fails in words.
+    static parsed<std::unique_ptr<sqlite_queue>>
+    open(const queue_directory& directory, const sqlite_queue_options& options, leases held);
+
+    error_code begin();
+    /// All of the group is on stable storage afterwards. Where it failed, `is_full` says that
+    /// nothing of it is there, anything else that nobody knows.
+    error_code commit();
+    /// Nothing of the group has happened.
+    void rollback();
+
+    result<void> put(const std::vector<new_payload>& batch);
+    result<claimed_payloads> claim(std::size_t most, milliseconds lease, const std::string& owner);
+    result<std::size_t> delivered(const std::vector<request_id>& ids);
+    result<void> failed(const held_payload& held, milliseconds retry_in,
+                        const attempt_failure& why);
+    result<void> dead(const held_payload& held, const attempt_failure& why);
+    result<std::vector<queue_entry>> list(const queue_filter& filter, queue_page page);
+    result<std::optional<stored_payload>> show(const request_id& id);
+    result<std::size_t> replay(const queue_filter& filter, queue_page page);
+    result<std::size_t> drop(const queue_filter& filter, queue_page page);
+    result<queue_stats> stats();
+
+    /// After a group that met a damaged page (SQLITE_CORRUPT) and was rolled back: makes the
+    /// database anew from what can be read of it, and keeps the old one beside it. Whether that was
+    /// done, so that the group may be tried again.
+    bool salvage();
+
+    /// The disk is full: from now on puts are refused, and the reserve is there for everything
+    /// else, until there is room for it again.
+    void disk_is_full();
+
+    /// Between groups: moves a long log into the database. Fails as a commit does.
+    error_code checkpoint_when_long();
+    /// While there is nothing else to do: gives a part of what nobody uses back to the file system,
+    /// and says whether there is more. Fails as a commit does.
+    result<bool> give_back_space();
+    /// Before a good end: empties the log.
+    void finish();
+
+private:
+    // What is needed to take a row out.
+    struct stored_row {
+        std::uint64_t sequence;
+        std::uint64_t size;
+        queue_state state;
+        std::string peer;
+        std::string file;
+    };
+
+    sqlite_queue(const queue_directory& directory, const sqlite_queue_options& options);
+
+    parsed<void> start(leases held);
+    error_code prepare(leases held);
+    parsed<void> make_anew();
+    error_code first_write(leases held);
+    error_code settle_files();
+    error_code set_aside_without_file(const std::set<std::string>& missing);
+    error_code read_totals();
+    void check_pages();
+
+    std::int64_t now() const { return options_.now().time_since_epoch().count(); }
+    bool has_room(std::uint64_t bytes);
+    result<std::optional<payload_files::written>> write_file(const new_payload& from);
+    error_code insert(const new_payload& from, const std::optional<payload_files::written>& file);
+    void forget_new_files(std::size_t from);
+    void count(queue_state state, std::int64_t payloads, std::int64_t bytes);
+
+    result<stored_row> find(const request_id& id);
+    error_code remove(const stored_row& found);
+    error_code release_next(const stored_row& left);
+    result<std::vector<stored_row>> choose(const queue_filter& filter, queue_page page,
+                                           bool ended_only);
+
+    result<std::vector<std::uint64_t>> due_rows(std::size_t most);
+    result<std::optional<stored_payload>> take(std::uint64_t sequence, std::int64_t until,
+                                               const std::string& owner);
+    result<queue_entry> read_row(std::uint64_t sequence, std::string& file);
+    result<payload> read_body(std::uint64_t sequence, const std::string& file);
+    error_code read_whole(stored_payload& into, const std::string& file);
+    error_code set_aside(const queue_entry& what, std::string_view why);
+    result<std::optional<milliseconds>> next_due();
+
+    const queue_directory& directory_;
+    const sqlite_queue_options options_;
+    payload_files files_;
+    reserve_file reserve_;
+    std::unique_ptr<sqlite_database> database_;
+    sqlite_statements statements_; // after the database: they go first
+    queue_stats totals_;           // with what the group has changed
+    queue_stats committed_;
+    int salvages_ = 0;
+    std::vector<std::string> new_files_;     // of the group: they go when it is rolled back
+    std::vector<std::string> removed_files_; // of the group: they go when it is committed
+};
+
+} // namespace finpost::detail

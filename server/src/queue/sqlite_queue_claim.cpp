@@ -1,0 +1,185 @@
+// What is due, and what is damaged.
+#include "queue/crc32c.hpp"
+#include "queue/sqlite_queue.hpp"
+
+#include <sqlite3.h>
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <limits>
+#include <utility>
+
+namespace finpost::detail {
+
+namespace {
+
+namespace errc = boost::system::errc;
+
+constexpr std::size_t most_claimed = 1'000;
+
+std::int64_t as_integer(std::uint64_t value) noexcept { return static_cast<std::int64_t>(value); }
+
+// Piece by piece: pages of a file that are mapped can end in a SIGBUS.
+result<std::uint32_t> checksum_of(const payload& body) {
+    std::array<std::byte, 64 << 10> piece; // NOLINT(cppcoreguidelines-init-variables)
+    crc32c sum;
+    for (std::uint64_t at = 0; at < body.size();) {
+        const auto n = body.read(at, piece);
+        if (!n) return n.error();
+        if (*n == 0) return error_code(EIO, boost::system::system_category());
+        sum.update(std::span(piece).first(*n));
+        at += *n;
+    }
+    return sum.value();
+}
+
+// Of a row that SQLite can read: its file, or what the bytes are.
+bool is_damage(const error_code& ec) noexcept {
+    return ec && (ec.category() == boost::system::system_category() || ec == errc::bad_message);
+}
+
+std::string text_of(const error_code& ec) {
+    return ec == errc::bad_message ? "its bytes are not what was stored" : ec.message();
+}
+
+} // namespace
+
+result<claimed_payloads> sqlite_queue::claim(std::size_t most, milliseconds lease,
+                                             const std::string& owner) {
+    claimed_payloads claimed;
+    most = std::min(most, most_claimed);
+    const std::int64_t until = now() + std::max<std::int64_t>(0, lease.count());
+    // What is damaged makes room for others.
+    for (bool more = most > 0; more && claimed.payloads.size() < most;) {
+        const auto rows = due_rows(most - claimed.payloads.size());
+        if (!rows) return rows.error();
+        more = false;
+        for (const std::uint64_t sequence : *rows) {
+            auto taken = take(sequence, until, owner);
+            if (!taken) return taken.error();
+            more = more || !*taken;
+            if (*taken) claimed.payloads.push_back(std::move(**taken));
+        }
+    }
+    const auto next = next_due();
+    if (!next) return next.error();
+    claimed.next_due = *next;
+    return claimed;
+}
+
+result<std::vector<std::uint64_t>> sqlite_queue::due_rows(std::size_t most) {
+    std::vector<std::uint64_t> rows;
+    const std::int64_t at = now();
+    const auto add = [&](sqlite_statement& from, std::int64_t bound) -> error_code {
+        const sqlite_rows reset(from);
+        if (const error_code failed = from.begin(bound, as_integer(most - rows.size())))
+            return failed;
+        for (;;) {
+            const auto row = from.next();
+            if (!row) return row.error();
+            if (!*row) return {};
+            rows.push_back(static_cast<std::uint64_t>(from.integer(0)));
+        }
+    };
+    error_code failed = add(statements_.due, at);
+    if (!failed && rows.size() < most)
+        failed = add(statements_.due_by_set_clock, at + options_.longest_wait.count());
+    if (failed) return failed;
+    return rows;
+}
+
+// Nothing when it is damaged, and has been set aside. SQLITE_CORRUPT is the database's: `salvage`.
+result<std::optional<stored_payload>> sqlite_queue::take(std::uint64_t sequence, std::int64_t until,
+                                                         const std::string& owner) {
+    std::string file;
+    auto entry = read_row(sequence, file);
+    if (!entry) return entry.error();
+    std::optional<stored_payload> taken(stored_payload{std::move(*entry)});
+    const error_code damage = read_whole(*taken, file);
+    if (is_damage(damage)) {
+        if (const error_code failed = set_aside(taken->entry, text_of(damage))) return failed;
+        return std::optional<stored_payload>();
+    }
+    if (damage) return damage;
+    if (const error_code failed = statements_.lease.run(as_integer(sequence), until, owner))
+        return failed;
+    taken->entry.attempts += 1;
+    taken->entry.lease_owner = owner;
+    taken->entry.lease_until = queue_entry::time_point(milliseconds(until));
+    return taken;
+}
+
+result<queue_entry> sqlite_queue::read_row(std::uint64_t sequence, std::string& file) {
+    auto& entry = statements_.entry;
+    const sqlite_rows rows(entry);
+    if (const error_code failed = entry.begin(as_integer(sequence))) return failed;
+    const auto there = entry.next();
+    if (!there) return there.error();
+    if (!*there) return error_code(SQLITE_CORRUPT, sqlite_category()); // an index has it
+    file = entry.text(file_column);
+    return read_entry(entry);
+}
+
+// The bytes, which are those that were stored.
+error_code sqlite_queue::read_whole(stored_payload& into, const std::string& file) {
+    into.age = options_.now() - into.entry.waiting_since;
+    auto body = read_body(into.entry.sequence, file);
+    if (!body) return body.error();
+    into.body = std::move(*body);
+    if (into.body.size() != into.entry.size) return make_error_code(errc::bad_message);
+    const auto sum = checksum_of(into.body);
+    if (!sum) return sum.error();
+    if (*sum != into.entry.crc32c) return make_error_code(errc::bad_message);
+    return {};
+}
+
+result<payload> sqlite_queue::read_body(std::uint64_t sequence, const std::string& file) {
+    if (!file.empty()) {
+        auto opened = files_.open(file);
+        if (!opened) return opened.error();
+        return payload(std::move(*opened));
+    }
+    auto& body = statements_.body;
+    const sqlite_rows rows(body);
+    if (const error_code failed = body.begin(as_integer(sequence))) return failed;
+    const auto there = body.next();
+    if (!there) return there.error();
+    if (!*there) return make_error_code(errc::bad_message);
+    payload made;
+    made.append(body.blob(0));
+    return made;
+}
+
+error_code sqlite_queue::set_aside(const queue_entry& what, std::string_view why) {
+    options_.log(log_level::error, "queue payload set aside",
+                 {{"id", what.id.text()}, {"what", why}});
+    const error_code failed = statements_.set_state.run(
+        as_integer(what.sequence), static_cast<std::int64_t>(queue_state::set_aside), why);
+    if (failed) return failed;
+    count(what.state, -1, -as_integer(what.size));
+    count(queue_state::set_aside, 1, as_integer(what.size));
+    return release_next({.sequence = what.sequence,
+                         .size = what.size,
+                         .state = what.state,
+                         .peer = what.peer.host(),
+                         .file = {}});
+}
+
+result<std::optional<sqlite_queue::milliseconds>> sqlite_queue::next_due() {
+    constexpr std::int64_t never = std::numeric_limits<std::int64_t>::max();
+    const std::int64_t at = now();
+    std::int64_t next = never;
+    for (sqlite_statement* each : {&statements_.next_due, &statements_.next_lease_end}) {
+        const sqlite_rows rows(*each);
+        if (const error_code failed = each->begin(at)) return failed;
+        const auto there = each->next();
+        if (!there) return there.error();
+        if (*there) next = std::min(next, each->integer(0));
+    }
+    std::optional<milliseconds> wait;
+    if (next != never) wait = std::min(milliseconds(next - at), options_.longest_wait);
+    return wait;
+}
+
+} // namespace finpost::detail

@@ -1,0 +1,174 @@
+// The start, what an end in the middle has left behind, and the house-keeping between groups.
+#include "queue/sqlite_queue.hpp"
+#include "queue/sqlite_schema.hpp"
+
+#include <sqlite3.h>
+
+#include <chrono>
+#include <set>
+#include <utility>
+
+namespace finpost::detail {
+
+namespace {
+
+constexpr int long_log = 2'000;             // pages: 8 MiB
+constexpr std::int64_t spare_pages = 4'096; // that are kept for what comes next
+constexpr const char* free_a_part = "pragma incremental_vacuum(512)";
+
+parse_error named(const std::string& database, const std::string& what) {
+    return {database + ": " + what};
+}
+
+std::int64_t as_number(const result<std::optional<std::string>>& text) {
+    return text && *text ? std::stoll(**text) : 0;
+}
+
+} // namespace
+
+sqlite_queue::sqlite_queue(const queue_directory& directory, const sqlite_queue_options& options)
+    : directory_(directory), options_(options), files_(directory.payloads()),
+      reserve_(directory.reserve()) {}
+
+parsed<std::unique_ptr<sqlite_queue>> sqlite_queue::open(const queue_directory& directory,
+                                                         const sqlite_queue_options& options,
+                                                         leases held) {
+    std::unique_ptr<sqlite_queue> made(new sqlite_queue(directory, options));
+    auto database = sqlite_database::open(directory.database());
+    if (!database) return database.error();
+    made->database_ = std::move(*database);
+    const auto started = made->start(held);
+    if (!started) return named(directory.database(), started.error().message);
+    return made;
+}
+
+parsed<void> sqlite_queue::start(leases held) {
+    const auto schema = prepare_schema(*database_, options_.ordered);
+    if (!schema) return schema;
+    error_code failed = prepare(held);
+    if (is_corrupt(failed) && salvage()) failed = prepare(held);
+    if (failed) return parse_error{failed.message() + ": " + database_->message()};
+    if (!reserve_.make())
+        options_.log(log_level::warning, "queue disk full", {{"dir", directory_.path()}});
+    check_pages();
+    return {};
+}
+
+error_code sqlite_queue::prepare(leases held) {
+    error_code failed = statements_.prepare(database_->get(), options_.ordered);
+    if (!failed) failed = read_totals();
+    if (!failed) failed = first_write(held);
+    if (!failed) failed = settle_files();
+    return failed ? failed : directory_.sync();
+}
+
+// Whoever held leases has ended: the lock of the directory says so. In any case something is
+// written, so that a disk that takes nothing is found now.
+error_code sqlite_queue::first_write(leases held) {
+    error_code failed = database_->run("begin immediate");
+    if (!failed && held == leases::release)
+        failed = database_->run("update payloads set lease_until = 0, lease_owner = '' where "
+                                "lease_until > 0");
+    if (!failed) failed = database_->run("update settings set version = version");
+    if (!failed) failed = database_->run("commit");
+    if (failed && database_->in_transaction()) database_->run("rollback");
+    return is_full(failed) ? error_code() : failed; // a disk that is full says so at each put
+}
+
+error_code sqlite_queue::read_totals() {
+    committed_ = {};
+    sqlite_statement totals;
+    error_code failed =
+        totals.prepare(database_->get(), "select state, payloads, bytes from totals", false);
+    if (failed) return failed;
+    for (;;) {
+        const auto row = totals.next();
+        if (!row) return row.error();
+        if (!*row) break;
+        const std::int64_t state = totals.integer(0);
+        if (state < 0 || state >= static_cast<std::int64_t>(all_queue_states.size())) continue;
+        auto& is = committed_.of(static_cast<queue_state>(state));
+        is.payloads = static_cast<std::uint64_t>(totals.integer(1));
+        is.bytes = static_cast<std::uint64_t>(totals.integer(2));
+        committed_.bytes += is.bytes;
+    }
+    totals_ = committed_;
+    return {};
+}
+
+// Files without a row are of puts that were never acknowledged, or of payloads that are gone.
+error_code sqlite_queue::settle_files() {
+    std::set<std::string> wanted;
+    sqlite_statement files;
+    const error_code failed =
+        files.prepare(database_->get(), "select file from payloads where file is not null", false);
+    if (failed) return failed;
+    for (;;) {
+        const auto row = files.next();
+        if (!row) return row.error();
+        if (!*row) break;
+        wanted.emplace(files.text(0));
+    }
+    const auto removed = files_.remove_others(wanted);
+    if (!removed) return removed.error();
+    if (*removed > 0)
+        options_.log(log_level::info, "queue files removed",
+                     {{"dir", directory_.path()}, {"files", static_cast<std::int64_t>(*removed)}});
+    return wanted.empty() ? error_code() : set_aside_without_file(wanted);
+}
+
+error_code sqlite_queue::set_aside_without_file(const std::set<std::string>& missing) {
+    sqlite_statement rows;
+    const std::string sql =
+        std::string("select ") + entry_columns + " from payloads where file = ? and state <> 2";
+    error_code failed = rows.prepare(database_->get(), sql, false);
+    if (!failed) failed = begin();
+    for (auto each = missing.begin(); !failed && each != missing.end(); ++each) {
+        failed = rows.begin(std::string_view(*each));
+        const auto row = failed ? sqlite_statement::no_row(failed) : rows.next();
+        if (!row) failed = row.error();
+        if (failed || !*row) continue;
+        auto entry = read_entry(rows);
+        rows.reset();
+        if (entry) failed = set_aside(*entry, "its file is missing");
+    }
+    if (!failed) failed = commit();
+    if (failed) rollback();
+    return is_full(failed) ? error_code() : failed; // it is found again when it is claimed
+}
+
+error_code sqlite_queue::checkpoint_when_long() {
+    if (database_->log_pages() < long_log) return {};
+    const error_code failed = database_->checkpoint(false);
+    return is_full(failed) ? error_code() : failed; // then the log grows, until there is room
+}
+
+result<bool> sqlite_queue::give_back_space() {
+    const std::int64_t unused = as_number(database_->ask("pragma freelist_count"));
+    const std::int64_t all = as_number(database_->ask("pragma page_count"));
+    if (unused <= spare_pages || unused <= all / 2) return false;
+    if (const error_code failed = database_->run(free_a_part)) {
+        if (database_->in_transaction()) database_->run("rollback");
+        if (is_full(failed)) return false;
+        return sqlite_statement::no_row(failed);
+    }
+    if (const error_code failed = checkpoint_when_long()) return sqlite_statement::no_row(failed);
+    return true;
+}
+
+void sqlite_queue::finish() { static_cast<void>(database_->checkpoint(true)); }
+
+// Damage is said early, and stops nothing: what it has hit is set aside when it is claimed.
+void sqlite_queue::check_pages() {
+    const std::int64_t size = as_number(database_->ask("pragma page_count")) *
+                              as_number(database_->ask("pragma page_size"));
+    if (static_cast<std::uint64_t>(size) > options_.check_up_to) return;
+    const auto found = database_->ask("pragma quick_check(1)");
+    if (found && *found == "ok") return;
+    options_.log(
+        log_level::error, "queue damaged",
+        {{"dir", directory_.path()},
+         {"what", found ? std::string_view(**found) : std::string_view(database_->message())}});
+}
+
+} // namespace finpost::detail

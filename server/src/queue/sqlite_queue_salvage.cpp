@@ -1,0 +1,66 @@
+// A database with damaged pages gives way to a new one.
+#include "queue/sqlite_queue.hpp"
+#include "queue/sqlite_salvage.hpp"
+#include "queue/sqlite_schema.hpp"
+
+#include <stdio.h>
+
+#include <utility>
+
+#include <unistd.h>
+
+namespace finpost::detail {
+
+namespace {
+
+constexpr int most_salvages = 3; // a disk that damages what is new is no place for a queue
+
+} // namespace
+
+bool sqlite_queue::salvage() {
+    if (salvages_++ >= most_salvages) return false;
+    options_.log(log_level::warning, "queue salvaging", {{"dir", directory_.path()}});
+    const auto made = make_anew();
+    if (!made)
+        options_.log(log_level::error, "queue not salvaged",
+                     {{"dir", directory_.path()}, {"what", made.error().message}});
+    return made.has_value();
+}
+
+// Whenever the process ends meanwhile, `queue.db` is the old database or the new one, whole.
+parsed<void> sqlite_queue::make_anew() {
+    const std::string path = directory_.database();
+    const std::string fresh = path + ".new";
+    const std::string kept = path + ".damaged";
+    const auto as_problem = [](const error_code& ec) { return parse_error{ec.message()}; };
+    for (const char* const suffix : {"", "-wal"}) ::unlink((fresh + suffix).c_str());
+    // The log belongs to the old file: what is in it goes there, for it must not meet the new one.
+    if (const error_code failed = database_->checkpoint(true)) return as_problem(failed);
+    const auto rows = salvage_rows(*database_, fresh, options_.ordered);
+    if (!rows) return rows.error();
+    statements_ = {};
+    database_.reset();
+    ::unlink((fresh + "-wal").c_str()); // it is empty
+    ::unlink(kept.c_str());
+    error_code failed;
+    if (::link(path.c_str(), kept.c_str()) != 0 || ::rename(fresh.c_str(), path.c_str()) != 0)
+        failed = last_system_error();
+    if (!failed) failed = directory_.sync();
+    auto opened = sqlite_database::open(path);
+    if (!opened) return opened.error();
+    database_ = std::move(*opened);
+    const auto schema = prepare_schema(*database_, options_.ordered);
+    if (!schema) return schema;
+    if (!failed) failed = statements_.prepare(database_->get(), options_.ordered);
+    if (!failed) failed = read_totals();
+    if (failed) return as_problem(failed);
+    options_.log(log_level::error, "queue salvaged",
+                 {{"dir", directory_.path()},
+                  {"payloads", rows->copied},
+                  {"without_body", rows->without_body},
+                  {"lost", rows->lost},
+                  {"kept", kept}});
+    return {};
+}
+
+} // namespace finpost::detail
