@@ -136,6 +136,11 @@ void payload::release() noexcept {
     file_.reset();
 }
 
+counted_bytes payload::leave_budget() noexcept {
+    byte_budget* const budget = std::exchange(budget_, nullptr);
+    return file_ ? file_->leave_space() : counted_bytes(budget, capacity_);
+}
+
 bool payload::reserve(std::size_t n) {
     if (file_) return n == 0;
     if (n <= capacity_ - begin_ - size_) return true;

@@ -50,7 +50,7 @@ public:
 
 private:
     void claim() {
-        store_.async_claim(2, std::chrono::minutes(1), "child",
+        store_.async_claim(2, std::chrono::minutes(1), "child", {},
                            [this](error_code, claimed_payloads claimed) {
                                std::vector<request_id> ids;
                                for (const stored_payload& each : claimed.payloads) {

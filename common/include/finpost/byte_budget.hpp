@@ -6,6 +6,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <functional>
+#include <utility>
 
 namespace finpost {
 
@@ -40,6 +41,27 @@ public:
     }
     /// What a writer is told when the system says `why` about such a file.
     virtual error_code spill_error(error_code why) { return why; }
+};
+
+/// Bytes that stay taken from a budget until this goes. Movable. The budget outlives it.
+class counted_bytes {
+public:
+    counted_bytes() noexcept = default;
+    counted_bytes(byte_budget* of, std::size_t n) noexcept : of_(of), n_(n) {}
+    counted_bytes(counted_bytes&& other) noexcept
+        : of_(std::exchange(other.of_, nullptr)), n_(other.n_) {}
+    counted_bytes& operator=(counted_bytes&& other) noexcept {
+        std::swap(of_, other.of_);
+        std::swap(n_, other.n_);
+        return *this;
+    }
+    ~counted_bytes() {
+        if (of_ != nullptr && n_ != 0) of_->give_back(n_);
+    }
+
+private:
+    byte_budget* of_ = nullptr;
+    std::size_t n_ = 0;
 };
 
 } // namespace finpost

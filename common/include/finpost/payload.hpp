@@ -132,6 +132,9 @@ public:
     /// From now on takes from and gives to `same`, another view of the budget its memory was taken
     /// from.
     void budget(byte_budget* same) noexcept { budget_ = same; }
+    /// From now on it has no budget and may outlive the one that it had, its file's as well. Its
+    /// bytes stay taken for as long as the result lives.
+    counted_bytes leave_budget() noexcept;
 
 private:
     void release() noexcept;

@@ -1,5 +1,6 @@
 #pragma once
 
+#include "finpost/byte_budget.hpp"
 #include "finpost/error.hpp"
 #include "finpost/export.hpp"
 #include "finpost/result.hpp"
@@ -9,10 +10,9 @@
 #include <memory>
 #include <span>
 #include <string>
+#include <utility>
 
 namespace finpost {
-
-class byte_budget;
 
 /// A file without a name, for bytes that are too many for memory; it grows at the end.
 ///
@@ -57,6 +57,11 @@ public:
     /// it cannot be mapped. Reading a page that the disk does not give back is a SIGBUS, as with
     /// every mapped file.
     std::byte* map();
+
+    /// As `payload::leave_budget`.
+    counted_bytes leave_space() noexcept {
+        return {std::exchange(space_, nullptr), static_cast<std::size_t>(size_)};
+    }
 
     std::uint64_t size() const noexcept { return size_; }
     /// The descriptor, for sendfile(2). It stays the file's.

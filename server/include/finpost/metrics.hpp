@@ -100,6 +100,20 @@ struct metrics {
                               ///< ended by a 408
     counter upstream_ejections; ///< how often an endpoint was ejected
 
+    /// Of payloads in a queue.
+    struct queue_counters {
+        counter stored;             ///< a receipt was given
+        counter delivered;          ///< the service has taken it, and it was removed
+        counter dead_refused;       ///< dead letters: by a status that says so
+        counter dead_expired;       ///< dead letters: tried for too long
+        counter attempts_delivered; ///< attempts, by what they came to
+        counter attempts_again;
+        counter attempts_dead;
+        gauge delivering;         ///< on their way to the service now
+        histogram commit_seconds; ///< of the store
+    };
+    queue_counters queue;
+
     /// Of the refusals with that reason.
     counter& refused_for(reason why) noexcept { return refused[static_cast<std::size_t>(why) - 1]; }
 

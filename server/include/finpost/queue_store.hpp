@@ -58,16 +58,17 @@ public:
         return initiate<&queue_store::put>(std::forward<CompletionToken>(token), std::move(batch));
     }
 
-    /// Takes up to `most` (1,000 at the most) payloads that are due, those first that have been due
-    /// for the longest, and gives them to `owner` for `lease`. When that has run out, they are due
-    /// again. Where the store keeps the order of sources, only the oldest payload of a client
-    /// address is due. One that is damaged is set aside and not given. `void(error_code,
-    /// claimed_payloads)`.
+    /// Takes up to `most` (1,000 at the most) payloads for `upstream` that are due, those first
+    /// that have been due for the longest, and gives them to `owner` for `lease`. When that has run
+    /// out, they are due again. Where the store keeps the order of sources, only the oldest payload
+    /// of a client address is due. One that is damaged is set aside and not given.
+    /// `void(error_code, claimed_payloads)`.
     template <class CompletionToken>
-    auto async_claim(std::size_t most, milliseconds lease, std::string owner,
+    auto async_claim(std::size_t most, milliseconds lease, std::string owner, std::string upstream,
                      CompletionToken&& token) {
         return initiate<&queue_store::claim, claimed_payloads>(std::forward<CompletionToken>(token),
-                                                               most, lease, std::move(owner));
+                                                               most, lease, std::move(owner),
+                                                               std::move(upstream));
     }
 
     /// Forgets them, whoever has them. `void(error_code, std::size_t)` says how many there were.
@@ -140,7 +141,7 @@ private:
     // Each begins the operation and returns; none calls its handler from within.
     virtual void put(std::vector<new_payload> batch, completion_handler<> done) = 0;
     virtual void claim(std::size_t most, milliseconds lease, std::string owner,
-                       completion_handler<claimed_payloads> done) = 0;
+                       std::string upstream, completion_handler<claimed_payloads> done) = 0;
     virtual void delivered(std::vector<request_id> ids, completion_handler<std::size_t> done) = 0;
     virtual void failed(held_payload held, milliseconds retry_in, attempt_failure why,
                         completion_handler<> done) = 0;
@@ -164,8 +165,8 @@ private:
         explicit initiation(queue_store& of) noexcept : of_(&of) {}
         executor_type get_executor() const noexcept { return of_->get_executor(); }
         template <class Handler, class... Args>
-        void operator()(Handler&& handler, Args&&... args) const {
-            (of_->*operation)(std::forward<Args>(args)..., std::forward<Handler>(handler));
+        void operator()(Handler&& done, Args&&... args) const {
+            (of_->*operation)(std::forward<Args>(args)..., std::forward<Handler>(done));
         }
 
     private:

@@ -40,6 +40,8 @@ struct new_payload {
     /// The client's address, and the name in its certificate (empty without one).
     socket_address peer = {};
     std::string tls_name = {};
+    /// Where the client connected to.
+    socket_address local = {};
     /// Any size, in memory or in a file.
     payload body = {};
 };
@@ -56,6 +58,7 @@ struct queue_entry {
     std::string upstream = {};
     socket_address peer = {};
     std::string tls_name = {};
+    socket_address local = {};
     time_point accepted_at = {};
     /// When it began to wait: when it was stored, or replayed. The age of a dead letter counts from
     /// here.
@@ -88,8 +91,8 @@ struct stored_payload {
 /// What `queue_store::async_claim` gives.
 struct claimed_payloads {
     std::vector<stored_payload> payloads;
-    /// How long it takes until the next one is due or a lease ends; nothing when none waits. More
-    /// may be due at once when as many were claimed as were asked for.
+    /// How long it takes until the next one for the upstream is due or a lease ends; nothing when
+    /// none waits. More may be due at once when as many were claimed as were asked for.
     std::optional<std::chrono::milliseconds> next_due;
 };
 

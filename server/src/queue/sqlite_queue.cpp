@@ -130,6 +130,7 @@ error_code sqlite_queue::insert(const new_payload& from,
         from.id.text(), from.idempotency_key, from.listener, from.upstream, from.peer.host(),
         std::int64_t{from.peer.port()}, from.tls_name, now(), as_integer(from.body.size()), crc);
     if (!failed) failed = file ? insert.bind(11, file->name) : insert.bind(11, std::nullopt);
+    if (!failed) failed = insert.bind(12, to_string(from.local));
     if (!failed) failed = insert.run_bound();
     if (failed) return failed;
     if (database_->changes() == 0) { // it is there already, with a file of its own

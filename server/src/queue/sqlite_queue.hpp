@@ -59,7 +59,8 @@ public:
     void rollback();
 
     result<void> put(const std::vector<new_payload>& batch);
-    result<claimed_payloads> claim(std::size_t most, milliseconds lease, const std::string& owner);
+    result<claimed_payloads> claim(std::size_t most, milliseconds lease, const std::string& owner,
+                                   const std::string& upstream);
     result<std::size_t> delivered(const std::vector<request_id>& ids);
     result<void> failed(const held_payload& held, milliseconds retry_in,
                         const attempt_failure& why);
@@ -121,14 +122,14 @@ private:
     result<std::vector<stored_row>> choose(const queue_filter& filter, queue_page page,
                                            bool ended_only);
 
-    result<std::vector<std::uint64_t>> due_rows(std::size_t most);
+    result<std::vector<std::uint64_t>> due_rows(std::size_t most, const std::string& upstream);
     result<std::optional<stored_payload>> take(std::uint64_t sequence, std::int64_t until,
                                                const std::string& owner);
     result<queue_entry> read_row(std::uint64_t sequence, std::string& file);
     result<payload> read_body(std::uint64_t sequence, const std::string& file);
     error_code read_whole(stored_payload& into, const std::string& file);
     error_code set_aside(const queue_entry& what, std::string_view why);
-    result<std::optional<milliseconds>> next_due();
+    result<std::optional<milliseconds>> next_due(const std::string& upstream);
 
     const queue_directory& directory_;
     const sqlite_queue_options options_;

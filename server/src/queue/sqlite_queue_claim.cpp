@@ -46,13 +46,14 @@ std::string text_of(const error_code& ec) {
 } // namespace
 
 result<claimed_payloads> sqlite_queue::claim(std::size_t most, milliseconds lease,
-                                             const std::string& owner) {
+                                             const std::string& owner,
+                                             const std::string& upstream) {
     claimed_payloads claimed;
     most = std::min(most, most_claimed);
     const std::int64_t until = now() + std::max<std::int64_t>(0, lease.count());
     // What is damaged makes room for others.
     for (bool more = most > 0; more && claimed.payloads.size() < most;) {
-        const auto rows = due_rows(most - claimed.payloads.size());
+        const auto rows = due_rows(most - claimed.payloads.size(), upstream);
         if (!rows) return rows.error();
         more = false;
         for (const std::uint64_t sequence : *rows) {
@@ -62,18 +63,19 @@ result<claimed_payloads> sqlite_queue::claim(std::size_t most, milliseconds leas
             if (*taken) claimed.payloads.push_back(std::move(**taken));
         }
     }
-    const auto next = next_due();
+    const auto next = next_due(upstream);
     if (!next) return next.error();
     claimed.next_due = *next;
     return claimed;
 }
 
-result<std::vector<std::uint64_t>> sqlite_queue::due_rows(std::size_t most) {
+result<std::vector<std::uint64_t>> sqlite_queue::due_rows(std::size_t most,
+                                                          const std::string& upstream) {
     std::vector<std::uint64_t> rows;
     const std::int64_t at = now();
     const auto add = [&](sqlite_statement& from, std::int64_t bound) -> error_code {
         const sqlite_rows reset(from);
-        if (const error_code failed = from.begin(bound, as_integer(most - rows.size())))
+        if (const error_code failed = from.begin(bound, as_integer(most - rows.size()), upstream))
             return failed;
         for (;;) {
             const auto row = from.next();
@@ -166,13 +168,14 @@ error_code sqlite_queue::set_aside(const queue_entry& what, std::string_view why
                          .file = {}});
 }
 
-result<std::optional<sqlite_queue::milliseconds>> sqlite_queue::next_due() {
+result<std::optional<sqlite_queue::milliseconds>>
+sqlite_queue::next_due(const std::string& upstream) {
     constexpr std::int64_t never = std::numeric_limits<std::int64_t>::max();
     const std::int64_t at = now();
     std::int64_t next = never;
     for (sqlite_statement* each : {&statements_.next_due, &statements_.next_lease_end}) {
         const sqlite_rows rows(*each);
-        if (const error_code failed = each->begin(at)) return failed;
+        if (const error_code failed = each->begin(at, upstream)) return failed;
         const auto there = each->next();
         if (!there) return there.error();
         if (*there) next = std::min(next, each->integer(0));

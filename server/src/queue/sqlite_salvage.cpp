@@ -10,7 +10,7 @@ namespace finpost::detail {
 
 namespace {
 
-constexpr int columns = 20; // of the table payloads
+constexpr int columns = 21; // of the table payloads
 
 // Each way ends where it meets the damage; from both ends, it is met from both sides.
 constexpr std::string_view ways[] = {

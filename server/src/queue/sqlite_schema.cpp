@@ -40,11 +40,12 @@ create table payloads(
     lease_owner     text not null,
     last_status     integer not null,
     last_error      text not null,
-    file            text              -- in the folder payloads; null: in the table bodies
+    file            text,             -- in the folder payloads; null: in the table bodies
+    local           text not null
 );
 create unique index payloads_by_id on payloads(id);
 create index payloads_by_state on payloads(state);
-create index payloads_due on payloads(state, due, lease_until) where state = 0;
+create index payloads_due on payloads(state, upstream, due, lease_until) where state = 0;
 create index payloads_leased on payloads(lease_until) where lease_until > 0;
 create index payloads_in_files on payloads(file) where file is not null;
 create table bodies(sequence integer primary key, body blob not null);

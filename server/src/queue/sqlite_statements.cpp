@@ -63,6 +63,7 @@ result<queue_entry> read_entry(const sqlite_statement& row) {
     entry.lease_owner = row.text(16);
     entry.last_status = static_cast<int>(row.integer(17));
     entry.last_error = row.text(18);
+    if (const auto local = parse_socket_address(row.text(20))) entry.local = *local;
     return entry;
 }
 
@@ -85,7 +86,7 @@ error_code sqlite_statements::prepare_changes(sqlite3* database, const std::stri
             {insert, "insert into payloads select null, ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?8, ?9, "
                      "?10, 0, 0, " +
                          due_at_first +
-                         ", 0, '', 0, '', ?11 where true on conflict(id) do nothing"},
+                         ", 0, '', 0, '', ?11, ?12 where true on conflict(id) do nothing"},
             {insert_body, "insert or replace into bodies values (?, ?)"},
             {remove, "delete from payloads where sequence = ?"},
             {remove_body, "delete from bodies where sequence = ?"},
@@ -116,19 +117,18 @@ error_code sqlite_statements::prepare_questions(sqlite3* database) {
         {
             {find, "select sequence, size, state, peer, file from payloads where id = ?"},
             {due,
-             "select sequence from payloads where state = 0 and due <= ?1 and lease_until <= ?1 "
-             "order by due, sequence limit ?2"},
+             "select sequence from payloads where state = 0 and upstream = ?3 and due <= ?1 and "
+             "lease_until <= ?1 order by due, sequence limit ?2"},
             {due_by_set_clock,
-             "select sequence from payloads where state = 0 and due > ?1 and due < "
-             "9223372036854775807 and lease_until = 0 order by due, sequence limit "
-             "?2"},
+             "select sequence from payloads where state = 0 and upstream = ?3 and due > ?1 and "
+             "due < 9223372036854775807 and lease_until = 0 order by due, sequence limit ?2"},
             {entry, "select " + columns + " from payloads where sequence = ?"},
             {body, "select body from bodies where sequence = ?"},
-            {next_due, "select due from payloads where state = 0 and due > ? and due < "
-                       "9223372036854775807 order by due limit 1"},
+            {next_due, "select due from payloads where state = 0 and upstream = ?2 and due > ?1 "
+                       "and due < 9223372036854775807 order by due limit 1"},
             {next_lease_end,
-             "select lease_until from payloads where lease_until > 0 and lease_until "
-             "> ? order by lease_until limit 1"},
+             "select lease_until from payloads where lease_until > 0 and lease_until > ?1 "
+             "and upstream = ?2 order by lease_until limit 1"},
             {by_id, "select " + columns + " from payloads where id = ?"},
             {oldest,
              "select waiting_since from payloads where state = 0 order by sequence limit 1"},

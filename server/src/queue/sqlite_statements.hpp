@@ -18,7 +18,7 @@ inline constexpr std::int64_t behind_another = std::numeric_limits<std::int64_t>
 inline constexpr const char* entry_columns =
     "id, idempotency_key, sequence, listener, upstream, peer, peer_port, tls_name, accepted_at, "
     "waiting_since, size, crc32c, state, attempts, due, lease_until, lease_owner, last_status, "
-    "last_error, file";
+    "last_error, file, local";
 inline constexpr int file_column = 19;
 
 /// Fails with SQLITE_CORRUPT when a column is not what was written.

@@ -85,10 +85,11 @@ void sqlite_store::put(std::vector<new_payload> batch, completion_handler<> done
 }
 
 void sqlite_store::claim(std::size_t most, milliseconds lease, std::string owner,
-                         completion_handler<claimed_payloads> done) {
-    begin<claimed_payloads>([most, lease, owner = std::move(owner)](
-                                sqlite_queue& queue) { return queue.claim(most, lease, owner); },
-                            std::move(done));
+                         std::string upstream, completion_handler<claimed_payloads> done) {
+    begin<claimed_payloads>(
+        [most, lease, owner = std::move(owner), upstream = std::move(upstream)](
+            sqlite_queue& queue) { return queue.claim(most, lease, owner, upstream); },
+        std::move(done));
 }
 
 void sqlite_store::delivered(std::vector<request_id> ids, completion_handler<std::size_t> done) {

@@ -59,7 +59,7 @@ private:
     sqlite_store(executor_type executor, std::shared_ptr<group_commit> commits);
 
     void put(std::vector<new_payload> batch, completion_handler<> done) override;
-    void claim(std::size_t most, milliseconds lease, std::string owner,
+    void claim(std::size_t most, milliseconds lease, std::string owner, std::string upstream,
                completion_handler<claimed_payloads> done) override;
     void delivered(std::vector<request_id> ids, completion_handler<std::size_t> done) override;
     void failed(held_payload held, milliseconds retry_in, attempt_failure why,

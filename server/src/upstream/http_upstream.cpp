@@ -171,6 +171,22 @@ http_upstream detail::upstream_access::make(const event_loops& loops, const upst
         http_upstream::state::made(loops, config, std::move(parts), counters, std::move(log)));
 }
 
+std::function<bool()> detail::upstream_access::all_down(const http_upstream& running) {
+    return [state = running.state_] {
+        upstream_connector& connector = state->forwarder.connector();
+        for (std::size_t i = 0; i < connector.endpoints().size(); ++i)
+            if (connector.endpoints().look(i).usable && !connector.names().of(i).empty())
+                return false;
+        return true;
+    };
+}
+
+duration detail::upstream_access::longest_attempt(const http_upstream& running) {
+    // Once more when a kept connection turns out to be closed.
+    const upstream_config& config = running.state_->forwarder.config();
+    return config.total + 2 * config.connect;
+}
+
 void detail::upstream_access::use(http_upstream& running, tls_side made) {
     http_forwarder& forwarder = running.state_->forwarder;
     forwarder.connector().tls().use(std::move(made), forwarder.log());

@@ -71,6 +71,17 @@ using state = queue_state;
 
 BOOST_AUTO_TEST_SUITE(contract)
 
+CONTRACT(what_is_for_another_upstream_is_not_claimed) {
+    opened queue(kind);
+    new_payload other = make_payload("other");
+    other.upstream = "elsewhere";
+    BOOST_TEST(!queue->put(std::move(other)));
+    BOOST_TEST(!queue->put(make_payload("ours")));
+    BOOST_TEST((texts_of(queue->claim(8).value) == texts{"ours"}));
+    BOOST_TEST((texts_of(queue->claim(8, 1min, "me", "elsewhere").value) == texts{"other"}));
+    BOOST_TEST(queue->claim(8, 1min, "me", "nowhere").value.payloads.empty());
+}
+
 CONTRACT(what_was_put_is_claimed_with_all_that_was_said_of_it) {
     opened queue(kind);
     new_payload one = make_payload("hello", "[2001:db8::1]:4000");
@@ -88,6 +99,7 @@ CONTRACT(what_was_put_is_claimed_with_all_that_was_said_of_it) {
     BOOST_TEST(got.entry.upstream == "records");
     BOOST_TEST(to_string(got.entry.peer) == "[2001:db8::1]:4000");
     BOOST_TEST(got.entry.tls_name == "scale-7");
+    BOOST_TEST(to_string(got.entry.local) == "192.0.2.9:5000");
     BOOST_TEST(got.entry.size == 5u);
     BOOST_TEST(got.entry.crc32c == 0x9a71bb4cu);
     BOOST_TEST((got.entry.state == state::waiting));

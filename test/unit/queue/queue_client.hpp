@@ -33,9 +33,10 @@ public:
         return put(std::move(batch));
     }
     outcome<claimed_payloads> claim(std::size_t most, milliseconds lease = std::chrono::minutes(1),
-                                    std::string owner = "me") {
-        return something<claimed_payloads>(
-            [&](auto done) { store_.async_claim(most, lease, std::move(owner), std::move(done)); });
+                                    std::string owner = "me", std::string upstream = "records") {
+        return something<claimed_payloads>([&](auto done) {
+            store_.async_claim(most, lease, std::move(owner), std::move(upstream), std::move(done));
+        });
     }
     outcome<std::size_t> delivered(std::vector<request_id> ids) {
         return something<std::size_t>(
@@ -109,6 +110,7 @@ inline new_payload make_payload(std::string body, const std::string& peer = "192
     made.upstream = "records";
     made.peer = parse_socket_address(peer).value();
     made.tls_name = "scale-7";
+    made.local = parse_socket_address("192.0.2.9:5000").value();
     made.body = payload(std::move(body));
     return made;
 }
