@@ -280,6 +280,16 @@ BOOST_AUTO_TEST_CASE(an_answer_that_its_frame_cannot_carry_is_told) {
     BOOST_TEST(got.posts == 2u);
 }
 
+// There is room for the reply once, and not twice.
+BOOST_AUTO_TEST_CASE(a_status_line_needs_no_second_reply) {
+    for (std::uint64_t size = 130'000; size < 240'000; size += 5'000) {
+        plan what = with_frames(frame_form::u32be, 1, 2, size);
+        what.rules.form = reply_form::status;
+        what.rules.max_buffered = 300'000;
+        BOOST_TEST(check(what).sessions.replied == 2u);
+    }
+}
+
 BOOST_AUTO_TEST_CASE(a_payload_of_no_bytes_is_one_where_its_frame_has_a_beginning) {
     for (const frame_form form :
          {frame_form::stx_etx, frame_form::stx_etx_sum, frame_form::mllp, frame_form::netstring}) {

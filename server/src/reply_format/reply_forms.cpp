@@ -9,6 +9,7 @@
 #include <algorithm>
 #include <array>
 #include <chrono>
+#include <cstring>
 #include <span>
 #include <string_view>
 #include <utility>
@@ -40,10 +41,23 @@ reply_parts reply_of(const reply_forms& forms, const reply_facts& facts) {
 // What stands in the place of a body: little, so that it waits for no memory.
 void replace(payload& body, std::string text) { body = payload(std::move(text)); }
 
-// What stands around a body goes into a payload of its own, which may go to a file.
+// In the memory of the body: a copy of it would need as much again.
+bool surround_in_place(payload& body, const reply_parts& parts) {
+    const std::size_t size = body.size(), before = parts.before.size(), after = parts.after.size();
+    if (body.spilled() || !body.reserve(before + after)) return false;
+    body.commit(before + after);
+    std::byte* const text = body.data();
+    std::memmove(text + before, text, size);
+    std::memcpy(text, parts.before.data(), before);
+    std::memcpy(text + before + size, parts.after.data(), after);
+    return true;
+}
+
+// Of a body in a file, what stands around it goes into a payload of its own with it.
 error_code surround(payload& body, const reply_parts& parts, byte_budget& replies) {
     if (!parts.with_body) return replace(body, parts.whole({})), error_code();
     if (parts.before.empty() && parts.after.empty()) return {};
+    if (surround_in_place(body, parts)) return {};
     payload whole(&replies);
     error_code failed = whole.write(std::as_bytes(std::span(parts.before)));
     std::array<std::byte, 16 << 10> piece;
@@ -55,7 +69,7 @@ error_code surround(payload& body, const reply_parts& parts, byte_budget& replie
     }
     if (!failed) failed = whole.write(std::as_bytes(std::span(parts.after)));
     // The service has done its work: nothing that says the contrary.
-    if (failed) return failed == reason::busy ? reason::internal : reason::spill_failed;
+    if (failed) return failed == reason::busy ? reason::upstream_incomplete : reason::spill_failed;
     body = std::move(whole);
     return {};
 }
