@@ -384,6 +384,8 @@ sentences limits_are_kept(const history& all) {
     const double upstream = ms_of(all.service.total) + ms_of(all.service.connect);
     const double receive = ms_of(rules.receive_total) + ms_of(rules.receive_idle) +
                            ms_of(rules.proxy_protocol) + ms_of(rules.tls_handshake);
+    // A connection that finds no memory in a pause has the pause in its times.
+    if (has_frames(all.plan->rules) && without_memory(all)) return out;
     for (const client_history& one : all.clients) {
         const auto in_time = [&](const char* what, double took, double most) {
             if (took > most + slack)

@@ -50,8 +50,8 @@ bool is_wanted(const exchange_record& of, access_log wanted) noexcept {
 void log_exchange(const exchange_record& of, clock_type::time_point now, const logger& log) {
     // A stage that an exception has cut lasted until now.
     const bool cut = of.result.undecided();
-    const bool receiving =
-        of.stage == session_stage::handshake || of.stage == session_stage::receive;
+    const bool receiving = of.stage == session_stage::handshake ||
+                           of.stage == session_stage::pause || of.stage == session_stage::receive;
     const bool handling = of.stage == session_stage::handle || of.stage == session_stage::stream;
     const auto received = cut && receiving ? now : std::max(of.received, of.accepted);
     const auto answered = cut && handling ? now : std::max(of.answered, received);
