@@ -190,7 +190,7 @@ void split(const history& all, std::string_view got, conversation& into) {
             for (const std::string& right : right_answers(all, into.exchanges[i])) {
                 begun = begun || right.starts_with(got);
                 if (right.empty() || !got.starts_with(right)) continue;
-                found = right, next = i + 1;
+                found = right, next = log_is_whole(all) ? i + 1 : 0;
                 break;
             }
         if (found.empty()) {

@@ -117,6 +117,7 @@ BOOST_AUTO_TEST_CASE(a_fin_at_every_byte_of_two_frames) {
         for (const tail policy : {tail::automatic, tail::accept, tail::refuse})
             for (std::uint64_t at = 0; at <= 60; ++at) {
                 plan what = with_frames(form, 1, 2);
+                what.clients[0].heartbeats = at % 2;
                 what.rules.frame_tail = policy;
                 what.clients[0].kind = client_kind::fin_in_frame, what.clients[0].stop_at = at;
                 const run_result got = check(what);

@@ -253,7 +253,8 @@ sent_frames read_sent(const history& all, const client_history& one) {
     const bool scans = spec.type == kind::line || spec.type == kind::delimiter;
     const bool accepts =
         rules.frame_tail == tail::automatic ? scans : rules.frame_tail == tail::accept;
-    if (scans && mark_of(spec).starts_with(read.rest == "\r" ? "\n" : read.rest)) return out;
+    const bool half_line_end = spec.type == kind::line && read.rest == "\r";
+    if (scans && (half_line_end || mark_of(spec).starts_with(read.rest))) return out;
     if (!accepts || read.rest.empty())
         out.refused_tail = true;
     else if (one.fin_sent)

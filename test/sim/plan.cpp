@@ -375,6 +375,9 @@ struct drawer {
             one.kind == client_kind::fin_in_frame)
             one.stop_at = dice.below(about);
         if (one.kind == client_kind::close_unread) one.stop_at = 1 + dice.below(about);
+        // The next request is on its way at once: more than that can begin a good answer to it.
+        for (answer* each : {&one.first, &one.again})
+            if (each->extra > 12) each->extra = 1 + each->extra % 12;
         if (!rude_clients || !dice.chance(0.2)) return;
         one.wrong = static_cast<slip>(1 + dice.below(4));
         one.wrong_at = dice.below(one.frames);
