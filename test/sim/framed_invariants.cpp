@@ -468,6 +468,10 @@ sentences who_may_go_on_is_answered(const history& all) {
         // What comes behind a pause that was too long finds nobody.
         if (pause < 2 * s || plan.between >= pause || plan.pause >= pause || plan.waits >= pause)
             return;
+        // What the gateway's kernel still holds of an answer is none of its pause.
+        const bool narrow = plan.receive_buffer < 64 << 10 || plan.read_pause > 0 ||
+                            all.plan->hard.receive_buffer < 64 << 10;
+        if (narrow) return;
         const bool fed = one.fin_sent || plan.stays || plan.kind == client_kind::silent;
         const std::size_t wanted =
             with.sent.payloads.size() + (with.sent.refused_tail || with.sent.bad ? 1 : 0);
@@ -551,7 +555,7 @@ sentences a_drain_ends_pauses(const history& all) {
             const nanos active = silent_since(all, one);
             if (active < 0 || with.sent.bad || with.sent.cut || active > all.drain_began - late)
                 return;
-            if (with.indexed && with.answers.size() < with.sent.payloads.size()) return;
+            if (with.answers.size() < with.sent.payloads.size()) return; // one is in hand
             if (one.ended_at > all.drain_began + late)
                 out.push_back(one.name() + "was in a pause, and closed " +
                               std::to_string((one.ended_at - all.drain_began) / ms) +
