@@ -466,8 +466,7 @@ sentences who_may_go_on_is_answered(const history& all) {
         const client_plan& plan = *one.plan;
         const nanos pause = static_cast<nanos>(all.plan->rules.between) * ms;
         // What comes behind a pause that was too long finds nobody.
-        if (pause < 2 * s || plan.between >= pause || plan.pause >= pause || plan.waits >= pause)
-            return;
+        if (pause < 2 * s || std::max({plan.between, plan.pause, plan.waits}) > pause - s) return;
         // What the gateway's kernel still holds of an answer is none of its pause.
         const bool narrow = plan.receive_buffer < 64 << 10 || plan.read_pause > 0 ||
                             all.plan->hard.receive_buffer < 64 << 10;

@@ -370,6 +370,8 @@ struct drawer {
             one.kind = client_kind::good;
         if (slow_clients && dice.chance(0.3)) one.between = at_most(100 * ms, 12 * s);
         if (one.between + one.pause > 0) one.frames = std::min<std::uint64_t>(one.frames, 8);
+        if (rules.frame == frame_form::idle && one.pause > 0) // each piece is a payload
+            one.piece = std::max(one.piece, one.size / 8 + 1);
         const std::uint64_t about = one.frames * (one.size / 2 + 8) + one.size / 2;
         if (rude_clients && dice.chance(0.1)) one.kind = client_kind::fin_in_frame;
         if (one.kind == client_kind::reset_before_fin || one.kind == client_kind::silent ||
