@@ -416,6 +416,7 @@ sentences a_fair_frame_is_replied(const history& all) {
                                sentences& out) {
         const client_plan& plan = *one.plan;
         if (plan.kind != client_kind::good || plan.bad_text || plan.wrong != slip::none) return;
+        if (with.sent.bad && plan.forgets) return; // the reset behind it
         std::size_t replied = 0, wanted = with.sent.payloads.size();
         for (const std::string& text : with.answers) replied += is_refusal(all, text) ? 0 : 1;
         replied += with.wordless;
