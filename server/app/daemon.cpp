@@ -143,6 +143,7 @@ public:
         const std::chrono::duration<double> took = clock::now() - stop_began_;
         log_(log_level::info, "stopped",
              {{"exchanges", number(view.replied)},
+              {"queued", number(view.queued)},
               {"refused", number(view.refused)},
               {"aborted", number(view.aborted)},
               {"probes", number(view.probes)},
@@ -150,6 +151,8 @@ public:
               {"cut", number(counters_.cut.value() + gateways_.gateway().sessions())},
               {"seconds", took.count()},
               {"log_dropped", number(log_output_.dropped())}});
+        admin_.reset();
+        gateways_.close();
     }
 
     /// Whether a name lookup may be under way.
@@ -161,7 +164,8 @@ private:
     // Exchanges that came to their end: with a reply, or with a refusal for a reason of their own.
     std::uint64_t answered() {
         const metrics::sessions view = counters_.read_sessions();
-        return view.replied + view.refused - counters_.refused_for(reason::draining).value();
+        return view.replied + view.queued + view.refused -
+               counters_.refused_for(reason::draining).value();
     }
 
     // What this machine and this process make of a configuration.
@@ -251,15 +255,17 @@ private:
         const admin_view view{
             [this] { return not_ready(); },
             [this] {
-                return metrics_text(counters_, {FINPOST_VERSION, gateways_.endpoints(),
-                                                log_output_.dropped(), internal_errors_.value(),
-                                                reloads_.value(), reloads_failed_.value(),
-                                                stopping_, most_sessions_, most_buffered_,
-                                                seconds_until(gateways_.gateway().tls_expires()),
-                                                seconds_until(gateways_.upstream_tls_expires())});
+                return metrics_text(
+                    counters_, {FINPOST_VERSION, gateways_.endpoints(), log_output_.dropped(),
+                                internal_errors_.value(), reloads_.value(), reloads_failed_.value(),
+                                stopping_, most_sessions_, most_buffered_,
+                                seconds_until(gateways_.gateway().tls_expires()),
+                                seconds_until(gateways_.upstream_tls_expires()), queue_now()});
             },
             [this](std::size_t most) { return gateways_.gateway().session_views(most); },
-            [this] { return gateways_.gateway().sessions(); }, [this] { return effective(); }};
+            [this] { return gateways_.gateway().sessions(); },
+            [this] { return effective(); },
+            [this] { return queue_now(); }};
         try {
             admin_ = std::make_unique<admin_port>(*config_.admin, view, log_);
         } catch (const boost::system::system_error& failed) {
@@ -267,9 +273,19 @@ private:
         }
     }
 
+    std::optional<queue_stats> queue_now() const {
+        const queue_owner* const queue = gateways_.queue();
+        if (queue == nullptr) return std::nullopt;
+        return queue->stats();
+    }
+
     std::string not_ready() {
         if (stopping_) return "draining";
         if (!gateways_.gateway().accepting()) return "not listening";
+        if (const queue_owner* queue = gateways_.queue()) {
+            const std::string trouble = queue->trouble();
+            if (!trouble.empty()) return "queue: " + trouble;
+        }
         const auto now = std::chrono::steady_clock::now();
         std::string down;
         for (const auto& endpoints : gateways_.endpoints_by_upstream()) {
@@ -361,6 +377,7 @@ private:
             stop_now_ = true;
             delay_.cancel();
             gateways_.gateway().stop();
+            gateways_.stop_deliveries();
             return;
         default:
             loops_.stop(); // somebody is in more of a hurry than the sessions
@@ -392,10 +409,14 @@ private:
         }
         const duration grace = stop_now_ ? duration::zero() : config_.drain;
         // By a callback: a `co_await` does not survive a drain that finds no memory to begin with.
-        gateways_.gateway().async_drain(grace,
-                                        [this, end = std::move(at_the_end)](error_code failed) {
-                                            drain_ended(failed.failed());
-                                        });
+        // The last receipts are given before the last deliveries begin.
+        const auto held = std::make_shared<stops_loops>(std::move(at_the_end));
+        const auto until = clock::now() + grace;
+        gateways_.gateway().async_drain(grace, [this, held, until](error_code failed) {
+            drain_ended(failed.failed());
+            const auto left = std::chrono::ceil<duration>(until - clock::now());
+            gateways_.drain_deliveries(std::max(left, duration::zero()), held);
+        });
     }
 
     const options& options_;

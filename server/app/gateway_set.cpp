@@ -14,13 +14,24 @@ using namespace detail;
 
 namespace {
 
+template <class Running>
+handler handler_of(const listener_config& listener, const Running& behind) {
+    if (listener.delivery.mode == delivery_mode::relay) return behind.upstream->as_handler();
+    const std::string name = to_string(listener.gateway.listen.front());
+    return listener.delivery.mode == delivery_mode::queue
+               ? behind.deliveries->as_handler(name, behind.delivery.key)
+               : behind.deliveries->as_fallback(name, behind.delivery.key);
+}
+
 template <class Map>
 std::vector<checked_group> groups_of(const daemon_config& config, const Map& upstreams) {
     std::vector<checked_group> groups;
     for (const listener_config& listener : config.listeners) {
-        const http_upstream& behind = *upstreams.at(listener.upstream).upstream;
-        groups.push_back({{listener.gateway, behind.as_handler(), behind.as_streaming_handler()},
-                          *listener.made.parts});
+        const auto& behind = upstreams.at(listener.upstream);
+        listener_group group{listener.gateway, handler_of(listener, behind)};
+        if (listener.delivery.mode == delivery_mode::relay)
+            group.streaming_handler = behind.upstream->as_streaming_handler();
+        groups.push_back({std::move(group), *listener.made.parts});
     }
     return groups;
 }
@@ -39,24 +50,78 @@ gateway_set::gateway_set(event_loops loops, metrics& counters, logger log)
 
 gateway_set::upstream_map gateway_set::upstreams_for(const daemon_config& config) const {
     upstream_map next;
-    for (const named_upstream& upstream : config.upstreams) {
-        const bool used =
-            std::any_of(config.listeners.begin(), config.listeners.end(),
-                        [&](const auto& from) { return from.upstream == upstream.name; });
-        const auto before = upstreams_.find(upstream.name);
-        if (before != upstreams_.end() && before->second.config == upstream.config) {
-            next.emplace(upstream.name, running{upstream.config, before->second.upstream, used});
-            continue;
-        }
-        auto fresh = std::make_shared<http_upstream>(detail::upstream_access::make(
-            loops_, upstream.config, *upstream.made.parts, counters_, log_));
-        fresh->start();
-        next.emplace(upstream.name, running{upstream.config, std::move(fresh), used});
-    }
+    for (const named_upstream& upstream : config.upstreams)
+        next.emplace(upstream.name, running_for(config, upstream));
     return next;
 }
 
+gateway_set::running gateway_set::running_for(const daemon_config& config,
+                                              const named_upstream& upstream) const {
+    running made{upstream.config, nullptr};
+    made.used = std::any_of(config.listeners.begin(), config.listeners.end(),
+                            [&](const auto& from) { return from.upstream == upstream.name; });
+    const auto before = upstreams_.find(upstream.name);
+    if (before != upstreams_.end() && before->second.config == upstream.config) {
+        made.upstream = before->second.upstream;
+    } else {
+        made.upstream = std::make_shared<http_upstream>(detail::upstream_access::make(
+            loops_, upstream.config, *upstream.made.parts, counters_, log_));
+        made.upstream->start();
+    }
+    if (queue_) add_deliveries(made, config, upstream);
+    return made;
+}
+
+// An upstream that no listener has any more is delivered to as well: there may be payloads for it.
+void gateway_set::add_deliveries(running& of, const daemon_config& config,
+                                 const named_upstream& upstream) const {
+    of.delivery = upstream.delivery;
+    of.timeout = config.queue.timeout;
+    const auto before = upstreams_.find(upstream.name);
+    const bool same = before != upstreams_.end() && before->second.upstream == of.upstream &&
+                      before->second.delivery == of.delivery &&
+                      before->second.timeout == of.timeout;
+    if (same) {
+        of.deliveries = before->second.deliveries;
+        return;
+    }
+    delivery_config rules = upstream.delivery.queue;
+    rules.upstream = upstream.name;
+    rules.receipt_timeout = config.queue.timeout;
+    of.deliveries = std::make_shared<delivery_queue>(loops_.first(), queue_->store(), *of.upstream,
+                                                     std::move(rules), counters_, log_);
+}
+
+void gateway_set::start() {
+    gateway_->start();
+    for (auto& [name, entry] : upstreams_)
+        if (entry.deliveries) entry.deliveries->start();
+}
+
+void gateway_set::drain_deliveries(duration grace, const std::shared_ptr<void>& held) {
+    for (auto& [name, entry] : upstreams_)
+        if (entry.deliveries) entry.deliveries->async_drain(grace, [held](error_code) {});
+}
+
+void gateway_set::stop_deliveries() noexcept {
+    for (auto& [name, entry] : upstreams_)
+        if (entry.deliveries) entry.deliveries->stop();
+}
+
+void gateway_set::close() noexcept {
+    gateway_.reset();
+    {
+        const std::lock_guard lock(mutex_);
+        upstreams_.clear();
+    }
+    if (queue_) queue_->close();
+}
+
 void gateway_set::make(const daemon_config& config) {
+    if (!config.queue.directory.empty()) {
+        const bool ordered = config.upstreams.front().delivery.order == delivery_order::source;
+        queue_.emplace(config.queue, ordered, loops_.first(), counters_, log_);
+    }
     const std::lock_guard lock(mutex_);
     upstreams_ = upstreams_for(config);
     gateway_ = detail::gateway_access::make(loops_, groups_of(config, upstreams_), counters_, log_);
@@ -71,6 +136,23 @@ void gateway_set::change(const daemon_config& config) {
         upstreams_.swap(next);
     }
     use_certificates(config, next);
+    change_deliveries(next);
+}
+
+// What those of `before` have on the wire comes to its end; the others begin.
+void gateway_set::change_deliveries(upstream_map& before) {
+    for (auto& [name, entry] : upstreams_) {
+        const auto old = before.find(name);
+        const bool kept = old != before.end() && old->second.deliveries == entry.deliveries;
+        if (entry.deliveries && !kept) entry.deliveries->start();
+    }
+    for (auto& [name, entry] : before) {
+        const auto now = upstreams_.find(name);
+        const bool kept = now != upstreams_.end() && now->second.deliveries == entry.deliveries;
+        if (!entry.deliveries || kept) continue;
+        const duration grace = entry.config.total + 2 * entry.config.connect;
+        entry.deliveries->async_drain(grace, [old = entry.deliveries](error_code) {});
+    }
 }
 
 // Those of `before` that stay have new files perhaps. The change is made by now: what fails here

@@ -1,6 +1,7 @@
 #pragma once
 
 #include "config/daemon_config.hpp"
+#include "queue_owner.hpp"
 
 #include "finpost/event_loops.hpp"
 #include "finpost/gateway.hpp"
@@ -22,16 +23,26 @@ class gateway_set {
 public:
     gateway_set(event_loops loops, metrics& counters, logger log);
 
-    /// Makes everything, and binds nothing yet.
+    /// Makes everything, and binds nothing yet. Opens the queue, if there is one.
     void make(const daemon_config& config);
-    /// Binds and accepts; throws like `gateway::start`.
-    void start() { gateway_->start(); }
+    /// Binds and accepts, and begins to deliver; throws like `gateway::start`.
+    void start();
 
     /// Puts `config` into the place of what is in force, or throws like `gateway::change`, and then
     /// nothing has changed. An upstream whose name and settings stay keeps its connections.
     void change(const daemon_config& config);
 
     finpost::gateway& gateway() noexcept { return *gateway_; }
+
+    /// The queue; null without one. From any thread.
+    const queue_owner* queue() const noexcept { return queue_ ? &*queue_ : nullptr; }
+    /// Delivers nothing more, and lets what is on the wire come to its end within `grace`. `held`
+    /// is let go when that is so.
+    void drain_deliveries(duration grace, const std::shared_ptr<void>& held);
+    /// At once.
+    void stop_deliveries() noexcept;
+    /// Everything goes, the queue last. After the event loops.
+    void close() noexcept;
 
     using endpoint_list = std::vector<http_upstream::endpoint_status>;
     /// Of all upstreams; one that is in several is up when it is for all of them. From any thread.
@@ -47,14 +58,22 @@ private:
         upstream_config config;
         std::shared_ptr<http_upstream> upstream;
         bool used = true; // by a listener
+        upstream_delivery delivery = {};
+        duration timeout = {};
+        std::shared_ptr<delivery_queue> deliveries = {}; // null without a queue
     };
     using upstream_map = std::map<std::string, running>;
     upstream_map upstreams_for(const daemon_config& config) const;
+    running running_for(const daemon_config& config, const named_upstream& upstream) const;
+    void add_deliveries(running& of, const daemon_config& config,
+                        const named_upstream& upstream) const;
+    void change_deliveries(upstream_map& before);
     void use_certificates(const daemon_config& config, const upstream_map& before) noexcept;
 
     const event_loops loops_;
     metrics& counters_;
     const logger log_;
+    std::optional<queue_owner> queue_;
     mutable std::mutex mutex_;
     upstream_map upstreams_; // changed under the mutex, by one thread
     std::unique_ptr<finpost::gateway> gateway_;

@@ -69,14 +69,32 @@ http_answer config(const admin_view& view) {
     return out;
 }
 
+http_answer queue(const admin_view& view) {
+    const auto stats = view.queue ? view.queue() : std::nullopt;
+    if (!stats) return text(404, "not found: there is no queue, see --queue-dir\n");
+    json::object states;
+    for (const queue_state state : all_queue_states)
+        states[to_string(state)] = json::object{{"payloads", stats->of(state).payloads},
+                                                {"bytes", stats->of(state).bytes}};
+    json::object page{{"states", std::move(states)},
+                      {"delivering", stats->delivering},
+                      {"bytes", stats->bytes},
+                      {"max_bytes", stats->max_bytes},
+                      {"oldest_seconds", nullptr}};
+    if (stats->oldest) page["oldest_seconds"] = static_cast<double>(stats->oldest->count()) / 1e3;
+    http_answer out = text(200, json::serialize(page) + '\n');
+    out.content_type = "application/json";
+    return out;
+}
+
 struct route {
     std::string_view path;
     http_answer (*answer)(const admin_view& view);
 };
 
-constexpr std::array routes{route{"/healthz", healthz}, route{"/readyz", readyz},
+constexpr std::array routes{route{"/healthz", healthz},      route{"/readyz", readyz},
                             route{"/metrics", metrics_page}, route{"/sessions", sessions},
-                            route{"/config", config}};
+                            route{"/config", config},        route{"/queue", queue}};
 
 } // namespace
 

@@ -2,10 +2,12 @@
 
 #include "admin/http_query.hpp"
 
+#include "finpost/queued_payload.hpp"
 #include "finpost/session_view.hpp"
 
 #include <cstddef>
 #include <functional>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -22,13 +24,15 @@ struct admin_view {
     std::function<std::size_t()> session_count;
     /// The configuration in force, secrets masked, as TOML; without one there is no `/config`.
     std::function<std::string()> config;
+    /// What is in the queue; nothing, or without this, there is no queue.
+    std::function<std::optional<queue_stats>()> queue;
 };
 
 /// Sessions that `/sessions` shows: a page of a few hundred KiB at the most.
 inline constexpr std::size_t sessions_shown = 1'000;
 
-/// Answers one request to the admin port: /healthz, /readyz, /metrics, /sessions and /config. GET
-/// and HEAD only.
+/// Answers one request to the admin port: /healthz, /readyz, /metrics, /sessions, /config and
+/// /queue. GET and HEAD only.
 http_answer answer_admin(const http_query& query, const admin_view& view);
 
 } // namespace finpost

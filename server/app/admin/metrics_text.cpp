@@ -6,6 +6,8 @@
 #include <prometheus/metric_family.h>
 #include <prometheus/text_serializer.h>
 
+#include <algorithm>
+#include <chrono>
 #include <limits>
 #include <utility>
 
@@ -146,6 +148,38 @@ void add_upstream(page& out, const metrics& counters, const daemon_numbers& more
     out.sample(counters.upstream_ejections.value());
 }
 
+void add_queue(page& out, const metrics::queue_counters& counters, const queue_stats& stats) {
+    const auto waiting = stats.of(queue_state::waiting).payloads;
+    out.family("finpost_queue_payloads", "gauge", "Payloads in the queue, by state.");
+    out.sample("state", "waiting", waiting - std::min(waiting, stats.delivering));
+    out.sample("state", "delivering", stats.delivering);
+    out.sample("state", "dead", stats.of(queue_state::dead).payloads);
+    out.sample("state", "set_aside", stats.of(queue_state::set_aside).payloads);
+    out.family("finpost_queue_bytes", "gauge", "Bytes of payloads in the queue.");
+    out.sample(stats.bytes);
+    out.family("finpost_queue_bytes_limit", "gauge", "Above it, payloads are refused.");
+    out.sample(stats.max_bytes);
+    out.family("finpost_queue_oldest_seconds", "gauge",
+               "Age of the oldest payload that waits; 0 when none does.");
+    out.sample(stats.oldest ? std::chrono::duration<double>(*stats.oldest).count() : 0.0);
+    out.family("finpost_queue_recovered_total", "counter",
+               "Payloads that were in the queue when it was opened.");
+    out.sample(counters.recovered.value());
+    out.family("finpost_queue_stored_total", "counter", "Receipts given.");
+    out.sample(counters.stored.value());
+    out.family("finpost_queue_delivered_total", "counter", "Payloads that the service has taken.");
+    out.sample(counters.delivered.value());
+    out.family("finpost_queue_dead_total", "counter", "Dead letters, by why.");
+    out.sample("reason", "refused", counters.dead_refused.value());
+    out.sample("reason", "expired", counters.dead_expired.value());
+    out.family("finpost_queue_attempts_total", "counter", "Deliveries tried, by what came of it.");
+    out.sample("result", "delivered", counters.attempts_delivered.value());
+    out.sample("result", "again", counters.attempts_again.value());
+    out.sample("result", "dead", counters.attempts_dead.value());
+    out.family("finpost_queue_commit_seconds", "histogram", "Time until a batch is on the disk.");
+    out.histogram_of(counters.commit_seconds);
+}
+
 void add_process(page& out, const daemon_numbers& more) {
     out.family("finpost_draining", "gauge", "1 from the signal to stop on.");
     out.sample(more.draining ? 1 : 0);
@@ -177,6 +211,7 @@ std::string metrics_text(const metrics& counters, const daemon_numbers& more) {
     add_bytes(out, counters, more);
     add_times(out, counters);
     add_upstream(out, counters, more);
+    if (more.queue) add_queue(out, counters.queue, *more.queue);
     add_process(out, more);
     return out.text();
 }

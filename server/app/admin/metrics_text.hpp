@@ -1,6 +1,7 @@
 #pragma once
 
 #include "finpost/http_upstream.hpp"
+#include "finpost/queued_payload.hpp"
 
 #include <cstddef>
 #include <cstdint>
@@ -26,6 +27,7 @@ struct daemon_numbers {
     std::uint64_t max_buffered = 0;    ///< bytes
     /// Seconds until the first certificate of that side expires; none without one.
     std::optional<std::int64_t> listener_certificate = {}, upstream_certificate = {};
+    std::optional<queue_stats> queue = {}; ///< none without a queue
 };
 
 /// The counters in the Prometheus text format 0.0.4, written by prometheus-cpp. There is no

@@ -174,6 +174,25 @@ void report_collisions(table_reader& reader, const daemon_config& config,
     }
 }
 
+void report_delivery(table_reader& reader, const daemon_config& process, const daemon_config& read,
+                     const std::string& table = {}) {
+    if (read.of_listener.mode == delivery_mode::relay) return;
+    if (process.queue.directory.empty() && !reader.wrong("--queue-dir"))
+        reader.report("--delivery", "needs a queue: --queue-dir names its directory");
+    if (read.gateway.stream_above)
+        reader.report({{"stream_above", "does not go together with a delivery by the queue, which "
+                                        "stores whole payloads"}},
+                      table);
+}
+
+// All upstreams have one queue.
+void report_orders(problem_list& problems, const daemon_config& config) {
+    for (const named_upstream& upstream : config.upstreams)
+        if (upstream.delivery.order != config.upstreams.front().delivery.order)
+            return add_once(problems, "--delivery-order: is the same for all upstreams, which "
+                                      "have one queue");
+}
+
 // One listener group and one upstream.
 void read_short_form(daemon_config& config, const given_values& flags, const config_file& file,
                      problem_list& problems) {
@@ -196,8 +215,10 @@ void read_short_form(daemon_config& config, const given_values& flags, const con
     auto listener = reader.take(make_listener_parts(config.gateway));
     report_collisions(reader, config, config.gateway.listen);
     auto behind = reader.take(make_upstream_parts(upstream));
-    config.listeners = {{config.gateway, "default", std::move(listener)}};
-    config.upstreams = {{"default", config.upstream, std::move(behind)}};
+    reader.report(validate(config.of_upstream.queue));
+    report_delivery(reader, config, config);
+    config.listeners = {{config.gateway, "default", std::move(listener), config.of_listener}};
+    config.upstreams = {{"default", config.upstream, std::move(behind), config.of_upstream}};
 }
 
 std::string list_of(const std::vector<file_table>& upstreams) {
@@ -253,8 +274,11 @@ void read_long_form(daemon_config& config, given_values flags, const config_file
         reader.read(read, option_scope::upstream, table.values,
                     config.written.upstreams.emplace_back());
         auto made = reader.take(make_upstream_parts(read.upstream), table.where);
-        config.upstreams.push_back({table.name.texts.front(), read.upstream, std::move(made)});
+        reader.report(validate(read.of_upstream.queue), table.where);
+        config.upstreams.push_back(
+            {table.name.texts.front(), read.upstream, std::move(made), read.of_upstream});
     }
+    report_orders(problems, config);
     for (const file_table& table : file.listeners) {
         daemon_config read;
         read.gateway.listen.clear(); // each table says its own
@@ -264,8 +288,9 @@ void read_long_form(daemon_config& config, given_values flags, const config_file
         read.gateway.max_buffered = config.gateway.max_buffered;
         auto made = reader.take(make_listener_parts(read.gateway), table.where);
         report_collisions(reader, config, read.gateway.listen);
+        report_delivery(reader, config, read, table.where);
         config.listeners.push_back(
-            {read.gateway, upstream_of(table, file, problems), std::move(made)});
+            {read.gateway, upstream_of(table, file, problems), std::move(made), read.of_listener});
     }
 }
 

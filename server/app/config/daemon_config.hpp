@@ -1,5 +1,7 @@
 #pragma once
 
+#include "config/delivery_settings.hpp"
+
 #include "finpost/config.hpp"
 #include "finpost/endpoint.hpp"
 #include "finpost/logger.hpp"
@@ -47,6 +49,7 @@ struct listener_config {
     gateway_config gateway;
     std::string upstream;
     made_once<detail::listener_parts> made = {};
+    listener_delivery delivery = {};
     friend bool operator==(const listener_config&, const listener_config&) = default;
 };
 
@@ -54,6 +57,7 @@ struct named_upstream {
     std::string name;
     upstream_config config;
     made_once<detail::upstream_parts> made = {};
+    upstream_delivery delivery = {};
     friend bool operator==(const named_upstream&, const named_upstream&) = default;
 };
 
@@ -87,8 +91,12 @@ struct daemon_config {
     gateway_config gateway = default_gateway();
     /// Has no endpoints with `demo`: the daemon sets the one it makes.
     upstream_config upstream;
+    listener_delivery of_listener;
+    upstream_delivery of_upstream;
     /// The built-in HTTP echo service is the upstream.
     bool demo = false;
+
+    queue_settings queue;
 
     /// Threads that run the event loop; 0 = one for each core.
     std::size_t threads = 0;

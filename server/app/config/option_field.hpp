@@ -65,6 +65,12 @@ class field_access {
             return member(all.upstream);
         else if constexpr (std::is_same_v<structure, log_config>)
             return member(all.log);
+        else if constexpr (std::is_same_v<structure, queue_settings>)
+            return member(all.queue);
+        else if constexpr (std::is_same_v<structure, listener_delivery>)
+            return member(all.of_listener);
+        else if constexpr (std::is_same_v<structure, upstream_delivery>)
+            return member(all.of_upstream);
         else
             return member(all);
     }
@@ -103,9 +109,12 @@ class field_access {
     }
 
     static constexpr option_scope scope() {
-        if (std::is_same_v<structure, gateway_config>) return option_scope::listener;
-        return std::is_same_v<structure, upstream_config> ? option_scope::upstream
-                                                          : option_scope::process;
+        if (std::is_same_v<structure, gateway_config> ||
+            std::is_same_v<structure, listener_delivery>)
+            return option_scope::listener;
+        const bool upstream = std::is_same_v<structure, upstream_config> ||
+                              std::is_same_v<structure, upstream_delivery>;
+        return upstream ? option_scope::upstream : option_scope::process;
     }
 
     static constexpr option_bound bound() {

@@ -10,7 +10,14 @@ namespace {
 using kind::word;
 using gw = gateway_config;
 using up = upstream_config;
+using later = upstream_delivery;
 
+constexpr std::array deliveries{word{"relay", delivery_mode::relay},
+                                word{"queue", delivery_mode::queue},
+                                word{"fallback", delivery_mode::fallback}};
+constexpr std::array orders{word{"none", delivery_order::none},
+                            word{"source", delivery_order::source}};
+constexpr std::array keys{word{"id", idempotency_key::id}, word{"sha256", idempotency_key::sha256}};
 constexpr std::array codecs{word{"none", codec::none}, word{"base64", codec::base64}};
 constexpr std::array alphabets{word{"standard", base64::alphabet::standard},
                                word{"url", base64::alphabet::url}};
@@ -83,6 +90,35 @@ constexpr std::array rows{
     option_row{"--receipt-template", "TEXT", "the same for receipts, that a payload is stored",
                field<kind::plain, &gw::receipt_template>}
         .default_is("none"),
+    option_row{"--delivery", "relay|queue|fallback",
+               "queue: a payload is stored, its client has a receipt, the service has it later; "
+               "fallback: only when the service does not answer",
+               field<kind::word_of<deliveries>, &listener_delivery::mode>},
+    option_row{"--queue-dir", "DIR", "the queue: a directory of this machine for it alone",
+               field<kind::directory, &queue_settings::directory>}
+        .default_is("none")
+        .needs_restart(),
+    option_row{"--queue-max", "SIZE", "what is stored at most; above it queue_full",
+               field<kind::size, &queue_settings::max_bytes>}
+        .needs_restart(),
+    option_row{"--queue-timeout", "D", "the longest that a client waits for its receipt",
+               field<kind::time, &queue_settings::timeout>},
+    option_row{"--retry-first", "D", "the pause after a delivery that failed; it doubles",
+               field<kind::time, &later::queue, &delivery_config::retry_first>},
+    option_row{"--retry-most", "D", "the longest pause between two deliveries of a payload",
+               field<kind::time, &later::queue, &delivery_config::retry_most>},
+    option_row{"--retry-for", "D", "a payload that waits for longer becomes a dead letter",
+               field<kind::time, &later::queue, &delivery_config::retry_for>},
+    option_row{"--deliveries", "N", "deliveries from the queue at once",
+               field<kind::count, &later::queue, &delivery_config::deliveries>},
+    option_row{"--delivery-order", "none|source",
+               "source: payloads of one client address are delivered one after another",
+               field<kind::word_of<orders>, &later::order>}
+        .needs_restart(),
+    option_row{"--idempotency-key", "id|sha256",
+               "of a payload in the queue; sha256: of its bytes, so that two equal payloads are "
+               "one event",
+               field<kind::word_of<keys>, &later::key>},
     option_row{"--max-exchanges", "N", "exchanges on one connection, which is ended then",
                field<kind::count_or_off, &gw::max_exchanges>},
     option_row{"--between", "D", "the longest pause before a frame; then the connection is ended",

@@ -102,6 +102,7 @@ struct metrics {
 
     /// Of payloads in a queue.
     struct queue_counters {
+        counter recovered;          ///< were in the queue when it was opened, whatever their state
         counter stored;             ///< a receipt was given
         counter delivered;          ///< the service has taken it, and it was removed
         counter dead_refused;       ///< dead letters: by a status that says so

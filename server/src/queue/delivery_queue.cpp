@@ -62,8 +62,10 @@ public:
     // In the sequence. What is under way when `grace` has passed is cancelled, and ends then.
     void drain(duration grace, asio::any_completion_handler<void(error_code)> done) {
         grace_.expires_after(grace);
-        grace_.async_wait([loop = loop](error_code ec) {
-            if (!ec) loop->cancel();
+        // Weak: one that is cancelled may be handled late, or never.
+        grace_.async_wait([weak = std::weak_ptr(loop)](error_code ec) {
+            const auto self = ec ? nullptr : weak.lock();
+            if (self) self->cancel();
         });
         auto held =
             std::make_shared<asio::any_completion_handler<void(error_code)>>(std::move(done));

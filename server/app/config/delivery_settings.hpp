@@ -1,0 +1,44 @@
+#pragma once
+
+#include "finpost/delivery_queue.hpp"
+
+#include <cstdint>
+#include <string>
+
+namespace finpost {
+
+/// What becomes of a listener's payloads.
+enum class delivery_mode {
+    relay,    ///< the service answers while the client waits
+    queue,    ///< stored, a receipt, delivered later
+    fallback, ///< relayed, and stored when the service does not answer
+};
+
+enum class delivery_order {
+    none,
+    source, ///< of one client address
+};
+
+/// Of a listener.
+struct listener_delivery {
+    delivery_mode mode = delivery_mode::relay;
+    friend bool operator==(const listener_delivery&, const listener_delivery&) = default;
+};
+
+/// Of an upstream. The name and the client's patience in `queue` are set when it is made.
+struct upstream_delivery {
+    delivery_config queue;
+    delivery_order order = delivery_order::none;
+    idempotency_key key = idempotency_key::id;
+    friend bool operator==(const upstream_delivery&, const upstream_delivery&) = default;
+};
+
+/// Where payloads are kept.
+struct queue_settings {
+    std::string directory; ///< empty: there is no queue
+    std::uint64_t max_bytes = std::uint64_t{1} << 30;
+    duration timeout{10'000}; ///< of a client that waits for its receipt
+    friend bool operator==(const queue_settings&, const queue_settings&) = default;
+};
+
+} // namespace finpost

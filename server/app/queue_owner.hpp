@@ -1,0 +1,45 @@
+#pragma once
+
+#include "config/delivery_settings.hpp"
+
+#include "finpost/logger.hpp"
+#include "finpost/metrics.hpp"
+#include "finpost/queue_store.hpp"
+
+#include <boost/asio/any_io_executor.hpp>
+#include <boost/asio/thread_pool.hpp>
+
+#include <chrono>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <string>
+
+namespace finpost {
+
+/// The embedded queue of a process: its store, and the thread that waits for the disk.
+class queue_owner {
+public:
+    /// Opens it; blocks meanwhile. Throws std::runtime_error with what `finpostd` says.
+    queue_owner(const queue_settings& settings, bool ordered, boost::asio::any_io_executor executor,
+                metrics& counters, logger log);
+    ~queue_owner() { close(); }
+
+    const std::shared_ptr<queue_store>& store() const noexcept { return store_; }
+    /// Why nothing is stored any more; empty while it works. From any thread.
+    std::string trouble() const { return store_ ? store_->fatal().value_or("") : std::string(); }
+    /// What is in it, as of now, or of before where the disk takes its time. Waits for it; from any
+    /// thread that may wait.
+    queue_stats stats() const;
+
+    /// What has been asked for is done. Nothing may be asked for any more.
+    void close() noexcept;
+
+private:
+    mutable boost::asio::thread_pool disk_{1};
+    std::shared_ptr<queue_store> store_;
+    mutable std::mutex mutex_;
+    mutable queue_stats last_;
+};
+
+} // namespace finpost
