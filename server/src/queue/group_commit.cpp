@@ -13,8 +13,6 @@ namespace finpost::detail {
 
 namespace {
 
-constexpr std::size_t most_in_group = 4'096;
-
 // A bug's exception is worth no more than a want of memory here: nothing of it is acknowledged.
 error_code perform_one(store_operation& one, sqlite_queue& queue) {
     try {
@@ -85,28 +83,32 @@ bool group_commit::nothing_waits() const {
     return waiting_.empty();
 }
 
-std::vector<group_commit::operation> group_commit::take_group() {
+// No memory is needed for it.
+std::vector<group_commit::operation> group_commit::take_group() noexcept {
+    std::vector<operation> group;
     const std::lock_guard lock(mutex_);
-    const auto size = static_cast<std::ptrdiff_t>(std::min(waiting_.size(), most_in_group));
-    std::vector<operation> group(waiting_.begin(), waiting_.begin() + size);
-    waiting_.erase(waiting_.begin(), waiting_.begin() + size);
+    group.swap(waiting_);
     return group;
 }
 
 void group_commit::run() noexcept {
     for (;;) {
         const std::vector<operation> group = take_group();
-        if (!group.empty()) {
+        try {
             perform(group);
-            continue;
+            keep_house();
+        } catch (const std::exception&) {
+            // Want of memory. Who was told already is not told again.
+            fail(group, queue_error::failed);
+            if (queue_) queue_->rollback();
         }
-        keep_house();
         const std::lock_guard lock(mutex_);
         if (!waiting_.empty()) continue;
-        if (closing_) shut();
         running_ = false;
-        return;
+        if (!closing_) return;
+        break;
     }
+    shut();
 }
 
 error_code group_commit::try_group(operations group, bool& committing) {
@@ -195,7 +197,7 @@ void group_commit::perform_each(operations group) {
     }
 }
 
-void group_commit::fail(operations group, const error_code& why) {
+void group_commit::fail(operations group, const error_code& why) noexcept {
     for (const operation& one : group) one->complete(why);
 }
 

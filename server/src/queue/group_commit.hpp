@@ -8,7 +8,6 @@
 
 #include <boost/asio/any_io_executor.hpp>
 
-#include <deque>
 #include <memory>
 #include <mutex>
 #include <optional>
@@ -52,14 +51,14 @@ private:
 
     void post_run();
     void run() noexcept;
-    std::vector<operation> take_group();
+    std::vector<operation> take_group() noexcept;
     bool nothing_waits() const;
     void perform(operations group);
     void change(operations group);
     void perform_without_room(operations group);
     void perform_each(operations group);
     error_code try_group(operations group, bool& committing);
-    void fail(operations group, const error_code& why);
+    static void fail(operations group, const error_code& why) noexcept;
     void keep_house();
     void recover(const error_code& why);
     void give_up(const std::string& why);
@@ -72,7 +71,7 @@ private:
     std::unique_ptr<sqlite_queue> queue_; // null: fatal, or closed
 
     mutable std::mutex mutex_;
-    std::deque<operation> waiting_;
+    std::vector<operation> waiting_;
     std::optional<std::string> fatal_;
     bool running_ = false; // on the thread, or on its way there
     bool closing_ = false;

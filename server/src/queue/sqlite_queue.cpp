@@ -163,6 +163,7 @@ error_code sqlite_queue::remove(const stored_row& found) {
     } else {
         removed_files_.push_back(found.file);
     }
+    removed_ = true;
     count(found.state, -1, -as_integer(found.size));
     return release_next(found);
 }

@@ -140,6 +140,7 @@ private:
     queue_stats totals_;           // with what the group has changed
     queue_stats committed_;
     int salvages_ = 0;
+    bool removed_ = true;                    // rows, since space was given back
     std::vector<std::string> new_files_;     // of the group: they go when it is rolled back
     std::vector<std::string> removed_files_; // of the group: they go when it is committed
 };

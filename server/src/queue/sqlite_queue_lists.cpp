@@ -68,8 +68,7 @@ result<std::vector<queue_entry>> sqlite_queue::list(const queue_filter& filter, 
         if (!row) return row.error();
         if (!*row) return found;
         auto entry = read_entry(statement);
-        if (!entry) return entry.error();
-        found.push_back(std::move(*entry));
+        if (entry) found.push_back(std::move(*entry)); // the others are there all the same
     }
 }
 

@@ -43,7 +43,7 @@ parsed<std::unique_ptr<sqlite_queue>> sqlite_queue::open(const queue_directory& 
 }
 
 parsed<void> sqlite_queue::start(leases held) {
-    const auto schema = prepare_schema(*database_, options_.ordered);
+    auto schema = prepare_schema(*database_, options_.ordered);
     if (!schema) return schema;
     error_code failed = prepare(held);
     if (is_corrupt(failed) && salvage()) failed = prepare(held);
@@ -144,6 +144,7 @@ error_code sqlite_queue::checkpoint_when_long() {
 }
 
 result<bool> sqlite_queue::give_back_space() {
+    if (!std::exchange(removed_, false)) return false;
     const std::int64_t unused = as_number(database_->ask("pragma freelist_count"));
     const std::int64_t all = as_number(database_->ask("pragma page_count"));
     if (unused <= spare_pages || unused <= all / 2) return false;
@@ -153,6 +154,7 @@ result<bool> sqlite_queue::give_back_space() {
         return sqlite_statement::no_row(failed);
     }
     if (const error_code failed = checkpoint_when_long()) return sqlite_statement::no_row(failed);
+    removed_ = true; // there may be more
     return true;
 }
 

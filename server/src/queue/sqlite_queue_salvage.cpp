@@ -49,7 +49,7 @@ parsed<void> sqlite_queue::make_anew() {
     auto opened = sqlite_database::open(path);
     if (!opened) return opened.error();
     database_ = std::move(*opened);
-    const auto schema = prepare_schema(*database_, options_.ordered);
+    auto schema = prepare_schema(*database_, options_.ordered);
     if (!schema) return schema;
     if (!failed) failed = statements_.prepare(database_->get(), options_.ordered);
     if (!failed) failed = read_totals();

@@ -91,22 +91,34 @@ private:
     salvaged_rows rows_;
 };
 
-error_code copy_all(sqlite_database& from, sqlite_database& to, salvaged_rows& rows) {
+// A row that was due at the end of time may be the first of its source now.
+constexpr const char* first_of_source =
+    "update payloads set due = waiting_since where state = 0 and due = 9223372036854775807 and "
+    "sequence = (select min(sequence) from payloads as p where p.state = 0 and p.peer = "
+    "payloads.peer)";
+constexpr const char* count_again =
+    "update totals set (payloads, bytes) = (select count(*), coalesce(sum(size), 0) from payloads "
+    "where payloads.state = totals.state)";
+
+error_code copy_all(sqlite_database& from, sqlite_database& to, bool ordered, salvaged_rows& rows) {
+    constexpr std::size_t rows_at_once = 10'000;
     copier copies(from, to);
     error_code failed = copies.prepare();
     // What is written is synced at the end, at once.
-    if (!failed) failed = to.run("pragma synchronous = off; begin");
+    if (!failed) failed = to.run("pragma synchronous = off");
+    if (!failed) failed = to.run("begin");
+    std::size_t seen = 0;
     for (const std::int64_t sequence : known_sequences(from)) {
         if (!failed) failed = copies.copy(sequence);
-        if (!failed && copies.rows().copied % 10'000 == 9'999) failed = to.run("commit; begin");
-        if (!failed && to.log_pages() > 4'000 && !to.in_transaction())
-            failed = to.checkpoint(false);
+        if (failed || ++seen % rows_at_once != 0) continue;
+        failed = to.run("commit");
+        if (!failed) failed = to.checkpoint(false);
+        if (!failed) failed = to.run("begin");
     }
     rows = copies.rows();
-    if (!failed)
-        failed = to.run("update totals set (payloads, bytes) = (select count(*), "
-                        "coalesce(sum(size), 0) from payloads where payloads.state = totals.state);"
-                        "commit; pragma synchronous = full");
+    if (!failed && ordered) failed = to.run(first_of_source);
+    for (const char* const each : {count_again, "commit", "pragma synchronous = full"})
+        if (!failed) failed = to.run(each);
     return failed ? failed : to.checkpoint(true);
 }
 
@@ -119,7 +131,7 @@ parsed<salvaged_rows> salvage_rows(sqlite_database& from, const std::string& pat
     const auto schema = prepare_schema(to, ordered);
     if (!schema) return parse_error{path + ": " + schema.error().message};
     salvaged_rows rows;
-    if (const error_code failed = copy_all(from, to, rows))
+    if (const error_code failed = copy_all(from, to, ordered, rows))
         return parse_error{path + ": " + failed.message()};
     return rows;
 }

@@ -111,7 +111,7 @@ parsed<void> prepare_schema(sqlite_database& database, bool ordered) {
     if (database.run(settings)) return failure(database, "it cannot be opened");
     const auto mode = database.ask("pragma journal_mode");
     if (!mode || *mode != "wal") return failure(database, "it has no write-ahead log");
-    const auto made = make_or_check(database);
+    auto made = make_or_check(database);
     if (!made) return made;
     const auto was = database.ask("select ordered from settings");
     if (!was || !*was) return failure(database, "its settings cannot be read");

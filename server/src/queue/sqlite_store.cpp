@@ -73,7 +73,11 @@ void sqlite_store::begin(Perform perform, Handler done, kind what) {
         if (!store || !self) return;
         const error_code why = store->withdraw(self) ? error_code(asio::error::operation_aborted)
                                                      : error_code(queue_error::failed);
-        asio::post(executor, [self, why] { self->complete(why); });
+        try {
+            asio::post(executor, [self, why] { self->complete(why); });
+        } catch (const std::bad_alloc&) {
+            self->complete(why);
+        }
     });
     commits_->add(std::move(one));
 }

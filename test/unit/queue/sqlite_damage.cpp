@@ -182,6 +182,36 @@ BOOST_AUTO_TEST_CASE(a_page_of_an_index_is_noise) {
     }
 }
 
+BOOST_AUTO_TEST_CASE(in_order_a_lost_row_makes_way) {
+    options.ordered = true;
+    put_many(); // of one source
+    destroy_page_of("payloads");
+    open();
+    std::size_t delivered = 0;
+    for (auto claimed = client->claim(9); !claimed.value.payloads.empty();
+         claimed = client->claim(9)) {
+        BOOST_REQUIRE(claimed.value.payloads.size() == 1u);
+        BOOST_REQUIRE(!client->delivered({claimed.value.payloads[0].entry.id}).ec);
+        ++delivered;
+    }
+    BOOST_TEST(delivered +
+                   static_cast<std::size_t>(log.of("queue salvaged").at(0).number("lost")) ==
+               300u);
+    BOOST_TEST(client->list().value.empty());
+}
+
+BOOST_AUTO_TEST_CASE(a_row_that_makes_no_sense_stops_nobody) {
+    BOOST_TEST(!open().put(make_payload("one")));
+    BOOST_TEST(!client->put(make_payload("two")));
+    close();
+    edit("update payloads set id = 'x' where sequence = 1");
+    BOOST_TEST(open().list().value.size() == 1u);
+    const auto claimed = client->claim(8);
+    BOOST_REQUIRE(claimed.value.payloads.size() == 1u);
+    BOOST_TEST(claimed.value.payloads[0].body.text() == "two");
+    BOOST_TEST(log.of("queue salvaged").at(0).at("lost") == "1");
+}
+
 BOOST_AUTO_TEST_CASE(what_is_left_of_a_salvage_that_was_cut_is_no_harm) {
     put_many();
     std::ofstream(file("queue.db.new")) << "half";
