@@ -175,6 +175,21 @@ result<std::optional<std::string>> sqlite_database::ask(std::string_view sql) {
     return first;
 }
 
+result<std::optional<std::string>> sqlite_database::ask_within(std::string_view sql,
+                                                               std::chrono::milliseconds limit) {
+    using clock = std::chrono::steady_clock;
+    constexpr int steps = 10'000; // of SQLite's machine: a millisecond or so
+    clock::time_point end = clock::now() + limit;
+    const auto is_over = [](void* until) {
+        return clock::now() > *static_cast<clock::time_point*>(until) ? 1 : 0;
+    };
+    sqlite3_progress_handler(database_, steps, is_over, &end);
+    auto answer = ask(sql);
+    sqlite3_progress_handler(database_, 0, nullptr, nullptr);
+    if (!answer && answer.error().value() == SQLITE_INTERRUPT) return std::optional<std::string>();
+    return answer;
+}
+
 bool sqlite_database::in_transaction() const noexcept {
     return sqlite3_get_autocommit(database_) == 0;
 }

@@ -3,6 +3,7 @@
 #include "finpost/error.hpp"
 #include "finpost/result.hpp"
 
+#include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
@@ -105,6 +106,9 @@ public:
     error_code run(const char* sql) noexcept;
     /// The first column of the first row; nothing without a row.
     result<std::optional<std::string>> ask(std::string_view sql);
+    /// The same, but no longer than `limit`, as far as SQLite can be stopped; nothing then.
+    result<std::optional<std::string>> ask_within(std::string_view sql,
+                                                  std::chrono::milliseconds limit);
     bool in_transaction() const noexcept;
     std::int64_t changes() const noexcept;
     std::int64_t last_sequence() const noexcept;

@@ -29,7 +29,9 @@ struct sqlite_queue_options {
     bool ordered = false;                             ///< of a source one after another
     /// No payload has to wait for longer: what seems to is due (a clock was set back meanwhile).
     std::chrono::milliseconds longest_wait = std::chrono::hours(24);
-    /// How large a database is checked at the start: it takes 1 s for each 500 MB or so.
+    /// How long a start may look for damaged pages. The pages themselves are looked at without a
+    /// stop, 500 MB a second or so: larger databases are not.
+    std::chrono::milliseconds check_for = std::chrono::seconds(1);
     std::uint64_t check_up_to = std::uint64_t{256} << 20;
     std::function<queue_entry::time_point()> now; ///< never null
     logger log;

@@ -165,8 +165,8 @@ void sqlite_queue::check_pages() {
     const std::int64_t size = as_number(database_->ask("pragma page_count")) *
                               as_number(database_->ask("pragma page_size"));
     if (static_cast<std::uint64_t>(size) > options_.check_up_to) return;
-    const auto found = database_->ask("pragma quick_check(1)");
-    if (found && *found == "ok") return;
+    const auto found = database_->ask_within("pragma quick_check(1)", options_.check_for);
+    if (found && (!*found || *found == "ok")) return; // nothing: the time was over
     options_.log(
         log_level::error, "queue damaged",
         {{"dir", directory_.path()},

@@ -118,10 +118,11 @@ error_code sqlite_statements::prepare_questions(sqlite3* database) {
             {find, "select sequence, size, state, peer, file from payloads where id = ?"},
             {due,
              "select sequence from payloads where state = 0 and upstream = ?3 and due <= ?1 and "
-             "lease_until <= ?1 order by due, sequence limit ?2"},
+             "lease_until <= ?1 order by due, lease_until, sequence limit ?2"},
             {due_by_set_clock,
              "select sequence from payloads where state = 0 and upstream = ?3 and due > ?1 and "
-             "due < 9223372036854775807 and lease_until = 0 order by due, sequence limit ?2"},
+             "due < 9223372036854775807 and lease_until = 0 order by due, lease_until, sequence "
+             "limit ?2"},
             {entry, "select " + columns + " from payloads where sequence = ?"},
             {body, "select body from bodies where sequence = ?"},
             {next_due, "select due from payloads where state = 0 and upstream = ?2 and due > ?1 "

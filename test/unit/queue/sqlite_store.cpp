@@ -202,6 +202,38 @@ BOOST_AUTO_TEST_CASE(the_log_stays_short_and_space_is_given_back) {
     BOOST_TEST(open().stats().bytes == 0u);
 }
 
+// In any order: what a start and a claim cost does not grow with what waits.
+BOOST_AUTO_TEST_CASE(a_million_payloads_are_ready_at_once) {
+    for (const bool ordered : {false, true}) {
+        options.ordered = ordered;
+        open();
+        close();
+        edit("pragma synchronous = off; begin; "
+             "with recursive n(i) as (select 1 union all select i + 1 from n where i < 1000000) "
+             "insert into payloads select i, printf('%08x-0000-7000-8000-%012x', " +
+             std::to_string(ordered) +
+             ", i), '', '', '', '192.0.2.1', 1, '', 1, 1, 0, 0, 0, 0, iif(i > 1 and " +
+             std::to_string(ordered) +
+             ", 9223372036854775807, 1), 0, '', 0, '', null from n; "
+             "with recursive n(i) as (select 1 union all select i + 1 from n where i < 1000000) "
+             "insert into bodies select i, x'' from n; "
+             "update totals set payloads = 1000000 where state = 0; commit");
+        const auto began = std::chrono::steady_clock::now();
+        open();
+        BOOST_TEST(client->claim(1).value.payloads.size() == 1u);
+        BOOST_TEST(client->stats().of(queue_state::waiting).payloads == 1'000'000u);
+        BOOST_TEST((std::chrono::steady_clock::now() - began < 5s));
+        for (int i = 0; i < 100; ++i) {
+            BOOST_TEST(client->delivered({client->list({}, {.most = 1}).value.at(0).id}).value ==
+                       1u);
+            BOOST_TEST(client->claim(1).value.payloads.size() == 1u);
+        }
+        BOOST_TEST((std::chrono::steady_clock::now() - began < 10s));
+        close();
+        fs::remove_all(directory());
+    }
+}
+
 BOOST_AUTO_TEST_CASE(commits_are_measured) {
     histogram commits;
     options.commit_seconds = &commits;
