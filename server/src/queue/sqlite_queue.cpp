@@ -29,6 +29,7 @@ std::string_view shortened(const std::string& text) noexcept {
 
 error_code sqlite_queue::begin() {
     totals_ = committed_;
+    if (!database_) return {SQLITE_CANTOPEN, sqlite_category()}; // a salvage that went wrong
     return database_->run("begin");
 }
 
@@ -52,7 +53,7 @@ error_code sqlite_queue::commit() {
 }
 
 void sqlite_queue::rollback() {
-    if (database_->in_transaction()) database_->run("rollback");
+    if (database_ && database_->in_transaction()) database_->run("rollback");
     forget_new_files(0);
     removed_files_.clear();
     totals_ = committed_;

@@ -15,6 +15,17 @@ namespace {
 
 constexpr int most_salvages = 3; // a disk that damages what is new is no place for a queue
 
+void remove_database(const std::string& path) {
+    for (const char* const suffix : {"", "-wal"}) ::unlink((path + suffix).c_str());
+}
+
+// What an earlier one has kept stays.
+std::string free_name(const std::string& name) {
+    std::string free = name;
+    for (int i = 2; ::access(free.c_str(), F_OK) == 0; ++i) free = name + '.' + std::to_string(i);
+    return free;
+}
+
 } // namespace
 
 bool sqlite_queue::salvage() {
@@ -31,17 +42,19 @@ bool sqlite_queue::salvage() {
 parsed<void> sqlite_queue::make_anew() {
     const std::string path = directory_.database();
     const std::string fresh = path + ".new";
-    const std::string kept = path + ".damaged";
+    const std::string kept = free_name(path + ".damaged");
     const auto as_problem = [](const error_code& ec) { return parse_error{ec.message()}; };
-    for (const char* const suffix : {"", "-wal"}) ::unlink((fresh + suffix).c_str());
+    remove_database(fresh);
     // The log belongs to the old file: what is in it goes there, for it must not meet the new one.
     if (const error_code failed = database_->checkpoint(true)) return as_problem(failed);
     const auto rows = salvage_rows(*database_, fresh, options_.ordered);
-    if (!rows) return rows.error();
+    if (!rows) {
+        remove_database(fresh);
+        return rows.error();
+    }
     statements_ = {};
     database_.reset();
     ::unlink((fresh + "-wal").c_str()); // it is empty
-    ::unlink(kept.c_str());
     error_code failed;
     if (::link(path.c_str(), kept.c_str()) != 0 || ::rename(fresh.c_str(), path.c_str()) != 0)
         failed = last_system_error();

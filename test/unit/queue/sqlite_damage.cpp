@@ -1,8 +1,10 @@
 // What is damaged is set aside and said; everything else goes on.
+#include "unit/queue/failing_syncs.hpp"
 #include "unit/queue/sqlite_fixture.hpp"
 
 #include <boost/test/unit_test.hpp>
 
+#include <cerrno>
 #include <filesystem>
 #include <fstream>
 #include <optional>
@@ -180,6 +182,33 @@ BOOST_AUTO_TEST_CASE(a_page_of_an_index_is_noise) {
         BOOST_TEST(deliver_all() == 301u, index);
         close();
     }
+}
+
+BOOST_AUTO_TEST_CASE(without_room_for_a_salvage_everything_else_goes_on) {
+    put_many();
+    destroy_page_of("bodies");
+    open();
+    fail_writes(ENOSPC, file("queue.db.new").c_str());
+    std::size_t seen = 0;
+    error_code ec;
+    while (!ec && seen < 300) {
+        const auto claimed = client->claim(1);
+        ec = claimed.ec;
+        seen += claimed.value.payloads.size();
+    }
+    BOOST_TEST((ec == queue_error::failed));
+    BOOST_TEST(log.count("queue not salvaged") > 0u);
+    BOOST_TEST(!store->fatal().has_value());
+    BOOST_TEST(!std::filesystem::exists(file("queue.db.new")));
+    BOOST_TEST(!client->put(make_payload("x")));
+    fail_writes(0);
+    reopen();
+    std::size_t whole = 0;
+    for (auto claimed = client->claim(50); !claimed.value.payloads.empty();
+         claimed = client->claim(50))
+        whole += claimed.value.payloads.size();
+    BOOST_TEST(whole >= 291u);
+    BOOST_TEST(whole + set_aside() == 301u);
 }
 
 BOOST_AUTO_TEST_CASE(in_order_a_lost_row_makes_way) {
