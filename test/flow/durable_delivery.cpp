@@ -224,7 +224,7 @@ BOOST_AUTO_TEST_CASE(a_service_that_is_down_is_asked_with_one_payload_at_a_time)
     begin();
     for (int i = 0; i < 40; ++i) id_of(exchange("payload " + std::to_string(i)));
     deliver();
-    BOOST_TEST(until([&] { return log.of("deliveries wait for the service").size() == 1u; }));
+    BOOST_TEST(until([&] { return log.of("deliveries wait").size() == 1u; }));
     BOOST_TEST(upstream.count() <= delivery.deliveries + 1);
     upstream.by_default(scripted_upstream::echo());
     BOOST_TEST(wait_until_empty());

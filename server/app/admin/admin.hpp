@@ -25,7 +25,7 @@ struct admin_view {
     /// The configuration in force, secrets masked, as TOML; without one there is no `/config`.
     std::function<std::string()> config;
     /// What is in the queue; nothing, or without this, there is no queue.
-    std::function<std::optional<queue_stats>()> queue;
+    std::function<std::optional<queue_stats>()> queue = {};
 };
 
 /// Sessions that `/sessions` shows: a page of a few hundred KiB at the most.

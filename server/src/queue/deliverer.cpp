@@ -14,8 +14,10 @@
 #include <boost/asio/use_awaitable.hpp>
 
 #include <algorithm>
+#include <array>
 #include <exception>
 #include <new>
+#include <span>
 #include <utility>
 
 namespace asio = boost::asio;
@@ -285,14 +287,35 @@ asio::awaitable<void> deliverer::put_off(const queue_entry& entry, const deliver
     if (dead)
         (decision.too_old ? counters_.queue.dead_expired : counters_.queue.dead_refused).add();
     (dead ? counters_.queue.attempts_dead : counters_.queue.attempts_again).add();
-    const bool alert = dead || decision.verdict == delivery_verdict::again_with_alert;
-    log_(alert ? log_level::warning : log_level::info, dead ? "dead letter" : "delivery failed",
+    if (dead)
+        log_dead(entry, result, decision.too_old);
+    else
+        log_failed(entry, result, decision);
+}
+
+void deliverer::log_dead(const queue_entry& entry, const delivery_result& result, bool too_old) {
+    log_(log_level::warning, "dead letter",
          {{"id", entry.id.text()},
           {"upstream", upstream_},
           {"status", static_cast<std::int64_t>(result.status)},
-          {"what", decision.too_old ? std::string_view("it has waited too long") : result.what},
-          {"attempts", static_cast<std::int64_t>(entry.attempts)},
-          {"retry_ms", static_cast<std::int64_t>(decision.retry_in.count())}});
+          {"what", too_old ? std::string_view("it has waited for too long") : result.what},
+          {"attempts", static_cast<std::int64_t>(entry.attempts)}});
+}
+
+void deliverer::log_failed(const queue_entry& entry, const delivery_result& result,
+                           const delivery_decision& decision) {
+    const std::array<log_field, 6> fields{
+        {{"id", entry.id.text()},
+         {"upstream", upstream_},
+         {"status", static_cast<std::int64_t>(result.status)},
+         {"what", result.what},
+         {"attempts", static_cast<std::int64_t>(entry.attempts)},
+         {"retry_ms", static_cast<std::int64_t>(decision.retry_in.count())}}};
+    const std::span<const log_field> all(fields);
+    if (decision.verdict == delivery_verdict::again_with_alert)
+        log_(log_level::warning, "delivery failed", all);
+    else
+        log_(log_level::info, "delivery failed", all);
 }
 
 void deliverer::judge_service(const delivery_result& result) {
@@ -308,8 +331,11 @@ void deliverer::judge_service(const delivery_result& result) {
         break;
     }
     if (circuit_.open() == was_open) return;
-    log_(log_level::warning, was_open ? "deliveries go on" : "deliveries wait for the service",
-         {{"upstream", upstream_}, {"what", result.what}});
+    if (was_open)
+        log_(log_level::info, "deliveries go on", {{"upstream", upstream_}});
+    else
+        log_(log_level::warning, "deliveries wait",
+             {{"upstream", upstream_}, {"what", result.what}});
 }
 
 } // namespace finpost::detail

@@ -70,6 +70,9 @@ private:
                                         delivery_result result);
     boost::asio::awaitable<void> put_off(const queue_entry& entry, const delivery_result& result,
                                          const delivery_decision& decision);
+    void log_dead(const queue_entry& entry, const delivery_result& result, bool too_old);
+    void log_failed(const queue_entry& entry, const delivery_result& result,
+                    const delivery_decision& decision);
     void judge_service(const delivery_result& result);
     void ended();
     void tell_drained();

@@ -1,0 +1,186 @@
+// The program with a queue: what its clients and its operator see.
+#include "support/daemon.hpp"
+#include "support/gateway_fixture.hpp"
+#include "support/temporary_folder.hpp"
+#include "support/until.hpp"
+
+#include <boost/test/unit_test.hpp>
+
+#include <csignal>
+#include <filesystem>
+#include <fstream>
+#include <optional>
+#include <string>
+
+using namespace finpost;
+using namespace finpost::test;
+using namespace std::chrono_literals;
+
+namespace {
+
+struct fixture {
+    strings flags(strings more = {}) const {
+        strings all{"--upstream",    "http://" + to_string(upstream.address()) + "/upload",
+                    "--listen",      "127.0.0.1:0",
+                    "--admin",       "127.0.0.1:0",
+                    "--log-format",  "json",
+                    "--queue-dir",   queue(),
+                    "--retry-first", "50ms",
+                    "--retry-most",  "200ms"};
+        all.insert(all.end(), more.begin(), more.end());
+        return all;
+    }
+    std::string queue() const { return (folder.path() / "queue").string(); }
+    void begin(strings more = {"--delivery", "queue"}) {
+        gateway.emplace(flags(std::move(more)));
+        gateway->wait_ready();
+    }
+    std::string stored(std::string_view payload) {
+        const std::string got = exchange(gateway->listens(), payload).bytes;
+        BOOST_TEST(got.starts_with("finpost: queued "), got);
+        return got.size() == 53 ? got.substr(16, 36) : got;
+    }
+    void end() {
+        gateway->process().signal(SIGTERM);
+        BOOST_TEST(gateway->ended() == 0);
+    }
+    void kill() {
+        gateway->process().signal(SIGKILL);
+        BOOST_REQUIRE(gateway->ended() == 128 + SIGKILL);
+    }
+    double sample(const std::string& name) { return gateway->sample("finpost_queue_" + name); }
+
+    temporary_folder folder;
+    scripted_upstream upstream;
+    std::optional<bare_gateway> gateway;
+};
+
+} // namespace
+
+BOOST_FIXTURE_TEST_SUITE(finpostd_queue, fixture)
+
+BOOST_AUTO_TEST_CASE(what_has_a_receipt_survives_a_kill) {
+    upstream.by_default(scripted_upstream::echo(503));
+    begin();
+    const std::string id = stored("hello");
+    kill();
+    upstream.by_default(scripted_upstream::echo());
+    const std::size_t before = upstream.count();
+    begin();
+    BOOST_TEST(upstream.wait_for_requests(before + 1));
+    for (const auto& seen : upstream.requests()) {
+        BOOST_TEST(seen.body == "hello");
+        BOOST_TEST(seen.field("Idempotency-Key") == id);
+    }
+    BOOST_TEST(until([&] { return sample("delivered_total") == 1; }));
+    BOOST_TEST(sample("recovered_total") == 1);
+    BOOST_TEST(sample("stored_total") == 0);
+    BOOST_TEST(sample("payloads{state=\"waiting\"}") == 0);
+    end();
+}
+
+BOOST_AUTO_TEST_CASE(a_delivery_that_a_kill_cuts_is_made_again_at_once) {
+    upstream.on(1, scripted_upstream::never());
+    begin();
+    const std::string id = stored("hello");
+    BOOST_TEST(upstream.wait_for_requests(1));
+    kill();
+    begin();
+    BOOST_TEST(upstream.wait_for_requests(2));
+    BOOST_TEST(upstream.requests().at(1).field("Idempotency-Key") == id);
+    end();
+}
+
+BOOST_AUTO_TEST_CASE(a_clean_end_leaves_one_small_database) {
+    begin();
+    for (int i = 0; i < 20; ++i) stored("payload " + std::to_string(i));
+    BOOST_TEST(upstream.wait_for_requests(20));
+    end();
+    BOOST_TEST(!std::filesystem::exists(queue() + "/queue.db-wal"));
+    BOOST_TEST(has(gateway->log(), "\"queued\":20"));
+    begin();
+    BOOST_TEST(sample("recovered_total") == 0);
+    end();
+}
+
+BOOST_AUTO_TEST_CASE(the_admin_port_shows_what_is_in_it) {
+    upstream.by_default(scripted_upstream::echo(422));
+    begin();
+    stored("hello");
+    BOOST_TEST(until([&] { return sample("payloads{state=\"dead\"}") == 1; }));
+    const std::string page = gateway->get("/queue");
+    BOOST_TEST(has(page, "\"dead\":{\"payloads\":1,\"bytes\":5}"), page);
+    BOOST_TEST(has(page, "\"oldest_seconds\":null"), page);
+    BOOST_TEST(sample("dead_total{reason=\"refused\"}") == 1);
+    BOOST_TEST(has(gateway->log(), "\"event\":\"dead letter\""));
+    BOOST_TEST(!has(gateway->log(), "hello")); // a payload is nobody's business
+    end();
+}
+
+BOOST_AUTO_TEST_CASE(a_second_process_is_told_who_has_it) {
+    begin();
+    bare_gateway second(flags({"--delivery", "queue"}));
+    BOOST_TEST(second.ended() == 1);
+    BOOST_TEST(has(second.log(), "finpostd: queue: "), second.log());
+    BOOST_TEST(has(second.log(), "is in use by process "), second.log());
+    end();
+}
+
+BOOST_AUTO_TEST_CASE(a_fallback_relays_and_stores) {
+    begin({"--delivery", "fallback"});
+    BOOST_TEST(exchange(gateway->listens(), "hello").bytes == "hello");
+    upstream.on(2, scripted_upstream::echo(503));
+    const std::string id = stored("later");
+    BOOST_TEST(upstream.wait_for_requests(3));
+    BOOST_TEST(upstream.requests().at(1).field("Idempotency-Key") == id);
+    BOOST_TEST(upstream.requests().at(2).field("Idempotency-Key") == id);
+    end();
+}
+
+BOOST_AUTO_TEST_CASE(a_backlog_is_delivered_though_no_listener_stores) {
+    upstream.by_default(scripted_upstream::echo(503));
+    begin();
+    stored("hello");
+    kill();
+    upstream.by_default(scripted_upstream::echo());
+    begin({});
+    BOOST_TEST(until([&] { return sample("delivered_total") == 1; }));
+    BOOST_TEST(exchange(gateway->listens(), "now").bytes == "now");
+    end();
+}
+
+BOOST_AUTO_TEST_CASE(a_reload_changes_what_becomes_of_payloads) {
+    const std::string file = (folder.path() / "finpost.toml").string();
+    const auto write = [&](const std::string& delivery) {
+        std::ofstream(file) << "upstream = \"http://" + to_string(upstream.address()) +
+                                   "/\"\nlisten = \"127.0.0.1:0\"\nadmin = \"127.0.0.1:0\"\n"
+                                   "log_format = \"json\"\nqueue_dir = \"" +
+                                   queue() + "\"\nretry_first = \"50ms\"\ndelivery = \"" +
+                                   delivery + "\"\n";
+    };
+    write("relay");
+    gateway.emplace(strings{"--config", file});
+    gateway->wait_ready();
+    BOOST_TEST(exchange(gateway->listens(), "hello").bytes == "hello");
+    write("queue");
+    gateway->process().signal(SIGHUP);
+    BOOST_REQUIRE(gateway->process().wait_for_error("\"event\":\"reloaded\""));
+    stored("later");
+    BOOST_TEST(upstream.wait_for_requests(2));
+    end();
+}
+
+BOOST_AUTO_TEST_CASE(what_does_not_go_together_is_told) {
+    const auto told = [&](strings more) {
+        more.insert(more.begin(), {"--demo", "--check"});
+        bare_gateway gateway(std::move(more));
+        BOOST_TEST(gateway.ended() == 2);
+        return gateway.log();
+    };
+    BOOST_TEST(has(told({"--delivery", "queue"}), "--delivery: needs a queue: --queue-dir"));
+    BOOST_TEST(has(told({"--delivery", "queue", "--queue-dir", "/tmp/q", "--stream-above", "1KiB"}),
+                   "--stream-above: does not go together with a delivery by the queue"));
+    BOOST_TEST(has(told({"--retry-first", "10m"}), "--retry-most: must be at least --retry-first"));
+}
+
+BOOST_AUTO_TEST_SUITE_END()
