@@ -14,6 +14,7 @@
 #include <cstddef>
 #include <optional>
 #include <string>
+#include <tuple>
 #include <utility>
 #include <vector>
 
@@ -156,27 +157,33 @@ private:
     virtual void stats(completion_handler<queue_stats> done) = 0;
 
     // What a token's handler begins: the virtual function `operation`, whose last parameter is the
-    // handler.
-    template <auto operation>
+    // handler. It has the others with it: a coroutine takes no aggregate by value (g++ 12).
+    template <auto operation, class... Args>
     class initiation {
     public:
         using executor_type = queue_store::executor_type;
 
-        explicit initiation(queue_store& of) noexcept : of_(&of) {}
+        explicit initiation(queue_store& of, Args... args) noexcept
+            : of_(&of), args_(std::move(args)...) {}
         executor_type get_executor() const noexcept { return of_->get_executor(); }
-        template <class Handler, class... Args>
-        void operator()(Handler&& done, Args&&... args) const {
-            (of_->*operation)(std::forward<Args>(args)..., std::forward<Handler>(done));
+        template <class Handler>
+        void operator()(Handler&& done) {
+            std::apply(
+                [&](Args&... args) {
+                    (of_->*operation)(std::move(args)..., std::forward<Handler>(done));
+                },
+                args_);
         }
 
     private:
         queue_store* of_;
+        std::tuple<Args...> args_;
     };
 
     template <auto operation, class... Results, class CompletionToken, class... Args>
-    auto initiate(CompletionToken&& token, Args&&... args) {
+    auto initiate(CompletionToken&& token, Args... args) {
         return boost::asio::async_initiate<CompletionToken, void(error_code, Results...)>(
-            initiation<operation>(*this), token, std::forward<Args>(args)...);
+            initiation<operation, Args...>(*this, std::move(args)...), token);
     }
 };
 

@@ -9,7 +9,7 @@ namespace finpost::detail {
 ///
 /// It is the wall clock's when it begins, and goes on by a clock that nobody can set, also while
 /// the machine sleeps (CLOCK_BOOTTIME). A wall clock that is set makes nothing due and nothing old
-/// while the process runs. Across a restart only the wall clock is left: `longest` in
+/// while the process runs. Across a restart only the wall clock is left: `longest_wait` in
 /// `sqlite_queue_options` and the attempts in `delivery_schedule` bound what it can do.
 /// Thread safe.
 class queue_clock {

@@ -2,17 +2,22 @@
 #include "unit/queue/queue_client.hpp"
 #include "unit/queue/store_factory.hpp"
 
+#include <boost/asio/as_tuple.hpp>
+#include <boost/asio/awaitable.hpp>
 #include <boost/asio/bind_cancellation_slot.hpp>
 #include <boost/asio/bind_executor.hpp>
 #include <boost/asio/cancellation_signal.hpp>
+#include <boost/asio/co_spawn.hpp>
 #include <boost/asio/error.hpp>
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/strand.hpp>
+#include <boost/asio/use_awaitable.hpp>
 #include <boost/test/data/monomorphic.hpp>
 #include <boost/test/data/test_case.hpp>
 #include <boost/test/unit_test.hpp>
 
 #include <chrono>
+#include <exception>
 #include <memory>
 #include <string>
 #include <utility>
@@ -64,6 +69,32 @@ std::vector<std::string> texts_of(const claimed_payloads& claimed) {
 
 using texts = std::vector<std::string>;
 using state = queue_state;
+
+asio::awaitable<void> deliver_two(queue_store& store, std::vector<error_code>& ends) {
+    using asio::as_tuple;
+    using asio::use_awaitable;
+    std::vector<new_payload> batch;
+    batch.push_back(make_payload("a"));
+    batch.push_back(make_payload("b"));
+    const auto [put] = co_await store.async_put(std::move(batch), as_tuple(use_awaitable));
+    const std::string owner = "coroutine";
+    const auto [claim, claimed] =
+        co_await store.async_claim(8, 1min, owner, as_tuple(use_awaitable));
+    const held_payload first = held(claimed.payloads.at(0));
+    const held_payload second = held(claimed.payloads.at(1));
+    const attempt_failure why{503, "a text that is too long for a string to keep in itself"};
+    const auto [failed] = co_await store.async_failed(first, 1h, why, as_tuple(use_awaitable));
+    const auto [dead] = co_await store.async_dead(second, why, as_tuple(use_awaitable));
+    const queue_filter filter{.state = state::dead, .listener = "scales"};
+    const queue_page page;
+    const auto [list, dead_ones] = co_await store.async_list(filter, page, as_tuple(use_awaitable));
+    const auto [drop, dropped] = co_await store.async_drop(filter, page, as_tuple(use_awaitable));
+    const auto [stats, there] = co_await store.async_stats(as_tuple(use_awaitable));
+    ends = {put, claim, failed, dead, list, drop, stats};
+    BOOST_TEST(dead_ones.size() == 1u);
+    BOOST_TEST(dropped == 1u);
+    BOOST_TEST(there.of(state::waiting).payloads == 1u);
+}
 
 } // namespace
 
@@ -410,6 +441,17 @@ CONTRACT(the_handler_is_called_where_it_is_bound_to_and_not_from_within) {
     queue.io.run();
     BOOST_TEST(told);
     BOOST_TEST(there);
+}
+
+CONTRACT(a_coroutine_waits_for_it) {
+    opened queue(kind);
+    std::vector<error_code> ends;
+    asio::co_spawn(queue.io, deliver_two(queue.store(), ends), [](std::exception_ptr failed) {
+        if (failed) std::rethrow_exception(failed);
+    });
+    queue.io.run();
+    BOOST_TEST(ends.size() == 7u);
+    for (const error_code& each : ends) BOOST_TEST(!each);
 }
 
 CONTRACT(what_was_asked_for_is_done_though_the_store_goes) {
