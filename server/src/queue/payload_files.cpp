@@ -8,7 +8,7 @@
 
 #include <algorithm>
 #include <cerrno>
-#include <cstdio>
+#include <functional>
 #include <span>
 #include <vector>
 
@@ -51,6 +51,17 @@ struct directory_closer {
     void operator()(DIR* directory) const noexcept { ::closedir(directory); }
 };
 
+error_code each_name(const std::string& path, const std::function<void(const std::string&)>& take) {
+    const std::unique_ptr<DIR, directory_closer> directory(::opendir(path.c_str()));
+    if (!directory) return last_system_error();
+    // One thread reads this directory, and each has a stream of its own.
+    while (const dirent* entry = ::readdir(directory.get())) { // NOLINT(concurrency-mt-unsafe)
+        const std::string name = static_cast<const char*>(entry->d_name);
+        if (name != "." && name != "..") take(name);
+    }
+    return {};
+}
+
 } // namespace
 
 result<payload_files::written> payload_files::write(const request_id& id, const payload& body) {
@@ -81,16 +92,18 @@ void payload_files::remove(const std::string& name) const noexcept {
     ::unlink(path_of(name).c_str());
 }
 
+bool payload_files::empty() const {
+    std::size_t names = 0;
+    const error_code failed = each_name(directory_, [&](const std::string&) { ++names; });
+    return !failed && names == 0;
+}
+
 result<std::size_t> payload_files::remove_others(std::set<std::string>& wanted) const {
-    const std::unique_ptr<DIR, directory_closer> directory(::opendir(directory_.c_str()));
-    if (!directory) return last_system_error();
     std::size_t removed = 0;
-    // One thread reads this directory, and each has a stream of its own.
-    while (const dirent* entry = ::readdir(directory.get())) { // NOLINT(concurrency-mt-unsafe)
-        const std::string name = static_cast<const char*>(entry->d_name);
-        if (name == "." || name == ".." || wanted.erase(name) > 0) continue;
-        removed += ::unlink(path_of(name).c_str()) == 0 ? 1 : 0;
-    }
+    const error_code failed = each_name(directory_, [&](const std::string& name) {
+        if (wanted.erase(name) == 0) removed += ::unlink(path_of(name).c_str()) == 0 ? 1 : 0;
+    });
+    if (failed) return failed;
     return removed;
 }
 

@@ -32,6 +32,9 @@ public:
     result<std::unique_ptr<spill_file>> open(const std::string& name) const;
     void remove(const std::string& name) const noexcept;
 
+    /// Whether there is no file at all.
+    bool empty() const;
+
     /// Removes every file that is not in `wanted`, and says how many. Names that are there are
     /// taken out of `wanted`: what is left of it has no file.
     result<std::size_t> remove_others(std::set<std::string>& wanted) const;

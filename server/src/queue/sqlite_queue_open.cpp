@@ -2,11 +2,11 @@
 #include "queue/sqlite_queue.hpp"
 #include "queue/sqlite_schema.hpp"
 
-#include <sqlite3.h>
-
 #include <chrono>
 #include <set>
 #include <utility>
+
+#include <unistd.h>
 
 namespace finpost::detail {
 
@@ -34,6 +34,11 @@ parsed<std::unique_ptr<sqlite_queue>> sqlite_queue::open(const queue_directory& 
                                                          const sqlite_queue_options& options,
                                                          leases held) {
     std::unique_ptr<sqlite_queue> made(new sqlite_queue(directory, options));
+    // A new database would take the files of a lost one for remains, and remove them.
+    if (::access(directory.database().c_str(), F_OK) != 0 && !made->files_.empty())
+        return named(directory.database(), "it is missing, and there are files in " +
+                                               directory.payloads() +
+                                               ": bring it back, or move them away");
     auto database = sqlite_database::open(directory.database());
     if (!database) return database.error();
     made->database_ = std::move(*database);

@@ -124,6 +124,16 @@ BOOST_AUTO_TEST_CASE(a_file_that_is_missing_is_found_at_the_start) {
                 client->claim(1).value.payloads.at(0).body.text() == std::string(large, 'x')));
 }
 
+BOOST_AUTO_TEST_CASE(a_database_that_is_missing_costs_no_files) {
+    BOOST_TEST(!open().put(make_payload(std::string(large, 'x'))));
+    close();
+    std::filesystem::rename(file("queue.db"), file("kept"));
+    BOOST_TEST(try_open() == file("queue.db") + ": it is missing, and there are files in " +
+                                 file("payloads") + ": bring it back, or move them away");
+    std::filesystem::rename(file("kept"), file("queue.db"));
+    BOOST_TEST(open().claim(1).value.payloads.size() == 1u);
+}
+
 BOOST_AUTO_TEST_CASE(a_file_that_goes_or_changes_is_found_when_it_is_claimed) {
     BOOST_TEST(!open().put(make_payload(std::string(large, 'x'))));
     BOOST_TEST(!client->put(make_payload(std::string(large, 'y'))));
