@@ -51,8 +51,12 @@ queue_stats queue_owner::stats() const {
     return last_;
 }
 
+std::shared_ptr<queue_store> queue_owner::store() const { return store_; }
+
+std::string queue_owner::trouble() const { return store_->fatal().value_or(""); }
+
 void queue_owner::close() noexcept {
-    store_.reset();
+    store_->close(); // handlers in an event loop that has ended may still hold it
     disk_.join();
 }
 

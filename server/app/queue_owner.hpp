@@ -15,6 +15,10 @@
 #include <optional>
 #include <string>
 
+namespace finpost::detail {
+class sqlite_store;
+}
+
 namespace finpost {
 
 /// The embedded queue of a process: its store, and the thread that waits for the disk.
@@ -25,19 +29,19 @@ public:
                 metrics& counters, logger log);
     ~queue_owner() { close(); }
 
-    const std::shared_ptr<queue_store>& store() const noexcept { return store_; }
+    std::shared_ptr<queue_store> store() const;
     /// Why nothing is stored any more; empty while it works. From any thread.
-    std::string trouble() const { return store_ ? store_->fatal().value_or("") : std::string(); }
+    std::string trouble() const;
     /// What is in it, as of now, or of before where the disk takes its time. Waits for it; from any
     /// thread that may wait.
     queue_stats stats() const;
 
-    /// What has been asked for is done. Nothing may be asked for any more.
+    /// What has been asked for is done, and what is asked for later fails.
     void close() noexcept;
 
 private:
     mutable boost::asio::thread_pool disk_{1};
-    std::shared_ptr<queue_store> store_;
+    std::shared_ptr<detail::sqlite_store> store_;
     mutable std::mutex mutex_;
     mutable queue_stats last_;
 };

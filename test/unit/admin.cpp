@@ -67,7 +67,7 @@ BOOST_AUTO_TEST_CASE(anything_else_is_refused) {
     BOOST_TEST(ask("HEAD", "/healthz").status == 200u);
     BOOST_TEST(ask("get", "/healthz").status == 405u);
     BOOST_TEST(ask("GET", "/").body ==
-               "not found: there are /healthz /readyz /metrics /sessions /config\n");
+               "not found: there are /healthz /readyz /metrics /sessions /config /queue\n");
 }
 
 BOOST_AUTO_TEST_CASE(sessions_are_json_with_all_there_is_to_know) {

@@ -99,6 +99,8 @@ given_values some_of(option_scope scope, std::mt19937& random) {
         given[row.flag] = {{values[random() % values.size()]}, std::string(row.flag)};
         if (row.flag == "--path") given[row.flag].texts = {values.back()};
     }
+    given.erase("--delivery");       // which needs a directory
+    given.erase("--delivery-order"); // one for all upstreams
     // They do not go together.
     if (given.contains("--frame") || given.contains("--reply-frame"))
         for (const char* const form :

@@ -15,8 +15,7 @@ inline std::vector<std::string> good_values(const finpost::option_row& row) {
     using strings = std::vector<std::string>;
     static const std::map<std::string_view, strings> special{
         {"--max-buffered", {"3GiB", "99999999"}}, // at least a payload
-        {"--delivery", {"relay"}},                // others need a directory
-        {"--retry-first", {"1ms", "2s"}},
+        {"--delivery", {"relay", "queue"}},       {"--retry-first", {"1ms", "2s"}},
         {"--retry-most", {"2s", "90s"}}, // at least the first
         {"--threads", {"1", "007", "1024"}},
     };

@@ -42,10 +42,12 @@ bool is_taken(const option_row& row, const std::string& text) {
     daemon_config config;
     config.upstream.endpoints = {parse_http_url("http://127.0.0.1:1/").value()};
     if (row.flag == "--max-buffered") config.gateway.max_payload = 1;
+    if (row.flag == "--retry-most") config.of_upstream.queue.retry_first = duration(1);
     if (!set(config, row, {text}).empty()) return false;
     auto problems = validate(config.gateway);
-    const auto more = validate(config.upstream);
-    problems.insert(problems.end(), more.begin(), more.end());
+    for (const auto& more :
+         {validate(config.upstream), validate(config.of_upstream.queue), validate(config.queue)})
+        problems.insert(problems.end(), more.begin(), more.end());
     return std::none_of(problems.begin(), problems.end(),
                         [&](const config_problem& one) { return flag_of(one.field) == row.flag; });
 }

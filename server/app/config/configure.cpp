@@ -216,6 +216,7 @@ void read_short_form(daemon_config& config, const given_values& flags, const con
     report_collisions(reader, config, config.gateway.listen);
     auto behind = reader.take(make_upstream_parts(upstream));
     reader.report(validate(config.of_upstream.queue));
+    reader.report(validate(config.queue));
     report_delivery(reader, config, config);
     config.listeners = {{config.gateway, "default", std::move(listener), config.of_listener}};
     config.upstreams = {{"default", config.upstream, std::move(behind), config.of_upstream}};
@@ -268,6 +269,7 @@ void read_long_form(daemon_config& config, given_values flags, const config_file
     }
     table_reader process(flags, problems);
     process.read(config, option_scope::process, file.top.values, config.written.process);
+    process.report(validate(config.queue));
     for (const file_table& table : file.upstreams) {
         daemon_config read;
         table_reader reader(flags, problems);

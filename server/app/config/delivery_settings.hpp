@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <string>
+#include <vector>
 
 namespace finpost {
 
@@ -33,12 +34,15 @@ struct upstream_delivery {
     friend bool operator==(const upstream_delivery&, const upstream_delivery&) = default;
 };
 
-/// Where payloads are kept.
+/// Where payloads are kept. Sizes are bytes.
 struct queue_settings {
     std::string directory; ///< empty: there is no queue
     std::uint64_t max_bytes = std::uint64_t{1} << 30;
     duration timeout{10'000}; ///< of a client that waits for its receipt
     friend bool operator==(const queue_settings&, const queue_settings&) = default;
 };
+
+/// Every problem of it, by the names of its options.
+std::vector<config_problem> validate(const queue_settings& settings);
 
 } // namespace finpost

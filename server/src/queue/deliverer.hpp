@@ -29,9 +29,10 @@ namespace finpost::detail {
 
 /// What became of one attempt to deliver.
 struct delivery_result {
-    int status = 0;        // 0: no answer
-    bool stopped = false;  // by this side, which says nothing about the service
-    std::string what = {}; // in one line, for people
+    int status = 0;          // 0: no answer
+    bool stopped = false;    // by this side, which says nothing about the service
+    std::string what = {};   // in one line, for people
+    std::string answer = {}; // its beginning, which is for the operator and not for the log
     std::string retry_after = {};
 };
 
@@ -64,10 +65,10 @@ private:
     boost::asio::awaitable<void> step();
     boost::asio::awaitable<void> sleep_until(clock::time_point when);
     void begin(stored_payload what);
-    boost::asio::awaitable<void> deliver(std::shared_ptr<deliverer> self, stored_payload what);
+    boost::asio::awaitable<void> deliver(std::shared_ptr<deliverer> self,
+                                         std::unique_ptr<stored_payload> what);
     boost::asio::awaitable<delivery_result> attempt(const queue_entry& entry, payload body);
-    boost::asio::awaitable<void> settle(const queue_entry& entry, std::chrono::milliseconds age,
-                                        delivery_result result);
+    boost::asio::awaitable<void> settle(const stored_payload& what, const delivery_result& result);
     boost::asio::awaitable<void> put_off(const queue_entry& entry, const delivery_result& result,
                                          const delivery_decision& decision);
     void log_dead(const queue_entry& entry, const delivery_result& result, bool too_old);

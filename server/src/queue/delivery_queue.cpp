@@ -38,6 +38,11 @@ void check(config_checker& check, const delivery_config& config) {
     check.positive(config.receipt_timeout, "receipt_timeout");
 }
 
+std::shared_ptr<const receipt_place> place_of(std::string listener, idempotency_key key) {
+    receipt_place place{std::move(listener), key};
+    return std::make_shared<const receipt_place>(std::move(place));
+}
+
 } // namespace
 
 std::vector<config_problem> validate(const delivery_config& config) {
@@ -111,13 +116,13 @@ delivery_queue::executor_type delivery_queue::get_executor() const noexcept {
 void delivery_queue::start() { state_->loop->start(); }
 
 handler delivery_queue::as_handler(std::string listener, idempotency_key key) const {
-    return [state = state_, place = receipt_place{std::move(listener), key}](request request) {
+    return [state = state_, place = place_of(std::move(listener), key)](request request) {
         return state->receipts.store(state, place, std::move(request));
     };
 }
 
 handler delivery_queue::as_fallback(std::string listener, idempotency_key key) const {
-    return [state = state_, place = receipt_place{std::move(listener), key}](request request) {
+    return [state = state_, place = place_of(std::move(listener), key)](request request) {
         return state->receipts.relay_or_store(state, place, std::move(request));
     };
 }

@@ -88,20 +88,21 @@ asio::awaitable<error_code> receipt_office::choose_key(new_payload& of, const pa
 }
 
 asio::awaitable<reply> receipt_office::store(std::shared_ptr<const void> /*owner*/,
-                                             const receipt_place& place, request request) const {
-    new_payload one = describe(place, request);
-    const error_code unread = co_await choose_key(one, request.body(), place.key);
+                                             std::shared_ptr<const receipt_place> place,
+                                             request request) const {
+    new_payload one = describe(*place, request);
+    const error_code unread = co_await choose_key(one, request.body(), place->key);
     if (unread) co_return reply(reason::spill_failed);
     one.body = std::move(request.body());
-    reply stored = co_await put(std::move(one), request.deadline());
+    reply stored = co_await put(one, request.deadline());
     co_return stored;
 }
 
 asio::awaitable<reply> receipt_office::relay_or_store(std::shared_ptr<const void> /*owner*/,
-                                                      const receipt_place& place,
+                                                      std::shared_ptr<const receipt_place> place,
                                                       request request) const {
-    new_payload one = describe(place, request);
-    const error_code unread = co_await choose_key(one, request.body(), place.key);
+    new_payload one = describe(*place, request);
+    const error_code unread = co_await choose_key(one, request.body(), place->key);
     if (unread) co_return reply(reason::spill_failed);
     exchange_deadline& deadline = request.deadline();
     delivery_notes notes;
@@ -111,14 +112,14 @@ asio::awaitable<reply> receipt_office::relay_or_store(std::shared_ptr<const void
     reply relayed = co_await relay_(std::move(request));
     if (deadline.stopped() || !is_for_later(relayed)) co_return relayed;
     one.body = std::move(notes.payload);
-    reply stored = co_await put(std::move(one), deadline);
+    reply stored = co_await put(one, deadline);
     // Nothing was stored: what the service did is all there is to tell.
     if (stored.refused() && stored.why() != reason::queue_failed) co_return relayed;
     stored.from(relayed.upstream(), relayed.status());
     co_return stored;
 }
 
-asio::awaitable<reply> receipt_office::put(new_payload one, exchange_deadline& deadline) const {
+asio::awaitable<reply> receipt_office::put(new_payload& one, exchange_deadline& deadline) const {
     if (deadline.stopped()) co_return reply(to_reason(deadline.error()));
     // The store may hold the bytes for longer than the gateway lives, whose budget they are of.
     const counted_bytes counted = one.body.leave_budget();

@@ -32,16 +32,18 @@ public:
 
     /// The payload is stored: a receipt. Otherwise a refusal that says what is known.
     boost::asio::awaitable<reply> store(std::shared_ptr<const void> owner,
-                                        const receipt_place& place, request request) const;
+                                        std::shared_ptr<const receipt_place> place,
+                                        request request) const;
     /// The service's answer where there is one that lasts, else as `store`.
     boost::asio::awaitable<reply> relay_or_store(std::shared_ptr<const void> owner,
-                                                 const receipt_place& place, request request) const;
+                                                 std::shared_ptr<const receipt_place> place,
+                                                 request request) const;
 
 private:
     boost::asio::awaitable<error_code> choose_key(new_payload& of, const payload& body,
                                                   idempotency_key key) const;
     new_payload describe(const receipt_place& place, const request& request) const;
-    boost::asio::awaitable<reply> put(new_payload one, exchange_deadline& deadline) const;
+    boost::asio::awaitable<reply> put(new_payload& one, exchange_deadline& deadline) const;
 
     const std::shared_ptr<queue_store> store_;
     const handler relay_;

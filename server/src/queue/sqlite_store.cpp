@@ -48,7 +48,9 @@ parsed<std::unique_ptr<sqlite_store>> sqlite_store::open(sqlite_store_options op
 sqlite_store::sqlite_store(executor_type executor, std::shared_ptr<group_commit> commits)
     : executor_(std::move(executor)), commits_(std::move(commits)) {}
 
-sqlite_store::~sqlite_store() {
+sqlite_store::~sqlite_store() { close(); }
+
+void sqlite_store::close() noexcept {
     try {
         commits_->close();
     } catch (const std::bad_alloc&) {

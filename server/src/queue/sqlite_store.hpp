@@ -50,7 +50,12 @@ public:
     /// Opens or makes it; blocks meanwhile. Fails in words that name the directory: another process
     /// has it, its owner or mode is wrong, or its database is of a newer finpost.
     static parsed<std::unique_ptr<sqlite_store>> open(sqlite_store_options options);
+    /// Like `close`.
     ~sqlite_store() override;
+
+    /// What has been asked for is done on `thread`, then the database is closed and its directory
+    /// free, though others may hold this object. What is asked for later fails.
+    void close() noexcept;
 
     executor_type get_executor() const noexcept override { return executor_; }
     std::optional<std::string> fatal() const override;

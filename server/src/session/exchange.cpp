@@ -178,12 +178,6 @@ bool exchange::write_reply_at_once() {
     return true;
 }
 
-// Before a byte of it is out.
-void exchange::unwritable(error_code why) {
-    if (why == reason::reply_unframeable) log_unframeable(context_, id_, writer_->fault());
-    refuse(to_reason(why));
-}
-
 asio::awaitable<void> exchange::write_rest_of_reply() {
     error_code failed;
     if (writer_->has_to_look()) failed = co_await writer_->look(deadline_);

@@ -1,6 +1,7 @@
 // The form in which an exchange tells its client.
 #include "policy/reply_budget.hpp"
 #include "session/exchange.hpp"
+#include "session/exchange_log.hpp"
 #include "session/payload_codec.hpp"
 
 #include <optional>
@@ -55,6 +56,12 @@ void exchange::form_reply() {
     const error_code failed = give_form(context_.forms, reply_.bytes(), context_.replies,
                                         facts(reply_kind::reply, peer_ip), id_, message_.get());
     if (failed) refuse(to_reason(failed));
+}
+
+// Before a byte of it is out.
+void exchange::unwritable(error_code why) {
+    if (why == reason::reply_unframeable) log_unframeable(context_, id_, writer_->fault());
+    refuse(to_reason(why));
 }
 
 std::optional<std::string> exchange::refusal() const {

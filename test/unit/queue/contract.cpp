@@ -77,9 +77,9 @@ asio::awaitable<void> deliver_two(queue_store& store, std::vector<error_code>& e
     batch.push_back(make_payload("a"));
     batch.push_back(make_payload("b"));
     const auto [put] = co_await store.async_put(std::move(batch), as_tuple(use_awaitable));
-    const std::string owner = "coroutine";
+    const std::string owner = "coroutine", upstream = "records";
     const auto [claim, claimed] =
-        co_await store.async_claim(8, 1min, owner, as_tuple(use_awaitable));
+        co_await store.async_claim(8, 1min, owner, upstream, as_tuple(use_awaitable));
     const held_payload first = held(claimed.payloads.at(0));
     const held_payload second = held(claimed.payloads.at(1));
     const attempt_failure why{503, "a text that is too long for a string to keep in itself"};

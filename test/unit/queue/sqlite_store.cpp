@@ -212,9 +212,9 @@ BOOST_AUTO_TEST_CASE(a_million_payloads_are_ready_at_once) {
              "with recursive n(i) as (select 1 union all select i + 1 from n where i < 1000000) "
              "insert into payloads select i, printf('%08x-0000-7000-8000-%012x', " +
              std::to_string(ordered) +
-             ", i), '', '', '', '192.0.2.1', 1, '', 1, 1, 0, 0, 0, 0, iif(i > 1 and " +
+             ", i), '', '', 'records', '192.0.2.1', 1, '', 1, 1, 0, 0, 0, 0, iif(i > 1 and " +
              std::to_string(ordered) +
-             ", 9223372036854775807, 1), 0, '', 0, '', null from n; "
+             ", 9223372036854775807, 1), 0, '', 0, '', null, '' from n; "
              "with recursive n(i) as (select 1 union all select i + 1 from n where i < 1000000) "
              "insert into bodies select i, x'' from n; "
              "update totals set payloads = 1000000 where state = 0; commit");
