@@ -13,7 +13,7 @@ using std::chrono::seconds;
 
 constexpr std::array<std::string_view, 12> months{"Jan", "Feb", "Mar", "Apr", "May", "Jun",
                                                   "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"};
-constexpr std::int64_t longest = 366 * 86'400;
+constexpr std::int64_t longest = std::int64_t{366} * 86'400;
 
 std::optional<std::int64_t> number(std::string_view digits) noexcept {
     std::int64_t value = 0;
