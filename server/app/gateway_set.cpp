@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <exception>
+#include <stdexcept>
 #include <utility>
 
 namespace finpost {
@@ -17,6 +18,9 @@ namespace {
 template <class Running>
 handler handler_of(const listener_config& listener, const Running& behind) {
     if (listener.delivery.mode == delivery_mode::relay) return behind.upstream->as_handler();
+    // A reload may ask for what only a restart makes.
+    if (!behind.deliveries)
+        throw std::runtime_error("--delivery: there is no queue yet: --queue-dir needs a restart");
     const std::string name = to_string(listener.gateway.listen.front());
     return listener.delivery.mode == delivery_mode::queue
                ? behind.deliveries->as_handler(name, behind.delivery.key)

@@ -170,6 +170,26 @@ BOOST_AUTO_TEST_CASE(a_reload_changes_what_becomes_of_payloads) {
     end();
 }
 
+BOOST_AUTO_TEST_CASE(a_reload_that_asks_for_a_queue_where_there_is_none_changes_nothing) {
+    const std::string file = (folder.path() / "finpost.toml").string();
+    const auto write = [&](const std::string& more) {
+        std::ofstream(file) << "upstream = \"http://" + to_string(upstream.address()) +
+                                   "/\"\nlisten = \"127.0.0.1:0\"\nadmin = \"127.0.0.1:0\"\n"
+                                   "log_format = \"json\"\n" +
+                                   more;
+    };
+    write("");
+    gateway.emplace(strings{"--config", file});
+    gateway->wait_ready();
+    write("delivery = \"queue\"\nqueue_dir = \"" + queue() + "\"\n");
+    gateway->process().signal(SIGHUP);
+    BOOST_REQUIRE(gateway->process().wait_for_error("\"event\":\"reload failed\""));
+    BOOST_TEST(has(gateway->log(), "--queue-dir needs a restart"));
+    BOOST_TEST(exchange(gateway->listens(), "hello").bytes == "hello");
+    BOOST_TEST(gateway->get("/queue").starts_with("HTTP/1.1 404 "));
+    end();
+}
+
 BOOST_AUTO_TEST_CASE(what_does_not_go_together_is_told) {
     const auto told = [&](strings more) {
         more.insert(more.begin(), {"--demo", "--check"});
