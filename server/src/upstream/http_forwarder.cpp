@@ -62,6 +62,8 @@ asio::awaitable<reply> http_forwarder::forward(std::shared_ptr<const void> /*own
         failed = co_await exchange.run(heads_[attempt.endpoint], *guard);
         const bool repeatable = exchange.may_repeat() && !attempt.deadline.error();
         if (!may_send_again(repeatable, failed, guard->status(), guard->started())) {
+            const bool is_told = detail::request_access::notes(request) != nullptr;
+            if (!failed && !is_told) co_return relay(attempt, exchange.progress(), *guard);
             reply reply = failed ? fail(request, attempt, exchange.progress(), *guard, failed)
                                  : relay(attempt, exchange.progress(), *guard);
             tell(request, &*guard, !failed && reply.refused());
