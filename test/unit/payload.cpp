@@ -283,4 +283,25 @@ BOOST_AUTO_TEST_CASE(first_buffers_are_used_again_without_mixing_their_bytes) {
     }
 }
 
+// A payload may outlive its budget: what it holds is counted by somebody else then.
+BOOST_AUTO_TEST_CASE(who_leaves_its_budget_may_outlive_it) {
+    finpost::payload bytes;
+    {
+        account of(100'000);
+        finpost::payload counted(&of);
+        BOOST_TEST(append(counted, "hello"));
+        const std::size_t used = of.used();
+        BOOST_TEST(used > 0u);
+        {
+            const finpost::counted_bytes kept = counted.leave_budget();
+            BOOST_TEST(of.used() == used);
+            bytes = std::move(counted);
+            BOOST_TEST(of.used() == used);
+        }
+        BOOST_TEST(of.used() == 0u);
+    }
+    BOOST_TEST(bytes.text() == "hello");
+    BOOST_TEST((bytes.budget() == nullptr));
+}
+
 BOOST_AUTO_TEST_SUITE_END()

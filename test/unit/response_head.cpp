@@ -217,6 +217,14 @@ BOOST_AUTO_TEST_CASE(empty_elements_of_a_list_mean_nothing) {
         BOOST_TEST(!read("Transfer-Encoding: " + std::string(value) + "\r\n"), value);
 }
 
+BOOST_AUTO_TEST_CASE(says_what_stands_in_retry_after) {
+    BOOST_TEST(read("")->retry_after() == "");
+    BOOST_TEST(read("Retry-After:  120 \r\n")->retry_after() == "120");
+    BOOST_TEST(read("retry-after: Sun, 06 Nov 1994 08:49:37 GMT\r\n")->retry_after() ==
+               "Sun, 06 Nov 1994 08:49:37 GMT");
+    BOOST_TEST(read("Retry-After: " + std::string(30, '1') + "\r\n")->retry_after() == "");
+}
+
 BOOST_AUTO_TEST_CASE(says_whether_a_coding_was_asked_for) {
     const finpost::detail::content_codings none("identity"), gzip("gzip, br;q=0");
     const std::string_view line = "HTTP/1.1 200 OK";
