@@ -1,4 +1,4 @@
-// Clients with a fault that frame their payloads: rows D1 to D7 and D10, a service that fails
+// Clients with a fault that frame their payloads: rows D1 to D8 and D10, a service that fails
 // between two that work, and a change of the rules in the middle.
 #include "faults/downstream_fixture.hpp"
 #include "support/frame_reference.hpp"
@@ -190,6 +190,25 @@ BOOST_FIXTURE_TEST_CASE(D7_a_thousand_frames_of_a_client_that_reads_no_answer, f
     BOOST_TEST(most < 1 << 20); // one exchange at a time, and the other client's
     BOOST_TEST((client.read_to_end().how == ending::reset));
     BOOST_TEST(upstream.complete() <= whole + 1);
+}
+
+// It takes four times as much a second as it has to. What it takes first is the reply before.
+BOOST_FIXTURE_TEST_CASE(D8_a_reader_is_judged_with_the_replies_that_it_takes_first,
+                        frames_fixture) {
+    config.min_rate = 100 << 10;
+    begin("length:u32be");
+    const std::string frame = framed(std::string(3 << 20, 'x'));
+    raw_client client = connect();
+    std::thread sends([&] { client.send(frame + frame); });
+    std::string got;
+    const auto end = std::chrono::steady_clock::now() + 7s; // nobody is judged before 5 s
+    while (std::chrono::steady_clock::now() < end) {
+        got += client.read_at_least(8 << 10);
+        std::this_thread::sleep_for(20ms);
+    }
+    sends.join();
+    got += client.half_close().read_to_end().bytes;
+    BOOST_TEST((got == frame + frame));
 }
 
 BOOST_FIXTURE_TEST_CASE(D10_a_length_of_four_gigabytes_takes_no_memory, frames_fixture) {
