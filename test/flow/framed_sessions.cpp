@@ -7,6 +7,7 @@
 #include <boost/test/unit_test.hpp>
 
 #include <algorithm>
+#include <ctime>
 #include <string>
 #include <string_view>
 #include <thread>
@@ -584,6 +585,23 @@ BOOST_FIXTURE_TEST_CASE(a_bare_fin_over_tls_is_no_tail, secure_fixture) {
     BOOST_TEST(got.bytes.substr(0, 4) == "one\n");
     BOOST_TEST(refusal_reason(got.bytes.substr(4)) == "tls_truncated");
     BOOST_TEST(upstream.complete() == 1u);
+}
+
+// What TLS holds unread must not end the wait again and again.
+BOOST_FIXTURE_TEST_CASE(a_reset_behind_replies_is_waited_for_without_work, secure_fixture) {
+    config.on_refusal = refusal_style::reset;
+    config.lingering_close = 1s;
+    upstream.on(2, scripted_upstream::echo(500));
+    if (!begin("line")) return;
+    tls_client client = connected();
+    client.send("one\ntwo\nthree\nfour\n");
+    BOOST_TEST(until([&] { return refused(reason::upstream_status) == 1u; }));
+    const std::clock_t before = std::clock();
+    const auto got = client.read_to_end();
+    BOOST_TEST(got.bytes == "one\n");
+    BOOST_TEST((got.how == tls_client::ending::reset));
+    BOOST_TEST(std::clock() - before < CLOCKS_PER_SEC / 4);
+    BOOST_TEST(upstream.complete() == 2u);
 }
 
 BOOST_AUTO_TEST_SUITE_END()

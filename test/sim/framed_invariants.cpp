@@ -542,7 +542,10 @@ sentences half_a_frame_is_no_pause(const history& all) {
             if (active < 0 || !with.sent.cut || with.sent.bad || waits) return;
             const bool answered = with.indexed && with.answers.size() >= with.sent.payloads.size();
             if (!answered || one.accepted_at < 0) return; // the frame before is in hand
-            if (one.ended_at > active + limit + late)
+            // Before a reset behind other replies it has time to read them.
+            const bool reads = all.rules.on_refusal == refusal_style::reset;
+            const nanos linger = reads ? all.rules.lingering_close.count() * ms : 0;
+            if (one.ended_at > active + limit + linger + late)
                 out.push_back(one.name() + "was waited for in a frame for " +
                               std::to_string((one.ended_at - active) / ms) + " ms");
         });

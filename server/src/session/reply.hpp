@@ -63,7 +63,7 @@ boost::asio::awaitable<void> drain_input(client_socket& socket, duration limit,
                                          exchange_deadline& deadline);
 
 /// The same for a client that is reset afterwards, and is to read before what was written: until it
-/// resets, for at most `limit`, whether or not its EOF has come.
+/// resets, for at most `limit`, whether or not its EOF has come. After `client_socket::end_tls`.
 boost::asio::awaitable<void> let_it_read(client_socket& socket, duration limit,
                                          exchange_deadline& deadline);
 

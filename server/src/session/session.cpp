@@ -186,13 +186,13 @@ asio::awaitable<void> session::say_alert() {
     }
     exchange_->record(); // before it reads an end
     socket_.send_alert();
-    socket_.end_tls();
     co_await give_time_to_read();
 }
 
 // A reset would overtake what was written.
 asio::awaitable<void> session::give_time_to_read() {
     exchange_->record(); // what is drained now changes nothing any more
+    socket_.end_tls();   // what it holds unread would end each wait at once
     co_await let_it_read(socket_, context_.config.lingering_close, deadline_);
 }
 
