@@ -172,8 +172,8 @@ BOOST_FIXTURE_TEST_CASE(heartbeats_keep_the_connection_and_make_no_exchange, fix
     BOOST_TEST(ask(client, "one") == framed("one"));
     for (int i = 1; i <= 8; ++i) {
         client.send("\0\0\0"s);
-        BOOST_TEST(
-            until([&] { return counters.heartbeats.value() == 3 * static_cast<std::uint64_t>(i); }));
+        BOOST_TEST(until(
+            [&] { return counters.heartbeats.value() == 3 * static_cast<std::uint64_t>(i); }));
         std::this_thread::sleep_for(250ms); // all of these are longer than `between`
     }
     BOOST_TEST(ask(client, "two") == framed("two"));

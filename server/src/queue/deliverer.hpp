@@ -30,7 +30,8 @@ namespace finpost::detail {
 /// What became of one attempt to deliver.
 struct delivery_result {
     int status = 0;          // 0: no answer
-    bool stopped = false;    // by this side, which says nothing about the service
+    bool stopped = false;    // by this side: it is due at once
+    bool ours = false;       // this side has failed, which says nothing about the service
     std::string what = {};   // in one line, for people
     std::string answer = {}; // its beginning, which is for the operator and not for the log
     std::string retry_after = {};

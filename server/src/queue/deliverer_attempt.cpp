@@ -72,8 +72,8 @@ asio::awaitable<delivery_result> deliverer::attempt(const queue_entry& entry, pa
         result = result_of(reply, notes);
         result.stopped = limit.deadline().stopped() && result.status == 0;
     } catch (const std::exception& failed) {
-        result.what = failed.what(); // want of memory: the service has done nothing wrong
-        result.stopped = true;
+        result.what = failed.what(); // want of memory
+        result.ours = true;
     }
     co_return result;
 }
@@ -87,7 +87,7 @@ asio::awaitable<void> deliverer::settle(const stored_payload& what, const delive
     attempt.retry_after = parse_retry_after(result.retry_after, std::chrono::system_clock::now());
     delivery_decision decision = schedule_.after(attempt, by_chance());
     if (result.stopped) decision = {.verdict = delivery_verdict::again};
-    if (!result.stopped) judge_service(result);
+    if (!result.stopped && !result.ours) judge_service(result);
     if (decision.verdict != delivery_verdict::delivered) {
         co_await put_off(entry, result, decision);
         co_return;
