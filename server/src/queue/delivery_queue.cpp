@@ -1,7 +1,6 @@
 #include "finpost/delivery_queue.hpp"
 
 #include "async/sequence.hpp"
-#include "config_checker.hpp"
 #include "queue/deliverer.hpp"
 #include "queue/receipts.hpp"
 #include "upstream/upstream_access.hpp"
@@ -28,29 +27,12 @@ namespace {
 // An attempt takes the upstream's own limits, and the store some time to note what came of it.
 constexpr std::chrono::milliseconds beside_an_attempt{30'000};
 
-void check(config_checker& check, const delivery_config& config) {
-    check.positive(config.retry_first, "retry_first");
-    check.positive(config.retry_most, "retry_most");
-    check.require(config.retry_most >= config.retry_first, "retry_most",
-                  "must be at least retry_first");
-    check.positive(config.retry_for, "retry_for");
-    check.require(config.deliveries > 0, "deliveries", "must be at least 1");
-    check.positive(config.receipt_timeout, "receipt_timeout");
-}
-
 std::shared_ptr<const receipt_place> place_of(std::string listener, idempotency_key key) {
     receipt_place place{std::move(listener), key};
     return std::make_shared<const receipt_place>(std::move(place));
 }
 
 } // namespace
-
-std::vector<config_problem> validate(const delivery_config& config) {
-    config_checker checker;
-    check(checker, config);
-    auto all = checker.done(true);
-    return all ? std::vector<config_problem>() : std::move(all).error();
-}
 
 class delivery_queue::state : public std::enable_shared_from_this<state> {
 public:

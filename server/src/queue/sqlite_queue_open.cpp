@@ -124,8 +124,9 @@ error_code sqlite_queue::settle_files() {
 
 error_code sqlite_queue::set_aside_without_file(const std::set<std::string>& missing) {
     sqlite_statement rows;
-    const std::string sql =
-        std::string("select ") + entry_columns + " from payloads where file = ? and state <> 2";
+    std::string sql = "select ";
+    sql += entry_columns;
+    sql += " from payloads where file = ? and state <> 2";
     error_code failed = rows.prepare(database_->get(), sql, false);
     if (!failed) failed = begin();
     for (auto each = missing.begin(); !failed && each != missing.end(); ++each) {
