@@ -170,6 +170,33 @@ BOOST_AUTO_TEST_CASE(a_reload_changes_what_becomes_of_payloads) {
     end();
 }
 
+// A connection keeps the rules it began with, and may stay for days.
+BOOST_AUTO_TEST_CASE(what_is_stored_by_the_rules_of_before_a_reload_is_delivered) {
+    const std::string file = (folder.path() / "finpost.toml").string();
+    const auto write = [&](const std::string& first) {
+        std::ofstream(file) << "upstream = \"http://" + to_string(upstream.address()) +
+                                   "/\"\nlisten = \"127.0.0.1:0\"\nadmin = \"127.0.0.1:0\"\n"
+                                   "log_format = \"json\"\nqueue_dir = \"" +
+                                   queue() +
+                                   "\"\ndelivery = \"queue\"\nframe = \"line\"\nretry_first = \"" +
+                                   first + "\"\n";
+    };
+    write("50ms");
+    gateway.emplace(strings{"--config", file});
+    gateway->wait_ready();
+    raw_client before(gateway->listens());
+    before.send("one\n");
+    BOOST_TEST(before.read_at_least(53).starts_with("finpost: queued "));
+    BOOST_TEST(upstream.wait_for_requests(1));
+    write("60ms");
+    gateway->process().signal(SIGHUP);
+    BOOST_REQUIRE(gateway->process().wait_for_error("\"event\":\"reloaded\""));
+    before.send("two\n");
+    BOOST_TEST(before.read_at_least(53).starts_with("finpost: queued "));
+    BOOST_TEST(upstream.wait_for_requests(2));
+    end();
+}
+
 BOOST_AUTO_TEST_CASE(a_reload_that_asks_for_a_queue_where_there_is_none_changes_nothing) {
     const std::string file = (folder.path() / "finpost.toml").string();
     const auto write = [&](const std::string& more) {

@@ -9,6 +9,7 @@
 #include <boost/asio/post.hpp>
 #include <boost/asio/use_awaitable.hpp>
 
+#include <algorithm>
 #include <exception>
 #include <new>
 #include <utility>
@@ -24,6 +25,9 @@ using std::chrono::milliseconds;
 constexpr auto as_result = asio::as_tuple(asio::use_awaitable);
 // After a store or a system that has failed.
 constexpr milliseconds after_failure{1'000};
+// Others put payloads here of which this one is not told: handlers of before a reload, a wake for
+// which there was no memory.
+constexpr milliseconds longest_pause{1'000};
 
 delivery_rules rules_of(const delivery_config& config) {
     delivery_rules rules;
@@ -147,9 +151,8 @@ asio::awaitable<void> deliverer::step() {
     const bool more = claimed.payloads.size() == free;
     for (stored_payload& one : claimed.payloads) begin(std::move(one));
     if (more) co_return;
-    const auto next =
-        claimed.next_due ? clock::now() + *claimed.next_due : clock::time_point::max();
-    co_await sleep_until(next);
+    const milliseconds pause = std::min(claimed.next_due.value_or(longest_pause), longest_pause);
+    co_await sleep_until(clock::now() + pause);
 }
 
 asio::awaitable<void> deliverer::sleep_until(clock::time_point when) {
