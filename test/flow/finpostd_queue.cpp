@@ -35,6 +35,25 @@ struct fixture {
         gateway.emplace(flags(std::move(more)));
         gateway->wait_ready();
     }
+    // With a file, to be changed and read again.
+    void begin_with(const std::string& more) {
+        write(more);
+        gateway.emplace(strings{"--config", file()});
+        gateway->wait_ready();
+    }
+    void reload_with(const std::string& more, const std::string& event = "reloaded") {
+        write(more);
+        gateway->process().signal(SIGHUP);
+        BOOST_REQUIRE(gateway->process().wait_for_error("\"event\":\"" + event + '"'));
+    }
+    std::string file() const { return (folder.path() / "finpost.toml").string(); }
+    std::string queue_key() const { return "queue_dir = \"" + queue() + "\"\n"; }
+    void write(const std::string& more) const {
+        std::ofstream(file()) << "upstream = \"http://" + to_string(upstream.address()) +
+                                     "/\"\nlisten = \"127.0.0.1:0\"\nadmin = \"127.0.0.1:0\"\n"
+                                     "log_format = \"json\"\n" +
+                                     more;
+    }
     std::string stored(std::string_view payload) {
         const std::string got = exchange(gateway->listens(), payload).bytes;
         BOOST_TEST(got.starts_with("finpost: queued "), got);
@@ -150,21 +169,9 @@ BOOST_AUTO_TEST_CASE(a_backlog_is_delivered_though_no_listener_stores) {
 }
 
 BOOST_AUTO_TEST_CASE(a_reload_changes_what_becomes_of_payloads) {
-    const std::string file = (folder.path() / "finpost.toml").string();
-    const auto write = [&](const std::string& delivery) {
-        std::ofstream(file) << "upstream = \"http://" + to_string(upstream.address()) +
-                                   "/\"\nlisten = \"127.0.0.1:0\"\nadmin = \"127.0.0.1:0\"\n"
-                                   "log_format = \"json\"\nqueue_dir = \"" +
-                                   queue() + "\"\nretry_first = \"50ms\"\ndelivery = \"" +
-                                   delivery + "\"\n";
-    };
-    write("relay");
-    gateway.emplace(strings{"--config", file});
-    gateway->wait_ready();
+    begin_with(queue_key() + "delivery = \"relay\"\n");
     BOOST_TEST(exchange(gateway->listens(), "hello").bytes == "hello");
-    write("queue");
-    gateway->process().signal(SIGHUP);
-    BOOST_REQUIRE(gateway->process().wait_for_error("\"event\":\"reloaded\""));
+    reload_with(queue_key() + "delivery = \"queue\"\n");
     stored("later");
     BOOST_TEST(upstream.wait_for_requests(2));
     end();
@@ -172,25 +179,13 @@ BOOST_AUTO_TEST_CASE(a_reload_changes_what_becomes_of_payloads) {
 
 // A connection keeps the rules it began with, and may stay for days.
 BOOST_AUTO_TEST_CASE(what_is_stored_by_the_rules_of_before_a_reload_is_delivered) {
-    const std::string file = (folder.path() / "finpost.toml").string();
-    const auto write = [&](const std::string& first) {
-        std::ofstream(file) << "upstream = \"http://" + to_string(upstream.address()) +
-                                   "/\"\nlisten = \"127.0.0.1:0\"\nadmin = \"127.0.0.1:0\"\n"
-                                   "log_format = \"json\"\nqueue_dir = \"" +
-                                   queue() +
-                                   "\"\ndelivery = \"queue\"\nframe = \"line\"\nretry_first = \"" +
-                                   first + "\"\n";
-    };
-    write("50ms");
-    gateway.emplace(strings{"--config", file});
-    gateway->wait_ready();
+    const std::string rules = queue_key() + "delivery = \"queue\"\nframe = \"line\"\n";
+    begin_with(rules + "retry_first = \"50ms\"\n");
     raw_client before(gateway->listens());
     before.send("one\n");
     BOOST_TEST(before.read_at_least(53).starts_with("finpost: queued "));
     BOOST_TEST(upstream.wait_for_requests(1));
-    write("60ms");
-    gateway->process().signal(SIGHUP);
-    BOOST_REQUIRE(gateway->process().wait_for_error("\"event\":\"reloaded\""));
+    reload_with(rules + "retry_first = \"60ms\"\n");
     before.send("two\n");
     BOOST_TEST(before.read_at_least(53).starts_with("finpost: queued "));
     BOOST_TEST(upstream.wait_for_requests(2));
@@ -198,19 +193,8 @@ BOOST_AUTO_TEST_CASE(what_is_stored_by_the_rules_of_before_a_reload_is_delivered
 }
 
 BOOST_AUTO_TEST_CASE(a_reload_that_asks_for_a_queue_where_there_is_none_changes_nothing) {
-    const std::string file = (folder.path() / "finpost.toml").string();
-    const auto write = [&](const std::string& more) {
-        std::ofstream(file) << "upstream = \"http://" + to_string(upstream.address()) +
-                                   "/\"\nlisten = \"127.0.0.1:0\"\nadmin = \"127.0.0.1:0\"\n"
-                                   "log_format = \"json\"\n" +
-                                   more;
-    };
-    write("");
-    gateway.emplace(strings{"--config", file});
-    gateway->wait_ready();
-    write("delivery = \"queue\"\nqueue_dir = \"" + queue() + "\"\n");
-    gateway->process().signal(SIGHUP);
-    BOOST_REQUIRE(gateway->process().wait_for_error("\"event\":\"reload failed\""));
+    begin_with("");
+    reload_with(queue_key() + "delivery = \"queue\"\n", "reload failed");
     BOOST_TEST(has(gateway->log(), "--queue-dir needs a restart"));
     BOOST_TEST(exchange(gateway->listens(), "hello").bytes == "hello");
     BOOST_TEST(gateway->get("/queue").starts_with("HTTP/1.1 404 "));
