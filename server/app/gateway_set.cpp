@@ -23,8 +23,8 @@ handler handler_of(const listener_config& listener, const Running& behind) {
         throw std::runtime_error("--delivery: there is no queue yet: --queue-dir needs a restart");
     const std::string name = to_string(listener.gateway.listen.front());
     return listener.delivery.mode == delivery_mode::queue
-               ? behind.deliveries->as_handler(name, behind.delivery.key)
-               : behind.deliveries->as_fallback(name, behind.delivery.key);
+               ? behind.deliveries->as_handler(name, behind.key)
+               : behind.deliveries->as_fallback(name, behind.key);
 }
 
 template <class Map>
@@ -79,21 +79,17 @@ gateway_set::running gateway_set::running_for(const daemon_config& config,
 // An upstream that no listener has any more is delivered to as well: there may be payloads for it.
 void gateway_set::add_deliveries(running& of, const daemon_config& config,
                                  const named_upstream& upstream) const {
-    of.delivery = upstream.delivery;
-    of.timeout = config.queue.timeout;
+    of.key = upstream.delivery.key;
+    of.rules = upstream.delivery.queue;
+    of.rules.upstream = upstream.name;
+    of.rules.receipt_timeout = config.queue.timeout;
     const auto before = upstreams_.find(upstream.name);
     const bool same = before != upstreams_.end() && before->second.upstream == of.upstream &&
-                      before->second.delivery == of.delivery &&
-                      before->second.timeout == of.timeout;
-    if (same) {
-        of.deliveries = before->second.deliveries;
-        return;
-    }
-    delivery_config rules = upstream.delivery.queue;
-    rules.upstream = upstream.name;
-    rules.receipt_timeout = config.queue.timeout;
-    of.deliveries = std::make_shared<delivery_queue>(loops_.first(), queue_->store(), *of.upstream,
-                                                     std::move(rules), counters_, log_);
+                      before->second.rules == of.rules;
+    of.deliveries = same
+                        ? before->second.deliveries
+                        : std::make_shared<delivery_queue>(loops_.first(), queue_->store(),
+                                                           *of.upstream, of.rules, counters_, log_);
 }
 
 void gateway_set::start() {

@@ -58,8 +58,8 @@ private:
         upstream_config config;
         std::shared_ptr<http_upstream> upstream;
         bool used = true; // by a listener
-        upstream_delivery delivery = {};
-        duration timeout = {};
+        idempotency_key key = {};
+        delivery_config rules = {};
         std::shared_ptr<delivery_queue> deliveries = {}; // null without a queue
     };
     using upstream_map = std::map<std::string, running>;

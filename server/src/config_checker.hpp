@@ -44,6 +44,9 @@ public:
         return {boost::system::in_place_error, std::move(problems_)};
     }
 
+    /// What it has found.
+    std::vector<config_problem> take_problems() noexcept { return std::move(problems_); }
+
 private:
     std::vector<config_problem> problems_;
 };

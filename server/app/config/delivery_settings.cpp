@@ -9,8 +9,7 @@ std::vector<config_problem> validate(const queue_settings& settings) {
     check.require(settings.max_bytes > 0 && settings.max_bytes <= detail::largest_size, "queue_max",
                   "must be above zero and at most 64 TiB");
     check.positive(settings.timeout, "queue_timeout");
-    auto all = check.done(true);
-    return all ? std::vector<config_problem>() : std::move(all).error();
+    return check.take_problems();
 }
 
 } // namespace finpost

@@ -110,7 +110,6 @@ struct metrics {
         counter attempts_delivered; ///< attempts, by what they came to
         counter attempts_again;
         counter attempts_dead;
-        gauge delivering;         ///< on their way to the service now
         histogram commit_seconds; ///< of the store
     };
     queue_counters queue;

@@ -186,9 +186,7 @@ void deliverer::ended() {
 
 asio::awaitable<void> deliverer::deliver(std::shared_ptr<deliverer> /*self*/,
                                          std::unique_ptr<stored_payload> what) {
-    counters_.queue.delivering.add(1);
     delivery_result result = co_await attempt(what->entry, std::move(what->body));
-    counters_.queue.delivering.add(-1);
     co_await settle(*what, result);
 }
 

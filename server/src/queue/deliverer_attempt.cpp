@@ -15,6 +15,7 @@
 #include <exception>
 #include <span>
 #include <utility>
+#include <vector>
 
 namespace asio = boost::asio;
 

@@ -2,15 +2,12 @@
 
 #include "finpost/delivery_queue.hpp"
 
-#include <utility>
-
 namespace finpost {
 
 using namespace detail;
 
-namespace {
-
-void check(config_checker& check, const delivery_config& config) {
+std::vector<config_problem> validate(const delivery_config& config) {
+    config_checker check;
     check.positive(config.retry_first, "retry_first");
     check.positive(config.retry_most, "retry_most");
     check.require(config.retry_most >= config.retry_first, "retry_most",
@@ -18,15 +15,7 @@ void check(config_checker& check, const delivery_config& config) {
     check.positive(config.retry_for, "retry_for");
     check.require(config.deliveries > 0, "deliveries", "must be at least 1");
     check.positive(config.receipt_timeout, "receipt_timeout");
-}
-
-} // namespace
-
-std::vector<config_problem> validate(const delivery_config& config) {
-    config_checker checker;
-    check(checker, config);
-    auto all = checker.done(true);
-    return all ? std::vector<config_problem>() : std::move(all).error();
+    return check.take_problems();
 }
 
 } // namespace finpost

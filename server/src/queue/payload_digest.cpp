@@ -1,6 +1,5 @@
 #include "queue/payload_digest.hpp"
 
-#include "ascii.hpp"
 #include "async/fairness.hpp"
 #include "net/spill_io.hpp"
 
