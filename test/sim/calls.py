@@ -55,7 +55,7 @@ def lines_of(*command):
 
 
 # The store of durable delivery, which no gateway in the simulator has: it blocks, on a thread of its own.
-STORE = re.compile(r"(sqlite|disk_check|group_commit|payload_files|queue_|reserve_file)")
+STORE = re.compile(r"(sqlite|rewrite|group_commit|payload_files|queue_|reserve_file)")
 
 
 def undefined(nm, libraries):

@@ -1,7 +1,5 @@
 #include "queue/group_commit.hpp"
 
-#include "queue/disk_check.hpp"
-
 #include <boost/asio/post.hpp>
 
 #include <algorithm>
@@ -214,10 +212,6 @@ void group_commit::recover(const error_code& why) {
                  {{"dir", directory_->path()}, {"what", why.message()}});
     queue_.reset();
     try {
-        // The database itself needs no proof: what was moved there since its last good sync is in
-        // the log still, and is moved again.
-        const error_code lost = check_against_disk(directory_->write_ahead_log());
-        if (lost) return give_up("the log is not what the disk has: " + lost.message());
         auto opened = sqlite_queue::open(*directory_, options_, sqlite_queue::leases::keep);
         if (!opened) return give_up(opened.error().message);
         queue_ = std::move(*opened);

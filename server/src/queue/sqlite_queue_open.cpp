@@ -1,4 +1,5 @@
 // The start, what an end in the middle has left behind, and the house-keeping between groups.
+#include "queue/rewrite.hpp"
 #include "queue/sqlite_queue.hpp"
 #include "queue/sqlite_schema.hpp"
 
@@ -39,6 +40,11 @@ parsed<std::unique_ptr<sqlite_queue>> sqlite_queue::open(const queue_directory& 
         return named(directory.database(), "it is missing, and there are files in " +
                                                directory.payloads() +
                                                ": bring it back, or move them away");
+    // A sync of it may have failed, here or in the process before, and what is added to the log
+    // counts only behind what is there. The database needs no such thing: what was moved there
+    // since its last good sync is in the log still, and is moved again.
+    if (const error_code failed = rewrite_in_place(directory.write_ahead_log()))
+        return named(directory.write_ahead_log(), failed.message());
     auto database = sqlite_database::open(directory.database());
     if (!database) return database.error();
     made->database_ = std::move(*database);

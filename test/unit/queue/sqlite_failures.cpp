@@ -144,6 +144,20 @@ BOOST_AUTO_TEST_CASE(a_disk_that_syncs_nothing_any_more_is_fatal) {
     BOOST_TEST(client->claim(1).value.payloads.at(0).body.text() == "a");
 }
 
+// The log of the process before may be in memory only: it had a failed sync, and nobody knows.
+BOOST_AUTO_TEST_CASE(what_a_log_has_is_written_again_before_it_is_gone_on_with) {
+    BOOST_TEST(!open().put(make_payload("a")));
+    fail_syncs(EIO, 0, 1'000'000);
+    BOOST_TEST((client->put(make_payload("b")) == queue_error::failed));
+    client->stats();
+    close(); // the log stays
+    BOOST_REQUIRE(fs::file_size(file("queue.db-wal")) > 0);
+    fail_syncs(EIO);
+    BOOST_TEST(try_open() == file("queue.db-wal") + ": Input/output error");
+    fail_syncs(0);
+    BOOST_TEST(open().claim(1).value.payloads.at(0).body.text() == "a");
+}
+
 BOOST_AUTO_TEST_CASE(a_checkpoint_whose_sync_fails_is_noticed) {
     open();
     // The log is long after some puts; then the database is synced, and that fails.
