@@ -121,7 +121,7 @@ public:
                     SIG_IGN); // a spilled payload that is too large for the limit is refused
         signals_.add(SIGUSR1);
         prepare(config_);
-        gateways_.make(config_);
+        gateways_.make(config_, [this] { queue_failed(); });
         take(config_);
         if (config_.admin) start_admin();
         wait_for_signal(); // before anybody can know that this runs
@@ -154,6 +154,9 @@ public:
         admin_.reset();
         gateways_.close();
     }
+
+    /// What the process ends with: 1 when its queue has failed, and a restart is wanted.
+    int exit_code() const { return queue_failed_ ? 1 : 0; }
 
     /// Whether a name lookup may be under way.
     bool looks_names_up() const { return looks_names_up_; }
@@ -338,6 +341,24 @@ private:
         }
     }
 
+    // On the thread of the queue. Whoever watches over this process starts it again, and the queue
+    // is opened and checked anew.
+    void queue_failed() noexcept {
+        queue_failed_ = true;
+        try {
+            asio::post(control_, [this] {
+                if (stop_signals_++ != 0) return;
+                try {
+                    drain("none");
+                } catch (const std::bad_alloc&) {
+                    loops_.stop(); // no memory to drain with
+                }
+            });
+        } catch (const std::bad_alloc&) {
+            loops_.stop();
+        }
+    }
+
     void reopen_log() {
         try {
             if (log_output_.reopen())
@@ -358,20 +379,7 @@ private:
         const char* const name = which == SIGINT ? "SIGINT" : "SIGTERM";
         switch (++stop_signals_) {
         case 1:
-            log_(log_level::info, "draining",
-                 {{"signal", name},
-                  {"sessions", number(gateways_.gateway().sessions())},
-                  {"grace", format_duration(config_.drain)}});
-            stopping_ = true;
-            answered_before_ = answered();
-            stop_began_ = clock::now();
-            try {
-                asio::co_spawn(control_, stop(stops_loops(loops_)),
-                               [this](std::exception_ptr failed) { drain_ended(!!failed); });
-            } catch (const std::bad_alloc&) {
-                loops_.stop();
-            }
-            return;
+            return drain(name);
         case 2:
             log_(log_level::warning, "stopping now", {{"signal", name}});
             stop_now_ = true;
@@ -381,6 +389,22 @@ private:
             return;
         default:
             loops_.stop(); // somebody is in more of a hurry than the sessions
+        }
+    }
+
+    void drain(std::string_view signal) {
+        log_(log_level::info, "draining",
+             {{"signal", signal},
+              {"sessions", number(gateways_.gateway().sessions())},
+              {"grace", format_duration(config_.drain)}});
+        stopping_ = true;
+        answered_before_ = answered();
+        stop_began_ = clock::now();
+        try {
+            asio::co_spawn(control_, stop(stops_loops(loops_)),
+                           [this](std::exception_ptr failed) { drain_ended(!!failed); });
+        } catch (const std::bad_alloc&) {
+            loops_.stop();
         }
     }
 
@@ -428,6 +452,7 @@ private:
     mutable std::mutex mutex_;
     std::shared_ptr<const std::string> effective_; // the text of config_, under the mutex
     std::atomic<bool> stopping_{false};
+    std::atomic<bool> queue_failed_{false};
     std::atomic<std::size_t> most_sessions_{0}; // for the admin port, as the next is
     std::atomic<std::uint64_t> most_buffered_{0};
 
@@ -467,8 +492,8 @@ int run_daemon(const options& options) {
         log.stop(log_limit);
         // A name lookup under way cannot be cancelled, and the event loop's destructor would wait
         // for it. Everything that matters has ended and is written.
-        if (running.looks_names_up()) std::_Exit(0);
-        return 0;
+        if (running.looks_names_up()) std::_Exit(running.exit_code());
+        return running.exit_code();
     } catch (const std::exception& error) {
         std::fprintf(stderr, "finpostd: %s\n", plain_message(error).c_str());
         return 1;

@@ -117,10 +117,11 @@ void gateway_set::close() noexcept {
     if (queue_) queue_->close();
 }
 
-void gateway_set::make(const daemon_config& config) {
+void gateway_set::make(const daemon_config& config, std::function<void()> on_queue_fatal) {
     if (!config.queue.directory.empty()) {
         const bool ordered = config.upstreams.front().delivery.order == delivery_order::source;
-        queue_.emplace(config.queue, ordered, loops_.first(), counters_, log_);
+        queue_.emplace(config.queue, ordered, loops_.first(), counters_, log_,
+                       std::move(on_queue_fatal));
     }
     const std::lock_guard lock(mutex_);
     upstreams_ = upstreams_for(config);

@@ -23,8 +23,9 @@ class gateway_set {
 public:
     gateway_set(event_loops loops, metrics& counters, logger log);
 
-    /// Makes everything, and binds nothing yet. Opens the queue, if there is one.
-    void make(const daemon_config& config);
+    /// Makes everything, and binds nothing yet. Opens the queue, if there is one; `on_queue_fatal`
+    /// as in `queue_owner`.
+    void make(const daemon_config& config, std::function<void()> on_queue_fatal);
     /// Binds and accepts, and begins to deliver; throws like `gateway::start`.
     void start();
 

@@ -20,7 +20,8 @@ constexpr std::chrono::milliseconds patience{500};
 } // namespace
 
 queue_owner::queue_owner(const queue_settings& settings, bool ordered,
-                         asio::any_io_executor executor, metrics& counters, logger log) {
+                         asio::any_io_executor executor, metrics& counters, logger log,
+                         std::function<void()> on_fatal) {
     detail::sqlite_store_options options;
     options.directory = settings.directory;
     options.executor = std::move(executor);
@@ -29,6 +30,7 @@ queue_owner::queue_owner(const queue_settings& settings, bool ordered,
     options.ordered = ordered;
     options.log = std::move(log);
     options.commit_seconds = &counters.queue.commit_seconds;
+    options.on_fatal = std::move(on_fatal);
     auto opened = detail::sqlite_store::open(std::move(options));
     if (!opened) throw std::runtime_error("queue: " + opened.error().message);
     store_ = std::move(*opened);

@@ -10,6 +10,7 @@
 #include <boost/asio/thread_pool.hpp>
 
 #include <chrono>
+#include <functional>
 #include <memory>
 #include <mutex>
 #include <optional>
@@ -24,9 +25,10 @@ namespace finpost {
 /// The embedded queue of a process: its store, and the thread that waits for the disk.
 class queue_owner {
 public:
-    /// Opens it; blocks meanwhile. Throws std::runtime_error with what `finpostd` says.
+    /// Opens it; blocks meanwhile. Throws std::runtime_error with what `finpostd` says. `on_fatal`
+    /// is called once, on a thread of its own, when nothing is stored any more; it must not throw.
     queue_owner(const queue_settings& settings, bool ordered, boost::asio::any_io_executor executor,
-                metrics& counters, logger log);
+                metrics& counters, logger log, std::function<void()> on_fatal);
     ~queue_owner() { close(); }
 
     std::shared_ptr<queue_store> store() const;

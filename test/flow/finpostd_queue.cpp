@@ -145,6 +145,27 @@ BOOST_AUTO_TEST_CASE(a_second_process_is_told_who_has_it) {
     end();
 }
 
+// A restart is what helps, and whoever watches over the process makes one.
+BOOST_AUTO_TEST_CASE(a_queue_that_has_failed_ends_the_process) {
+    upstream.by_default(scripted_upstream::echo(503));
+    const std::string broken = (folder.path() / "broken").string();
+    const char* const others = std::getenv("ASAN_OPTIONS"); // NOLINT(concurrency-mt-unsafe)
+    gateway.emplace(flags({"--delivery", "queue"}),
+                    strings{"LD_PRELOAD=" FAILING_SYNCS, "SYNCS_FAIL_WHILE=" + broken,
+                            "ASAN_OPTIONS=" + std::string(others != nullptr ? others : "") +
+                                ":verify_asan_link_order=0"});
+    gateway->wait_ready();
+    stored("hello");
+    std::ofstream(broken) << "now";
+    BOOST_TEST(refusal_reason(exchange(gateway->listens(), "lost").bytes) == "queue_failed");
+    BOOST_TEST(gateway->ended() == 1);
+    BOOST_TEST(has(gateway->log(), "\"event\":\"queue failed\""));
+    BOOST_TEST(logged(gateway->log(), "draining", "signal") == "none");
+    begin(); // on a disk that works
+    BOOST_TEST(sample("recovered_total") >= 1);
+    end();
+}
+
 BOOST_AUTO_TEST_CASE(a_fallback_relays_and_stores) {
     begin({"--delivery", "fallback"});
     BOOST_TEST(exchange(gateway->listens(), "hello").bytes == "hello");

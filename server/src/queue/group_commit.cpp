@@ -28,9 +28,10 @@ bool is_harmless(const error_code& ec) noexcept {
 } // namespace
 
 group_commit::group_commit(queue_directory directory, sqlite_queue_options options,
-                           boost::asio::any_io_executor thread, histogram* commit_seconds)
+                           boost::asio::any_io_executor thread, histogram* commit_seconds,
+                           std::function<void()> on_fatal)
     : directory_(std::move(directory)), options_(std::move(options)), thread_(std::move(thread)),
-      commit_seconds_(commit_seconds) {}
+      commit_seconds_(commit_seconds), on_fatal_(std::move(on_fatal)) {}
 
 parsed<void> group_commit::open() {
     auto opened = sqlite_queue::open(*directory_, options_, sqlite_queue::leases::release);
@@ -207,11 +208,11 @@ void group_commit::keep_house() {
     }
 }
 
-void group_commit::recover(const error_code& why) {
-    options_.log(log_level::error, "queue write failed",
-                 {{"dir", directory_->path()}, {"what", why.message()}});
+void group_commit::recover(const error_code& why) noexcept {
     queue_.reset();
     try {
+        options_.log(log_level::error, "queue write failed",
+                     {{"dir", directory_->path()}, {"what", why.message()}});
         auto opened = sqlite_queue::open(*directory_, options_, sqlite_queue::leases::keep);
         if (!opened) return give_up(opened.error().message);
         queue_ = std::move(*opened);
@@ -221,10 +222,25 @@ void group_commit::recover(const error_code& why) {
     }
 }
 
-void group_commit::give_up(const std::string& why) {
-    options_.log(log_level::error, "queue failed", {{"dir", directory_->path()}, {"what", why}});
-    const std::lock_guard lock(mutex_);
-    fatal_ = directory_->path() + ": " + why;
+// It is known and acted on, also where there is no memory to say why.
+void group_commit::give_up(std::string_view why) noexcept {
+    queue_.reset();
+    try {
+        std::string what = directory_->path();
+        (what += ": ") += why;
+        const std::lock_guard lock(mutex_);
+        fatal_ = std::move(what);
+    } catch (const std::bad_alloc&) {
+        const std::lock_guard lock(mutex_);
+        fatal_.emplace(); // a text this short needs no memory
+        *fatal_ = "no memory";
+    }
+    try {
+        options_.log(log_level::error, "queue failed",
+                     {{"dir", directory_->path()}, {"what", why}});
+    } catch (const std::bad_alloc&) {
+    }
+    if (on_fatal_) on_fatal_();
 }
 
 void group_commit::shut() {

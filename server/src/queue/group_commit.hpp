@@ -8,11 +8,13 @@
 
 #include <boost/asio/any_io_executor.hpp>
 
+#include <functional>
 #include <memory>
 #include <mutex>
 #include <optional>
 #include <span>
 #include <string>
+#include <string_view>
 #include <vector>
 
 namespace finpost::detail {
@@ -21,8 +23,8 @@ namespace finpost::detail {
 /// and tells. Meanwhile the next group gathers; nothing waits for a time to pass.
 ///
 /// When a sync has failed, nobody knows what the disk has. Nothing of the group is acknowledged,
-/// the database is closed, and opened again only if what can be read is proved to be on the disk
-/// and another sync succeeds. Otherwise the state is fatal, and everything fails.
+/// the database is closed, and opened again only if its log can be written and synced anew.
+/// Otherwise the state is fatal, and everything fails.
 ///
 /// Threads: `add`, `withdraw`, `close` and `fatal` from any; the rest runs on `thread`, one step
 /// after another, whoever runs that.
@@ -30,9 +32,10 @@ class group_commit : public std::enable_shared_from_this<group_commit> {
 public:
     using operation = std::shared_ptr<store_operation>;
 
-    /// `commit_seconds` may be null.
+    /// `commit_seconds` may be null, `on_fatal` empty.
     group_commit(queue_directory directory, sqlite_queue_options options,
-                 boost::asio::any_io_executor thread, histogram* commit_seconds);
+                 boost::asio::any_io_executor thread, histogram* commit_seconds,
+                 std::function<void()> on_fatal);
 
     /// Before anything else, on the thread of whoever starts. Fails in words.
     parsed<void> open();
@@ -60,14 +63,15 @@ private:
     error_code try_group(operations group, bool& committing);
     static void fail(operations group, const error_code& why) noexcept;
     void keep_house();
-    void recover(const error_code& why);
-    void give_up(const std::string& why);
+    void recover(const error_code& why) noexcept;
+    void give_up(std::string_view why) noexcept;
     void shut();
 
     std::optional<queue_directory> directory_;
     const sqlite_queue_options options_;
     const boost::asio::any_io_executor thread_;
     histogram* const commit_seconds_;
+    const std::function<void()> on_fatal_;
     std::unique_ptr<sqlite_queue> queue_; // null: fatal, or closed
 
     mutable std::mutex mutex_;

@@ -36,10 +36,13 @@ parsed<std::unique_ptr<sqlite_queue>> sqlite_queue::open(const queue_directory& 
                                                          leases held) {
     std::unique_ptr<sqlite_queue> made(new sqlite_queue(directory, options));
     // A new database would take the files of a lost one for remains, and remove them.
-    if (::access(directory.database().c_str(), F_OK) != 0 && !made->files_.empty())
-        return named(directory.database(), "it is missing, and there are files in " +
-                                               directory.payloads() +
-                                               ": bring it back, or move them away");
+    if (::access(directory.database().c_str(), F_OK) != 0) {
+        if (held == leases::keep) return named(directory.database(), "somebody has removed it");
+        if (!made->files_.empty())
+            return named(directory.database(), "it is missing, and there are files in " +
+                                                   directory.payloads() +
+                                                   ": bring it back, or move them away");
+    }
     // A sync of it may have failed, here or in the process before, and what is added to the log
     // counts only behind what is there. The database needs no such thing: what was moved there
     // since its last good sync is in the log still, and is moved again.

@@ -37,8 +37,9 @@ sqlite_queue_options options_of(const sqlite_store_options& from) {
 parsed<std::unique_ptr<sqlite_store>> sqlite_store::open(sqlite_store_options options) {
     auto directory = queue_directory::open(options.directory);
     if (!directory) return directory.error();
-    auto commits = std::make_shared<group_commit>(std::move(*directory), options_of(options),
-                                                  options.thread, options.commit_seconds);
+    auto commits =
+        std::make_shared<group_commit>(std::move(*directory), options_of(options), options.thread,
+                                       options.commit_seconds, std::move(options.on_fatal));
     const auto opened = commits->open();
     if (!opened) return opened.error();
     return std::unique_ptr<sqlite_store>(

@@ -39,6 +39,8 @@ struct sqlite_store_options {
     logger log;
     /// How long commits took; null: not recorded. It outlives the last operation.
     histogram* commit_seconds = nullptr;
+    /// Called once, on `thread`, when `fatal()` has become true. It must not throw.
+    std::function<void()> on_fatal;
 };
 
 /// A queue in a directory of one machine: SQLite, and files for large payloads.
