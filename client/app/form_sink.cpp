@@ -11,7 +11,6 @@ namespace finpost {
 using outcome = told::outcome;
 
 error_code form_sink::write(std::span<const std::byte> data) {
-    if (kind_ == form_kind::body) return body_.write(data);
     switch (now_) {
     case state::passing:
         return body_.write(data);
@@ -28,7 +27,7 @@ error_code form_sink::write(std::span<const std::byte> data) {
 
 error_code form_sink::finish(bool whole) {
     ended_ = true;
-    if (kind_ == form_kind::body || !wrong_.empty() || now_ != state::holding) return {};
+    if (!wrong_.empty() || now_ != state::holding) return {};
     return decide(whole);
 }
 
@@ -43,7 +42,7 @@ bool form_sink::is_decided_now() const noexcept {
     case form_kind::ack_nak:
         return held_.size() > 1;
     case form_kind::body:
-        break;
+        return !may_become_receipt(held_);
     }
     return false;
 }
@@ -57,12 +56,22 @@ error_code form_sink::decide(bool to_body) {
         return decide_json(to_body);
     case form_kind::hl7:
         return decide_hl7(to_body);
-    case form_kind::ack_nak:
     case form_kind::body:
+        return decide_body();
+    case form_kind::ack_nak:
         break;
     }
     told_ = told_by_byte(held_);
     return told_.what == outcome::malformed ? fail(told_.why) : error_code();
+}
+
+error_code form_sink::decide_body() {
+    if (auto receipt = ended_ ? told_by_receipt(held_, framed_) : std::nullopt) {
+        told_ = *std::move(receipt);
+        return {};
+    }
+    now_ = state::passing;
+    return pass_on(held_, true);
 }
 
 error_code form_sink::decide_status(bool to_body) {

@@ -11,8 +11,8 @@
 namespace finpost {
 
 /// Reads a reply in its form on its way to another sink, which gets the body alone, or an HL7
-/// message that is no refusal. It holds a first line, the beginning of an HL7 message and a whole
-/// JSON text in memory, and no more.
+/// message that is no refusal. Of plain bodies a receipt is told. It holds a first line, the
+/// beginning of an HL7 message and a whole JSON text in memory, and no more.
 class form_sink final : public byte_sink {
 public:
     /// `framed`: where a reply ends with a line end, that may be the frame's, and not be seen here.
@@ -41,6 +41,7 @@ private:
 
     bool is_decided_now() const noexcept;
     error_code decide(bool to_body);
+    error_code decide_body();
     error_code decide_status(bool to_body);
     error_code decide_json(bool to_body);
     error_code decide_hl7(bool to_body);

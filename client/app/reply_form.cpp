@@ -24,6 +24,8 @@ namespace {
 
 constexpr std::array<std::string_view, 5> form_words{"body", "status", "json", "ack-nak", "hl7"};
 
+constexpr std::string_view receipt_prefix = "finpost: queued ";
+
 told malformed(std::string why) { return {outcome::malformed, std::move(why), {}}; }
 
 bool is_success(std::int64_t status) noexcept { return status >= 200 && status < 300; }
@@ -131,6 +133,24 @@ parsed<form_kind> parse_form_kind(std::string_view word) {
 
 std::string_view to_string(form_kind kind) noexcept {
     return form_words[static_cast<std::size_t>(kind)];
+}
+
+std::optional<told> told_by_receipt(std::string_view reply, bool framed) {
+    if (reply.ends_with('\n'))
+        reply.remove_suffix(1);
+    else if (!framed)
+        return std::nullopt;
+    if (!reply.starts_with(receipt_prefix)) return std::nullopt;
+    const std::string_view id = reply.substr(receipt_prefix.size());
+    if (!is_request_id(id)) return std::nullopt;
+    return queued(id);
+}
+
+bool may_become_receipt(std::string_view beginning) noexcept {
+    constexpr std::size_t longest = receipt_prefix.size() + 36 + 1;
+    return beginning.size() <= longest &&
+           beginning.substr(0, receipt_prefix.size()) ==
+               receipt_prefix.substr(0, std::min(beginning.size(), receipt_prefix.size()));
 }
 
 told told_by_line(std::string_view line) {

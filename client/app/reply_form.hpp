@@ -4,6 +4,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -35,6 +36,13 @@ struct told {
 
 /// The first line of a `status` reply, without its end.
 told told_by_line(std::string_view line);
+
+/// A plain reply that may be a receipt, `finpost: queued <request id>\n`: nothing when it is none.
+/// `framed`: its line end may be the frame's, and not be there.
+std::optional<told> told_by_receipt(std::string_view reply, bool framed);
+
+/// Whether more bytes may make a receipt of it.
+bool may_become_receipt(std::string_view beginning) noexcept;
 
 /// A `json` reply without its line end; the decoded body goes to `body`. Names that are unknown are
 /// passed over: later versions may add some.

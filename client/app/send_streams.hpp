@@ -72,16 +72,14 @@ private:
 class reply_output {
 public:
     reply_output(bool decode, form_kind form, bool framed)
-        : decode_(decode), form_(form), formed_(form, framed, noted_) {}
+        : decode_(decode), form_(form),
+          formed_(form, framed, decode ? static_cast<byte_sink&>(decoded_) : noted_) {}
 
-    byte_sink& sink() {
-        if (form_ != form_kind::body) return formed_;
-        return decode_ ? static_cast<byte_sink&>(decoded_) : noted_;
-    }
+    byte_sink& sink() { return formed_; }
     /// After a whole reply: an error when its Base64 is not complete, or it is not in its form.
     error_code finish() {
-        if (form_ != form_kind::body) return formed_.finish(true);
-        return decode_ ? decoded_.finish() : error_code();
+        const error_code wrong = formed_.finish(true);
+        return decode_ && !wrong && !is_receipt() ? decoded_.finish() : wrong;
     }
     /// After a failure: what came may be a refusal all the same. `rest` no sink was given.
     void finish_cut(const std::string& rest) {
@@ -92,15 +90,18 @@ public:
     error_code failed() const { return noted_.failed; }
     /// There is none, or it has no byte; not of a form that has none.
     bool empty() const {
-        return noted_.empty && (form_ == form_kind::body || formed_.said().has_body()) &&
+        return noted_.empty && !is_receipt() &&
+               (form_ == form_kind::body || formed_.said().has_body()) &&
                form_ != form_kind::ack_nak;
     }
     const std::string& decoding_fault() const { return decoded_.wrong(); }
     const std::string& form_fault() const { return formed_.wrong(); }
-    /// What a reply in its form says; of a body alone nothing.
+    /// What a reply in its form says; of a body alone nothing, but for a receipt.
     const told& said() const { return formed_.said(); }
 
 private:
+    bool is_receipt() const { return said().what == told::outcome::queued; }
+
     descriptor_sink standard_output_{STDOUT_FILENO};
     noting_sink noted_{standard_output_};
     decoding_sink decoded_{noted_};

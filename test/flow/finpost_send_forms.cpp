@@ -184,6 +184,7 @@ BOOST_AUTO_TEST_CASE(a_receipt_is_exit_code_0_and_said_on_standard_error) {
     const std::string said =
         "finpost: queued by the gateway, request " + id + ": the service gets it later\n";
     for (const auto& [form, reply] : std::vector<std::pair<std::string, std::string>>{
+             {"body", "finpost: queued " + id + '\n'},
              {"status", "queued " + id + '\n'},
              {"json", R"({"id":")" + id + R"(","outcome":"queued"})" + '\n'}}) {
         const finished got = told(form, reply);

@@ -54,6 +54,30 @@ constexpr std::size_t each_size[] = {1, 2, 7, 50, SIZE_MAX};
 
 BOOST_AUTO_TEST_SUITE(form_sink)
 
+BOOST_AUTO_TEST_CASE(a_plain_receipt_is_told_and_anything_like_it_is_a_body) {
+    const std::string receipt = "finpost: queued " + id;
+    for (const std::size_t size : each_size) {
+        for (const bool framed : {false, true}) {
+            reading whole(form_kind::body, framed), bare(form_kind::body, framed);
+            BOOST_TEST(!whole.read(receipt + '\n', size));
+            BOOST_TEST((whole.said() == outcome::queued));
+            BOOST_TEST(whole.body.bytes == "");
+            BOOST_TEST(!bare.read(receipt, size)); // the line end may be the frame's
+            BOOST_TEST((bare.said() == outcome::queued) == framed);
+            BOOST_TEST(bare.body.bytes == (framed ? "" : receipt));
+            for (const std::string& text :
+                 {receipt + "\n\n", receipt + "\nmore", receipt.substr(0, 20), "x" + receipt + '\n',
+                  "finpost: queued " + std::string(36, 'x') + '\n',
+                  std::string("finpost: Queued")}) {
+                reading other(form_kind::body, framed);
+                BOOST_TEST(!other.read(text, size));
+                BOOST_TEST(other.body.bytes == text);
+                BOOST_TEST(other.form.said().why == "");
+            }
+        }
+    }
+}
+
 BOOST_AUTO_TEST_CASE(a_body_without_a_form_is_passed_on) {
     reading one(form_kind::body, false);
     BOOST_TEST(!one.read("200 anything"));
