@@ -16,7 +16,8 @@ constexpr std::size_t reserved = 64;
 
 connection_limits within_descriptors(std::size_t descriptors, connection_limits wanted,
                                      descriptors_beside beside) {
-    const std::size_t there = descriptors > reserved ? descriptors - reserved : 0;
+    const std::size_t kept = reserved + beside.queue;
+    const std::size_t there = descriptors > kept ? descriptors - kept : 0;
     // No more connections to the upstream than clients: each serves one exchange, from one file at
     // most.
     const auto fit = [&](std::size_t clients) {

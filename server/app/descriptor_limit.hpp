@@ -17,6 +17,7 @@ struct descriptors_beside {
         1; ///< for each connection to the upstream; two when the service is in this process
     std::size_t files =
         0; ///< for payloads and replies in files: one a client, and no more than these
+    std::size_t queue = 0; ///< for a queue: its database, and what it delivers at once
 };
 
 /// What remains of `wanted` when the process may have `descriptors` open: every client may need a
@@ -28,6 +29,10 @@ connection_limits within_descriptors(std::size_t descriptors, connection_limits 
 /// Files that are reckoned with where payloads go to files: with more than these at once, each of
 /// them megabytes, the disk is short before descriptors are.
 inline constexpr std::size_t files_at_once = 1'024;
+
+/// What a queue has open beside its deliveries: database, log, lock, directories, a payload's file
+/// that is being written, the control socket with its clients.
+inline constexpr std::size_t queue_descriptors = 32;
 
 /// Raises the soft limit on open files to the hard one and returns what is in force.
 std::size_t raise_descriptor_limit() noexcept;

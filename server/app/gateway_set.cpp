@@ -229,6 +229,11 @@ bool fit_into_descriptors(daemon_config& config, std::size_t descriptors) {
     if (config.demo) beside.upstream = 2;
     for (const listener_config& listener : config.listeners)
         if (listener.gateway.spill_above != 0) beside.files = files_at_once;
+    if (!config.queue.directory.empty()) {
+        beside.queue = queue_descriptors;
+        for (const named_upstream& upstream : config.upstreams)
+            beside.queue += 2 * upstream.delivery.queue.deliveries; // a connection, and a file
+    }
     const connection_limits granted = within_descriptors(descriptors, wanted, beside);
     if (granted == wanted)
         return false; // a change that is not needed would cost a pool at a reload

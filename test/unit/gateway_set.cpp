@@ -51,6 +51,15 @@ BOOST_AUTO_TEST_CASE(files_count_where_one_listener_has_them) {
     BOOST_TEST(all_clients(config) == 400u);
 }
 
+BOOST_AUTO_TEST_CASE(a_queue_keeps_what_it_delivers_with) {
+    daemon_config config = two_of_each(1'000, 3'000);
+    config.queue.directory = "/queue";
+    config.upstreams[0].delivery.queue.deliveries = 10;
+    config.upstreams[1].delivery.queue.deliveries = 6;
+    BOOST_TEST(fit_into_descriptors(config, 64 + 32 + 2 * 16 + 800));
+    BOOST_TEST(all_clients(config) == 400u);
+}
+
 BOOST_AUTO_TEST_CASE(an_upstream_that_outlasts_connection_tracking_is_found) {
     daemon_config config = two_of_each(1, 1);
     BOOST_TEST(longer_than_tracked(config).empty());
