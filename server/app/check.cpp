@@ -3,6 +3,7 @@
 #include "descriptor_limit.hpp"
 #include "gateway_set.hpp"
 #include "listener_parts.hpp"
+#include "queue/queue_directory.hpp"
 #include "upstream/upstream_parts.hpp"
 
 #include "finpost/tls_context.hpp"
@@ -66,6 +67,16 @@ void check_log_file(const std::string& file, check_result& out) {
                            " cannot be written: " + std::generic_category().message(errno));
 }
 
+void check_queue(const std::string& directory, check_result& out) {
+    if (directory.empty()) return;
+    const queue_directory::look found = queue_directory::look_at(directory);
+    if (!found.problem.empty())
+        out.problems.push_back("queue_dir: " + found.problem);
+    else if (!found.in_use.empty())
+        out.notes.push_back("queue_dir: " + found.in_use +
+                            " now: fine if it is the gateway to be reloaded");
+}
+
 void check_certificate(const tls_side& made, const std::string& field, const std::string& file,
                        check_result& out) {
     for (const config_problem& warning : made.warnings)
@@ -96,6 +107,7 @@ check_result check_machine(const daemon_config& config) {
             check_address("listen", address, out);
     if (config.admin) check_address("admin", *config.admin, out);
     check_log_file(config.log.file, out);
+    check_queue(config.queue.directory, out);
     check_certificates(config, out);
     daemon_config fitted = config;
     const std::size_t descriptors = raise_descriptor_limit();

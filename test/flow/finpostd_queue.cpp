@@ -222,6 +222,26 @@ BOOST_AUTO_TEST_CASE(a_reload_that_asks_for_a_queue_where_there_is_none_changes_
     end();
 }
 
+BOOST_AUTO_TEST_CASE(a_check_looks_at_the_directory_and_makes_nothing) {
+    const auto checked = [&](const std::string& directory) {
+        bare_gateway one({"--demo", "--check", "--listen", "127.0.0.1:0", "--admin", "off",
+                          "--delivery", "queue", "--queue-dir", directory});
+        const int code = one.ended();
+        return std::to_string(code) + ' ' + one.log();
+    };
+    BOOST_TEST(checked(queue()) == "0 finpostd: the configuration is good\n");
+    BOOST_TEST(!std::filesystem::exists(queue()));
+    begin();
+    BOOST_TEST(has(checked(queue()), "queue_dir: " + queue() + ": is in use by process "));
+    BOOST_TEST(checked(queue()).starts_with("0 "));
+    end();
+    std::filesystem::permissions(queue(), std::filesystem::perms::all);
+    const std::string found = checked(queue());
+    BOOST_TEST(has(found, "queue_dir: " + queue() + ": can be written by others: chmod 0700"),
+               found);
+    BOOST_TEST(found.starts_with("2 "));
+}
+
 BOOST_AUTO_TEST_CASE(what_does_not_go_together_is_told) {
     const auto told = [&](strings more) {
         more.insert(more.begin(), {"--demo", "--check"});

@@ -29,6 +29,11 @@ std::string parent_of(const std::string& path) {
     return slash == 0 ? "/" : path.substr(0, slash);
 }
 
+std::string without_slashes(std::string path) {
+    while (path.size() > 1 && path.ends_with('/')) path.pop_back();
+    return path;
+}
+
 // Each directory that is made is a new name in its parent: synced once, here.
 parsed<void> make_directories(const std::string& path) {
     if (::mkdir(path.c_str(), 0700) != 0) {
@@ -66,6 +71,17 @@ std::string holder_of(int fd) {
     return number ? "process " + std::string(line) : "another process";
 }
 
+// The nearest directory that is there has to take a new one.
+std::string cannot_be_made(const std::string& path) {
+    struct stat about {};
+    std::string above = parent_of(path);
+    while (::stat(above.c_str(), &about) != 0 && above != "." && above != "/")
+        above = parent_of(above);
+    if (::access(above.c_str(), W_OK | X_OK) == 0 && S_ISDIR(about.st_mode)) return {};
+    if (S_ISREG(about.st_mode)) errno = ENOTDIR;
+    return system_problem(path, "cannot be made").message;
+}
+
 parsed<unique_fd> lock_directory(const std::string& path) {
     const std::string name = path + "/lock";
     unique_fd fd(::open(name.c_str(), O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600));
@@ -91,9 +107,22 @@ error_code sync_directory(const std::string& path) noexcept {
     return {};
 }
 
+queue_directory::look queue_directory::look_at(const std::string& path) {
+    const std::string bare = without_slashes(path);
+    struct stat about {};
+    if (::lstat(bare.c_str(), &about) != 0 && (errno == ENOENT || errno == ENOTDIR))
+        return {cannot_be_made(bare), {}};
+    const auto checked = check_directory(bare);
+    if (!checked) return {checked.error().message, {}};
+    if (::access(bare.c_str(), R_OK | W_OK | X_OK) != 0)
+        return {system_problem(bare, "cannot be used").message, {}};
+    const unique_fd lock(::open((bare + "/lock").c_str(), O_RDWR | O_NOFOLLOW | O_CLOEXEC));
+    if (!lock || ::flock(lock.get(), LOCK_SH | LOCK_NB) == 0) return {};
+    return {{}, problem(bare, "is in use by " + holder_of(lock.get())).message};
+}
+
 parsed<queue_directory> queue_directory::open(const std::string& path) {
-    std::string bare = path;
-    while (bare.size() > 1 && bare.ends_with('/')) bare.pop_back();
+    std::string bare = without_slashes(path);
     if (bare.empty()) return parse_error{"the queue has no directory"};
     const std::string payloads = bare + "/payloads";
     auto made = make_directories(bare);

@@ -19,6 +19,14 @@ class queue_directory {
 public:
     static parsed<queue_directory> open(const std::string& path);
 
+    /// What `open` would say, in words; nothing is made or taken. `in_use`: that another process
+    /// has it, which is none of the problems.
+    struct look {
+        std::string problem;
+        std::string in_use;
+    };
+    static look look_at(const std::string& path);
+
     std::string database() const { return path_ + "/queue.db"; }
     std::string write_ahead_log() const { return path_ + "/queue.db-wal"; }
     std::string payloads() const { return path_ + "/payloads"; }

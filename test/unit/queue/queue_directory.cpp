@@ -44,6 +44,29 @@ BOOST_AUTO_TEST_CASE(it_is_made_with_its_ancestors_for_nobody_else) {
     BOOST_TEST(mode_of(path("a/b/queue/lock")) == 0600u);
 }
 
+BOOST_AUTO_TEST_CASE(a_look_says_what_an_open_would_and_makes_nothing) {
+    const auto look = [&](const std::string& at) {
+        auto found = directory::look_at(at);
+        return found.problem + found.in_use;
+    };
+    BOOST_TEST(look(path("a/b/queue/")) == "");
+    BOOST_TEST(!std::filesystem::exists(path("a")));
+    std::ofstream(path("file")) << "x";
+    BOOST_TEST(look(path("file")) == path("file") + ": is not a directory");
+    BOOST_TEST(look(path("file/queue")) == problem(path("file/queue")));
+    BOOST_TEST(look(path("file/a/queue")) ==
+               path("file/a/queue") + ": cannot be made: Not a directory");
+    {
+        const auto opened = directory::open(path());
+        BOOST_TEST(directory::look_at(path()).problem == "");
+        BOOST_TEST(directory::look_at(path()).in_use ==
+                   path() + ": is in use by process " + std::to_string(::getpid()));
+    }
+    BOOST_TEST(look(path()) == "");
+    BOOST_REQUIRE(::chmod(path().c_str(), 0770) == 0);
+    BOOST_TEST(look(path()) == problem(path()));
+}
+
 BOOST_AUTO_TEST_CASE(the_lock_names_the_process_that_has_it) {
     const auto first = directory::open(path());
     BOOST_REQUIRE(first.has_value());
