@@ -133,7 +133,8 @@ def main():
         alerts = [(rule["alert"], rule["expr"]) for group in yaml.safe_load(file)["groups"]
                   for rule in group["rules"]]
     with tempfile.TemporaryDirectory() as folder:
-        with peers.Gateway(sys.argv[1], folder, [], "--demo") as gateway:
+        queue = ("--delivery", "fallback", "--queue-dir", os.path.join(folder, "queue"))
+        with peers.Gateway(sys.argv[1], folder, [], "--demo", *queue) as gateway:
             peers.expect(gateway.exchange()[0] == b"hello", "no exchange")
             names = exported(gateway.ask("/metrics")[1])
             checks_can_fail(names)

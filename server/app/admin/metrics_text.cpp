@@ -175,6 +175,7 @@ void add_queue(page& out, const metrics::queue_counters& counters, const queue_s
     out.family("finpost_queue_attempts_total", "counter", "Deliveries tried, by what came of it.");
     out.sample("result", "delivered", counters.attempts_delivered.value());
     out.sample("result", "again", counters.attempts_again.value());
+    out.sample("result", "misdirected", counters.attempts_misdirected.value());
     out.sample("result", "dead", counters.attempts_dead.value());
     out.family("finpost_queue_commit_seconds", "histogram", "Time until a batch is on the disk.");
     out.histogram_of(counters.commit_seconds);

@@ -109,6 +109,7 @@ struct metrics {
         counter dead_expired;       ///< dead letters: tried for too long
         counter attempts_delivered; ///< attempts, by what they came to
         counter attempts_again;
+        counter attempts_misdirected; ///< tried again, but the status is about the configuration
         counter attempts_dead;
         histogram commit_seconds; ///< of the store
     };

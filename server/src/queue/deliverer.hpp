@@ -70,6 +70,7 @@ private:
     boost::asio::awaitable<void> settle(const stored_payload& what, const delivery_result& result);
     boost::asio::awaitable<void> put_off(const queue_entry& entry, const delivery_result& result,
                                          const delivery_decision& decision);
+    void count_attempt(delivery_verdict verdict) noexcept;
     void log_dead(const queue_entry& entry, const delivery_result& result, bool too_old);
     void log_failed(const queue_entry& entry, const delivery_result& result,
                     const delivery_decision& decision);

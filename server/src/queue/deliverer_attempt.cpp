@@ -93,7 +93,7 @@ asio::awaitable<void> deliverer::settle(const stored_payload& what, const delive
         co_await put_off(entry, result, decision);
         co_return;
     }
-    counters_.queue.attempts_delivered.add();
+    count_attempt(decision.verdict);
     std::vector<request_id> ids{entry.id};
     auto [ec, n] = co_await store_->async_delivered(std::move(ids), as_result);
     if (!ec) counters_.queue.delivered.add(n);
@@ -123,11 +123,24 @@ asio::awaitable<void> deliverer::put_off(const queue_entry& entry, const deliver
     if (failed || result.stopped) co_return; // its lease runs out, or it was cut by this side
     if (dead)
         (decision.too_old ? counters_.queue.dead_expired : counters_.queue.dead_refused).add();
-    (dead ? counters_.queue.attempts_dead : counters_.queue.attempts_again).add();
+    count_attempt(decision.verdict);
     if (dead)
         log_dead(entry, result, decision.too_old);
     else
         log_failed(entry, result, decision);
+}
+
+void deliverer::count_attempt(delivery_verdict verdict) noexcept {
+    switch (verdict) {
+    case delivery_verdict::delivered:
+        return counters_.queue.attempts_delivered.add();
+    case delivery_verdict::again:
+        return counters_.queue.attempts_again.add();
+    case delivery_verdict::again_with_alert:
+        return counters_.queue.attempts_misdirected.add();
+    case delivery_verdict::dead:
+        return counters_.queue.attempts_dead.add();
+    }
 }
 
 void deliverer::log_dead(const queue_entry& entry, const delivery_result& result, bool too_old) {
