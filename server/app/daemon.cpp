@@ -183,8 +183,8 @@ private:
         }
         if (!config.demo) return;
         if (!demo_) {
-            demo_ =
-                make_demo_service(loops_.first().get_executor(), config.gateway.max_payload, log_);
+            demo_ = make_demo_service(loops_.first().get_executor(), config.gateway.max_payload,
+                                      !config.queue.directory.empty(), log_);
             demo_->start();
         }
         const std::string url = "http://" + to_string(demo_->address()) + '/';

@@ -98,6 +98,26 @@ BOOST_AUTO_TEST_CASE(what_has_a_receipt_survives_a_kill) {
     end();
 }
 
+// What the README begins with, as a newcomer tries it.
+BOOST_AUTO_TEST_CASE(the_demo_service_shows_what_a_kill_left_behind) {
+    const strings flags{"--demo",      "--listen",     "127.0.0.1:0", "--admin",
+                        "127.0.0.1:0", "--log-format", "json",        "--delivery",
+                        "queue",       "--queue-dir",  queue()};
+    gateway.emplace(flags);
+    gateway->wait_ready();
+    stored("hello");
+    kill();
+    // It may have been delivered before the kill.
+    const bool shown = has(gateway->log(), "\"event\":\"demo request\"");
+    gateway.emplace(flags);
+    gateway->wait_ready();
+    if (!shown) BOOST_TEST(gateway->process().wait_for_error("\"event\":\"demo request\""));
+    BOOST_TEST(until([&] { return sample("payloads{state=\"waiting\"}") == 0; }));
+    stored("again");
+    BOOST_TEST(gateway->process().wait_for_error("\"event\":\"demo request\",\"bytes\":5"));
+    end();
+}
+
 BOOST_AUTO_TEST_CASE(a_delivery_that_a_kill_cuts_is_made_again_at_once) {
     upstream.on(1, scripted_upstream::never());
     begin();
