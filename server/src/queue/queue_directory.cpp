@@ -90,9 +90,12 @@ parsed<unique_fd> lock_directory(const std::string& path) {
         if (errno != EWOULDBLOCK) return system_problem(name, "cannot be locked");
         return problem(path, "is in use by " + holder_of(fd.get()));
     }
-    // For people and for the message above: the lock itself is the kernel's.
+    // For people and for the message above: the lock itself is the kernel's. A disk that is full is
+    // no reason not to start.
     const std::string pid = std::to_string(::getpid()) + '\n';
-    if (::ftruncate(fd.get(), 0) != 0 || ::pwrite(fd.get(), pid.data(), pid.size(), 0) < 0)
+    const auto size = static_cast<ssize_t>(pid.size());
+    const bool written = ::pwrite(fd.get(), pid.data(), pid.size(), 0) == size;
+    if (::ftruncate(fd.get(), written ? size : 0) != 0)
         return system_problem(name, "cannot be written");
     return fd;
 }

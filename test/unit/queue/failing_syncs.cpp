@@ -69,6 +69,10 @@ extern "C" ssize_t pwrite64(int fd, const void* data, size_t size, off64_t at) {
     return write_fails() ? -1 : ::syscall(SYS_pwrite64, fd, data, size, at);
 }
 
+extern "C" ssize_t pwrite(int fd, const void* data, size_t size, off_t at) {
+    return write_fails() ? -1 : ::syscall(SYS_pwrite64, fd, data, size, at);
+}
+
 extern "C" ssize_t write(int fd, const void* data, size_t size) {
     return write_fails() ? -1 : ::syscall(SYS_write, fd, data, size);
 }

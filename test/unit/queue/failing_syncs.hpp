@@ -8,8 +8,8 @@ namespace finpost::test {
 /// `error`, `times` times. 0: everything is as before.
 void fail_syncs(int error, std::size_t after = 0, std::size_t times = 1);
 
-/// The same for `pwrite64` and `write`, and until it is called again. While `exists` names a file,
-/// they fail only as long as that is there.
+/// The same for `pwrite`, `pwrite64` and `write`, and until it is called again. While `exists`
+/// names a file, they fail only as long as that is there.
 void fail_writes(int error, const char* exists = "");
 
 /// How many syncs there were in this process.
