@@ -108,6 +108,7 @@ private:
     error_code first_write(leases held);
     error_code settle_files();
     error_code set_aside_without_file(const std::set<std::string>& missing);
+    void remove_remains() const noexcept;
     error_code read_totals();
     void check_pages();
 

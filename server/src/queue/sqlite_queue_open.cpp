@@ -57,6 +57,7 @@ parsed<std::unique_ptr<sqlite_queue>> sqlite_queue::open(const queue_directory& 
 }
 
 parsed<void> sqlite_queue::start(leases held) {
+    remove_remains();
     auto schema = prepare_schema(*database_, options_.ordered);
     if (!schema) return schema;
     error_code failed = prepare(held);
@@ -74,6 +75,13 @@ error_code sqlite_queue::prepare(leases held) {
     if (!failed) failed = first_write(held);
     if (!failed) failed = settle_files();
     return failed ? failed : directory_.sync();
+// Of a database that was being made, or made anew, when the power was lost. With a write-ahead log
+// there is no journal; SQLite has looked into one that it found when it opened the database.
+void sqlite_queue::remove_remains() const noexcept {
+    for (const char* const suffix : {"-journal", ".new", ".new-wal", ".new-journal"})
+        ::unlink((directory_.database() + suffix).c_str());
+}
+
 }
 
 // Whoever held leases has ended: the lock of the directory says so. In any case something is

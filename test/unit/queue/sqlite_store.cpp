@@ -159,6 +159,16 @@ BOOST_AUTO_TEST_CASE(files_without_a_row_are_removed_at_the_start) {
     BOOST_TEST(client->claim(1).value.payloads.size() == 1u);
 }
 
+BOOST_AUTO_TEST_CASE(what_a_loss_of_power_has_left_beside_the_database_is_removed) {
+    BOOST_TEST(!open().put(make_payload("a")));
+    close();
+    const std::vector<std::string> remains{"queue.db-journal", "queue.db.new", "queue.db.new-wal"};
+    for (const std::string& each : remains) std::ofstream(file(each)) << std::string(4096, '\0');
+    open();
+    for (const std::string& each : remains) BOOST_TEST(!fs::exists(file(each)), each);
+    BOOST_TEST(client->claim(1).value.payloads.size() == 1u);
+}
+
 BOOST_AUTO_TEST_CASE(a_due_time_beyond_the_longest_wait_is_of_a_clock_that_was_set) {
     options.longest_wait = 1h;
     BOOST_TEST(!open().put(make_payload("a")));
