@@ -33,6 +33,10 @@ struct sqlite_queue_options {
     /// stop, 500 MB a second or so: larger databases are not.
     std::chrono::milliseconds check_for = std::chrono::seconds(1);
     std::uint64_t check_up_to = std::uint64_t{256} << 20;
+    /// The log is moved into the database from so many pages on: 8 MiB.
+    int long_log = 2'000;
+    /// Pages that nobody uses and that are kept for what comes next.
+    std::int64_t spare_pages = 4'096;
     std::function<queue_entry::time_point()> now; ///< never null
     logger log;
 };
@@ -104,11 +108,11 @@ private:
 
     parsed<void> start(leases held);
     error_code prepare(leases held);
+    void remove_remains() const noexcept;
     parsed<void> make_anew();
     error_code first_write(leases held);
     error_code settle_files();
     error_code set_aside_without_file(const std::set<std::string>& missing);
-    void remove_remains() const noexcept;
     error_code read_totals();
     void check_pages();
 

@@ -13,8 +13,6 @@ namespace finpost::detail {
 
 namespace {
 
-constexpr int long_log = 2'000;             // pages: 8 MiB
-constexpr std::int64_t spare_pages = 4'096; // that are kept for what comes next
 constexpr const char* free_a_part = "pragma incremental_vacuum(512)";
 
 parse_error named(const std::string& database, const std::string& what) {
@@ -57,9 +55,9 @@ parsed<std::unique_ptr<sqlite_queue>> sqlite_queue::open(const queue_directory& 
 }
 
 parsed<void> sqlite_queue::start(leases held) {
-    remove_remains();
     auto schema = prepare_schema(*database_, options_.ordered);
     if (!schema) return schema;
+    remove_remains();
     error_code failed = prepare(held);
     if (is_corrupt(failed) && salvage()) failed = prepare(held);
     if (failed) return parse_error{failed.message() + ": " + database_->message()};
@@ -75,13 +73,13 @@ error_code sqlite_queue::prepare(leases held) {
     if (!failed) failed = first_write(held);
     if (!failed) failed = settle_files();
     return failed ? failed : directory_.sync();
+}
+
 // Of a database that was being made, or made anew, when the power was lost. With a write-ahead log
 // there is no journal; SQLite has looked into one that it found when it opened the database.
 void sqlite_queue::remove_remains() const noexcept {
     for (const char* const suffix : {"-journal", ".new", ".new-wal", ".new-journal"})
         ::unlink((directory_.database() + suffix).c_str());
-}
-
 }
 
 // Whoever held leases has ended: the lock of the directory says so. In any case something is
@@ -161,7 +159,7 @@ error_code sqlite_queue::set_aside_without_file(const std::set<std::string>& mis
 }
 
 error_code sqlite_queue::checkpoint_when_long() {
-    if (database_->log_pages() < long_log) return {};
+    if (database_->log_pages() < options_.long_log) return {};
     const error_code failed = database_->checkpoint(false);
     return is_full(failed) ? error_code() : failed; // then the log grows, until there is room
 }
@@ -170,7 +168,7 @@ result<bool> sqlite_queue::give_back_space() {
     if (!std::exchange(removed_, false)) return false;
     const std::int64_t unused = as_number(database_->ask("pragma freelist_count"));
     const std::int64_t all = as_number(database_->ask("pragma page_count"));
-    if (unused <= spare_pages || unused <= all / 2) return false;
+    if (unused <= options_.spare_pages || unused <= all / 2) return false;
     if (const error_code failed = database_->run(free_a_part)) {
         if (database_->in_transaction()) database_->run("rollback");
         if (is_full(failed)) return false;

@@ -26,6 +26,8 @@ sqlite_queue_options options_of(const sqlite_store_options& from) {
     options.file_above = std::min(from.file_above, largest_in_database);
     options.ordered = from.ordered;
     options.longest_wait = from.longest_wait;
+    options.long_log = from.long_log;
+    options.spare_pages = from.spare_pages;
     options.now = from.now;
     if (!options.now) options.now = [clock = queue_clock::start()] { return clock.now(); };
     options.log = from.log;

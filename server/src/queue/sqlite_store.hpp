@@ -36,6 +36,9 @@ struct sqlite_store_options {
     std::chrono::milliseconds longest_wait = std::chrono::hours(24);
     /// The clock of the queue; without one `queue_clock`.
     std::function<queue_entry::time_point()> now;
+    /// As `sqlite_queue_options` has them. A test that follows each write has small ones.
+    int long_log = 2'000;
+    std::int64_t spare_pages = 4'096;
     logger log;
     /// How long commits took; null: not recorded. It outlives the last operation.
     histogram* commit_seconds = nullptr;
