@@ -1,0 +1,167 @@
+#include "crash/power_workload.hpp"
+
+#include <algorithm>
+#include <memory>
+#include <utility>
+
+namespace finpost::test {
+
+void power_workload::run(std::size_t steps, const std::string& reserve) {
+    for (std::size_t i = 0; i < steps; ++i) {
+        store_.pass(std::chrono::seconds(1));
+        const std::uint64_t drawn = below(60);
+        if (drawn == 0) {
+            store_.close();
+            store_.open();
+        }
+        if (drawn == 1) disk_.fill(reserve);
+        if (drawn > 50) disk_.fill({});
+        step();
+    }
+    disk_.fill({});
+}
+
+void power_workload::step() {
+    const std::uint64_t drawn = below(100);
+    if (drawn < 40) {
+        for (std::uint64_t i = 0, puts = below(2) == 0 ? 1 : 2 + below(4); i < puts; ++i)
+            put(1 + below(3));
+        return store_.work();
+    }
+    if (drawn < 90) return claim();
+    if (drawn < 96) return replay();
+    drop();
+}
+
+power_workload::handle power_workload::begin() {
+    return std::make_shared<power_ledger::operation>(
+        power_ledger::operation{.begun = disk_.calls().size()});
+}
+
+auto power_workload::told(const handle& what) {
+    return [this, what](error_code ec, const auto&...) {
+        ledger_.tell(what, disk_.calls().size(), ec);
+    };
+}
+
+std::string power_workload::make_body() {
+    const std::uint64_t kind = below(200);
+    std::size_t size = below(400);
+    if (kind < 50) size = below(power_store::file_above + 1);
+    if (kind < 25) size = power_store::file_above + 1 + below(6'000);
+    if (kind == 0) size = (256 << 10) + below(20'000); // written in two pieces
+    std::string body(size, '\0');
+    for (char& each : body) each = static_cast<char>(random_());
+    return body;
+}
+
+new_payload power_workload::make_one(const handle& what) {
+    new_payload one{.id = request_id(store_.now().time_since_epoch(), random_(), random_())};
+    one.idempotency_key = std::string(one.id.text());
+    one.upstream = "records";
+    one.peer = parse_socket_address("192.0.2." + std::to_string(1 + below(3)) + ":4000").value();
+    std::string body = make_body();
+    ledger_.put(what, one.id, body);
+    one.body = payload(std::move(body));
+    return one;
+}
+
+// The work is for whoever calls: what is put meanwhile is one group.
+void power_workload::put(std::size_t batch) {
+    const handle what = begin();
+    std::vector<new_payload> all;
+    for (std::size_t i = 0; i < batch; ++i) all.push_back(make_one(what));
+    store_.get().async_put(std::move(all), told(what));
+}
+
+void power_workload::claim() {
+    claimed_payloads claimed;
+    store_.get().async_claim(1 + below(6), std::chrono::hours(1), "me", "records",
+                             [&](error_code ec, claimed_payloads got) {
+                                 if (!ec) claimed = std::move(got);
+                             });
+    store_.work();
+    if (!claimed.payloads.empty()) settle(claimed.payloads);
+}
+
+void power_workload::settle(const std::vector<stored_payload>& claimed) {
+    if (below(2) == 0) {
+        deliver(claimed);
+        return store_.work();
+    }
+    const bool in_one_group = below(2) == 0;
+    for (const stored_payload& each : claimed) {
+        const std::uint64_t drawn = below(10);
+        if (drawn < 5)
+            fail(each);
+        else if (drawn < 8)
+            bury(each);
+        // The others are held by a process that will end.
+        if (!in_one_group) store_.work();
+    }
+    store_.work();
+}
+
+void power_workload::deliver(const std::vector<stored_payload>& claimed) {
+    const handle what = begin();
+    std::vector<request_id> ids;
+    for (const stored_payload& each : claimed) {
+        ids.push_back(each.entry.id);
+        ledger_.change(what, each.entry.id, {.there = false});
+    }
+    store_.get().async_delivered(std::move(ids), told(what));
+}
+
+void power_workload::fail(const stored_payload& claimed) {
+    const handle what = begin();
+    const std::string why = "failed " + std::to_string(below(1000));
+    ledger_.change(what, claimed.entry.id, {true, queue_state::waiting, why});
+    store_.get().async_failed({claimed.entry.id, "me", claimed.entry.attempts},
+                              std::chrono::seconds(below(5)), {.status = 503, .what = why},
+                              told(what));
+}
+
+void power_workload::bury(const stored_payload& claimed) {
+    const handle what = begin();
+    const std::string why = "dead " + std::to_string(below(1000));
+    ledger_.change(what, claimed.entry.id, {true, queue_state::dead, why});
+    store_.get().async_dead({claimed.entry.id, "me", claimed.entry.attempts},
+                            {.status = 422, .what = why}, told(what));
+}
+
+std::vector<queue_entry> power_workload::some(queue_state state) {
+    std::vector<queue_entry> found;
+    store_.get().async_list(
+        {.state = state}, {.most = 1 + below(4)},
+        [&](error_code, std::vector<queue_entry> list) { found = std::move(list); });
+    store_.work();
+    return found;
+}
+
+void power_workload::replay() {
+    const std::vector<queue_entry> dead = some(queue_state::dead);
+    if (dead.empty()) return;
+    const handle what = begin();
+    queue_filter filter;
+    for (const queue_entry& each : dead) {
+        filter.ids.push_back(each.id);
+        ledger_.change(what, each.id, {.there = true});
+    }
+    store_.get().async_replay(std::move(filter), {}, told(what));
+    store_.work();
+}
+
+void power_workload::drop() {
+    const auto found = some(below(2) == 0 ? queue_state::dead : queue_state::waiting);
+    if (found.empty()) return;
+    const handle what = begin();
+    queue_filter filter;
+    for (const queue_entry& each : found) {
+        filter.ids.push_back(each.id);
+        ledger_.change(what, each.id, {.there = false});
+    }
+    store_.get().async_drop(std::move(filter), {}, told(what));
+    store_.work();
+}
+
+} // namespace finpost::test

@@ -1,0 +1,50 @@
+#pragma once
+
+#include "crash/power_ledger.hpp"
+#include "crash/power_store.hpp"
+#include "crash/recorded_disk.hpp"
+
+#include <cstddef>
+#include <random>
+#include <string>
+#include <vector>
+
+namespace finpost::test {
+
+/// Uses a store on a recorded disk: puts, claims and what becomes of them, operators' commands, a
+/// full disk, an end and another start. What it asks for and what it is told goes into a ledger.
+class power_workload {
+public:
+    power_workload(power_store& store, recorded_disk& disk, power_ledger& ledger,
+                   std::uint64_t seed)
+        : store_(store), disk_(disk), ledger_(ledger), random_(seed) {}
+
+    /// So many steps. A full disk has room again when the file `reserve` is gone.
+    void run(std::size_t steps, const std::string& reserve);
+
+private:
+    using handle = power_ledger::handle;
+
+    std::uint64_t below(std::uint64_t bound) { return random_() % bound; }
+    handle begin();
+    auto told(const handle& what);
+    void step();
+    void put(std::size_t batch);
+    new_payload make_one(const handle& what);
+    void claim();
+    void settle(const std::vector<stored_payload>& claimed);
+    void deliver(const std::vector<stored_payload>& claimed);
+    void fail(const stored_payload& claimed);
+    void bury(const stored_payload& claimed);
+    void replay();
+    void drop();
+    std::vector<queue_entry> some(queue_state state);
+    std::string make_body();
+
+    power_store& store_;
+    recorded_disk& disk_;
+    power_ledger& ledger_;
+    std::mt19937_64 random_;
+};
+
+} // namespace finpost::test

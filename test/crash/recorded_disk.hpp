@@ -1,0 +1,73 @@
+#pragma once
+
+#include "crash/disk_image.hpp"
+
+#include <filesystem>
+#include <functional>
+#include <map>
+#include <string>
+#include <vector>
+
+namespace finpost::test {
+
+/// Which syncs are left out: a disk that does not do what it says, or a program that has forgotten
+/// to ask. What checks a store must notice each.
+enum class broken_sync { none, payload, payload_names, log, database, names };
+
+/// While it lives, whatever this process changes below a folder is recorded, with the syncs: the C
+/// library's functions are replaced, for SQLite's library as well. The changes are made, and the
+/// syncs are not.
+///
+/// Not thread safe: one thread, and one at a time. A file that is mapped to be written is not
+/// followed.
+class recorded_disk {
+public:
+    /// `folder` is what `start` says. `before_each` is called before each change.
+    recorded_disk(std::filesystem::path folder, disk_image start, broken_sync broken,
+                  std::function<void()> before_each);
+    ~recorded_disk();
+    recorded_disk(const recorded_disk&) = delete;
+    recorded_disk& operator=(const recorded_disk&) = delete;
+
+    const disk_image& start() const noexcept { return start_; }
+    const std::vector<disk_call>& calls() const noexcept { return calls_; }
+
+    /// A full disk: nothing can be written, as long as the file `while_there` exists, and no file
+    /// gets more room. Empty: it is full no more.
+    void fill(std::string while_there) { full_while_ = std::move(while_there); }
+
+    // What the C library's functions do.
+    bool follows(int fd) const { return open_.count(fd) == 1; }
+    /// The name in the folder; empty for what is not in it.
+    std::string name_of(const char* path) const;
+    bool is_there(const std::string& name) const { return now_.count(name) == 1; }
+    bool no_room(bool for_more) const;
+    void change_begins() const { before_each_(); }
+    void opened(int fd, const std::string& name, bool emptied);
+    void closed(int fd) { open_.erase(fd); }
+    void wrote(int fd, std::uint64_t at, std::string_view data);
+    void resized(int fd, disk_call::kind what, std::uint64_t size);
+    void synced(int fd);
+    void made_directory(const std::string& name);
+    void renamed(const std::string& from, const std::string& to, disk_call::kind what);
+    void removed(const std::string& name);
+
+private:
+    struct open_file {
+        file_number file = 0; // 0: a directory
+        std::string name;
+    };
+    bool is_left_out(const open_file& synced) const;
+
+    const std::filesystem::path folder_;
+    const disk_image start_;
+    const broken_sync broken_;
+    const std::function<void()> before_each_;
+    std::string full_while_;
+    std::vector<disk_call> calls_;
+    std::map<std::string, file_number> now_;
+    std::map<int, open_file> open_;
+    file_number last_ = 0;
+};
+
+} // namespace finpost::test
