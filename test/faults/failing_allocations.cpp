@@ -6,17 +6,22 @@
 //
 // A slice of the moments is tried by itself; with TEST_EVERY_ALLOCATION=1 all of them are.
 #include "async/alarm_clock.hpp"
+#include "queue/sqlite_store.hpp"
 #include "support/certificates.hpp"
 #include "support/frame_reference.hpp"
 #include "support/gateway_fixture.hpp"
+#include "support/temporary_folder.hpp"
 #include "support/tls_client.hpp"
 
 #include "finpost/base64.hpp"
+#include "finpost/delivery_queue.hpp"
 #include "finpost/proxy_header.hpp"
 
 #include <boost/asio/executor_work_guard.hpp>
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/post.hpp>
+#include <boost/asio/thread_pool.hpp>
+#include <boost/asio/use_future.hpp>
 #include <boost/test/unit_test.hpp>
 
 #include <malloc.h>
@@ -92,6 +97,8 @@ struct outcome {
 class running_gateway {
 public:
     bool by_several = false;
+    bool by_queue = false;      // payloads are stored and delivered later
+    bool disk_can_fail = false; // also on the thread of the store
     gateway_config config;
     upstream_config service;
     metrics counters;
@@ -112,6 +119,7 @@ public:
         forwarder_->start();
         std::vector groups{
             listener_group{config, forwarder_->as_handler(), forwarder_->as_streaming_handler()}};
+        if (by_queue) groups = {listener_group{config, open_queue(told)}};
         door_.emplace(loops, std::move(groups), counters, told);
         door_->start();
         address = door_->endpoints().front();
@@ -122,6 +130,11 @@ public:
         upstream.open_gate();
         door_->stop();
         static_cast<void>(eventually([this] { return door_->sessions() == 0; }));
+        if (queue_) {
+            queue_->stop();
+            store_->close();
+            disk_->join();
+        }
         forwarder_->close();
         work_.reset();
         io_.stop();
@@ -136,6 +149,7 @@ public:
             fails_every = every;
             armed = true;
         });
+        if (disk_can_fail) asio::post(*disk_, asio::use_future([] { can_fail = true; })).wait();
     }
     // How many allocations there were.
     std::size_t disarm() {
@@ -177,7 +191,11 @@ public:
                counters.spilled_bytes.value() == 0 && counters.upstream_busy.value() == 0 &&
                counters.between_frames.value() == 0 &&
                seen.accepted + seen.further ==
-                   seen.replied + seen.refused + seen.aborted + seen.probes;
+                   seen.replied + seen.queued + seen.refused + seen.aborted + seen.probes;
+    }
+    // Nothing waits, and nothing is a dead letter.
+    bool delivered_all() {
+        return store_->async_stats(asio::use_future).get().states == queue_stats{}.states;
     }
     std::string numbers() {
         const metrics::sessions seen = counters.read_sessions();
@@ -207,7 +225,34 @@ private:
         }
     }
 
+    handler open_queue(const logger& told) {
+        disk_.emplace(1);
+        sqlite_store_options options;
+        options.directory = folder_.path();
+        options.executor = io_.get_executor();
+        options.thread = disk_->get_executor();
+        options.log = told;
+        // Leases of what nobody could begin or record run out while somebody waits.
+        options.now = [began = std::chrono::steady_clock::now()] {
+            const auto since = 30 * (std::chrono::steady_clock::now() - began);
+            return queue_entry::time_point(
+                std::chrono::hours(500'000) +
+                std::chrono::duration_cast<std::chrono::milliseconds>(since));
+        };
+        store_ = std::move(*sqlite_store::open(std::move(options)));
+        delivery_config rules;
+        rules.retry_first = 5ms;
+        rules.retry_most = 20ms;
+        queue_.emplace(io_.get_executor(), store_, *forwarder_, rules, counters, told);
+        queue_->start();
+        return queue_->as_handler("scales");
+    }
+
+    temporary_folder folder_;
+    std::optional<asio::thread_pool> disk_;
+    std::shared_ptr<sqlite_store> store_;
     asio::io_context io_{1};
+    std::optional<delivery_queue> queue_;
     std::optional<asio::executor_work_guard<asio::io_context::executor_type>> work_;
     std::optional<http_upstream> forwarder_;
     std::optional<gateway> door_;
@@ -599,6 +644,74 @@ BOOST_AUTO_TEST_CASE(a_listener_that_several_threads_may_run) {
     BOOST_TEST(gate.counters.accepted.value() == 25u);
     gate.drain();
     BOOST_TEST(running_gateway::eventually([&] { return gate.drained(); }));
+}
+
+namespace {
+
+// The request ids of the receipts among them.
+std::vector<std::string> receipts(const std::vector<outcome>& all) {
+    std::vector<std::string> ids;
+    for (const outcome& each : all) {
+        if (each.how == ending::fin && each.bytes.starts_with("finpost: queued "))
+            ids.push_back(each.bytes.substr(16, 36));
+    }
+    return ids;
+}
+
+bool was_delivered(running_gateway& gate, const std::string& id, const std::string& body) {
+    for (const auto& seen : gate.upstream.requests())
+        if (seen.field("Idempotency-Key") == id && seen.body == body) return true;
+    return false;
+}
+
+// Whoever has a receipt is delivered for, whatever was short, and when memory is back nothing is
+// left.
+void a_queue(bool disk_can_fail, const std::string& payload, std::size_t stride) {
+    scenario one;
+    one.prepare = [=](running_gateway& gate) {
+        gate.by_queue = true;
+        gate.disk_can_fail = disk_can_fail;
+        gate.upstream.by_default(scripted_upstream::echo());
+    };
+    one.play = [=](running_gateway& gate) {
+        gate.upstream.on(gate.upstream.count() + 1, scripted_upstream::echo(503));
+        auto all = one_client(payload)(gate);
+        const auto done = [&, ids = receipts(all)] {
+            for (const std::string& id : ids)
+                if (!was_delivered(gate, id, payload)) return false;
+            return true;
+        };
+        if (fails_every != 0) gate.disarm(); // with so little, some is never done
+        BOOST_TEST_INFO("allocation " << fails_at << ", every " << fails_every);
+        BOOST_TEST(running_gateway::eventually(done));
+        const std::size_t asked_for = gate.disarm();
+        BOOST_TEST(running_gateway::eventually([&] { return gate.delivered_all(); }));
+        asked = asked_for;
+        for (outcome& each : all)
+            if (!receipts({each}).empty()) each.bytes = "queued";
+        return all;
+    };
+    one.reply = "queued";
+    one.next = [](running_gateway& gate) {
+        outcome got = hello(gate);
+        const auto ids = receipts({got});
+        if (ids.empty()) return got;
+        const bool there =
+            running_gateway::eventually([&] { return was_delivered(gate, ids.front(), "hello"); });
+        if (there) got.bytes = "hello";
+        return got;
+    };
+    fail_each(one, stride);
+}
+
+} // namespace
+
+BOOST_AUTO_TEST_CASE(a_payload_for_the_queue) { a_queue(false, "a payload", 3); }
+
+BOOST_AUTO_TEST_CASE(a_queue_whose_disk_thread_has_no_memory) { a_queue(true, "a payload", 7); }
+
+BOOST_AUTO_TEST_CASE(a_payload_for_the_queue_that_is_a_file) {
+    a_queue(true, std::string(300 << 10, 'x'), 13);
 }
 
 BOOST_AUTO_TEST_CASE(a_drain) {

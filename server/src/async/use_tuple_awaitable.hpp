@@ -20,20 +20,21 @@ namespace finpost::detail {
 ///
 ///     auto [ec] = co_await socket.async_wait(what, use_tuple_awaitable);
 ///
-/// It is `as_tuple(use_awaitable)`, but an operation that cannot begin for want of memory throws
-/// std::bad_alloc where it is awaited. With Asio's own token the exception goes to whoever runs the
-/// event loop, and the coroutine is destroyed without a word to itself or to whoever has spawned
-/// it.
+/// It is `as_tuple(use_awaitable)` of operations that give an error and perhaps more, but an
+/// operation that cannot begin for want of memory throws std::bad_alloc where it is awaited. With
+/// Asio's own token the exception goes to whoever runs the event loop, and the coroutine is
+/// destroyed without a word to itself or to whoever has spawned it.
 struct use_tuple_awaitable_t {};
 inline constexpr use_tuple_awaitable_t use_tuple_awaitable{};
 
 /// The same for operations that may still fail when they have taken their handler, as a timer's
-/// wait: Asio's list of timers grows last. One more allocation.
+/// wait, where Asio's list of timers grows last, and a store's: what it is asked for waits in a
+/// list of its own. One more allocation.
 struct use_shared_tuple_awaitable_t {};
 inline constexpr use_shared_tuple_awaitable_t use_shared_tuple_awaitable{};
 
 // A completion handler that knows whether the operation has taken it over.
-template <class Handler>
+template <class Handler, class... Results>
 class kept_handler {
 public:
     explicit kept_handler(Handler handler) : handler_(std::move(handler)) {}
@@ -42,13 +43,15 @@ public:
 
     bool here() const noexcept { return here_; }
     const Handler& inner() const noexcept { return handler_; }
-    void operator()(error_code ec) { complete(nullptr, ec); }
-    void fail(std::exception_ptr why) { complete(std::move(why), {}); }
+    void operator()(error_code ec, Results... results) {
+        complete(nullptr, ec, std::move(results)...);
+    }
+    void fail(std::exception_ptr why) { complete(std::move(why), {}, Results{}...); }
 
 private:
-    void complete(std::exception_ptr why, error_code ec) {
+    void complete(std::exception_ptr why, error_code ec, Results... results) {
         here_ = false;
-        std::move(handler_)(std::move(why), std::make_tuple(ec));
+        std::move(handler_)(std::move(why), std::make_tuple(ec, std::move(results)...));
     }
 
     Handler handler_;
@@ -56,21 +59,22 @@ private:
 };
 
 // One that is also held here, so that it is there when the operation has failed.
-template <class Handler>
+template <class Handler, class... Results>
 class shared_handler {
 public:
-    explicit shared_handler(std::shared_ptr<kept_handler<Handler>> of) : of_(std::move(of)) {}
+    using kept = kept_handler<Handler, Results...>;
+
+    explicit shared_handler(std::shared_ptr<kept> of) : of_(std::move(of)) {}
     const Handler& inner() const noexcept { return of_->inner(); }
-    void operator()(error_code ec) const {
-        if (of_->here()) (*of_)(ec);
+    void operator()(error_code ec, Results... results) const {
+        if (of_->here()) (*of_)(ec, std::move(results)...);
     }
 
 private:
-    const std::shared_ptr<kept_handler<Handler>>
-        of_; // const: it can be asked when it was moved from
+    const std::shared_ptr<kept> of_; // const: it can be asked when it was moved from
 };
 
-template <bool shared, class Initiation>
+template <bool shared, class Initiation, class... Results>
 class guarded_initiation {
 public:
     explicit guarded_initiation(Initiation begin) : begin_(std::move(begin)) {}
@@ -78,14 +82,14 @@ public:
     // An operation allocates its memory before it takes its handler.
     template <class Handler, class... Args>
     void operator()(Handler&& handler, Args&&... args) {
-        using kept_type = kept_handler<std::decay_t<Handler>>;
+        using kept_type = kept_handler<std::decay_t<Handler>, Results...>;
         kept_type kept(std::forward<Handler>(handler));
         std::shared_ptr<kept_type> cell;
         std::exception_ptr failed;
         try {
             if constexpr (shared) {
                 cell = std::make_shared<kept_type>(std::move(kept));
-                shared_handler<std::decay_t<Handler>> ours(cell);
+                shared_handler<std::decay_t<Handler>, Results...> ours(cell);
                 std::move(begin_)(std::move(ours), std::forward<Args>(args)...);
             } else {
                 std::move(begin_)(std::move(kept), std::forward<Args>(args)...);
@@ -109,15 +113,15 @@ private:
 
 namespace finpost::detail {
 
-template <bool shared>
+template <bool shared, class... Results>
 struct tuple_awaitable_result {
-    using return_type = boost::asio::awaitable<std::tuple<error_code>>;
+    using return_type = boost::asio::awaitable<std::tuple<error_code, Results...>>;
 
     template <class Initiation, class Token, class... Args>
     static return_type initiate(Initiation&& begin, Token&&, Args&&... args) {
         namespace asio = boost::asio;
-        using guarded = guarded_initiation<shared, std::decay_t<Initiation>>;
-        using result = void(std::exception_ptr, std::tuple<error_code>);
+        using guarded = guarded_initiation<shared, std::decay_t<Initiation>, Results...>;
+        using result = void(std::exception_ptr, std::tuple<error_code, Results...>);
         return asio::async_initiate<const asio::use_awaitable_t<>, result>(
             guarded(std::forward<Initiation>(begin)), asio::use_awaitable,
             std::forward<Args>(args)...);
@@ -126,19 +130,20 @@ struct tuple_awaitable_result {
 
 } // namespace finpost::detail
 
-template <>
-class boost::asio::async_result<finpost::detail::use_tuple_awaitable_t, void(finpost::error_code)>
-    : public finpost::detail::tuple_awaitable_result<false> {};
+template <class... Results>
+class boost::asio::async_result<finpost::detail::use_tuple_awaitable_t,
+                                void(finpost::error_code, Results...)>
+    : public finpost::detail::tuple_awaitable_result<false, Results...> {};
 
-template <>
+template <class... Results>
 class boost::asio::async_result<finpost::detail::use_shared_tuple_awaitable_t,
-                                void(finpost::error_code)>
-    : public finpost::detail::tuple_awaitable_result<true> {};
+                                void(finpost::error_code, Results...)>
+    : public finpost::detail::tuple_awaitable_result<true, Results...> {};
 
-template <template <class, class> class Associator, class Handler, class Default>
-struct boost::asio::associator<Associator, finpost::detail::kept_handler<Handler>, Default>
-    : Associator<Handler, Default> {
-    using kept = finpost::detail::kept_handler<Handler>;
+template <template <class, class> class Associator, class Handler, class... Results, class Default>
+struct boost::asio::associator<Associator, finpost::detail::kept_handler<Handler, Results...>,
+                               Default> : Associator<Handler, Default> {
+    using kept = finpost::detail::kept_handler<Handler, Results...>;
     static auto get(const kept& handler) noexcept {
         return Associator<Handler, Default>::get(handler.inner());
     }
@@ -148,10 +153,10 @@ struct boost::asio::associator<Associator, finpost::detail::kept_handler<Handler
     }
 };
 
-template <template <class, class> class Associator, class Handler, class Default>
-struct boost::asio::associator<Associator, finpost::detail::shared_handler<Handler>, Default>
-    : Associator<Handler, Default> {
-    using shared = finpost::detail::shared_handler<Handler>;
+template <template <class, class> class Associator, class Handler, class... Results, class Default>
+struct boost::asio::associator<Associator, finpost::detail::shared_handler<Handler, Results...>,
+                               Default> : Associator<Handler, Default> {
+    using shared = finpost::detail::shared_handler<Handler, Results...>;
     static auto get(const shared& handler) noexcept {
         return Associator<Handler, Default>::get(handler.inner());
     }

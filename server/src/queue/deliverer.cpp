@@ -4,7 +4,6 @@
 
 #include "finpost/metrics.hpp"
 
-#include <boost/asio/as_tuple.hpp>
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/post.hpp>
 #include <boost/asio/use_awaitable.hpp>
@@ -22,12 +21,16 @@ namespace {
 
 using std::chrono::milliseconds;
 
-constexpr auto as_result = asio::as_tuple(asio::use_awaitable);
 // After a store or a system that has failed.
 constexpr milliseconds after_failure{1'000};
 // Others put payloads here of which this one is not told: handlers of before a reload, a wake for
 // which there was no memory.
 constexpr milliseconds longest_pause{1'000};
+
+// To whoever runs the event loop.
+void report_bug(const std::exception_ptr& bug) {
+    if (bug) std::rethrow_exception(bug);
+}
 
 delivery_rules rules_of(const delivery_config& config) {
     delivery_rules rules;
@@ -63,16 +66,21 @@ void deliverer::start() {
     }
     if (stopping_ || running_.exchange(true)) return;
     try {
-        asio::co_spawn(sequence_, run(shared_from_this()), [](std::exception_ptr bug) {
-            if (bug) std::rethrow_exception(bug); // to whoever runs the event loop
-        });
+        at_end end(shared_from_this(), &deliverer::loop_ended);
+        asio::co_spawn(sequence_, run(std::move(end)), report_bug);
     } catch (const std::bad_alloc&) {
-        running_ = false;
-        begin_later();
+        // It has ended, and said so.
     }
 }
 
-void deliverer::begin_later() noexcept { again_->set(alarm_clock::clock::now() + after_failure); }
+// For want of memory, unless it was asked to.
+void deliverer::loop_ended() noexcept {
+    running_ = false;
+    if (stopping_)
+        tell_drained();
+    else
+        again_->set(alarm_clock::clock::now() + after_failure);
+}
 
 void deliverer::wake() noexcept {
     if (wake_posted_.exchange(true)) return;
@@ -111,19 +119,15 @@ void deliverer::stop() noexcept {
     }
 }
 
-asio::awaitable<void> deliverer::run(std::shared_ptr<deliverer> /*self*/) {
-    bool lost = false;
+asio::awaitable<void> deliverer::run(at_end /*end*/) {
     try {
         while (!stopping_) co_await step();
-    } catch (const std::exception&) {
-        lost = true; // for want of memory
+    } catch (const std::bad_alloc&) {
+        // It begins anew a little later.
     }
-    running_ = false;
-    if (lost && !stopping_) begin_later();
-    tell_drained();
 }
 
-void deliverer::tell_drained() {
+void deliverer::tell_drained() noexcept {
     if (stopping_ && !running_ && under_way_ == 0 && drained_) std::exchange(drained_, {})();
 }
 
@@ -139,7 +143,8 @@ asio::awaitable<void> deliverer::step() {
         co_await sleep_until(when);
         co_return;
     }
-    auto [ec, claimed] = co_await store_->async_claim(free, lease_, owner_, upstream_, as_result);
+    auto [ec, claimed] =
+        co_await store_->async_claim(free, lease_, owner_, upstream_, use_shared_tuple_awaitable);
     if (ec) {
         if (!std::exchange(failing_, true))
             log_(log_level::error, "queue not read",
@@ -168,26 +173,24 @@ asio::awaitable<void> deliverer::sleep_until(clock::time_point when) {
 void deliverer::begin(stored_payload what) {
     auto held = std::make_unique<stored_payload>(std::move(what));
     ++under_way_;
-    try {
-        asio::co_spawn(sequence_, deliver(shared_from_this(), std::move(held)),
-                       [self = shared_from_this()](std::exception_ptr) { self->ended(); });
-    } catch (const std::bad_alloc&) {
-        ended();
-        throw;
-    }
+    at_end end(shared_from_this(), &deliverer::delivery_ended);
+    asio::co_spawn(sequence_, deliver(std::move(end), std::move(held)), report_bug);
 }
 
-void deliverer::ended() {
+void deliverer::delivery_ended() noexcept {
     --under_way_;
     woken_ = true;
     pause_.cancel();
     tell_drained();
 }
 
-asio::awaitable<void> deliverer::deliver(std::shared_ptr<deliverer> /*self*/,
-                                         std::unique_ptr<stored_payload> what) {
-    delivery_result result = co_await attempt(what->entry, std::move(what->body));
-    co_await settle(*what, result);
+asio::awaitable<void> deliverer::deliver(at_end /*end*/, std::unique_ptr<stored_payload> what) {
+    try {
+        delivery_result result = co_await attempt(what->entry, std::move(what->body));
+        co_await settle(*what, result);
+    } catch (const std::bad_alloc&) {
+        // Nobody could note what came of it: its lease runs out.
+    }
 }
 
 } // namespace finpost::detail

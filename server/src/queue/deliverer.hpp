@@ -49,7 +49,7 @@ public:
     void start();
     /// Something may be due earlier than was known. From any thread.
     void wake() noexcept;
-    /// `drained` is told when the last delivery has ended; null: nobody.
+    /// `drained` is told when the last delivery has ended; null: nobody. It does not throw.
     void drain(std::function<void()> drained);
     /// Ends deliveries that are under way, and claims nothing more.
     void cancel();
@@ -59,13 +59,29 @@ public:
 private:
     using clock = std::chrono::steady_clock;
 
-    void begin_later() noexcept;
-    boost::asio::awaitable<void> run(std::shared_ptr<deliverer> self);
+    // Does something at the end of a coroutine, whatever end it has: one that Asio finds no memory
+    // to run is destroyed, and nobody is told.
+    class at_end {
+    public:
+        using action = void (deliverer::*)() noexcept;
+        at_end(std::shared_ptr<deliverer> self, action what) noexcept
+            : self_(std::move(self)), what_(what) {}
+        at_end(at_end&&) noexcept = default;
+        ~at_end() {
+            if (self_) ((*self_).*what_)();
+        }
+
+    private:
+        std::shared_ptr<deliverer> self_;
+        action what_;
+    };
+
+    void loop_ended() noexcept;
+    boost::asio::awaitable<void> run(at_end end);
     boost::asio::awaitable<void> step();
     boost::asio::awaitable<void> sleep_until(clock::time_point when);
     void begin(stored_payload what);
-    boost::asio::awaitable<void> deliver(std::shared_ptr<deliverer> self,
-                                         std::unique_ptr<stored_payload> what);
+    boost::asio::awaitable<void> deliver(at_end end, std::unique_ptr<stored_payload> what);
     boost::asio::awaitable<delivery_result> attempt(const queue_entry& entry, payload body);
     boost::asio::awaitable<void> settle(const stored_payload& what, const delivery_result& result);
     boost::asio::awaitable<void> put_off(const queue_entry& entry, const delivery_result& result,
@@ -75,8 +91,8 @@ private:
     void log_failed(const queue_entry& entry, const delivery_result& result,
                     const delivery_decision& decision);
     void judge_service(const delivery_result& result);
-    void ended();
-    void tell_drained();
+    void delivery_ended() noexcept;
+    void tell_drained() noexcept;
 
     const boost::asio::any_io_executor sequence_;
     const std::shared_ptr<queue_store> store_;

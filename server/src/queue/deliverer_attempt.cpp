@@ -1,4 +1,5 @@
 // One attempt to deliver a payload, and what becomes of it.
+#include "async/use_tuple_awaitable.hpp"
 #include "queue/deliverer.hpp"
 #include "queue/retry_after.hpp"
 #include "random.hpp"
@@ -7,7 +8,6 @@
 
 #include "finpost/metrics.hpp"
 
-#include <boost/asio/as_tuple.hpp>
 #include <boost/asio/use_awaitable.hpp>
 
 #include <algorithm>
@@ -24,8 +24,6 @@ namespace finpost::detail {
 namespace {
 
 using std::chrono::milliseconds;
-
-constexpr auto as_result = asio::as_tuple(asio::use_awaitable);
 
 double by_chance() noexcept {
     return static_cast<double>(random_bits() >> 11) / static_cast<double>(1ull << 53);
@@ -95,7 +93,7 @@ asio::awaitable<void> deliverer::settle(const stored_payload& what, const delive
     }
     count_attempt(decision.verdict);
     std::vector<request_id> ids{entry.id};
-    auto [ec, n] = co_await store_->async_delivered(std::move(ids), as_result);
+    auto [ec, n] = co_await store_->async_delivered(std::move(ids), use_shared_tuple_awaitable);
     if (!ec) counters_.queue.delivered.add(n);
     // Otherwise its lease runs out, and the service has it again under the same key.
     log_(log_level::debug, "delivered",
@@ -113,11 +111,12 @@ asio::awaitable<void> deliverer::put_off(const queue_entry& entry, const deliver
     if (!result.answer.empty()) (why.what += ": ") += result.answer;
     error_code failed;
     if (dead) {
-        auto [ec] = co_await store_->async_dead(std::move(held), std::move(why), as_result);
+        auto [ec] = co_await store_->async_dead(std::move(held), std::move(why),
+                                                use_shared_tuple_awaitable);
         failed = ec;
     } else {
         auto [ec] = co_await store_->async_failed(std::move(held), decision.retry_in,
-                                                  std::move(why), as_result);
+                                                  std::move(why), use_shared_tuple_awaitable);
         failed = ec;
     }
     if (failed || result.stopped) co_return; // its lease runs out, or it was cut by this side

@@ -5,7 +5,6 @@
 #include "queue/receipts.hpp"
 #include "upstream/upstream_access.hpp"
 
-#include <boost/asio/append.hpp>
 #include <boost/asio/associated_executor.hpp>
 #include <boost/asio/dispatch.hpp>
 #include <boost/asio/post.hpp>
@@ -58,8 +57,15 @@ public:
             std::make_shared<asio::any_completion_handler<void(error_code)>>(std::move(done));
         loop->drain([self = shared_from_this(), held = std::move(held)] {
             self->grace_.cancel();
-            auto where = asio::get_associated_executor(*held, self->executor_);
-            asio::dispatch(where, asio::append(std::move(*held), error_code()));
+            const auto where = asio::get_associated_executor(*held, self->executor_);
+            for (int tries = 0; tries < 100; ++tries) { // nobody else would tell
+                try {
+                    asio::dispatch(where, [held] { std::move (*held)(error_code()); });
+                    return;
+                } catch (const std::bad_alloc&) {
+                    continue;
+                }
+            }
         });
     }
 

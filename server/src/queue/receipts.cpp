@@ -126,7 +126,7 @@ asio::awaitable<reply> receipt_office::put(new_payload& one, exchange_deadline& 
     std::vector<new_payload> batch;
     batch.push_back(std::move(one));
     deadline_cancellation limit(deadline, timeout_, reason::queue_failed);
-    auto token = asio::bind_cancellation_slot(limit.slot(), use_tuple_awaitable);
+    auto token = asio::bind_cancellation_slot(limit.slot(), use_shared_tuple_awaitable);
     auto [failed] = co_await store_->async_put(std::move(batch), token);
     if (failed) co_return reply(reason_of(failed, limit.error()));
     counters_.queue.stored.add();

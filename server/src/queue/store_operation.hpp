@@ -7,9 +7,11 @@
 #include "finpost/queue_error.hpp"
 
 #include <atomic>
+#include <chrono>
 #include <functional>
 #include <memory>
 #include <new>
+#include <thread>
 #include <type_traits>
 #include <utility>
 #include <variant>
@@ -71,8 +73,9 @@ public:
     void complete(error_code failed) noexcept override {
         if (told_.exchange(true)) return;
         const error_code ec = failed ? failed : outcome_;
-        // Asio needs memory to tell it. Without any it is tried again: nobody else would tell.
-        for (int tries = 0; tries < 100; ++tries) {
+        // Asio needs memory to tell it. Without any it is tried again, for ten seconds or so:
+        // nobody else would tell, and whoever waits would wait for ever.
+        for (int tries = 0; tries < 10'000; ++tries) {
             try {
                 if constexpr (gives)
                     end_type::complete(end_, ec, ec ? value_type() : std::move(value_));
@@ -80,7 +83,7 @@ public:
                     end_type::complete(end_, ec);
                 break;
             } catch (const std::bad_alloc&) {
-                continue;
+                if (tries > 100) std::this_thread::sleep_for(std::chrono::milliseconds(1));
             }
         }
         end_.reset();

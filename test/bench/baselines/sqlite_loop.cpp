@@ -64,7 +64,8 @@ int main(int argc, char** argv) {
         const auto before = clock_type::now();
         run(database, "begin immediate");
         for (long i = 0; i < batch; ++i) {
-            for (std::size_t at = 0; at < body.size(); at += 64) body[at] = static_cast<char>(random());
+            for (std::size_t at = 0; at < body.size(); at += 64)
+                body[at] = static_cast<char>(random());
             insert(database, statement, body);
         }
         run(database, "commit");
