@@ -91,11 +91,13 @@ private:
     salvaged_rows rows_;
 };
 
-// A row that was due at the end of time may be the first of its source now.
+// A row that was due at the end of time may be the first of its source now, if none is due: what
+// was replayed is behind others, though it is older.
 constexpr const char* first_of_source =
     "update payloads set due = waiting_since where state = 0 and due = 9223372036854775807 and "
     "sequence = (select min(sequence) from payloads as p where p.state = 0 and p.peer = "
-    "payloads.peer)";
+    "payloads.peer) and not exists(select 1 from payloads as p where p.state = 0 and p.peer = "
+    "payloads.peer and p.due < 9223372036854775807)";
 constexpr const char* count_again =
     "update totals set (payloads, bytes) = (select count(*), coalesce(sum(size), 0) from payloads "
     "where payloads.state = totals.state)";

@@ -239,6 +239,21 @@ BOOST_AUTO_TEST_CASE(in_order_a_lost_row_makes_way) {
     BOOST_TEST(client->list().value.empty());
 }
 
+BOOST_AUTO_TEST_CASE(in_order_what_was_replayed_stays_behind_what_is_due) {
+    options.ordered = true;
+    BOOST_TEST(!open().put(make_payload("replayed")));
+    BOOST_TEST(!client->dead(held(client->claim(1).value.payloads.at(0))));
+    BOOST_TEST(!client->put(make_payload("due")));
+    BOOST_TEST(client->replay().value == 1u);
+    close();
+    destroy_page_of("payloads_due");
+    open();
+    const auto claimed = client->claim(9);
+    BOOST_TEST(log.count("queue salvaged") == 1u);
+    BOOST_REQUIRE(claimed.value.payloads.size() == 1u);
+    BOOST_TEST(claimed.value.payloads[0].body.text() == "due");
+}
+
 BOOST_AUTO_TEST_CASE(a_row_that_makes_no_sense_stops_nobody) {
     BOOST_TEST(!open().put(make_payload("one")));
     BOOST_TEST(!client->put(make_payload("two")));
