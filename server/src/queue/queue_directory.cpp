@@ -110,6 +110,12 @@ error_code sync_directory(const std::string& path) noexcept {
     return {};
 }
 
+error_code sync_file(const std::string& path) noexcept {
+    const unique_fd fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
+    if (!fd || ::fsync(fd.get()) != 0) return last_system_error();
+    return {};
+}
+
 queue_directory::look queue_directory::look_at(const std::string& path) {
     const std::string bare = without_slashes(path);
     struct stat about {};

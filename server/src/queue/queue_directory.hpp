@@ -47,6 +47,9 @@ private:
 /// fsync of a directory: the names that were added to it are durable.
 error_code sync_directory(const std::string& path) noexcept;
 
+/// fsync of a file: its bytes and its size are durable. No connection of SQLite's may have it open.
+error_code sync_file(const std::string& path) noexcept;
+
 /// What the system said last.
 error_code last_system_error() noexcept;
 

@@ -55,8 +55,11 @@ parsed<void> sqlite_queue::make_anew() {
     statements_ = {};
     database_.reset();
     ::unlink((fresh + "-wal").c_str()); // it is empty
-    error_code failed;
-    if (::link(path.c_str(), kept.c_str()) != 0 || ::rename(fresh.c_str(), path.c_str()) != 0)
+    // That the old log is empty must be on the disk before the new file has its name: SQLite does
+    // not sync that.
+    error_code failed = sync_file(directory_.write_ahead_log());
+    if (!failed &&
+        (::link(path.c_str(), kept.c_str()) != 0 || ::rename(fresh.c_str(), path.c_str()) != 0))
         failed = last_system_error();
     if (!failed) failed = directory_.sync();
     auto opened = sqlite_database::open(path);
