@@ -37,6 +37,8 @@ public:
     void pass(std::chrono::milliseconds time) { now_ += time; }
     queue_entry::time_point now() const noexcept { return now_; }
 
+    /// Puts a payload and delivers it: a change that meets each index.
+    void touch();
     /// The last record of the store's that speaks of damage; empty without one.
     const std::string& complaint() const noexcept { return complaint_; }
     /// All payloads with their bytes. Throws where the store's numbers, its files or its order are

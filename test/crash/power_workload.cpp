@@ -1,10 +1,39 @@
 #include "crash/power_workload.hpp"
 
-#include <algorithm>
+#include <sqlite3.h>
+
 #include <memory>
+#include <stdexcept>
 #include <utility>
 
+#include <fcntl.h>
+#include <unistd.h>
+
 namespace finpost::test {
+
+namespace {
+
+constexpr off_t page_size = 4096;
+
+// Of a database that is closed, and without a change of it.
+off_t root_page(const std::string& database, const std::string& index) {
+    constexpr int flags = SQLITE_OPEN_READONLY | SQLITE_OPEN_URI;
+    const std::string uri = "file:" + database + "?immutable=1";
+    const std::string sql = "select rootpage from sqlite_master where name = '" + index + "'";
+    sqlite3* opened = nullptr;
+    sqlite3_stmt* statement = nullptr;
+    off_t page = 0;
+    if (::sqlite3_open_v2(uri.c_str(), &opened, flags, nullptr) == SQLITE_OK &&
+        ::sqlite3_prepare_v2(opened, sql.c_str(), -1, &statement, nullptr) == SQLITE_OK &&
+        ::sqlite3_step(statement) == SQLITE_ROW)
+        page = ::sqlite3_column_int(statement, 0);
+    ::sqlite3_finalize(statement);
+    ::sqlite3_close(opened);
+    if (page == 0) throw std::runtime_error(database + " has no " + index);
+    return page;
+}
+
+} // namespace
 
 void power_workload::run(std::size_t steps, const std::string& reserve) {
     for (std::size_t i = 0; i < steps; ++i) {
@@ -19,6 +48,19 @@ void power_workload::run(std::size_t steps, const std::string& reserve) {
         step();
     }
     disk_.fill({});
+}
+
+void power_workload::damage_index(const std::string& database) {
+    store_.close();
+    const char* const indexes[] = {"payloads_due", "payloads_by_id", "payloads_by_state"};
+    const off_t page = root_page(database, indexes[below(std::size(indexes))]);
+    const int fd = ::open(database.c_str(), O_WRONLY | O_CLOEXEC);
+    const std::string noise(page_size, '\x5a');
+    const bool done = ::pwrite(fd, noise.data(), noise.size(), (page - 1) * page_size) > 0 &&
+                      ::fdatasync(fd) == 0;
+    ::close(fd);
+    if (!done) throw std::runtime_error(database + " cannot be damaged");
+    store_.open();
 }
 
 void power_workload::step() {

@@ -5,6 +5,7 @@
 #include "crash/recorded_disk.hpp"
 
 #include <cstddef>
+#include <cstdint>
 #include <random>
 #include <string>
 #include <vector>
@@ -21,6 +22,8 @@ public:
 
     /// So many steps. A full disk has room again when the file `reserve` is gone.
     void run(std::size_t steps, const std::string& reserve);
+    /// The disk has damaged a page of an index: all that was in it is in a table, too.
+    void damage_index(const std::string& database);
 
 private:
     using handle = power_ledger::handle;
