@@ -20,7 +20,8 @@ public:
                    std::uint64_t seed)
         : store_(store), disk_(disk), ledger_(ledger), random_(seed) {}
 
-    /// So many steps. A full disk has room again when the file `reserve` is gone.
+    /// So many steps. A full disk has room again when the file `reserve` is gone; empty: it is
+    /// never full.
     void run(std::size_t steps, const std::string& reserve);
     /// The disk has damaged a page of an index: all that was in it is in a table, too.
     void damage_index(const std::string& database);
