@@ -39,6 +39,7 @@ struct arguments {
 #endif
     std::uint64_t seed = 1;
     std::size_t clients = 16;
+    std::string program = FINPOSTD_PATH;
     broken_service broken = broken_service::none;
     bool loses_log = false; // what was in the log of the database is gone after a kill
 };
@@ -89,7 +90,7 @@ private:
         framed_ = random_() % 3 == 0;
         const bool ordered = random_() % 8 == 0;
         gateway_.emplace(std::vector<std::string>{
-            FINPOSTD_PATH,
+            given_.program,
             "--upstream=http://" + to_string(service_.address()) + "/",
             "--listen=127.0.0.1:0",
             "--admin=127.0.0.1:0",
@@ -201,6 +202,7 @@ arguments read_arguments(int argc, char** argv) {
         if (name == "--seed") given.seed = value;
         if (name == "--kills") given.kills = value;
         if (name == "--clients") given.clients = value;
+        if (name == "--program") given.program = word;
         if (name != "--break") continue;
         if (word == "service-forgets") given.broken = broken_service::forgets;
         if (word == "service-corrupts") given.broken = broken_service::corrupts;
