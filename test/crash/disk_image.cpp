@@ -17,6 +17,11 @@ namespace fs = std::filesystem;
 
 namespace finpost::test {
 
+bool is_of_bytes(const disk_call& call) noexcept {
+    return call.what == disk_call::kind::write || call.what == disk_call::kind::resize ||
+           call.what == disk_call::kind::reserve;
+}
+
 namespace {
 
 void require(bool good, const std::string& what) {
@@ -53,17 +58,12 @@ public:
             else if (call.what == disk_call::kind::sync_directory)
                 directories.insert(call.name);
             else if (is_of_bytes(call))
-                durable_[i] = files.count(call.file) == 1;
+                durable_[i] = call.is == disk_call::fate::on_disk || files.count(call.file) == 1;
             else
                 durable_[i] = directories.count(folder_of(call.name)) == 1;
         }
     }
     bool operator[](std::size_t i) const { return durable_[i]; }
-
-    static bool is_of_bytes(const disk_call& call) {
-        return call.what == disk_call::kind::write || call.what == disk_call::kind::resize ||
-               call.what == disk_call::kind::reserve;
-    }
 
 private:
     std::vector<bool> durable_;
@@ -230,7 +230,8 @@ disk_image after_power_loss(disk_image before, std::span<const disk_call> calls,
                             std::mt19937_64& random) {
     const synced_calls durable(calls);
     loser apply(before, loss, random);
-    for (std::size_t i = 0; i < calls.size(); ++i) apply.apply(calls[i], durable[i]);
+    for (std::size_t i = 0; i < calls.size(); ++i)
+        if (calls[i].is != disk_call::fate::only_in_memory) apply.apply(calls[i], durable[i]);
     forget_unnamed(before);
     return before;
 }

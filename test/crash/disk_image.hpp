@@ -63,7 +63,14 @@ struct disk_call {
     std::string to = {};
     std::uint64_t at = 0;
     std::string data = {};
+    /// When a sync of it has failed, the kernel takes it for written, and no later sync makes it
+    /// durable: whether it came to the disk is settled.
+    enum class fate { open, on_disk, only_in_memory };
+    fate is = fate::open;
 };
+
+/// Whether it is about what is in a file, not about names.
+bool is_of_bytes(const disk_call& call) noexcept;
 
 /// How much of what was not synced a loss of power leaves: 0 nothing, 1 all.
 struct power_loss {

@@ -14,6 +14,7 @@ namespace finpost::test {
 namespace {
 
 constexpr off_t page_size = 4096;
+constexpr std::size_t any_size = static_cast<std::size_t>(-1);
 
 // Of a database that is closed, and without a change of it.
 off_t root_page(const std::string& database, const std::string& index) {
@@ -67,12 +68,16 @@ void power_workload::step() {
     const std::uint64_t drawn = below(100);
     if (drawn < 40) {
         for (std::uint64_t i = 0, puts = below(2) == 0 ? 1 : 2 + below(4); i < puts; ++i)
-            put(1 + below(3));
+            put_some(std::vector<std::size_t>(1 + below(3), any_size));
         return store_.work();
     }
-    if (drawn < 90) return claim();
+    if (drawn < 90) {
+        const auto claimed = take(1 + below(6));
+        if (!claimed.empty()) settle(claimed);
+        return;
+    }
     if (drawn < 96) return replay();
-    drop();
+    drop(below(2) == 0 ? queue_state::dead : queue_state::waiting);
 }
 
 power_workload::handle power_workload::begin() {
@@ -86,65 +91,64 @@ auto power_workload::told(const handle& what) {
     };
 }
 
-std::string power_workload::make_body() {
+std::size_t power_workload::draw_size() {
     const std::uint64_t kind = below(200);
     std::size_t size = below(400);
     if (kind < 50) size = below(power_store::file_above + 1);
     if (kind < 25) size = power_store::file_above + 1 + below(6'000);
     if (kind == 0) size = (256 << 10) + below(20'000); // written in two pieces
-    std::string body(size, '\0');
-    for (char& each : body) each = static_cast<char>(random_());
-    return body;
+    return size;
 }
 
-new_payload power_workload::make_one(const handle& what) {
+new_payload power_workload::make_one(const handle& what, std::size_t size) {
     new_payload one{.id = request_id(store_.now().time_since_epoch(), random_(), random_())};
     one.idempotency_key = std::string(one.id.text());
     one.upstream = "records";
     one.peer = parse_socket_address("192.0.2." + std::to_string(1 + below(3)) + ":4000").value();
-    std::string body = make_body();
+    std::string body(size == any_size ? draw_size() : size, '\0');
+    for (char& each : body) each = static_cast<char>(random_());
     ledger_.put(what, one.id, body);
     one.body = payload(std::move(body));
     return one;
 }
 
 // The work is for whoever calls: what is put meanwhile is one group.
-void power_workload::put(std::size_t batch) {
+void power_workload::put_some(const std::vector<std::size_t>& sizes) {
     const handle what = begin();
     std::vector<new_payload> all;
-    for (std::size_t i = 0; i < batch; ++i) all.push_back(make_one(what));
+    for (const std::size_t each : sizes) all.push_back(make_one(what, each));
     store_.get().async_put(std::move(all), told(what));
 }
 
-void power_workload::claim() {
-    claimed_payloads claimed;
-    store_.get().async_claim(1 + below(6), std::chrono::hours(1), "me", "records",
+std::vector<stored_payload> power_workload::take(std::size_t most) {
+    std::vector<stored_payload> taken;
+    store_.get().async_claim(most, std::chrono::hours(1), "me", "records",
                              [&](error_code ec, claimed_payloads got) {
-                                 if (!ec) claimed = std::move(got);
+                                 if (!ec) taken = std::move(got.payloads);
                              });
     store_.work();
-    if (!claimed.payloads.empty()) settle(claimed.payloads);
+    return taken;
 }
 
 void power_workload::settle(const std::vector<stored_payload>& claimed) {
     if (below(2) == 0) {
-        deliver(claimed);
+        deliver_some(claimed);
         return store_.work();
     }
     const bool in_one_group = below(2) == 0;
     for (const stored_payload& each : claimed) {
         const std::uint64_t drawn = below(10);
         if (drawn < 5)
-            fail(each);
+            fail_some(each);
         else if (drawn < 8)
-            bury(each);
+            bury_some(each);
         // The others are held by a process that will end.
         if (!in_one_group) store_.work();
     }
     store_.work();
 }
 
-void power_workload::deliver(const std::vector<stored_payload>& claimed) {
+void power_workload::deliver_some(const std::vector<stored_payload>& claimed) {
     const handle what = begin();
     std::vector<request_id> ids;
     for (const stored_payload& each : claimed) {
@@ -154,7 +158,7 @@ void power_workload::deliver(const std::vector<stored_payload>& claimed) {
     store_.get().async_delivered(std::move(ids), told(what));
 }
 
-void power_workload::fail(const stored_payload& claimed) {
+void power_workload::fail_some(const stored_payload& claimed) {
     const handle what = begin();
     const std::string why = "failed " + std::to_string(below(1000));
     ledger_.change(what, claimed.entry.id, {true, queue_state::waiting, why});
@@ -163,7 +167,7 @@ void power_workload::fail(const stored_payload& claimed) {
                               told(what));
 }
 
-void power_workload::bury(const stored_payload& claimed) {
+void power_workload::bury_some(const stored_payload& claimed) {
     const handle what = begin();
     const std::string why = "dead " + std::to_string(below(1000));
     ledger_.change(what, claimed.entry.id, {true, queue_state::dead, why});
@@ -171,37 +175,29 @@ void power_workload::bury(const stored_payload& claimed) {
                             {.status = 422, .what = why}, told(what));
 }
 
-std::vector<queue_entry> power_workload::some(queue_state state) {
-    std::vector<queue_entry> found;
-    store_.get().async_list(
-        {.state = state}, {.most = 1 + below(4)},
-        [&](error_code, std::vector<queue_entry> list) { found = std::move(list); });
+queue_filter power_workload::some(const handle& what, queue_state state, const standing& to) {
+    queue_filter filter;
+    store_.get().async_list({.state = state}, {.most = 4},
+                            [&](error_code, const std::vector<queue_entry>& list) {
+                                for (const queue_entry& each : list) filter.ids.push_back(each.id);
+                            });
     store_.work();
-    return found;
+    for (const request_id& id : filter.ids) ledger_.change(what, id, to);
+    return filter;
 }
 
-void power_workload::replay() {
-    const std::vector<queue_entry> dead = some(queue_state::dead);
-    if (dead.empty()) return;
+void power_workload::replay(queue_state state) {
     const handle what = begin();
-    queue_filter filter;
-    for (const queue_entry& each : dead) {
-        filter.ids.push_back(each.id);
-        ledger_.change(what, each.id, {.there = true});
-    }
+    queue_filter filter = some(what, state, {.there = true});
+    if (filter.ids.empty()) return; // which would be all
     store_.get().async_replay(std::move(filter), {}, told(what));
     store_.work();
 }
 
-void power_workload::drop() {
-    const auto found = some(below(2) == 0 ? queue_state::dead : queue_state::waiting);
-    if (found.empty()) return;
+void power_workload::drop(queue_state state) {
     const handle what = begin();
-    queue_filter filter;
-    for (const queue_entry& each : found) {
-        filter.ids.push_back(each.id);
-        ledger_.change(what, each.id, {.there = false});
-    }
+    queue_filter filter = some(what, state, {.there = false});
+    if (filter.ids.empty()) return;
     store_.get().async_drop(std::move(filter), {}, told(what));
     store_.work();
 }

@@ -26,6 +26,16 @@ public:
     /// The disk has damaged a page of an index: all that was in it is in a table, too.
     void damage_index(const std::string& database);
 
+    // One thing at a time. What ends in `_some` asks, and `work` of the store does it.
+    void put_some(const std::vector<std::size_t>& sizes);
+    std::vector<stored_payload> take(std::size_t most);
+    void deliver_some(const std::vector<stored_payload>& claimed);
+    void fail_some(const stored_payload& claimed);
+    void bury_some(const stored_payload& claimed);
+    /// Up to four in that state.
+    void replay(queue_state state = queue_state::dead);
+    void drop(queue_state state);
+
 private:
     using handle = power_ledger::handle;
 
@@ -33,17 +43,10 @@ private:
     handle begin();
     auto told(const handle& what);
     void step();
-    void put(std::size_t batch);
-    new_payload make_one(const handle& what);
-    void claim();
+    new_payload make_one(const handle& what, std::size_t size);
+    std::size_t draw_size();
     void settle(const std::vector<stored_payload>& claimed);
-    void deliver(const std::vector<stored_payload>& claimed);
-    void fail(const stored_payload& claimed);
-    void bury(const stored_payload& claimed);
-    void replay();
-    void drop();
-    std::vector<queue_entry> some(queue_state state);
-    std::string make_body();
+    queue_filter some(const handle& what, queue_state state, const standing& to);
 
     power_store& store_;
     recorded_disk& disk_;

@@ -1,5 +1,7 @@
 #include "crash/recorded_disk.hpp"
 
+#include <linux/magic.h>
+
 #include <algorithm>
 #include <cerrno>
 #include <cstdarg>
@@ -9,6 +11,7 @@
 #include <fcntl.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
+#include <sys/vfs.h>
 #include <unistd.h>
 
 namespace {
@@ -16,16 +19,22 @@ namespace {
 using finpost::test::disk_call;
 using finpost::test::recorded_disk;
 
-recorded_disk* current = nullptr;
+recorded_disk*& current = recorded_disk::current;
 
 int give(long result) noexcept { return static_cast<int>(result); }
+int fail_with(int error) noexcept {
+    errno = error;
+    return -1;
+}
 
 int open_file(const char* path, int flags, mode_t mode) {
     const std::string name = current != nullptr ? current->name_of(path) : std::string();
     if (name.empty()) return give(::syscall(SYS_openat, AT_FDCWD, path, flags, mode));
+    if ((flags & O_DIRECT) != 0) return current->open_as_on_disk(name);
     const bool makes = (flags & O_CREAT) != 0 && !current->is_there(name);
     const bool empties = (flags & O_TRUNC) != 0 && !makes;
-    if (makes || empties) current->change_begins();
+    const int error = makes || empties ? current->change_begins() : 0;
+    if (error > 0) return fail_with(error);
     const int fd = give(::syscall(SYS_openat, AT_FDCWD, path, flags, mode));
     if (fd >= 0) current->opened(fd, name, empties);
     return fd;
@@ -34,11 +43,10 @@ int open_file(const char* path, int flags, mode_t mode) {
 ssize_t write_at(int fd, const void* data, size_t size, off64_t at) {
     if (current == nullptr || !current->follows(fd))
         return ::syscall(SYS_pwrite64, fd, data, size, at);
-    current->change_begins();
-    if (current->no_room(false)) {
-        errno = ENOSPC;
-        return -1;
-    }
+    const int error = current->change_begins();
+    if (error > 0) return fail_with(error);
+    if (current->no_room(false)) return fail_with(ENOSPC);
+    if (error == recorded_disk::short_write && size > 1) size /= 2;
     const ssize_t n = ::syscall(SYS_pwrite64, fd, data, size, at);
     if (n > 0)
         current->wrote(fd, static_cast<std::uint64_t>(at),
@@ -49,7 +57,7 @@ ssize_t write_at(int fd, const void* data, size_t size, off64_t at) {
 int sync_file(int fd) {
     if (current == nullptr) return 0;
     if (current->follows(fd)) {
-        current->change_begins();
+        if (const int error = current->sync_begins(fd); error > 0) return fail_with(error);
         current->synced(fd);
     }
     return 0;
@@ -57,7 +65,8 @@ int sync_file(int fd) {
 
 int resize_file(int fd, off64_t size) {
     const bool follows = current != nullptr && current->follows(fd);
-    if (follows) current->change_begins();
+    const int error = follows ? current->change_begins() : 0;
+    if (error > 0) return fail_with(error);
     const int failed = give(::syscall(SYS_ftruncate, fd, size));
     if (follows && failed == 0)
         current->resized(fd, disk_call::kind::resize, static_cast<std::uint64_t>(size));
@@ -67,7 +76,8 @@ int resize_file(int fd, off64_t size) {
 // The room is not taken: a folder in memory has no other use for it.
 int reserve_room(int fd, off64_t at, off64_t size) {
     const bool follows = current != nullptr && current->follows(fd);
-    if (follows) current->change_begins();
+    const int error = follows ? current->change_begins() : 0;
+    if (error > 0) return error;
     if (follows && current->no_room(true)) return ENOSPC;
     struct stat about {};
     if (::fstat(fd, &about) != 0) return errno;
@@ -80,7 +90,8 @@ int reserve_room(int fd, off64_t at, off64_t size) {
 // From `from` to `to`, by a system call.
 int give_name(long call, const char* from, const char* to, disk_call::kind what) {
     const std::string name = current != nullptr ? current->name_of(to) : std::string();
-    if (!name.empty()) current->change_begins();
+    const int error = name.empty() ? 0 : current->change_begins();
+    if (error > 0) return fail_with(error);
     const int failed = give(::syscall(call, from, to));
     if (!name.empty() && failed == 0) current->renamed(current->name_of(from), name, what);
     return failed;
@@ -137,9 +148,23 @@ int posix_fallocate64(int fd, off64_t at, off64_t size) { return reserve_room(fd
 int fsync(int fd) { return sync_file(fd); }
 int fdatasync(int fd) { return sync_file(fd); }
 
+// A folder in memory is no excuse: this one has a disk.
+int fstatfs(int fd, struct statfs* to) noexcept {
+    const int failed = give(::syscall(SYS_fstatfs, fd, to));
+    if (failed == 0 && current != nullptr && current->follows(fd)) to->f_type = EXT4_SUPER_MAGIC;
+    return failed;
+}
+int posix_fadvise(int fd, off_t at, off_t size, int advice) noexcept {
+    if (current == nullptr || !current->follows(fd))
+        return ::syscall(SYS_fadvise64, fd, at, size, advice) == 0 ? 0 : errno;
+    if (advice == POSIX_FADV_DONTNEED) current->drop_forgotten(fd);
+    return 0;
+}
+
 int mkdir(const char* path, mode_t mode) noexcept {
     const std::string name = current != nullptr ? current->name_of(path) : std::string();
-    if (!name.empty()) current->change_begins();
+    const int error = name.empty() ? 0 : current->change_begins();
+    if (error > 0) return fail_with(error);
     const int failed = give(::syscall(SYS_mkdir, path, mode));
     if (!name.empty() && failed == 0) current->made_directory(name);
     return failed;
@@ -155,7 +180,9 @@ int link(const char* from, const char* to) noexcept {
 
 int unlink(const char* path) noexcept {
     const std::string name = current != nullptr ? current->name_of(path) : std::string();
-    if (!name.empty() && current->is_there(name)) current->change_begins();
+    const bool is_there = !name.empty() && current->is_there(name);
+    const int error = is_there ? current->change_begins() : 0;
+    if (error > 0) return fail_with(error);
     const int failed = give(::syscall(SYS_unlink, path));
     if (!name.empty() && failed == 0) current->removed(name);
     return failed;
@@ -165,15 +192,24 @@ int unlink(const char* path) noexcept {
 
 namespace finpost::test {
 
+recorded_disk* recorded_disk::current = nullptr;
+
 recorded_disk::recorded_disk(std::filesystem::path folder, disk_image start, broken_sync broken,
                              std::function<void()> before_each)
-    : folder_(std::move(folder)), start_(std::move(start)), broken_(broken),
+    : outer_(current), folder_(std::move(folder)), start_(std::move(start)), broken_(broken),
       before_each_(std::move(before_each)), now_(start_.names) {
     for (const auto& [name, file] : now_) last_ = std::max(last_, file);
     current = this;
 }
 
-recorded_disk::~recorded_disk() { current = nullptr; }
+recorded_disk::recorded_disk(const recorded_disk& before, std::function<void()> before_each)
+    : outer_(current), folder_(before.folder_), start_(before.start_), broken_(before.broken_),
+      before_each_(std::move(before_each)), fault_{.drops = before.fault_.drops},
+      calls_(before.calls_), now_(before.now_), last_(before.last_) {
+    current = this;
+}
+
+recorded_disk::~recorded_disk() { current = outer_; }
 
 std::string recorded_disk::name_of(const char* path) const {
     const std::string& top = folder_.native();

@@ -14,19 +14,31 @@ namespace finpost::test {
 /// to ask. What checks a store must notice each.
 enum class broken_sync { none, payload, payload_names, log, database, names };
 
+/// What is wrong with a disk, from one change on.
+struct disk_fault {
+    enum class kind { none, io_error, no_space, short_write };
+    kind what = kind::none;
+    std::size_t after = 0; ///< so many changes that are good
+    std::size_t times = 1;
+    /// When a sync has failed, what it was for is still in memory, and not on the disk. This says
+    /// whether it can be dropped from there (POSIX_FADV_DONTNEED).
+    bool drops = true;
+};
+
 /// While it lives, whatever this process changes below a folder is recorded, with the syncs: the C
 /// library's functions are replaced, for SQLite's library as well. The changes are made, and the
 /// syncs are not.
 ///
-/// Not thread safe: one thread, and one at a time. A file that is mapped to be written is not
-/// followed.
+/// Not thread safe: one thread. The one that was made last records. A file that is mapped to be
+/// written is not followed.
 class recorded_disk {
 public:
     /// `folder` is what `start` says. `before_each` is called before each change.
     recorded_disk(std::filesystem::path folder, disk_image start, broken_sync broken,
                   std::function<void()> before_each);
+    /// The process of `before` was killed, and another one goes on: what is in memory stays there.
+    recorded_disk(const recorded_disk& before, std::function<void()> before_each);
     ~recorded_disk();
-    recorded_disk(const recorded_disk&) = delete;
     recorded_disk& operator=(const recorded_disk&) = delete;
 
     const disk_image& start() const noexcept { return start_; }
@@ -36,13 +48,25 @@ public:
     /// gets more room. Empty: it is full no more.
     void fill(std::string while_there) { full_while_ = std::move(while_there); }
 
+    /// From now on.
+    void fail(disk_fault what) { fault_ = what; }
+    /// How many changes were begun, with those that failed.
+    std::size_t begun() const noexcept { return begun_; }
+
     // What the C library's functions do.
+    static recorded_disk* current;
     bool follows(int fd) const { return open_.count(fd) == 1; }
     /// The name in the folder; empty for what is not in it.
     std::string name_of(const char* path) const;
     bool is_there(const std::string& name) const { return now_.count(name) == 1; }
     bool no_room(bool for_more) const;
-    void change_begins() const { before_each_(); }
+    /// What is wrong with it: an error, or `short_write`. 0: nothing.
+    static constexpr int short_write = -1;
+    int change_begins();
+    int sync_begins(int fd);
+    /// A file as it is on the disk, to be read; and what is in memory only is dropped.
+    int open_as_on_disk(const std::string& name) const;
+    void drop_forgotten(int fd) const;
     void opened(int fd, const std::string& name, bool emptied);
     void closed(int fd) { open_.erase(fd); }
     void wrote(int fd, std::uint64_t at, std::string_view data);
@@ -58,12 +82,16 @@ private:
         std::string name;
     };
     bool is_left_out(const open_file& synced) const;
+    void forget_unsynced(const open_file& of);
 
+    recorded_disk* const outer_;
     const std::filesystem::path folder_;
     const disk_image start_;
     const broken_sync broken_;
     const std::function<void()> before_each_;
     std::string full_while_;
+    disk_fault fault_;
+    std::size_t begun_ = 0;
     std::vector<disk_call> calls_;
     std::map<std::string, file_number> now_;
     std::map<int, open_file> open_;
