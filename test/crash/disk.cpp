@@ -1,6 +1,7 @@
 // A disk that fails at each change that a store makes of it: no acknowledgement that is not true,
 // no end without an answer, and all of it there with a good disk. See CMakeLists.txt.
 #include "crash/disk_image.hpp"
+#include "crash/disk_scenarios.hpp"
 #include "crash/power_ledger.hpp"
 #include "crash/power_store.hpp"
 #include "crash/power_workload.hpp"
@@ -14,8 +15,6 @@
 #include <cstdio>
 #include <cstdlib>
 #include <filesystem>
-#include <functional>
-#include <optional>
 #include <random>
 #include <span>
 #include <stdexcept>
@@ -32,111 +31,8 @@ namespace fs = std::filesystem;
 
 namespace {
 
-constexpr std::size_t large = 6'000;      // a file
-constexpr std::size_t huge = 300'000;     // a file that is written in two pieces
 constexpr std::size_t for_ever = 1 << 20; // so often is for ever
 constexpr unsigned longest = 60;          // seconds: a combination that takes longer hangs
-
-struct scene {
-    power_workload& queue;
-    power_store& store;
-    recorded_disk& disk;
-    std::string reserve;
-
-    void put(const std::vector<std::size_t>& sizes) {
-        queue.put_some(sizes);
-        store.work();
-    }
-    void bury(std::size_t count) {
-        for (const stored_payload& each : queue.take(count)) queue.bury_some(each);
-        store.work();
-    }
-};
-
-// `before` happens on a good disk, and its process is killed. `act` meets the fault, with a store
-// that is open already or that it opens.
-struct scenario {
-    std::string name;
-    std::function<void(scene&)> before;
-    bool opens = false;
-    std::function<void(scene&)> act;
-};
-
-// NOLINTBEGIN(cppcoreguidelines-avoid-magic-numbers)
-std::vector<scenario> scenarios() {
-    const auto some = [](scene& on) { on.put({10, large, 700, 1'500, 0, huge}); };
-    const auto open = [](scene& on) { on.store.open(); };
-    return {
-        {"first open", {}, true, open},
-        {"put small", some, false,
-         [](scene& on) {
-             on.put({1, 500});
-         }},
-        {"put large", some, false,
-         [](scene& on) {
-             on.put({large, huge});
-         }},
-        {"claim and deliver", some, false,
-         [](scene& on) {
-             on.queue.deliver_some(on.queue.take(4));
-             on.store.work();
-         }},
-        {"fail and bury", some, false,
-         [](scene& on) {
-             for (const stored_payload& each : on.queue.take(2)) on.queue.fail_some(each);
-             on.bury(3);
-         }},
-        {"replay and drop",
-         [some](scene& on) {
-             some(on);
-             on.bury(3);
-         },
-         false,
-         [](scene& on) {
-             on.queue.replay();
-             on.queue.drop(queue_state::waiting);
-         }},
-        {"checkpoint", some, false,
-         [](scene& on) {
-             for (int i = 0; i < 4; ++i) on.put(std::vector<std::size_t>(8, 1'900));
-         }},
-        {"full disk", some, false,
-         [](scene& on) {
-             const auto claimed = on.queue.take(3);
-             on.disk.fill(on.reserve);
-             on.put({100, large});
-             on.queue.deliver_some(claimed);
-             on.store.work();
-             on.disk.fill({});
-             on.put({100});
-         }},
-        {"concurrent puts", some, false,
-         [](scene& on) {
-             for (const std::size_t each : {std::size_t{1}, large, std::size_t{900}, large})
-                 on.queue.put_some({each});
-             on.store.work();
-         }},
-        {"open after an end in the middle",
-         [some](scene& on) {
-             some(on);
-             on.queue.deliver_some(on.queue.take(2));
-             on.store.work();
-             on.queue.take(2);
-         },
-         true, open},
-        {"close and open", some, false,
-         [](scene& on) {
-             on.store.close();
-             on.store.open();
-         }},
-        {"salvage", some, false,
-         [](scene& on) {
-             on.queue.damage_index(fs::path(on.reserve).replace_filename("queue.db").string());
-             on.put({10});
-         }},
-    };
-}
-// NOLINTEND(cppcoreguidelines-avoid-magic-numbers)
 
 void require(bool good, const std::string& what) {
     if (!good) throw std::runtime_error(what);
@@ -255,7 +151,7 @@ private:
         scene on{workload, store, disk, reserve()};
         try {
             store.open();
-            on.put({30, large});
+            on.put({30, large_body});
             workload.deliver_some(workload.take(2));
             store.work();
         } catch (const std::runtime_error&) {
@@ -267,7 +163,7 @@ private:
     void perform(scene& on) {
         try {
             what_.act(on);
-            on.put({20, large}); // it goes on, or says why not
+            on.put({20, large_body}); // it goes on, or says why not
         } catch (const std::runtime_error&) {
             ++figures_.refused;
         }
@@ -349,7 +245,7 @@ int main(int argc, char** argv) {
     std::signal(SIGALRM, say_that_it_hangs);
     figures all;
     try {
-        for (const scenario& each : scenarios())
+        for (const scenario& each : all_scenarios())
             if (only.empty() || only == each.name) run_one(each, seed, every, all);
     } catch (const std::exception& failed) {
         std::fprintf(stderr, "FAILED: --seed %llu --every %zu, %s%s\n",

@@ -66,7 +66,8 @@ std::vector<standing> power_ledger::possible(const story& of, std::size_t cut) {
 std::string power_ledger::broken_batch(const found_payloads& found, std::size_t cut) const {
     std::map<const operation*, bool> is_there;
     for (const auto& [id, of] : known_) {
-        if (of.changes.empty() || !of.changes.front().puts) continue;
+        // What has become of it since then is another matter.
+        if (of.changes.size() != 1 || !of.changes.front().puts) continue;
         const operation& put = *of.changes.front().by;
         if (has(put, cut) != happened::maybe) continue;
         const bool there = found.count(id) == 1;
