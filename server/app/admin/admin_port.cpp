@@ -2,15 +2,9 @@
 
 #include "admin/http_messages.hpp"
 #include "admin/small_http_server.hpp"
+#include "io_thread.hpp"
 
-#include <boost/asio/io_context.hpp>
-
-#include <csignal>
-#include <exception>
-#include <thread>
 #include <utility>
-
-namespace asio = boost::asio;
 
 namespace finpost {
 
@@ -26,48 +20,26 @@ small_http_server::limits small(const socket_address& address) {
 } // namespace
 
 struct admin_port::state {
-    state(const socket_address& wanted, admin_view view, logger log_)
-        : log(std::move(log_)),
+    state(const socket_address& wanted, admin_view view, const logger& log)
+        : thread(log),
           server(
-              io.get_executor(), wanted, small(wanted),
+              thread.get_executor(), wanted, small(wanted),
               [view = std::move(view)](http_query query) { return answer_admin(query, view); },
               log) {}
 
-    void run() {
-        // Signals are for the threads that know what to do with them.
-        sigset_t all;
-        ::sigfillset(&all);
-        ::pthread_sigmask(SIG_BLOCK, &all, nullptr);
-        for (;;) {
-            try {
-                io.run();
-                return;
-            } catch (const std::exception& bug) {
-                try {
-                    log(log_level::error, "internal error", {{"what", bug.what()}});
-                } catch (...) {
-                    // No memory to say so is no reason to end the thread.
-                }
-            }
-        }
-    }
-
-    const logger log;
-    asio::io_context io{1};
+    io_thread thread;
     small_http_server server;
-    std::thread thread;
 };
 
 admin_port::admin_port(const socket_address& wanted, admin_view view, logger log)
-    : state_(std::make_unique<state>(wanted, std::move(view), std::move(log))) {
+    : state_(std::make_unique<state>(wanted, std::move(view), log)) {
     state_->server.start();
-    state_->thread = std::thread([running = state_.get()] { running->run(); });
+    state_->thread.start();
 }
 
 admin_port::~admin_port() {
     state_->server.stop();
-    state_->io.stop();
-    state_->thread.join();
+    state_->thread.stop();
 }
 
 const socket_address& admin_port::address() const noexcept { return state_->server.address(); }

@@ -4,14 +4,18 @@
 #include "async/use_tuple_awaitable.hpp"
 
 #include <boost/asio/as_tuple.hpp>
+#include <boost/asio/basic_socket_acceptor.hpp>
 #include <boost/asio/co_spawn.hpp>
+#include <boost/asio/generic/stream_protocol.hpp>
 #include <boost/asio/ip/tcp.hpp>
 #include <boost/asio/ip/v6_only.hpp>
 #include <boost/asio/post.hpp>
 #include <boost/asio/strand.hpp>
 #include <boost/asio/use_awaitable.hpp>
+#include <boost/asio/write.hpp>
+#include <boost/beast/core/basic_stream.hpp>
 #include <boost/beast/core/flat_buffer.hpp>
-#include <boost/beast/core/tcp_stream.hpp>
+#include <boost/beast/http/empty_body.hpp>
 #include <boost/beast/http/parser.hpp>
 #include <boost/beast/http/read.hpp>
 #include <boost/beast/http/string_body.hpp>
@@ -21,7 +25,6 @@
 #include <algorithm>
 #include <array>
 #include <atomic>
-#include <cstring>
 #include <exception>
 #include <new>
 #include <optional>
@@ -30,6 +33,7 @@
 #include <vector>
 
 #include <sys/socket.h>
+#include <unistd.h>
 
 namespace asio = boost::asio;
 namespace beast = boost::beast;
@@ -54,12 +58,19 @@ constexpr clock::duration time_to_read = std::chrono::milliseconds(100);
 constexpr clock::duration linger = std::chrono::seconds(1);
 constexpr std::size_t most_dropped = 256 << 10;
 
+constexpr std::size_t piece_size = 64 << 10; // of an answer that comes from elsewhere
+
+// TCP, and Unix sockets.
+using any_stream = asio::generic::stream_protocol;
+using any_acceptor = asio::basic_socket_acceptor<any_stream>;
+using http_stream = beast::basic_stream<any_stream>;
+
 using request = http::request<http::string_body>;
 using response = http::response<http::string_body>;
 
 /// One client, and since when it is as it is: waited for, or being answered.
 struct connection {
-    explicit connection(tcp::socket socket) : stream(std::move(socket)) { is_waited_for(); }
+    explicit connection(any_stream::socket socket) : stream(std::move(socket)) { is_waited_for(); }
     void is_waited_for() noexcept { moved(false); }
     void is_answered() noexcept { moved(true); }
     clock::time_point since_when() const { return clock::time_point(clock::duration(since)); }
@@ -68,7 +79,7 @@ struct connection {
         return answered != other.answered ? !answered : since < other.since;
     }
 
-    beast::tcp_stream stream; // belongs to its own strand
+    http_stream stream; // belongs to its own strand
     std::atomic<bool> answered{false};
     std::atomic<clock::rep> since{0};
 
@@ -88,6 +99,14 @@ public:
         : executor_(std::move(executor)), strand_(asio::make_strand(executor_)), acceptor_(strand_),
           timer_(strand_), most_(most), respond_(std::move(respond)), log_(std::move(log)) {
         listen_on(wanted);
+    }
+    state(asio::any_io_executor executor, unique_fd listening, limits most, slow_responder respond,
+          logger log)
+        : executor_(std::move(executor)), strand_(asio::make_strand(executor_)), acceptor_(strand_),
+          timer_(strand_), most_(most), respond_slowly_(std::move(respond)), log_(std::move(log)) {
+        acceptor_.assign(any_stream(family_of(listening.get()), 0), listening.get());
+        listening.release();
+        acceptor_.non_blocking(true);
     }
 
     void start() { asio::co_spawn(strand_, accept(), report(shared_from_this())); }
@@ -110,11 +129,9 @@ private:
 
     void listen_on(const socket_address& wanted) {
         try {
-            tcp::endpoint endpoint;
-            endpoint.resize(wanted.size());
-            std::memcpy(endpoint.data(), wanted.data(), wanted.size());
+            any_stream::endpoint endpoint(wanted.data(), wanted.size(), IPPROTO_TCP);
             acceptor_.open(endpoint.protocol());
-            acceptor_.set_option(tcp::acceptor::reuse_address(true));
+            acceptor_.set_option(asio::socket_base::reuse_address(true));
             if (wanted.is_v6()) acceptor_.set_option(asio::ip::v6_only(true));
             acceptor_.bind(endpoint);
             acceptor_.listen();
@@ -125,6 +142,13 @@ private:
             const std::string what = "cannot listen on " + to_string(wanted);
             throw boost::system::system_error(failed.code(), what);
         }
+    }
+
+    static int family_of(int fd) {
+        sockaddr_storage where{};
+        socklen_t size = sizeof where;
+        if (::getsockname(fd, reinterpret_cast<sockaddr*>(&where), &size) != 0) return AF_UNSPEC;
+        return where.ss_family;
     }
 
     // Keeps the server alive as long as the coroutine, and reports a bug.
@@ -154,8 +178,7 @@ private:
     }
 
     asio::awaitable<void> accept_next() {
-        auto [nobody] =
-            co_await acceptor_.async_wait(tcp::acceptor::wait_read, use_tuple_awaitable);
+        auto [nobody] = co_await acceptor_.async_wait(any_acceptor::wait_read, use_tuple_awaitable);
         static_cast<void>(nobody); // the accept says it again
         if (stopped_) co_return;
         const clock::duration pause = time_until_room();
@@ -164,13 +187,21 @@ private:
             co_return;
         }
         const asio::any_io_executor strand = asio::make_strand(executor_);
-        tcp::socket socket(strand);
+        any_stream::socket socket(strand);
         error_code ec;
         acceptor_.accept(socket, ec);
+        if (!ec && most_.same_user_only && !is_of_same_user(socket.native_handle())) co_return;
         if (!ec)
             begin(strand, std::make_shared<connection>(std::move(socket)));
         else if (ec != asio::error::would_block)
             co_await wait(back_off); // no descriptor, most likely
+    }
+
+    static bool is_of_same_user(int fd) {
+        ucred peer{};
+        socklen_t size = sizeof peer;
+        return ::getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &size) == 0 &&
+               (peer.uid == ::geteuid() || peer.uid == 0);
     }
 
     void begin(const asio::any_io_executor& strand, const connection_ptr& connection) {
@@ -221,7 +252,7 @@ private:
     }
 
     asio::awaitable<void> serve(connection_ptr connection) {
-        beast::tcp_stream& stream = connection->stream;
+        http_stream& stream = connection->stream;
         beast::flat_buffer buffer;
         buffer.reserve(most_.read_ahead); // it would begin with 512 bytes and grow too slowly
         bool more = true;
@@ -239,22 +270,26 @@ private:
             wrong = *fault;
             more = wrong == 0 && parser.keep_alive();
             const bool head_only = parser.get().method() == http::verb::head;
-            http_answer given = wrong != 0 ? plain_answer(wrong) : ask(parser.get());
-            const response out = make_response(std::move(given), more);
+            std::shared_ptr<http_answer> given;
+            if (wrong != 0)
+                given = std::make_shared<http_answer>(plain_answer(wrong));
+            else if (respond_)
+                given = std::make_shared<http_answer>(ask(parser.get()));
+            else
+                given = co_await ask_slowly(*connection, parser.get());
             connection->is_answered();
             stream.expires_after(most_.write);
-            error_code cut = co_await write(stream, out, head_only);
+            error_code cut = co_await answer(stream, *given, more, head_only);
             if (cut) co_return;
         }
         connection->is_waited_for();
-        stream.socket().shutdown(tcp::socket::shutdown_send, ec);
+        stream.socket().shutdown(asio::socket_base::shutdown_send, ec);
         if (wrong != 0) co_await drop_input(stream);
     }
 
     // Reads a request; the status of one that is none, 0 of one that is, and nothing where the
     // connection has ended.
-    asio::awaitable<std::optional<unsigned>> read(beast::tcp_stream& stream,
-                                                  beast::flat_buffer& buffer,
+    asio::awaitable<std::optional<unsigned>> read(http_stream& stream, beast::flat_buffer& buffer,
                                                   http::request_parser<http::string_body>& parser) {
         auto [failed, n] = co_await http::async_read_header(stream, buffer, parser, as_result);
         static_cast<void>(n);
@@ -276,7 +311,7 @@ private:
     }
 
     // False when the connection has ended before the body has.
-    asio::awaitable<bool> read_chunks(beast::tcp_stream& stream, beast::flat_buffer& buffer,
+    asio::awaitable<bool> read_chunks(http_stream& stream, beast::flat_buffer& buffer,
                                       chunked_body& body) {
         for (;;) {
             const auto here = buffer.cdata();
@@ -289,7 +324,44 @@ private:
         }
     }
 
-    static asio::awaitable<error_code> write(beast::tcp_stream& stream, const response& out,
+    asio::awaitable<error_code> answer(http_stream& stream, http_answer& given, bool keep_alive,
+                                       bool head_only) {
+        const std::shared_ptr<answer_source> source = given.source;
+        const response out = make_response(std::move(given), keep_alive);
+        error_code cut;
+        if (source)
+            cut = co_await write_pieces(stream, out.base(), *source, head_only);
+        else
+            cut = co_await write(stream, out, head_only);
+        co_return cut;
+    }
+
+    // One piece after the other: so much of it is in memory, whatever its size.
+    asio::awaitable<error_code> write_pieces(http_stream& stream,
+                                             const http::response_header<>& fields,
+                                             answer_source& source, bool head_only) {
+        http::response<http::empty_body> head{fields};
+        head.content_length(source.size());
+        http::response_serializer<http::empty_body> form(head);
+        auto [cut, sent] = co_await http::async_write_header(stream, form, as_result);
+        static_cast<void>(sent);
+        if (cut || head_only) co_return cut;
+        std::vector<std::byte> piece(piece_size);
+        const std::span<std::byte> room(piece);
+        for (std::uint64_t at = 0; at < source.size();) {
+            const std::size_t n = co_await source.read(at, room);
+            if (n == 0) co_return error_code(asio::error::eof); // and not a shorter answer
+            stream.expires_after(most_.write);
+            const auto bytes = asio::buffer(piece.data(), n);
+            auto [broken, written] = co_await asio::async_write(stream, bytes, as_result);
+            static_cast<void>(written);
+            if (broken) co_return broken;
+            at += n;
+        }
+        co_return error_code();
+    }
+
+    static asio::awaitable<error_code> write(http_stream& stream, const response& out,
                                              bool head_only) {
         http::response_serializer<http::string_body> form(out);
         if (head_only) {
@@ -303,7 +375,7 @@ private:
     }
 
     // Closing with unread input would send a RST that could overtake the answer (RFC 9112 §9.6).
-    static asio::awaitable<void> drop_input(beast::tcp_stream& stream) {
+    static asio::awaitable<void> drop_input(http_stream& stream) {
         std::array<char, 4096> scratch;
         const auto room = asio::buffer(scratch);
         stream.expires_after(linger);
@@ -314,26 +386,48 @@ private:
         }
     }
 
-    http_answer ask(request& read) {
+    static http_query query_of(request& read) {
         http_query query;
         query.method = std::string(read.method_string());
         query.target = parts_of(read.target()).path;
         query.content_type = std::string(read[http::field::content_type]);
         query.body = std::move(read.body());
+        return query;
+    }
+
+    http_answer internal_error(const std::exception& bug) const {
+        log_(log_level::error, "http answer failed", {{"what", bug.what()}});
+        return {500, "text/plain", "internal error\n", {}};
+    }
+
+    http_answer ask(request& read) {
         try {
-            return respond_(std::move(query));
+            return respond_(query_of(read));
         } catch (const std::exception& bug) {
-            log_(log_level::error, "http answer failed", {{"what", bug.what()}});
-            return {500, "text/plain", "internal error\n", {}};
+            return internal_error(bug);
         }
+    }
+
+    asio::awaitable<std::shared_ptr<http_answer>> ask_slowly(connection& from, request& read) {
+        from.stream.expires_never();
+        from.is_answered();
+        const auto query = std::make_shared<const http_query>(query_of(read));
+        std::shared_ptr<http_answer> given;
+        try {
+            given = co_await respond_slowly_(query);
+        } catch (const std::exception& bug) {
+            given = std::make_shared<http_answer>(internal_error(bug));
+        }
+        co_return given;
     }
 
     const asio::any_io_executor executor_;
     asio::strand<asio::any_io_executor> strand_; // everything below but `stopped_` belongs to it
-    tcp::acceptor acceptor_;
+    any_acceptor acceptor_;
     asio::steady_timer timer_;
     const limits most_;
-    const responder respond_;
+    const responder respond_; // or the other one
+    const slow_responder respond_slowly_;
     const logger log_;
     std::vector<std::weak_ptr<connection>>
         open_; // of one that is destroyed for want of memory nobody tells
@@ -344,6 +438,11 @@ small_http_server::small_http_server(asio::any_io_executor executor, const socke
                                      limits most, responder respond, logger log)
     : state_(std::make_shared<state>(std::move(executor), address, most, std::move(respond),
                                      std::move(log))) {}
+
+small_http_server::small_http_server(asio::any_io_executor executor, unique_fd listening,
+                                     limits most, slow_responder respond, logger log)
+    : state_(std::make_shared<state>(std::move(executor), std::move(listening), most,
+                                     std::move(respond), std::move(log))) {}
 
 small_http_server::~small_http_server() { stop(); }
 
