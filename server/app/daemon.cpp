@@ -8,6 +8,7 @@
 #include "config/effective_config.hpp"
 #include "config/options.hpp"
 #include "config/restart_only.hpp"
+#include "control/queue_control.hpp"
 #include "demo_service.hpp"
 #include "descriptor_limit.hpp"
 #include "gateway_set.hpp"
@@ -122,6 +123,9 @@ public:
         signals_.add(SIGUSR1);
         prepare(config_);
         gateways_.make(config_, [this] { queue_failed(); });
+        if (const queue_owner* queue = gateways_.queue())
+            queue_control_ =
+                std::make_unique<queue_control>(config_.queue.directory, queue->store(), log_);
         take(config_);
         if (config_.admin) start_admin();
         wait_for_signal(); // before anybody can know that this runs
@@ -152,6 +156,7 @@ public:
               {"seconds", took.count()},
               {"log_dropped", number(log_output_.dropped())}});
         admin_.reset();
+        if (queue_control_) queue_control_->stop();
         gateways_.close();
     }
 
@@ -469,6 +474,7 @@ private:
     clock::time_point stop_began_;
 
     std::unique_ptr<small_http_server> demo_;
+    std::unique_ptr<queue_control> queue_control_; // goes after the store that it asks
     gateway_set gateways_;
     std::unique_ptr<admin_port> admin_; // last: it asks the others
 };

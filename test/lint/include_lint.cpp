@@ -17,14 +17,20 @@ struct room {
 // From left to right. What the arrows leave open, this table decides:
 // - `handler` is the door between a session and whatever answers it; upstreams stand behind it and
 //   know nothing of sessions, receiving and replying know nothing of each other.
+// - `queue commands` look into a queue as the gateway does; what sends and measures knows none.
 // - `base` is what the server's rooms share: configuration, counters, limits of an exchange.
 const std::vector<room>& rooms() {
     static const std::vector<room> table{
+        {"queue words", {"server/app/control/queue_json."}, {"queue store", "base", "common"}},
         {"server app",
          {"server/app/"},
-         {"gateway", "listener set", "listener parts", "session", "delivery", "embedded store",
-          "queue store", "upstream", "net", "handler", "policy", "async", "base", "common"}},
-        {"client app", {"client/app/"}, {"client", "common"}},
+         {"queue words", "gateway", "listener set", "listener parts", "session", "delivery",
+          "embedded store", "queue store", "upstream", "net", "handler", "policy", "async", "base",
+          "common"}},
+        {"queue commands",
+         {"client/app/queue/"},
+         {"client app", "queue words", "queue store", "embedded store", "base", "common"}},
+        {"client app", {"client/app/"}, {"queue commands", "client", "common"}},
         {"examples",
          {"server/examples/", "client/examples/"},
          {"gateway", "upstream", "handler", "base", "client", "common"}},
@@ -170,7 +176,8 @@ bool one_of(std::string_view text, std::initializer_list<std::string_view> all) 
 // What a library's header may not be included for here; empty when it may.
 std::string fault_of_library(std::string_view path, const room& here, std::string_view name) {
     const bool public_header = path.find("/include/") != path.npos;
-    const bool app = one_of(here.name, {"server app", "client app", "examples", "test"});
+    const bool app = one_of(here.name, {"server app", "queue words", "client app", "queue commands",
+                                        "examples", "test"});
     if (name.starts_with("<boost/beast")) {
         if (public_header) return "Beast in a public header";
         // It is compiled there once, for everyone.

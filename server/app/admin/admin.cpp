@@ -1,5 +1,7 @@
 #include "admin/admin.hpp"
 
+#include "control/queue_json.hpp"
+
 #include <boost/json/array.hpp>
 #include <boost/json/object.hpp>
 #include <boost/json/serialize.hpp>
@@ -72,16 +74,7 @@ http_answer config(const admin_view& view) {
 http_answer queue(const admin_view& view) {
     const auto stats = view.queue ? view.queue() : std::nullopt;
     if (!stats) return text(404, "not found: there is no queue, see --queue-dir\n");
-    json::object states;
-    for (const queue_state state : all_queue_states)
-        states[to_string(state)] = json::object{{"payloads", stats->of(state).payloads},
-                                                {"bytes", stats->of(state).bytes}};
-    json::object page{{"states", std::move(states)},
-                      {"delivering", stats->delivering},
-                      {"bytes", stats->bytes},
-                      {"max_bytes", stats->max_bytes},
-                      {"oldest_seconds", nullptr}};
-    if (stats->oldest) page["oldest_seconds"] = static_cast<double>(stats->oldest->count()) / 1e3;
+    const json::object page = to_json(*stats);
     http_answer out = text(200, json::serialize(page) + '\n');
     out.content_type = "application/json";
     return out;
