@@ -27,6 +27,7 @@ struct sqlite_queue_options {
     std::uint64_t max_bytes = std::uint64_t{1} << 30; ///< of the bodies
     std::size_t file_above = 256 << 10;               ///< larger bodies are files
     bool ordered = false;                             ///< of a source one after another
+    bool keep_order = false;                          ///< as the database is, if there is one
     /// No payload has to wait for longer: what seems to is due (a clock was set back meanwhile).
     std::chrono::milliseconds longest_wait = std::chrono::hours(24);
     /// How long a start may look for damaged pages. The pages themselves are looked at without a
@@ -139,7 +140,7 @@ private:
     result<std::optional<milliseconds>> next_due(const std::string& upstream);
 
     const queue_directory& directory_;
-    const sqlite_queue_options options_;
+    sqlite_queue_options options_;
     payload_files files_;
     reserve_file reserve_;
     std::unique_ptr<sqlite_database> database_;

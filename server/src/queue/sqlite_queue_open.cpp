@@ -55,8 +55,11 @@ parsed<std::unique_ptr<sqlite_queue>> sqlite_queue::open(const queue_directory& 
 }
 
 parsed<void> sqlite_queue::start(leases held) {
-    auto schema = prepare_schema(*database_, options_.ordered);
-    if (!schema) return schema;
+    std::optional<bool> wanted;
+    if (!options_.keep_order) wanted = options_.ordered;
+    const auto ordered = prepare_schema(*database_, wanted);
+    if (!ordered) return ordered.error();
+    options_.ordered = *ordered;
     remove_remains();
     error_code failed = prepare(held);
     if (is_corrupt(failed) && salvage()) failed = prepare(held);

@@ -65,8 +65,8 @@ parsed<void> sqlite_queue::make_anew() {
     auto opened = sqlite_database::open(path);
     if (!opened) return opened.error();
     database_ = std::move(*opened);
-    auto schema = prepare_schema(*database_, options_.ordered);
-    if (!schema) return schema;
+    const auto schema = prepare_schema(*database_, options_.ordered);
+    if (!schema) return schema.error();
     if (!failed) failed = statements_.prepare(database_->get(), options_.ordered);
     if (!failed) failed = read_totals();
     if (failed) return as_problem(failed);

@@ -103,7 +103,7 @@ parsed<void> make_or_check(sqlite_database& database) {
 
 } // namespace
 
-parsed<void> prepare_schema(sqlite_database& database, bool ordered) {
+parsed<bool> prepare_schema(sqlite_database& database, std::optional<bool> ordered) {
     // Before the first page; later it would be written again at each start.
     const auto pages = database.ask("pragma page_count");
     if (pages && *pages == "0" && database.run("pragma auto_vacuum = incremental"))
@@ -111,13 +111,16 @@ parsed<void> prepare_schema(sqlite_database& database, bool ordered) {
     if (database.run(settings)) return failure(database, "it cannot be opened");
     const auto mode = database.ask("pragma journal_mode");
     if (!mode || *mode != "wal") return failure(database, "it has no write-ahead log");
-    auto made = make_or_check(database);
-    if (!made) return made;
+    const auto made = make_or_check(database);
+    if (!made) return made.error();
     const auto was = database.ask("select ordered from settings");
     if (!was || !*was) return failure(database, "its settings cannot be read");
-    if ((**was == "1") == ordered) return {};
-    return transact(database, ordered ? to_ordered : to_unordered,
-                    "the order of its payloads cannot be changed");
+    const bool is_ordered = **was == "1";
+    if (ordered.value_or(is_ordered) == is_ordered) return is_ordered;
+    const auto changed = transact(database, *ordered ? to_ordered : to_unordered,
+                                  "the order of its payloads cannot be changed");
+    if (!changed) return changed.error();
+    return *ordered;
 }
 
 } // namespace finpost::detail

@@ -25,6 +25,7 @@ sqlite_queue_options options_of(const sqlite_store_options& from) {
     options.max_bytes = from.max_bytes;
     options.file_above = std::min(from.file_above, largest_in_database);
     options.ordered = from.ordered;
+    options.keep_order = from.keep_order;
     options.longest_wait = from.longest_wait;
     options.long_log = from.long_log;
     options.spare_pages = from.spare_pages;

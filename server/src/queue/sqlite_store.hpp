@@ -32,6 +32,8 @@ struct sqlite_store_options {
     std::size_t file_above = 256 << 10;
     /// Only the oldest payload of a client address (without its port) is due.
     bool ordered = false;
+    /// Leaves that as it is in the database, if there is one: for who only looks after a queue.
+    bool keep_order = false;
     /// The longest that `async_failed` makes a payload wait.
     std::chrono::milliseconds longest_wait = std::chrono::hours(24);
     /// The clock of the queue; without one `queue_clock`.

@@ -244,6 +244,27 @@ BOOST_AUTO_TEST_CASE(a_million_payloads_are_ready_at_once) {
     }
 }
 
+BOOST_AUTO_TEST_CASE(who_only_looks_after_a_queue_leaves_its_order_as_it_is) {
+    options.ordered = true;
+    std::vector<new_payload> two;
+    two.push_back(make_payload("first"));
+    two.push_back(make_payload("second"));
+    BOOST_TEST(!open().put(std::move(two)));
+    options.ordered = false;
+    options.keep_order = true;
+    auto rows = reopen().list().value;
+    BOOST_REQUIRE(rows.size() == 2u);
+    BOOST_TEST(rows[0].due.has_value());
+    BOOST_TEST(!rows[1].due.has_value()); // behind the other
+    BOOST_TEST(client->drop({.ids = {rows[0].id}}).value == 1u);
+    BOOST_TEST(client->list().value.at(0).due.has_value());
+    options.keep_order = false;
+    BOOST_TEST(!reopen().put(make_payload("third")));
+    rows = client->list().value;
+    BOOST_TEST(rows.at(1).due.has_value());
+    close();
+}
+
 BOOST_AUTO_TEST_CASE(commits_are_measured) {
     histogram commits;
     options.commit_seconds = &commits;
