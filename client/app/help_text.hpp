@@ -12,6 +12,8 @@ inline constexpr std::string_view help_text = R"(finpost: the client of finpostd
   finpost probe HOST:PORT           tells whether a half-close survives the path to a gateway
   finpost load HOST:PORT            measures a gateway with many clients at once: see
                                     finpost load --help
+  finpost queue COMMAND             looks after the payloads that a gateway has stored: see
+                                    finpost queue --help
 
   --encode none|base64              what is made of the payload before it is sent [none]
   --decode none|base64              what the reply is decoded from [none]

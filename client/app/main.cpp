@@ -1,5 +1,6 @@
 #include "load.hpp"
 #include "probe.hpp"
+#include "queue/queue_command.hpp"
 #include "send.hpp"
 
 #include "finpost/version.hpp"
@@ -31,6 +32,8 @@ int main(int argc, char** argv) {
     try {
         if (argc > 1 && argv[1] == std::string_view("load"))
             return finpost::load(argc - 1, argv + 1);
+        if (argc > 1 && argv[1] == std::string_view("queue"))
+            return finpost::queue(argc - 1, argv + 1);
         const finpost::command_line line = finpost::read_command_line(argc, argv);
         if (line.what == action::help) return std::fputs(line.help.c_str(), stdout), 0;
         if (line.what == action::version) return std::puts("finpost " FINPOST_VERSION), 0;

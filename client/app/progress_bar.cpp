@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <cstdio>
+#include <utility>
 
 #include <unistd.h>
 
@@ -24,22 +25,36 @@ std::string human(std::uint64_t bytes) {
     return text.data();
 }
 
+std::string bar(std::uint64_t done, std::uint64_t total) {
+    const auto part = static_cast<std::size_t>(
+        static_cast<double>(width) *
+        std::min(1.0, static_cast<double>(done) / static_cast<double>(total)));
+    std::string text = " [";
+    text.append(part, '#').append(width - part, ' ');
+    return text += ']';
+}
+
 } // namespace
 
 std::string progress_text(std::uint64_t sent, std::uint64_t total, std::uint64_t received) {
     std::string text = "sent " + human(sent);
-    if (total > 0) {
-        const auto done = static_cast<std::size_t>(
-            static_cast<double>(width) *
-            std::min(1.0, static_cast<double>(sent) / static_cast<double>(total)));
-        text += " of " + human(total) + " [" + std::string(done, '#') +
-                std::string(width - done, ' ') + ']';
-    }
+    if (total > 0) text += " of " + human(total) + bar(sent, total);
     return text + " received " + human(received);
 }
 
+std::string progress_text(std::string_view what, std::uint64_t done, std::uint64_t total) {
+    std::string text(what);
+    (text += ' ') += std::to_string(done);
+    if (total > 0) text += " of " + std::to_string(total) + bar(done, total);
+    return text;
+}
+
 progress_bar::progress_bar(const boost::asio::any_io_executor& executor, std::uint64_t total)
-    : total_(total), timer_(executor) {
+    : progress_bar(executor, [this, total] { return progress_text(sent_, total, received_); }) {}
+
+progress_bar::progress_bar(const boost::asio::any_io_executor& executor,
+                           std::function<std::string()> text)
+    : text_(std::move(text)), timer_(executor) {
     if (::isatty(STDERR_FILENO) == 1) draw_later(500ms);
 }
 
@@ -58,7 +73,7 @@ void progress_bar::draw_later(std::chrono::milliseconds pause) {
 
 void progress_bar::draw() {
     shown_ = true;
-    std::fprintf(stderr, "\r%s\x1b[K", progress_text(sent_, total_, received_).c_str());
+    std::fprintf(stderr, "\r%s\x1b[K", text_().c_str());
     std::fflush(stderr);
 }
 

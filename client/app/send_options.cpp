@@ -192,7 +192,7 @@ command_line read_command_line(int argc, const char* const* argv) {
         out.what = command_line::action::probe;
         flags.read(words, out.probe, out.problems);
     } else {
-        const std::string near = suggestion(command, {"send", "probe", "load"});
+        const std::string near = suggestion(command, {"send", "probe", "load", "queue"});
         out.problems.push_back("unknown command " + detail::quoted(command) +
                                (near.empty() ? ": see --help" : near));
         return out;

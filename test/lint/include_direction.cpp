@@ -29,8 +29,11 @@ const std::set<std::string> some_files{"common/include/finpost/error.hpp",
                                        "server/src/policy/wait_queue.hpp",
                                        "server/src/upstream/http_forwarder.hpp",
                                        "server/src/upstream/resolver.hpp",
+                                       "server/src/queue/sqlite_store.hpp",
+                                       "server/app/control/queue_json.hpp",
                                        "server/app/config/options.hpp",
                                        "client/include/finpost/client.hpp",
+                                       "client/app/queue/queue_command.hpp",
                                        "client/app/send.hpp",
                                        "test/support/raw_client.hpp"};
 
@@ -70,6 +73,9 @@ BOOST_AUTO_TEST_CASE(along_the_arrows_is_allowed) {
     BOOST_TEST(may("server/include/finpost/config.hpp", "\"finpost/error.hpp\""));
     BOOST_TEST(may("common/src/units.cpp", "\"quoted.hpp\""));
     BOOST_TEST(may("client/app/main.cpp", "\"finpost/client.hpp\""));
+    BOOST_TEST(may("client/app/main.cpp", "\"queue/queue_command.hpp\""));
+    BOOST_TEST(may("client/app/queue/offline_queue.cpp", "\"queue/sqlite_store.hpp\""));
+    BOOST_TEST(may("client/app/queue/queue_text.cpp", "\"control/queue_json.hpp\""));
     BOOST_TEST(may("client/src/client.cpp", "\"finpost/payload.hpp\""));
     BOOST_TEST(may("test/unit/receive.cpp", "\"session/receive.hpp\""));
 }
@@ -101,6 +107,11 @@ BOOST_AUTO_TEST_CASE(against_the_arrows_is_flagged) {
     BOOST_TEST(!may("common/src/units.cpp", "\"policy/admission.hpp\""));
     BOOST_TEST(!may("common/include/finpost/payload.hpp", "\"finpost/metrics.hpp\""));
     BOOST_TEST(!may("client/src/client.cpp", "\"finpost/gateway.hpp\""));
+    BOOST_TEST(!may("client/src/client.cpp", "\"queue/sqlite_store.hpp\""));
+    BOOST_TEST(!may("client/app/send.cpp", "\"queue/sqlite_store.hpp\""));
+    BOOST_TEST(!may("client/app/queue/queue_door.cpp", "\"finpost/gateway.hpp\""));
+    BOOST_TEST(!may("client/app/queue/queue_door.cpp", "\"config/options.hpp\""));
+    BOOST_TEST(!may("server/app/control/queue_json.cpp", "\"config/options.hpp\""));
     BOOST_TEST(!may("server/src/gateway.cpp", "\"finpost/client.hpp\""));
     BOOST_TEST(!may("server/src/gateway.cpp", "\"support/raw_client.hpp\""));
 }

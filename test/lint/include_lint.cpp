@@ -29,7 +29,7 @@ const std::vector<room>& rooms() {
           "common"}},
         {"queue commands",
          {"client/app/queue/"},
-         {"client app", "queue words", "queue store", "embedded store", "base", "common"}},
+         {"client app", "queue words", "queue store", "embedded store", "net", "base", "common"}},
         {"client app", {"client/app/"}, {"queue commands", "client", "common"}},
         {"examples",
          {"server/examples/", "client/examples/"},
