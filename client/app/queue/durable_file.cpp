@@ -105,6 +105,9 @@ parsed<bool> durable_file::commit_over() {
 
 parsed<bool> durable_file::compare() const {
     const unique_fd there(::open(path_.c_str(), O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC));
+    struct stat about {};
+    if (there && ::fstat(there.get(), &about) == 0 && !S_ISREG(about.st_mode))
+        return parse_error{path_ + ": is there, and is no file"};
     if (!there || ::lseek(fd_.get(), 0, SEEK_SET) != 0)
         return system_problem(path_, "is there, and cannot be read");
     std::array<char, 65'536> one{}, other{};

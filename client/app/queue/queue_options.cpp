@@ -104,11 +104,11 @@ void read_arguments(const command& of, const std::vector<std::string>& words, qu
     const std::size_t most = of.many ? words.size() : of.argument.empty() ? 1 : 2;
     if (words.size() > most)
         problems.push_back("unexpected argument " + detail::quoted(words[most]));
-    if (into.all && words.size() > 1)
+    if (into.all && of.what == action::replay && words.size() > 1)
         problems.emplace_back("--all: does not go together with an ID");
     if (of.what == action::replay && narrowed && !into.all)
         problems.emplace_back("--state, --listener and --upstream go with --all");
-    if (words.size() < 2 && !of.argument.empty() && !into.all)
+    if (words.size() < 2 && !of.argument.empty() && !(into.all && of.what == action::replay))
         problems.push_back(std::string(of.argument) + " is missing: finpost queue " +
                            std::string(of.name) + ' ' + std::string(of.argument) +
                            (of.what == action::replay ? "... or --all" : ""));

@@ -19,6 +19,11 @@ namespace {
 // Numbers, times and words; "-" for what is not there.
 std::string cell(const json::value& of) {
     if (of.is_null()) return "-";
+    if (const double* seconds = of.if_double()) {
+        std::array<char, 32> plain{};
+        std::snprintf(plain.data(), plain.size(), "%.3f", *seconds);
+        return plain.data();
+    }
     const std::string text =
         of.is_string() ? std::string(std::string_view(of.as_string())) : json::serialize(of);
     return text.empty() ? "-" : detail::printable(text);
