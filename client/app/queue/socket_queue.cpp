@@ -208,10 +208,10 @@ parsed<bool> socket_queue::read(const request_id& id, const take_bytes& take) {
         failed = to.read(parser);
         if (failed == http::error::need_buffer) failed = {};
         const std::size_t n = piece.size() - parser.get().body().size;
+        at += n; // of a piece that is cut as well, for the message
         if (failed) break;
         const auto taken = take(std::span<const std::byte>(piece).first(n));
         if (!taken) return taken.error();
-        at += n;
     }
     if (failed)
         return problem("the gateway broke off at byte " + std::to_string(at) + " of " +

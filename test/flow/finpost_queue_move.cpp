@@ -1,0 +1,173 @@
+// Payloads that go from one queue to another, and damaged ones.
+#include "support/daemon.hpp"
+#include "support/finpost_command.hpp"
+#include "support/temporary_folder.hpp"
+#include "unit/queue/open_queue.hpp"
+
+#include <boost/test/unit_test.hpp>
+
+#include <csignal>
+#include <filesystem>
+#include <fstream>
+#include <map>
+#include <string>
+
+namespace fs = std::filesystem;
+using namespace finpost;
+using namespace finpost::test;
+
+namespace {
+
+struct fixture {
+    std::string path(const std::string& name) const { return (folder.path() / name).string(); }
+    strings words(strings more = {}) const {
+        more.insert(more.begin(), {"queue", "move", "--from", path("a"), "--to", path("b")});
+        return more;
+    }
+    finished move(strings more = {}) const { return run_finpost(words(std::move(more))); }
+    std::map<std::string, std::string> fill(std::size_t n) const {
+        open_queue from(path("a"));
+        std::map<std::string, std::string> bodies;
+        for (std::size_t i = 0; i < n; ++i) {
+            // Some are files, above 256 KiB.
+            std::string body = std::to_string(i) + std::string(i % 20 == 7 ? 300'000 : 100, 'x');
+            new_payload made = make_payload(body);
+            bodies[std::string(made.id.text())] = std::move(body);
+            BOOST_TEST(!from->put(std::move(made)));
+        }
+        return bodies;
+    }
+    static std::map<std::string, std::string> bodies_in(const std::string& directory) {
+        open_queue opened(directory);
+        std::map<std::string, std::string> bodies;
+        for (const queue_entry& each : opened->list({}, {.most = 10'000}).value) {
+            const auto shown = opened->show(each.id);
+            BOOST_REQUIRE(shown.value.has_value());
+            bodies[std::string(each.id.text())] = std::string(shown.value->body.text());
+        }
+        return bodies;
+    }
+    temporary_folder folder;
+};
+
+} // namespace
+
+BOOST_FIXTURE_TEST_SUITE(finpost_queue_move, fixture)
+
+BOOST_AUTO_TEST_CASE(a_payload_keeps_everything_it_was_stored_with) {
+    new_payload made = make_payload("hello");
+    made.idempotency_key = "a key of its own";
+    const request_id id = made.id;
+    {
+        open_queue from(path("a"));
+        BOOST_TEST(!from->put(std::move(made)));
+    }
+    const finished moved = move();
+    BOOST_TEST(moved.code == 0);
+    BOOST_TEST(moved.output == "1 payload moved\n");
+    BOOST_TEST(bodies_in(path("a")).empty());
+    open_queue to(path("b"));
+    const auto shown = to->show(id).value;
+    BOOST_REQUIRE(shown.has_value());
+    BOOST_TEST(shown->body.text() == "hello");
+    BOOST_TEST(shown->entry.idempotency_key == "a key of its own");
+    BOOST_TEST(shown->entry.listener == "scales");
+    BOOST_TEST(shown->entry.upstream == "records");
+    BOOST_TEST(to_string(shown->entry.peer) == "192.0.2.1:4000");
+    BOOST_TEST(shown->entry.tls_name == "scale-7");
+    BOOST_TEST(to_string(shown->entry.local) == "192.0.2.9:5000");
+}
+
+BOOST_AUTO_TEST_CASE(a_dead_letter_waits_there_unless_it_is_left_out) {
+    const auto bodies = fill(2);
+    const request_id dead = parse_request_id(bodies.begin()->first).value();
+    {
+        open_queue from(path("a"));
+        from.make_dead(dead);
+    }
+    BOOST_TEST(move({"--state", "waiting"}).output == "1 payload moved\n");
+    BOOST_TEST(bodies_in(path("a")).size() == 1u);
+    BOOST_TEST(move().output == "1 payload moved; of them were dead letters, and wait now: 1\n");
+    open_queue to(path("b"));
+    BOOST_TEST((to->show(dead).value->entry.state == queue_state::waiting));
+}
+
+BOOST_AUTO_TEST_CASE(a_kill_in_the_middle_loses_nothing) {
+    const auto bodies = fill(400);
+    int cut = 0;
+    for (const std::size_t written : {0, 200'000, 1'000'000, 2'000'000}) {
+        child_process moving([&] {
+            strings argv = words();
+            argv.insert(argv.begin(), FINPOST_PATH);
+            return argv;
+        }());
+        std::error_code none;
+        until([&] {
+            const auto size = fs::file_size(path("b") + "/queue.db-wal", none);
+            return (!none && size > written) || moving.wait(std::chrono::milliseconds(0));
+        });
+        moving.signal(SIGKILL);
+        if (moving.wait().value_or(0) == 128 + SIGKILL) ++cut;
+        auto all = bodies_in(path("a"));
+        if (fs::exists(path("b") + "/queue.db")) all.merge(bodies_in(path("b")));
+        BOOST_TEST((all == bodies)); // each in one of them, or in both, and whole
+    }
+    BOOST_TEST(cut > 0);
+    BOOST_TEST(move().code == 0);
+    BOOST_TEST(bodies_in(path("a")).empty());
+    BOOST_TEST((bodies_in(path("b")) == bodies));
+}
+
+BOOST_AUTO_TEST_CASE(what_is_damaged_stays_and_is_named) {
+    const auto bodies = fill(8); // the last one is a file
+    for (const auto& each : fs::directory_iterator(path("a") + "/payloads"))
+        std::fstream(each.path(), std::ios::in | std::ios::out).seekp(1000) << '?';
+    std::string damaged;
+    for (const auto& [id, body] : bodies)
+        if (body.size() > 1000) damaged = id;
+    const finished moved = move();
+    BOOST_TEST(moved.code == 1);
+    BOOST_TEST(moved.output == "7 payloads moved; damaged, and not moved: 1\n");
+    BOOST_TEST(moved.error ==
+               "finpost: " + damaged + ": stays: its bytes are not those that were stored\n");
+    BOOST_TEST(bodies_in(path("b")).size() == 7u);
+    // The other commands give what there is, and say the same of it.
+    const auto ran = [&](strings more) {
+        more.insert(more.begin(), "queue");
+        more.insert(more.end(), {"--queue-dir", path("a")});
+        return run_finpost(std::move(more));
+    };
+    for (const finished& each :
+         {ran({"show", damaged, "--bytes"}), ran({"show", damaged, "-o", path("out")}),
+          ran({"export", path("exported")})}) {
+        BOOST_TEST(each.code == 1);
+        BOOST_TEST(has(each.error, "the bytes are not those that were stored"), each.error);
+    }
+    BOOST_TEST(fs::file_size(path("out")) == 300'001u);
+    BOOST_TEST(fs::file_size(path("exported") + '/' + damaged) == 300'001u);
+}
+
+BOOST_AUTO_TEST_CASE(a_queue_that_somebody_has_is_not_moved) {
+    fill(1);
+    {
+        const open_queue held(path("a"));
+        const finished moved = move();
+        BOOST_TEST(moved.code == 1);
+        BOOST_TEST(has(moved.error, "finpost: --from: " + path("a") + ": is in use by process "));
+        BOOST_TEST(has(moved.error, ": move needs the gateway stopped\n"));
+        BOOST_TEST(!fs::exists(path("b")));
+    }
+    {
+        const open_queue held(path("b"));
+        BOOST_TEST(has(move().error, "finpost: --to: " + path("b") + ": is in use by process "));
+    }
+    BOOST_TEST(bodies_in(path("a")).size() == 1u);
+    const finished same = run_finpost({"queue", "move", "--from", path("a"), "--to", path("a/")});
+    BOOST_TEST(same.code == 2);
+    BOOST_TEST(same.error == "finpost: --to: is the same directory as --from\n");
+    const finished none = run_finpost({"queue", "move", "--from", path("c"), "--to", path("b")});
+    BOOST_TEST(none.code == 1);
+    BOOST_TEST(has(none.error, "--from: " + path("c") + ": there is no queue"));
+}
+
+BOOST_AUTO_TEST_SUITE_END()
