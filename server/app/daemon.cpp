@@ -115,6 +115,12 @@ public:
           signals_again_(loops_.first().get_executor(), [this] { wait_for_signal(); }),
           delay_(control_), gateways_(loops_.loops(), counters_, log_) {}
 
+    ~daemon() {
+        if (queue_control_) queue_control_->stop(); // before the store goes that it asks
+    }
+    daemon(const daemon&) = delete;
+    daemon& operator=(const daemon&) = delete;
+
     /// Binds everything; throws what `finpostd` says before it exits with 1.
     void start() {
         std::signal(SIGPIPE, SIG_IGN);

@@ -61,8 +61,8 @@ bool group_commit::withdraw(const operation& one) {
 
 void group_commit::close() {
     const std::lock_guard lock(mutex_);
-    closing_ = true;
-    post_run();
+    // Once: later the thread may be gone, though somebody still holds the store.
+    if (!std::exchange(closing_, true)) post_run();
 }
 
 std::optional<std::string> group_commit::fatal() const {

@@ -265,6 +265,16 @@ BOOST_AUTO_TEST_CASE(who_only_looks_after_a_queue_leaves_its_order_as_it_is) {
     close();
 }
 
+BOOST_AUTO_TEST_CASE(one_that_is_closed_may_outlive_its_thread) {
+    BOOST_TEST(!open().put(make_payload("a")));
+    client.reset();
+    const std::unique_ptr<queue_store> held = std::move(store);
+    dynamic_cast<finpost::detail::sqlite_store&>(*held).close();
+    close(); // joins the thread, and takes it away
+    BOOST_TEST(open().list().value.size() == 1u);
+    close();
+}
+
 BOOST_AUTO_TEST_CASE(commits_are_measured) {
     histogram commits;
     options.commit_seconds = &commits;
