@@ -6,6 +6,7 @@
 
 #include "admin/http_messages.hpp"
 #include "ascii.hpp"
+#include "control/control_request.hpp"
 #include "fuzz.hpp"
 
 #include "finpost/request_id.hpp"
@@ -58,6 +59,21 @@ const admin_view& view() {
         },
         [] { return std::size_t{1}; }, [] { return std::string("threads = 1\n"); }};
     return made;
+}
+
+// The control socket of a queue has the same server, and other pages.
+void look_at_control(const http_query& query) {
+    const control_request asked = read_control_request(query);
+    using action = control_request::action;
+    if (asked.what == action::refuse)
+        must(asked.refusal.status >= 400 && asked.refusal.body.ends_with('\n'), "a refusal");
+    if (asked.what == action::drop || asked.what == action::replay)
+        must(!asked.filter.ids.empty() && asked.page.most == asked.filter.ids.size(),
+             "nothing is changed that is not named");
+    if (asked.what == action::list)
+        must(asked.page.most >= 1 && asked.page.most <= longest_control_page, "a page is bounded");
+    if (asked.what == action::show || asked.what == action::body)
+        must(asked.id.has_value(), "which one");
 }
 
 // Parses what has come, then the next piece, then the end, until `done`.
@@ -144,6 +160,7 @@ std::vector<answered> answers(std::string_view text, splits where, bool local_na
             one.query.method = std::string(parser.get().method_string());
             one.query.target = parts_of(parser.get().target()).path;
             given = answer_admin(one.query, view());
+            look_at_control(one.query);
             one.status = given.status;
         }
         one.bytes = written(make_response(given, more), one.head_only);

@@ -150,6 +150,7 @@ queue_options read_queue_options(int argc, const char* const* argv,
     const std::vector<std::string> words = words_of(flags, argc, argv, problems);
     if (flags.help) return out;
     std::vector<std::string> names;
+    names.reserve(commands.size());
     for (const command& each : commands) names.emplace_back(each.name);
     if (words.empty()) {
         problems.emplace_back("a command is missing: see finpost queue --help");
