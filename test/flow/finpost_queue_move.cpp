@@ -48,7 +48,8 @@ struct fixture {
             std::string body = std::to_string(i) + std::string(i % 20 == 7 ? 300'000 : size, 'x');
             new_payload made = make_payload(body);
             bodies[std::string(made.id.text())] = std::move(body);
-            BOOST_TEST(!from->put(std::move(made)));
+            const error_code failed = from->put(std::move(made));
+            BOOST_TEST(!failed);
         }
         return bodies;
     }
