@@ -34,6 +34,12 @@ result<std::uint32_t> checksum_of(const payload& body) {
     return sum.value();
 }
 
+// Of this process, or of the machine, and not of the file: it is whole, and can be read later.
+bool is_shortage(const error_code& ec) noexcept {
+    return ec == errc::too_many_files_open || ec == errc::too_many_files_open_in_system ||
+           ec == errc::not_enough_memory;
+}
+
 // Of a row that SQLite can read: its file, or what the bytes are.
 bool is_damage(const error_code& ec) noexcept {
     return ec && (ec.category() == boost::system::system_category() || ec == errc::bad_message);
@@ -99,6 +105,7 @@ result<std::optional<stored_payload>> sqlite_queue::take(std::uint64_t sequence,
     if (!entry) return entry.error();
     std::optional<stored_payload> taken(stored_payload{std::move(*entry)});
     const error_code damage = read_whole(*taken, file);
+    if (is_shortage(damage)) return make_error_code(errc::not_enough_memory);
     if (is_damage(damage)) {
         if (const error_code failed = set_aside(taken->entry, text_of(damage))) return failed;
         return std::optional<stored_payload>();

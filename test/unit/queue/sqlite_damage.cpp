@@ -10,6 +10,8 @@
 #include <optional>
 #include <string>
 
+#include <sys/resource.h>
+
 using namespace finpost;
 using namespace finpost::test;
 using namespace std::chrono_literals;
@@ -149,6 +151,20 @@ BOOST_AUTO_TEST_CASE(a_file_that_goes_or_changes_is_found_when_it_is_claimed) {
 }
 
 // A damaged page: the database is made anew from what can be read.
+BOOST_AUTO_TEST_CASE(without_descriptors_nothing_is_set_aside) {
+    BOOST_TEST(!open().put(make_payload(std::string(large, 'x'))));
+    rlimit before{};
+    BOOST_REQUIRE(::getrlimit(RLIMIT_NOFILE, &before) == 0);
+    const rlimit none{0, before.rlim_max};
+    BOOST_REQUIRE(::setrlimit(RLIMIT_NOFILE, &none) == 0);
+    const auto claimed = client->claim(1);
+    BOOST_REQUIRE(::setrlimit(RLIMIT_NOFILE, &before) == 0);
+    BOOST_TEST((claimed.ec == queue_error::failed));
+    BOOST_TEST(set_aside() == 0u);
+    BOOST_TEST(!store->fatal());
+    BOOST_TEST(client->claim(1).value.payloads.size() == 1u);
+}
+
 BOOST_AUTO_TEST_CASE(a_page_of_bodies_is_noise) {
     put_many();
     destroy_page_of("bodies");
