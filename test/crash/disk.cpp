@@ -201,11 +201,6 @@ private:
     figures figures_;
 };
 
-void use_memory() {
-    if (::access("/dev/shm", W_OK) == 0)
-        ::setenv("TMPDIR", "/dev/shm", 1); // NOLINT(concurrency-mt-unsafe): before any thread
-}
-
 // Every index, or one in `every`.
 void run_one(const scenario& what, std::uint64_t seed, std::size_t every, figures& all) {
     for (const bool ordered : {false, true}) {
@@ -241,7 +236,7 @@ int main(int argc, char** argv) {
         if (name == "--every") every = std::max(1ULL, std::strtoull(argv[i + 1], nullptr, 10));
         if (name == "--only") only = argv[i + 1];
     }
-    use_memory();
+    prefer_memory();
     std::signal(SIGALRM, say_that_it_hangs);
     figures all;
     try {

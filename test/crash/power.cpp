@@ -37,7 +37,7 @@ namespace {
 struct arguments {
     std::uint64_t seed = 1;
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-    std::size_t states = 500;
+    std::size_t states = 2'000;
 #else
     std::size_t states = 20'000;
 #endif
@@ -249,20 +249,11 @@ arguments read_arguments(int argc, char** argv) {
     return given;
 }
 
-// States are made and thrown away by the thousand: in memory, where there is room.
-void use_memory() {
-    std::error_code failed;
-    const fs::space_info shared = fs::space("/dev/shm", failed);
-    const bool writable = ::access("/dev/shm", W_OK) == 0;
-    if (!failed && writable && shared.available > (std::uintmax_t{256} << 20))
-        ::setenv("TMPDIR", "/dev/shm", 1); // NOLINT(concurrency-mt-unsafe): before any thread
-}
-
 } // namespace
 
 int main(int argc, char** argv) {
     try {
-        use_memory();
+        prefer_memory();
         const arguments given = read_arguments(argc, argv);
         figures all;
         const bool good = run_jobs(given, all);
