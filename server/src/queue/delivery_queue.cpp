@@ -1,6 +1,5 @@
 #include "finpost/delivery_queue.hpp"
 
-#include "async/sequence.hpp"
 #include "queue/deliverer.hpp"
 #include "queue/receipts.hpp"
 #include "upstream/upstream_access.hpp"
@@ -37,7 +36,7 @@ class delivery_queue::state : public std::enable_shared_from_this<state> {
 public:
     state(executor_type executor, std::shared_ptr<queue_store> store, const http_upstream& service,
           const delivery_config& config, metrics& counters, logger log)
-        : executor_(std::move(executor)), sequence_(sequence_on(executor_, false)),
+        : executor_(std::move(executor)), sequence_(upstream_access::sequence(service, executor_)),
           loop(std::make_shared<deliverer>(
               sequence_, store, service.as_handler(), upstream_access::all_down(service), config,
               upstream_access::longest_attempt(service) + beside_an_attempt, counters, log)),

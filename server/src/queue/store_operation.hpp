@@ -75,7 +75,7 @@ public:
         const error_code ec = failed ? failed : outcome_;
         // Asio needs memory to tell it. Without any it is tried again, for ten seconds or so:
         // nobody else would tell, and whoever waits would wait for ever.
-        for (int tries = 0; tries < 10'000; ++tries) {
+        for (int tries = 0; tries < 60'000; ++tries) {
             try {
                 if constexpr (gives)
                     end_type::complete(end_, ec, ec ? value_type() : std::move(value_));

@@ -43,6 +43,7 @@ public:
           metrics& counters, logger log)
         : forwarder(loops, config, std::move(parts), counters, std::move(log),
                     [this] { sweep_later(); }),
+          one_thread(loops.one_thread_each() ? loops.first() : asio::any_io_executor()),
           health_(sequence_on(loops.first(), loops.one_thread_each()), config,
                   forwarder.connector()) {}
 
@@ -63,6 +64,7 @@ public:
     }
 
     http_forwarder forwarder;
+    const asio::any_io_executor one_thread; // none where several may run it
 
 private:
     // Connections to addresses that a name does not have any more carry no other exchange.
@@ -179,6 +181,11 @@ std::function<bool()> detail::upstream_access::all_down(const http_upstream& run
                 return false;
         return true;
     };
+}
+
+asio::any_io_executor detail::upstream_access::sequence(const http_upstream& running,
+                                                        const asio::any_io_executor& executor) {
+    return sequence_on(executor, executor == running.state_->one_thread);
 }
 
 duration detail::upstream_access::longest_attempt(const http_upstream& running) {

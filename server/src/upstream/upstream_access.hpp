@@ -4,6 +4,8 @@
 
 #include "finpost/http_upstream.hpp"
 
+#include <boost/asio/any_io_executor.hpp>
+
 #include <functional>
 
 namespace finpost::detail {
@@ -16,6 +18,10 @@ struct upstream_access {
                               upstream_parts parts, metrics& counters, logger log);
     /// Says whether no endpoint can be used. It may outlive `running`.
     static std::function<bool()> all_down(const http_upstream& running);
+    /// Where steps on `executor` follow each other: as `sequence_on`, which knows from the
+    /// upstream's event loops whether one thread runs it.
+    static boost::asio::any_io_executor sequence(const http_upstream& running,
+                                                 const boost::asio::any_io_executor& executor);
     /// How long an exchange may take, with connecting.
     static duration longest_attempt(const http_upstream& running);
     /// As `renew_tls`.
