@@ -130,8 +130,8 @@ public:
         prepare(config_);
         gateways_.make(config_, [this] { queue_failed(); });
         if (const queue_owner* queue = gateways_.queue())
-            queue_control_ =
-                std::make_unique<queue_control>(config_.queue.directory, queue->store(), log_);
+            queue_control_ = std::make_unique<queue_control>(
+                config_.queue.directory, queue->store(), counters_.queue.dropped, log_);
         take(config_);
         if (config_.admin) start_admin();
         wait_for_signal(); // before anybody can know that this runs

@@ -162,6 +162,7 @@ BOOST_AUTO_TEST_CASE(what_is_dropped_is_gone_and_what_is_not_there_is_named) {
     BOOST_TEST(list().empty());
     for (const char* const what : {"drop", "replay", "show"})
         BOOST_TEST(command({what, id}).code == 1);
+    BOOST_TEST(gateway->sample("finpost_queue_dropped_total") == 1);
     const finished as_json = command({"drop", id, "--json"});
     BOOST_TEST(json::parse(as_json.output).at("missing").as_array().size() == 1u);
     BOOST_TEST(gateway->process().wait_for_error("\"event\":\"queue dropped\",\"payloads\":1"));

@@ -169,6 +169,8 @@ void add_queue(page& out, const metrics::queue_counters& counters, const queue_s
     out.sample(counters.stored.value());
     out.family("finpost_queue_delivered_total", "counter", "Payloads that the service has taken.");
     out.sample(counters.delivered.value());
+    out.family("finpost_queue_dropped_total", "counter", "Payloads that an operator has removed.");
+    out.sample(counters.dropped.value());
     out.family("finpost_queue_dead_total", "counter", "Dead letters, by why.");
     out.sample("reason", "refused", counters.dead_refused.value());
     out.sample("reason", "expired", counters.dead_expired.value());

@@ -106,8 +106,8 @@ private:
 } // namespace
 
 control_answers::control_answers(std::shared_ptr<queue_store> store, asio::any_io_executor files,
-                                 logger log)
-    : store_(std::move(store)), files_(std::move(files)), log_(std::move(log)) {}
+                                 counter& dropped, logger log)
+    : store_(std::move(store)), files_(std::move(files)), dropped_(dropped), log_(std::move(log)) {}
 
 asio::awaitable<answer_ptr> control_answers::answer(std::shared_ptr<const http_query> query) {
     const auto asked = std::make_shared<const control_request>(read_control_request(*query));
@@ -179,6 +179,7 @@ asio::awaitable<answer_ptr> control_answers::replay(request_ptr asked) {
 asio::awaitable<answer_ptr> control_answers::drop(request_ptr asked) {
     auto [ec, n] = co_await begin_drop(*store_, *asked);
     if (ec) co_return failure(ec);
+    dropped_.add(n);
     log_(log_level::info, "queue dropped", {{"payloads", static_cast<std::int64_t>(n)}});
     json::object out;
     out["dropped"] = n;

@@ -4,6 +4,7 @@
 #include "control/control_request.hpp"
 
 #include "finpost/logger.hpp"
+#include "finpost/metrics.hpp"
 #include "finpost/queue_store.hpp"
 
 #include <boost/asio/any_io_executor.hpp>
@@ -14,13 +15,14 @@
 namespace finpost {
 
 /// Does what the requests to a control socket ask for, and answers them. Nothing of it waits for
-/// the disk: the store does on its own thread, and files are read on `files`.
+/// the disk: the store does on its own thread, and files are read on `files`. `dropped` counts what
+/// was removed.
 class control_answers {
 public:
     using answer_ptr = std::shared_ptr<http_answer>;
 
     control_answers(std::shared_ptr<queue_store> store, boost::asio::any_io_executor files,
-                    logger log);
+                    counter& dropped, logger log);
 
     /// From any strand, several at once. This lives until the last one has ended.
     boost::asio::awaitable<answer_ptr> answer(std::shared_ptr<const http_query> query);
@@ -35,6 +37,7 @@ private:
 
     const std::shared_ptr<queue_store> store_;
     const boost::asio::any_io_executor files_;
+    counter& dropped_;
     const logger log_;
 };
 

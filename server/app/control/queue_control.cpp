@@ -74,8 +74,10 @@ small_http_server::limits few() {
 } // namespace
 
 struct queue_control::state {
-    state(std::string path_, std::shared_ptr<queue_store> store, const logger& log)
-        : path(std::move(path_)), thread(log), answers(std::move(store), files.get_executor(), log),
+    state(std::string path_, std::shared_ptr<queue_store> store, counter& dropped,
+          const logger& log)
+        : path(std::move(path_)), thread(log),
+          answers(std::move(store), files.get_executor(), dropped, log),
           server(
               thread.get_executor(), listen_on(path), few(),
               [this](std::shared_ptr<const http_query> query) {
@@ -93,9 +95,9 @@ struct queue_control::state {
 };
 
 queue_control::queue_control(const std::string& directory, std::shared_ptr<queue_store> store,
-                             logger log)
-    : state_(
-          std::make_unique<state>(directory + '/' + control_socket_name, std::move(store), log)) {
+                             counter& dropped, logger log)
+    : state_(std::make_unique<state>(directory + '/' + control_socket_name, std::move(store),
+                                     dropped, log)) {
     state_->server.start();
     state_->thread.start();
 }

@@ -1,6 +1,7 @@
 #pragma once
 
 #include "finpost/logger.hpp"
+#include "finpost/metrics.hpp"
 #include "finpost/queue_store.hpp"
 
 #include <memory>
@@ -15,7 +16,8 @@ public:
     /// Listens on `DIR/control.sock` (0600; of our user and root only), and answers from now on.
     /// The lock of DIR is held: a socket that is there is of a process that has ended, and is
     /// replaced. Throws std::runtime_error that names the path.
-    queue_control(const std::string& directory, std::shared_ptr<queue_store> store, logger log);
+    queue_control(const std::string& directory, std::shared_ptr<queue_store> store,
+                  counter& dropped, logger log);
     /// Like `stop`. After the store was closed: it may have something to tell until then.
     ~queue_control();
 

@@ -105,6 +105,7 @@ struct metrics {
         counter recovered;          ///< were in the queue when it was opened, whatever their state
         counter stored;             ///< a receipt was given
         counter delivered;          ///< the service has taken it, and it was removed
+        counter dropped;            ///< removed by an operator
         counter dead_refused;       ///< dead letters: by a status that says so
         counter dead_expired;       ///< dead letters: tried for too long
         counter attempts_delivered; ///< attempts, by what they came to
