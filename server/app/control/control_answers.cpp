@@ -27,7 +27,7 @@ constexpr auto as_result = asio::as_tuple(asio::use_awaitable);
 using answer_ptr = control_answers::answer_ptr;
 
 answer_ptr json_answer(const json::object& page) {
-    const auto out = std::make_shared<http_answer>();
+    auto out = std::make_shared<http_answer>();
     out->content_type = "application/json";
     out->body = json::serialize(page) + '\n';
     return out;

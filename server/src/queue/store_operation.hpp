@@ -7,14 +7,14 @@
 #include "finpost/queue_error.hpp"
 
 #include <atomic>
-#include <chrono>
 #include <functional>
 #include <memory>
 #include <new>
-#include <thread>
 #include <type_traits>
 #include <utility>
 #include <variant>
+
+#include <unistd.h>
 
 namespace finpost::detail {
 
@@ -83,7 +83,7 @@ public:
                     end_type::complete(end_, ec);
                 break;
             } catch (const std::bad_alloc&) {
-                if (tries > 100) std::this_thread::sleep_for(std::chrono::milliseconds(1));
+                if (tries > 100) ::usleep(1'000);
             }
         }
         end_.reset();
