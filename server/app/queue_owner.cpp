@@ -22,22 +22,18 @@ constexpr std::chrono::milliseconds patience{500};
 queue_owner::queue_owner(const queue_settings& settings, bool ordered,
                          asio::any_io_executor executor, metrics& counters, logger log,
                          std::function<void()> on_fatal) {
-    detail::sqlite_store_options options;
-    options.directory = settings.directory;
-    options.executor = std::move(executor);
-    options.thread = disk_.get_executor();
-    options.max_bytes = settings.max_bytes;
-    options.ordered = ordered;
-    options.log = std::move(log);
-    options.commit_seconds = &counters.queue.commit_seconds;
-    options.on_fatal = std::move(on_fatal);
-    auto opened = detail::sqlite_store::open(std::move(options));
-    if (!opened) throw std::runtime_error("queue: " + opened.error().message);
-    store_ = std::move(*opened);
+    sqlite_queue_config config;
+    config.directory = settings.directory;
+    config.max_bytes = settings.max_bytes;
+    config.ordered = ordered;
+    try {
+        store_ = detail::open_counted(config, std::move(executor), disk_.get_executor(), counters,
+                                      std::move(log), std::move(on_fatal));
+    } catch (const std::runtime_error& failed) {
+        throw std::runtime_error(std::string("queue: ") + failed.what());
+    }
     // Where the event loops do not run yet.
     last_ = store_->async_stats(asio::bind_executor(disk_.get_executor(), asio::use_future)).get();
-    for (const queue_state state : all_queue_states)
-        counters.queue.recovered.add(last_.of(state).payloads);
 }
 
 queue_stats queue_owner::stats() const {

@@ -100,6 +100,29 @@ BOOST_AUTO_TEST_CASE(the_answer_of_a_service_is_changed_on_the_way_back) {
     BOOST_TEST(host.stop() == 0);
 }
 
+BOOST_AUTO_TEST_CASE(what_has_a_receipt_outlives_its_program) {
+    scripted_upstream service;
+    const temporary_folder folder;
+    const std::vector<std::string> arguments{"127.0.0.1:0", to_string(service.url()),
+                                             (folder.path() / "queue").string()};
+    service.by_default(scripted_upstream::never());
+    example first("durable_delivery", arguments);
+    const std::string receipt = first.ask("hello");
+    BOOST_TEST(receipt.starts_with("finpost: queued "), receipt);
+    BOOST_TEST(service.wait_for_requests(1));
+    first.process().signal(SIGKILL);
+    BOOST_REQUIRE(first.process().wait().has_value());
+    service.by_default(scripted_upstream::echo());
+    example second("durable_delivery", arguments);
+    BOOST_TEST(service.wait_for_requests(2));
+    BOOST_TEST(service.requests().at(1).field("Idempotency-Key") == receipt.substr(16, 36));
+    BOOST_TEST(second.ask("again").starts_with("finpost: queued "));
+    BOOST_TEST(service.wait_for_requests(3));
+    BOOST_TEST(second.stop() == 0);
+    BOOST_TEST(second.process().output().ends_with("1 stored, 2 delivered\n"),
+               second.process().output());
+}
+
 BOOST_AUTO_TEST_CASE(many_threads_serve_many_clients) {
     example host("many_threads", {"127.0.0.1:0", "4"});
     const std::vector<std::string> payloads(200, "x");

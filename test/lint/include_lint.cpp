@@ -115,7 +115,7 @@ const std::vector<room>& rooms() {
          {"base", "common"}},
         {"queue store",
          {"server/include/finpost/queue_store.hpp", "server/include/finpost/queued_payload.hpp",
-          "server/include/finpost/queue_error.hpp"},
+          "server/include/finpost/sqlite_queue.hpp", "server/include/finpost/queue_error.hpp"},
          {"base", "common"}},
         {"embedded store", {"server/src/queue/"}, {"queue store", "net", "base", "common"}},
         {"client socket", {"server/src/net/client_socket."}, {"net", "async", "base", "common"}},

@@ -5,6 +5,7 @@
 #include "finpost/metrics.hpp"
 #include "finpost/queue_store.hpp"
 #include "finpost/result.hpp"
+#include "finpost/sqlite_queue.hpp"
 
 #include <boost/asio/any_io_executor.hpp>
 
@@ -92,5 +93,11 @@ private:
     const executor_type executor_;
     const std::shared_ptr<group_commit> commits_;
 };
+
+/// As `open_sqlite_queue`, which gives the same as what everybody knows.
+std::shared_ptr<sqlite_store> open_counted(const sqlite_queue_config& config,
+                                           boost::asio::any_io_executor executor,
+                                           boost::asio::any_io_executor thread, metrics& counters,
+                                           logger log, std::function<void()> on_fatal);
 
 } // namespace finpost::detail
