@@ -74,6 +74,8 @@ error_code sqlite_queue::prepare(leases held) {
     error_code failed = statements_.prepare(database_->get(), options_.ordered);
     if (!failed) failed = read_totals();
     if (!failed) failed = first_write(held);
+    // A process that is killed before it has moved a long log leaves a longer one to the next.
+    if (!failed) failed = checkpoint_when_long();
     if (!failed) failed = settle_files();
     return failed ? failed : directory_.sync();
 }
@@ -92,7 +94,9 @@ error_code sqlite_queue::first_write(leases held) {
     if (!failed && held == leases::release)
         failed = database_->run("update payloads set lease_until = 0, lease_owner = '' where "
                                 "lease_until > 0");
-    if (!failed) failed = database_->run("update settings set version = version");
+    // There and back: what changes nothing SQLite does not write.
+    for (int i = 0; i < 2; ++i)
+        if (!failed) failed = database_->run("update settings set ordered = 1 - ordered");
     if (!failed) failed = database_->run("commit");
     if (failed && database_->in_transaction()) database_->run("rollback");
     return is_full(failed) ? error_code() : failed; // a disk that is full says so at each put

@@ -83,6 +83,16 @@ BOOST_AUTO_TEST_CASE(it_starts_on_a_full_disk) {
     BOOST_TEST(client->list().value.size() == 1u);
 }
 
+BOOST_AUTO_TEST_CASE(a_disk_that_takes_nothing_is_found_at_the_start) {
+    BOOST_TEST(!open().put(make_payload("a")));
+    close();
+    fail_writes(EIO);
+    BOOST_TEST(try_open() != "");
+    fail_writes(0);
+    BOOST_TEST(try_open() == "");
+    BOOST_TEST(client->list().value.size() == 1u);
+}
+
 BOOST_AUTO_TEST_CASE(after_a_failed_sync_nothing_is_acknowledged_and_it_goes_on) {
     BOOST_TEST(!open().put(make_payload("before")));
     for (const int error : {EIO, ENOSPC}) {

@@ -169,6 +169,18 @@ BOOST_AUTO_TEST_CASE(what_a_loss_of_power_has_left_beside_the_database_is_remove
     BOOST_TEST(client->claim(1).value.payloads.size() == 1u);
 }
 
+// Else it grows with each process that is killed before it has moved it.
+BOOST_AUTO_TEST_CASE(a_start_moves_a_long_log_that_a_killed_process_has_left) {
+    BOOST_TEST(!open().put(make_payload("a")));
+    options.directory = directory() + "-killed";
+    fs::copy(directory(), options.directory, fs::copy_options::recursive);
+    const auto before = fs::file_size(options.directory + "/queue.db");
+    options.long_log = 1;
+    reopen();
+    BOOST_TEST(fs::file_size(options.directory + "/queue.db") > before);
+    BOOST_TEST(client->claim(1).value.payloads.size() == 1u);
+}
+
 BOOST_AUTO_TEST_CASE(a_due_time_beyond_the_longest_wait_is_of_a_clock_that_was_set) {
     options.longest_wait = 1h;
     BOOST_TEST(!open().put(make_payload("a")));
