@@ -99,6 +99,7 @@ private:
             "--threads=2",
             "--delivery=queue",
             "--queue-dir=" + directory(),
+            "--queue-max=32MiB",
             "--retry-first=10ms",
             "--retry-most=100ms",
             "--deliveries=16",
