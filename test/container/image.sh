@@ -115,12 +115,17 @@ code=$(inspect container '{{.State.ExitCode}}' "$container")
 [ "$code" = 0 ] || fail "SIGTERM led to exit code $code"
 logged stopped | grep -qF '"cut":0' || fail "the last line does not say that nothing was cut"
 
+# Every line is one JSON object, on standard error.
+[ -z "$("$engine" logs "$container" 2>/dev/null)" ] || fail "something is on standard output"
+logs | python3 -c 'import json, sys; [json.loads(line)["event"] for line in sys.stdin]' ||
+    fail "a log line is not JSON"
+
 # --- a queue on a volume outlives a kill, and the container
 volume=finpost-test-queue-$$
 expect "a volume" "$engine" volume create "$volume"
 remove_volume() { "$engine" volume rm -f "$volume" >/dev/null 2>&1 || true; }
 trap 'clean_up; remove_volume' EXIT
-queueing() { # SERVICE: sets `container`
+queueing() { # ARGUMENT...: sets `container`
     container=$("$engine" run -d --read-only --cap-drop all --security-opt no-new-privileges -v "$volume:/var/lib/finpost" \
         -e FINPOST_DELIVERY=queue -e FINPOST_QUEUE_DIR=/var/lib/finpost "$@" "$FINPOST_IMAGE")
     containers+=("$container")
@@ -137,8 +142,4 @@ until_true "what was stored is delivered" is_delivered
 logged "demo request" | grep -qF '"bytes":5' || fail "the demo service does not show it"
 expect "the container is removed" "$engine" rm -f "$container"
 
-# Every line is one JSON object, on standard error.
-[ -z "$("$engine" logs "$container" 2>/dev/null)" ] || fail "something is on standard output"
-logs | python3 -c 'import json, sys; [json.loads(line)["event"] for line in sys.stdin]' ||
-    fail "a log line is not JSON"
 echo passed
