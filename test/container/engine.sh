@@ -5,7 +5,7 @@ work=$(mktemp -d)
 containers=()
 clean_up() {
     local one
-    for one in "${containers[@]}"; do "$engine" rm -f "$one" >/dev/null 2>&1 || true; done
+    for one in "${containers[@]}"; do "$engine" rm -f -v "$one" >/dev/null 2>&1 || true; done
     rm -rf "$work"
 }
 trap clean_up EXIT

@@ -124,7 +124,7 @@ logs | python3 -c 'import json, sys; [json.loads(line)["event"] for line in sys.
 volume=finpost-test-queue-$$
 expect "a volume" "$engine" volume create "$volume"
 remove_volume() { "$engine" volume rm -f "$volume" >/dev/null 2>&1 || true; }
-trap 'clean_up; remove_volume' EXIT
+trap 'remove_volume; clean_up' EXIT
 queueing() { # ARGUMENT...: sets `container`
     container=$("$engine" run -d --read-only --cap-drop all --security-opt no-new-privileges -v "$volume:/var/lib/finpost" \
         -e FINPOST_DELIVERY=queue -e FINPOST_QUEUE_DIR=/var/lib/finpost "$@" "$FINPOST_IMAGE")
@@ -135,11 +135,11 @@ queueing -e FINPOST_UPSTREAM=http://127.0.0.1:9/ # nobody is there
 receipt=$(printf hello | "$engine" exec -i "$container" finpost send 127.0.0.1:5000 2>&1) || fail "no receipt: $receipt"
 [[ $receipt == "finpost: queued "* ]] || fail "not a receipt: $receipt"
 expect "the container is killed" "$engine" kill --signal KILL "$container"
-expect "the container is removed" "$engine" rm -f "$container"
+expect "the container is removed" "$engine" rm -f -v "$container"
 queueing -e FINPOST_DEMO=1
 is_delivered() { "$engine" exec "$container" finpost queue stats --queue-dir /var/lib/finpost --json | grep '"waiting":{"payloads":0,'; }
 until_true "what was stored is delivered" is_delivered
 logged "demo request" | grep -qF '"bytes":5' || fail "the demo service does not show it"
-expect "the container is removed" "$engine" rm -f "$container"
+expect "the container is removed" "$engine" rm -f -v "$container"
 
 echo passed
