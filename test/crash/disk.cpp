@@ -225,9 +225,9 @@ void run_one(const scenario& what, std::uint64_t seed, std::size_t every, figure
 int main(int argc, char** argv) {
     std::uint64_t seed = 1;
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-    std::size_t every = 60;
+    std::size_t every = 120;
 #else
-    std::size_t every = 6;
+    std::size_t every = 15;
 #endif
     std::string only;
     for (int i = 1; i + 1 < argc; i += 2) {
