@@ -1,8 +1,6 @@
 // The operator's command, beside a gateway and without one.
-#include "support/daemon.hpp"
+#include "flow/queue_gateway.hpp"
 #include "support/finpost_command.hpp"
-#include "support/gateway_fixture.hpp"
-#include "support/temporary_folder.hpp"
 #include "support/until.hpp"
 #include "unit/queue/open_queue.hpp"
 
@@ -33,26 +31,8 @@ using namespace std::chrono_literals;
 
 namespace {
 
-struct fixture {
+struct fixture : queue_gateway {
     std::string path(const std::string& name) const { return (folder.path() / name).string(); }
-    std::string queue() const { return path("queue"); }
-    void begin(strings more = {"--delivery", "queue"}) {
-        strings all{"--upstream",    "http://" + to_string(upstream.address()) + "/upload",
-                    "--listen",      "127.0.0.1:0",
-                    "--admin",       "127.0.0.1:0",
-                    "--log-format",  "json",
-                    "--queue-dir",   queue(),
-                    "--retry-first", "50ms",
-                    "--retry-most",  "200ms"};
-        all.insert(all.end(), more.begin(), more.end());
-        gateway.emplace(std::move(all));
-        gateway->wait_ready();
-    }
-    std::string stored(std::string_view payload) {
-        const std::string got = exchange(gateway->listens(), payload).bytes;
-        BOOST_TEST(got.starts_with("finpost: queued "), got);
-        return got.size() == 53 ? got.substr(16, 36) : got;
-    }
     std::string dead_letter(std::string_view payload) {
         std::string id = stored(payload);
         BOOST_REQUIRE(until([&] {
@@ -60,14 +40,6 @@ struct fixture {
                    std::string::npos;
         }));
         return id;
-    }
-    void kill() {
-        gateway->process().signal(SIGKILL);
-        BOOST_REQUIRE(gateway->ended() == 128 + SIGKILL);
-    }
-    void end() {
-        gateway->process().signal(SIGTERM);
-        BOOST_TEST(gateway->ended() == 0);
     }
     finished command(strings words, const std::string& directory) const {
         words.insert(words.begin(), "queue");
@@ -87,10 +59,6 @@ struct fixture {
         std::ifstream in(file, std::ios::binary);
         return {std::istreambuf_iterator<char>(in), {}};
     }
-
-    temporary_folder folder;
-    scripted_upstream upstream;
-    std::optional<bare_gateway> gateway;
 };
 
 } // namespace

@@ -1,7 +1,5 @@
 // The program with a queue: what its clients and its operator see.
-#include "support/daemon.hpp"
-#include "support/gateway_fixture.hpp"
-#include "support/temporary_folder.hpp"
+#include "flow/queue_gateway.hpp"
 #include "support/until.hpp"
 
 #include <boost/test/unit_test.hpp>
@@ -18,23 +16,7 @@ using namespace std::chrono_literals;
 
 namespace {
 
-struct fixture {
-    strings flags(strings more = {}) const {
-        strings all{"--upstream",    "http://" + to_string(upstream.address()) + "/upload",
-                    "--listen",      "127.0.0.1:0",
-                    "--admin",       "127.0.0.1:0",
-                    "--log-format",  "json",
-                    "--queue-dir",   queue(),
-                    "--retry-first", "50ms",
-                    "--retry-most",  "200ms"};
-        all.insert(all.end(), more.begin(), more.end());
-        return all;
-    }
-    std::string queue() const { return (folder.path() / "queue").string(); }
-    void begin(strings more = {"--delivery", "queue"}) {
-        gateway.emplace(flags(std::move(more)));
-        gateway->wait_ready();
-    }
+struct fixture : queue_gateway {
     // With a file, to be changed and read again.
     void begin_with(const std::string& more) {
         write(more);
@@ -54,24 +36,7 @@ struct fixture {
                                      "log_format = \"json\"\n" +
                                      more;
     }
-    std::string stored(std::string_view payload) {
-        const std::string got = exchange(gateway->listens(), payload).bytes;
-        BOOST_TEST(got.starts_with("finpost: queued "), got);
-        return got.size() == 53 ? got.substr(16, 36) : got;
-    }
-    void end() {
-        gateway->process().signal(SIGTERM);
-        BOOST_TEST(gateway->ended() == 0);
-    }
-    void kill() {
-        gateway->process().signal(SIGKILL);
-        BOOST_REQUIRE(gateway->ended() == 128 + SIGKILL);
-    }
     double sample(const std::string& name) { return gateway->sample("finpost_queue_" + name); }
-
-    temporary_folder folder;
-    scripted_upstream upstream;
-    std::optional<bare_gateway> gateway;
 };
 
 } // namespace

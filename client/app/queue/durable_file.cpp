@@ -23,12 +23,6 @@ parse_error system_problem(const std::string& path, const char* what) {
     return {path + ": " + what + ": " + why.message()};
 }
 
-std::string directory_of(const std::string& path) {
-    const auto slash = path.rfind('/');
-    if (slash == path.npos) return ".";
-    return path.substr(0, std::max<std::size_t>(slash, 1));
-}
-
 // Nothing that has the name already is written over.
 bool give_name(const char* from, const char* to) {
     if (::renameat2(AT_FDCWD, from, AT_FDCWD, to, RENAME_NOREPLACE) == 0) return true;
@@ -98,7 +92,7 @@ parsed<bool> durable_file::commit_over() {
     if (::rename(temporary_.c_str(), path_.c_str()) != 0)
         return system_problem(path_, "cannot be named");
     fd_.reset();
-    const error_code failed = sync_directory(directory_of(path_));
+    const error_code failed = sync_directory(parent_of(path_));
     if (failed) return parse_error{path_ + ": its name cannot be synced: " + failed.message()};
     return true;
 }
@@ -128,7 +122,7 @@ parsed<void> make_own_directory(const std::string& path) {
     if (about.st_uid != ::geteuid()) return parse_error{path + ": belongs to somebody else"};
     if ((about.st_mode & (S_IWGRP | S_IWOTH)) != 0)
         return parse_error{path + ": can be written by others: chmod 0700"};
-    const error_code failed = sync_directory(directory_of(path));
+    const error_code failed = sync_directory(parent_of(path));
     if (failed) return parse_error{path + ": its name cannot be synced: " + failed.message()};
     return {};
 }

@@ -23,12 +23,6 @@ parse_error system_problem(const std::string& path, std::string_view what) {
     return problem(path, std::string(what) + ": " + last_system_error().message());
 }
 
-std::string parent_of(const std::string& path) {
-    const auto slash = path.find_last_of('/');
-    if (slash == path.npos) return ".";
-    return slash == 0 ? "/" : path.substr(0, slash);
-}
-
 std::string without_slashes(std::string path) {
     while (path.size() > 1 && path.ends_with('/')) path.pop_back();
     return path;
@@ -103,6 +97,12 @@ parsed<unique_fd> lock_directory(const std::string& path) {
 } // namespace
 
 error_code last_system_error() noexcept { return {errno, boost::system::system_category()}; }
+
+std::string parent_of(const std::string& path) {
+    const auto slash = path.find_last_of('/');
+    if (slash == path.npos) return ".";
+    return slash == 0 ? "/" : path.substr(0, slash);
+}
 
 error_code sync_directory(const std::string& path) noexcept {
     const unique_fd fd(::open(path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));

@@ -44,6 +44,9 @@ private:
     unique_fd lock_;
 };
 
+/// Where the name of a path stands: "/a" for "/a/b", "." for "b".
+std::string parent_of(const std::string& path);
+
 /// fsync of a directory: the names that were added to it are durable.
 error_code sync_directory(const std::string& path) noexcept;
 
