@@ -21,12 +21,11 @@ function(finpost_library name)
     target_link_libraries(${target} PRIVATE $<BUILD_INTERFACE:finpost_warnings>)
     target_include_directories(${target} PUBLIC $<INSTALL_INTERFACE:${CMAKE_INSTALL_INCLUDEDIR}>)
 
-    # Whatever is in the folder is public. Where tests are built, each header is compiled alone.
+    # Whatever is in the folder is public. `embed.headers` compiles each alone.
     set(headers ${CMAKE_CURRENT_SOURCE_DIR}/include)
     if(EXISTS ${headers} AND NOT name STREQUAL "asio")
         file(GLOB files CONFIGURE_DEPENDS ${headers}/finpost/*.hpp)
         target_sources(${target} PUBLIC FILE_SET HEADERS BASE_DIRS ${headers} FILES ${files})
-        set_target_properties(${target} PROPERTIES VERIFY_INTERFACE_HEADER_SETS ${FINPOST_BUILD_TESTS})
         set(header_rule FILE_SET HEADERS COMPONENT development)
     endif()
     if(FINPOST_INSTALL)

@@ -84,12 +84,12 @@ headers() {
         set -- {}
         source=$0/$1 out=$0/$1.$2
         shift 2
-        $LAUNCHER "$CXX" -std=c++20 $FLAGS -O0 -Wall -Wextra -Werror "$@" -c "$source.cpp" -o "$out.o" 2>"$out.log"
+        "$CXX" -std=c++20 -fsyntax-only -Wall -Wextra -Werror "$@" "$source.cpp" 2>"$out.log" && : >"$out.good"
         true' "$alone"
     for header in "$alone"/*.cpp; do
         name=${header%.cpp}
-        [ -e "$name.with.o" ] || { cat "$name.with.log" && fail "a header does not compile alone"; }
-        [ -e "$name.bare.o" ] && continue
+        [ -e "$name.with.good" ] || { cat "$name.with.log" && fail "a header does not compile alone"; }
+        [ -e "$name.bare.good" ] && continue
         grep -q '#error.*Compile with the definitions' "$name.bare.log" ||
             { cat "$name.bare.log" && fail "a header needs flags, and does not say so"; }
         demanding+="$(basename "$name") "
@@ -100,6 +100,8 @@ headers() {
 # As a part of the host's build, shared: with the host's flags and warnings, and hidden but for what is public.
 subdirectory() {
     local inside="$work/inside" prefix="$work/prefix" library shown
+    # Last words count: what is looked at is not how quick it is.
+    FLAGS+=" -O0"
     build_host "$inside" -DFINPOST_SOURCE="$source" -DFINPOST_INSTALL=ON -DBUILD_SHARED_LIBS=ON
     [ ! -e "$inside/finpost/server/app" ] || fail "a host has got finpostd, which it did not ask for"
     for library in common server client; do
