@@ -43,6 +43,23 @@ parsed<void> make_directories(const std::string& path) {
     return {};
 }
 
+// Whoever made these directories may have ended before that, or have failed to: the names above are
+// synced until there is a database, which nobody makes before. Those of another file system have
+// their names there.
+parsed<void> sync_names_above(const std::string& path) {
+    struct stat below {};
+    struct stat above {};
+    if (::stat(path.c_str(), &below) != 0) return system_problem(path, "cannot be looked at");
+    for (std::string each = path; each != "/" && each != ".";) {
+        each = parent_of(each);
+        if (::stat(each.c_str(), &above) != 0 || above.st_dev != below.st_dev) break;
+        const error_code failed = sync_directory(each);
+        if (failed == boost::system::errc::permission_denied) break; // nor could it be made in
+        if (failed) return problem(each, "cannot be synced: " + failed.message());
+    }
+    return {};
+}
+
 parsed<void> check_directory(const std::string& path) {
     struct stat about {};
     if (::lstat(path.c_str(), &about) != 0) return system_problem(path, "cannot be looked at");
@@ -136,6 +153,7 @@ parsed<queue_directory> queue_directory::open(const std::string& path) {
     const std::string payloads = bare + "/payloads";
     auto made = make_directories(bare);
     if (made) made = check_directory(bare);
+    if (made && ::access((bare + "/queue.db").c_str(), F_OK) != 0) made = sync_names_above(bare);
     if (!made) return made.error();
     auto lock = lock_directory(bare);
     if (!lock) return lock.error();
