@@ -48,6 +48,8 @@ delivery_result result_of(const reply& reply, const delivery_notes& notes) {
     if (answered) result.status = reply.status();
     result.retry_after = notes.retry_after;
     if (reply.refused()) result.what = to_string(reply.why());
+    // A file that cannot be read or written.
+    result.ours = !answered && reply.refused() && reply.why() == reason::spill_failed;
     result.answer = one_line(notes.beginning);
     return result;
 }

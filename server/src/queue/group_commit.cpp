@@ -22,7 +22,7 @@ error_code perform_one(store_operation& one, sqlite_queue& queue) {
 
 // Errors after which the database is as it was, once the group has been rolled back.
 bool is_harmless(const error_code& ec) noexcept {
-    return is_full(ec) || is_corrupt(ec) || is_out_of_memory(ec);
+    return is_full(ec) || is_corrupt(ec) || is_out_of_memory(ec) || is_unread(ec);
 }
 
 } // namespace
@@ -110,7 +110,21 @@ void group_commit::run() noexcept {
     shut();
 }
 
+// What could not be read is noted, and passed over when the group is tried again.
 error_code group_commit::try_group(operations group, bool& committing) {
+    constexpr int most_tries = 16;
+    std::uint64_t noted = queue_->unread();
+    error_code failed = try_once(group, committing);
+    for (int i = 1; i < most_tries && is_unread(failed) && !committing; ++i) {
+        if (queue_->unread() == noted) break;
+        noted = queue_->unread();
+        queue_->rollback();
+        failed = try_once(group, committing);
+    }
+    return failed;
+}
+
+error_code group_commit::try_once(operations group, bool& committing) {
     committing = false;
     if (const error_code failed = queue_->begin()) return failed;
     for (const operation& one : group) {
@@ -142,6 +156,10 @@ void group_commit::change(operations group) {
     if (!queue_) return fail(group, queue_error::failed);
     bool committing = false;
     error_code failed = try_group(group, committing);
+    if (is_unread(failed) && !committing) {
+        queue_->rollback();
+        failed = queue_->page_unread(failed);
+    }
     while (is_corrupt(failed) && !committing) {
         queue_->rollback();
         if (!queue_->salvage()) return perform_each(group);

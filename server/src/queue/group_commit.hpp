@@ -61,6 +61,7 @@ private:
     void perform_without_room(operations group);
     void perform_each(operations group);
     error_code try_group(operations group, bool& committing);
+    error_code try_once(operations group, bool& committing);
     static void fail(operations group, const error_code& why) noexcept;
     void keep_house();
     void recover(const error_code& why) noexcept;

@@ -54,12 +54,14 @@ struct directory_closer {
 error_code each_name(const std::string& path, const std::function<void(const std::string&)>& take) {
     const std::unique_ptr<DIR, directory_closer> directory(::opendir(path.c_str()));
     if (!directory) return last_system_error();
-    // One thread reads this directory, and each has a stream of its own.
-    while (const dirent* entry = ::readdir(directory.get())) { // NOLINT(concurrency-mt-unsafe)
+    for (;;) {
+        errno = 0; // what tells the end from a failure
+        // One thread reads this directory, and each has a stream of its own.
+        const dirent* entry = ::readdir(directory.get()); // NOLINT(concurrency-mt-unsafe)
+        if (entry == nullptr) return errno != 0 ? last_system_error() : error_code();
         const std::string name = static_cast<const char*>(entry->d_name);
         if (name != "." && name != "..") take(name);
     }
-    return {};
 }
 
 } // namespace

@@ -24,11 +24,15 @@ error_code code(int value) noexcept {
     return {value, sqlite_category()};
 }
 
-// A full disk by other names: a quota, a limit on the size of files. SQLite keeps no errno for
-// them, and nothing but the failed write has set it: `errno` was 0 before the call.
+// By other names, for SQLite keeps no errno for them: `errno` was 0 before the call, and nothing
+// but the failed write or read has set it. A full disk is also a quota, or a limit on the size of
+// files. A page that the disk fails to read SQLite takes for a damaged one.
 int named(int value) noexcept {
     const bool full = errno == ENOSPC || errno == EDQUOT || errno == EFBIG;
-    return value == SQLITE_IOERR_WRITE && full ? SQLITE_FULL : value;
+    if (value == SQLITE_IOERR_WRITE && full) return SQLITE_FULL;
+    const bool unread = errno == EIO || errno == ENXIO || errno == ERANGE;
+    const bool by_name = (value & 0xff) == SQLITE_CORRUPT && unread;
+    return by_name || value == SQLITE_IOERR_CORRUPTFS ? SQLITE_IOERR_READ : value;
 }
 
 bool is(const error_code& ec, int primary) noexcept {
@@ -49,6 +53,9 @@ bool is_corrupt(const error_code& ec) noexcept {
 bool is_out_of_memory(const error_code& ec) noexcept {
     return is(ec, SQLITE_NOMEM) || ec == boost::system::errc::not_enough_memory;
 }
+bool is_unread(const error_code& ec) noexcept {
+    return ec.category() == sqlite_category() && ec.value() == SQLITE_IOERR_READ;
+}
 
 sqlite_statement::sqlite_statement() noexcept = default;
 sqlite_statement::sqlite_statement(sqlite_statement&&) noexcept = default;
@@ -62,10 +69,12 @@ void sqlite_statement::finalizer::operator()(sqlite3_stmt* statement) const noex
 error_code sqlite_statement::prepare(sqlite3* database, std::string_view sql, bool kept) {
     sqlite3_stmt* made = nullptr;
     const unsigned flags = kept ? SQLITE_PREPARE_PERSISTENT : 0;
+    errno = 0;
     const int failed = sqlite3_prepare_v3(database, sql.data(), static_cast<int>(sql.size()), flags,
                                           &made, nullptr);
+    const error_code why = code(named(failed));
     statement_.reset(made);
-    return code(failed);
+    return why;
 }
 
 error_code sqlite_statement::bind(int at, std::int64_t value) noexcept {
@@ -139,7 +148,7 @@ parsed<std::unique_ptr<sqlite_database>> sqlite_database::open(const std::string
                           SQLITE_OPEN_PRIVATECACHE;
     const int failed = sqlite3_open_v2(path.c_str(), &made->database_, flags, nullptr);
     if (failed != SQLITE_OK)
-        return parse_error{path + " cannot be opened: " + code(failed).message()};
+        return parse_error{path + " cannot be opened: " + code(named(failed)).message()};
     // What a failed sync has left in the log must not be moved into the database on the way out.
     sqlite3_db_config(made->get(), SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, nullptr);
     sqlite3_db_config(made->get(), SQLITE_DBCONFIG_DEFENSIVE, 1, nullptr);

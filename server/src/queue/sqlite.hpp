@@ -24,6 +24,7 @@ const boost::system::error_category& sqlite_category() noexcept;
 bool is_full(const error_code& ec) noexcept;    ///< no room: before anything was synced
 bool is_corrupt(const error_code& ec) noexcept; ///< a page is not what it should be
 bool is_out_of_memory(const error_code& ec) noexcept;
+bool is_unread(const error_code& ec) noexcept; ///< a page, and nothing was changed by it
 
 /// A prepared statement. Values are bound in their order, from the first parameter on. Not thread
 /// safe; it goes before its database.

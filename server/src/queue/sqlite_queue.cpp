@@ -165,6 +165,7 @@ error_code sqlite_queue::remove(const stored_row& found) {
         removed_files_.push_back(found.file);
     }
     removed_ = true;
+    unread_.erase(found.sequence);
     count(found.state, -1, -as_integer(found.size));
     return release_next(found);
 }

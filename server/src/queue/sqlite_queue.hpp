@@ -14,6 +14,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <functional>
+#include <map>
 #include <memory>
 #include <optional>
 #include <set>
@@ -78,10 +79,18 @@ public:
     result<std::size_t> drop(const queue_filter& filter, queue_page page);
     result<queue_stats> stats();
 
+    /// How often a payload could not be read, for a reason that may pass. A group that has failed
+    /// with it (`is_unread`) may be tried again: its claims pass that payload over.
+    std::uint64_t unread() const noexcept { return times_unread_; }
+    /// A group has failed with `is_unread`, and was rolled back. When that has gone on for two
+    /// minutes, this is what calls for `salvage`, which does without what cannot be read.
+    error_code page_unread(const error_code& why);
+
     /// After a group that met a damaged page (SQLITE_CORRUPT) and was rolled back: makes the
     /// database anew from what can be read of it, and keeps the old one beside it. Whether that was
     /// done, so that the group may be tried again.
     bool salvage();
+    bool may_salvage() const noexcept; ///< it tries that three times
 
     /// The disk is full: from now on puts are refused, and the reserve is there for everything
     /// else, until there is room for it again.
@@ -96,6 +105,13 @@ public:
     void finish();
 
 private:
+    // A payload that could not be read. The next time is not before `until`.
+    struct unread_payload {
+        int times = 0;
+        std::int64_t until = 0;
+        error_code why = {};
+        bool row = false; // not even what is known of it
+    };
     // What is needed to take a row out.
     struct stored_row {
         std::uint64_t sequence;
@@ -137,6 +153,10 @@ private:
     result<payload> read_body(std::uint64_t sequence, const std::string& file);
     error_code read_whole(stored_payload& into, const std::string& file);
     error_code set_aside(const queue_entry& what, std::string_view why);
+    const unread_payload* unread_now(std::uint64_t sequence) const;
+    void note_unread(std::uint64_t sequence, std::string_view id, const error_code& why);
+    error_code row_unread(std::uint64_t sequence, const error_code& why);
+    error_code put_off(const queue_entry& what);
     result<std::optional<milliseconds>> next_due(const std::string& upstream);
 
     const queue_directory& directory_;
@@ -148,6 +168,9 @@ private:
     queue_stats totals_;           // with what the group has changed
     queue_stats committed_;
     int salvages_ = 0;
+    std::map<std::uint64_t, unread_payload> unread_; // by sequence
+    std::uint64_t times_unread_ = 0;
+    bool gives_up_unread_ = false;           // the next salvage
     bool removed_ = true;                    // rows, since space was given back
     std::vector<std::string> new_files_;     // of the group: they go when it is rolled back
     std::vector<std::string> removed_files_; // of the group: they go when it is committed

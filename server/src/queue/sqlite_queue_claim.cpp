@@ -17,6 +17,8 @@ namespace {
 namespace errc = boost::system::errc;
 
 constexpr std::size_t most_claimed = 1'000;
+// What cannot be read is tried again after 1 s, 2 s, ... 64 s: for two minutes.
+constexpr int most_reads = 8;
 
 std::int64_t as_integer(std::uint64_t value) noexcept { return static_cast<std::int64_t>(value); }
 
@@ -40,13 +42,25 @@ bool is_shortage(const error_code& ec) noexcept {
            ec == errc::not_enough_memory;
 }
 
-// Of a row that SQLite can read: its file, or what the bytes are.
+// Of a row that SQLite can read: it has no file, or its bytes are others.
 bool is_damage(const error_code& ec) noexcept {
-    return ec && (ec.category() == boost::system::system_category() || ec == errc::bad_message);
+    return ec == errc::no_such_file_or_directory || ec == errc::bad_message;
+}
+
+// The disk, or the way to it, has failed: it says little about the payload.
+bool may_pass(const error_code& ec) noexcept {
+    return is_unread(ec) || (ec && ec.category() == boost::system::system_category());
 }
 
 std::string text_of(const error_code& ec) {
     return ec == errc::bad_message ? "its bytes are not what was stored" : ec.message();
+}
+
+constexpr std::uint64_t no_row = 0; // of a page that no claim knows the row of
+
+// How long it is left alone then.
+std::chrono::milliseconds pause_after(int times) noexcept {
+    return std::chrono::seconds(1) * (1 << std::min(times - 1, most_reads - 2));
 }
 
 } // namespace
@@ -63,6 +77,9 @@ result<claimed_payloads> sqlite_queue::claim(std::size_t most, milliseconds leas
         if (!rows) return rows.error();
         more = false;
         for (const std::uint64_t sequence : *rows) {
+            const unread_payload* const unread = unread_now(sequence);
+            if (unread != nullptr && unread->row) continue;
+            if (claimed.payloads.size() == most) break;
             auto taken = take(sequence, until, owner);
             if (!taken) return taken.error();
             more = more || !*taken;
@@ -79,6 +96,7 @@ result<std::vector<std::uint64_t>> sqlite_queue::due_rows(std::size_t most,
                                                           const std::string& upstream) {
     std::vector<std::uint64_t> rows;
     const std::int64_t at = now();
+    most += unread_.size(); // which are passed over
     const auto add = [&](sqlite_statement& from, std::int64_t bound) -> error_code {
         const sqlite_rows reset(from);
         if (const error_code failed = from.begin(bound, as_integer(most - rows.size()), upstream))
@@ -102,15 +120,27 @@ result<std::optional<stored_payload>> sqlite_queue::take(std::uint64_t sequence,
                                                          const std::string& owner) {
     std::string file;
     auto entry = read_row(sequence, file);
-    if (!entry) return entry.error();
+    if (!entry) return row_unread(sequence, entry.error());
     std::optional<stored_payload> taken(stored_payload{std::move(*entry)});
+    const auto pass_over = [&]() -> result<std::optional<stored_payload>> {
+        if (const error_code failed = put_off(taken->entry)) return failed;
+        return std::optional<stored_payload>();
+    };
+    if (unread_now(sequence) != nullptr) return pass_over();
     const error_code damage = read_whole(*taken, file);
     if (is_shortage(damage)) return make_error_code(errc::not_enough_memory);
+    if (may_pass(damage) && !is_damage(damage)) {
+        note_unread(sequence, taken->entry.id.text(), damage);
+        // SQLite has rolled the group back, which begins anew.
+        if (is_unread(damage)) return damage;
+        return pass_over();
+    }
     if (is_damage(damage)) {
         if (const error_code failed = set_aside(taken->entry, text_of(damage))) return failed;
         return std::optional<stored_payload>();
     }
     if (damage) return damage;
+    unread_.erase(sequence);
     if (const error_code failed = statements_.lease.run(as_integer(sequence), until, owner))
         return failed;
     taken->entry.attempts += 1;
@@ -173,6 +203,51 @@ error_code sqlite_queue::set_aside(const queue_entry& what, std::string_view why
                          .state = what.state,
                          .peer = what.peer.host(),
                          .file = {}});
+}
+
+// Nothing when it may be read, for all that is known.
+const sqlite_queue::unread_payload* sqlite_queue::unread_now(std::uint64_t sequence) const {
+    const auto found = unread_.find(sequence);
+    return found == unread_.end() || found->second.until <= now() ? nullptr : &found->second;
+}
+
+// Not even its row. What that is about is for a salvage to find out, when it has not passed.
+error_code sqlite_queue::row_unread(std::uint64_t sequence, const error_code& why) {
+    if (!is_unread(why)) return why;
+    note_unread(sequence, {}, why);
+    if (unread_[sequence].times < most_reads) return why;
+    gives_up_unread_ = true;
+    return {SQLITE_CORRUPT, sqlite_category()};
+}
+
+error_code sqlite_queue::page_unread(const error_code& why) {
+    constexpr milliseconds long_ago = std::chrono::minutes(5);
+    unread_payload& page = unread_[no_row];
+    if (now() - page.until > long_ago.count()) page.times = 0;
+    if (unread_now(no_row) != nullptr) return why;
+    return row_unread(no_row, why);
+}
+
+void sqlite_queue::note_unread(std::uint64_t sequence, std::string_view id, const error_code& why) {
+    unread_payload& one = unread_[sequence];
+    const milliseconds pause = pause_after(++one.times);
+    one.until = now() + pause.count();
+    one.why = why;
+    one.row = id.empty();
+    ++times_unread_;
+    options_.log(log_level::warning, "queue payload not read",
+                 {{"id", id},
+                  {"what", text_of(why)},
+                  {"times", static_cast<std::int64_t>(one.times)},
+                  {"retry_ms", static_cast<std::int64_t>(pause.count())}});
+}
+
+// It is left alone for a while, and set aside when that has not helped.
+error_code sqlite_queue::put_off(const queue_entry& what) {
+    const unread_payload& one = unread_.at(what.sequence);
+    const std::string why = "it cannot be read: " + text_of(one.why);
+    if (one.times >= most_reads) return set_aside(what, why);
+    return statements_.put_off.run(as_integer(what.sequence), one.until, why);
 }
 
 result<std::optional<sqlite_queue::milliseconds>>

@@ -128,6 +128,7 @@ result<std::size_t> sqlite_queue::replay(const queue_filter& filter, queue_page 
             if (const error_code failed =
                     statements_.replay.run(as_integer(each.sequence), due, now()))
                 return failed;
+            unread_.erase(each.sequence);
             count(each.state, -1, -as_integer(each.size));
             count(queue_state::waiting, 1, as_integer(each.size));
             stored_row waits = each;
@@ -161,6 +162,7 @@ result<queue_stats> sqlite_queue::stats() {
     auto& oldest = statements_.oldest;
     const sqlite_rows rows(oldest);
     const auto there = oldest.next();
+    if (!there && is_unread(there.error())) return now_there; // the rest is known all the same
     if (!there) return there.error();
     if (*there) now_there.oldest = milliseconds(now() - oldest.integer(0));
     return now_there;

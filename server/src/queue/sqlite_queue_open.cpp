@@ -62,7 +62,9 @@ parsed<void> sqlite_queue::start(leases held) {
     options_.ordered = *ordered;
     remove_remains();
     error_code failed = prepare(held);
-    if (is_corrupt(failed) && salvage()) failed = prepare(held);
+    while (is_corrupt(failed) && may_salvage())
+        if (salvage()) failed = prepare(held);
+    if (failed && !database_) return parse_error{failed.message()}; // a salvage that went wrong
     if (failed) return parse_error{failed.message() + ": " + database_->message()};
     if (!reserve_.make())
         options_.log(log_level::warning, "queue disk full", {{"dir", directory_.path()}});
@@ -178,7 +180,7 @@ result<bool> sqlite_queue::give_back_space() {
     if (unused <= options_.spare_pages || unused <= all / 2) return false;
     if (const error_code failed = database_->run(free_a_part)) {
         if (database_->in_transaction()) database_->run("rollback");
-        if (is_full(failed)) return false;
+        if (is_full(failed) || is_unread(failed)) return false;
         return sqlite_statement::no_row(failed);
     }
     if (const error_code failed = checkpoint_when_long()) return sqlite_statement::no_row(failed);

@@ -28,13 +28,22 @@ std::string free_name(const std::string& name) {
 
 } // namespace
 
+bool sqlite_queue::may_salvage() const noexcept {
+    return salvages_ < most_salvages && database_ != nullptr;
+}
+
 bool sqlite_queue::salvage() {
-    if (salvages_++ >= most_salvages) return false;
+    if (!may_salvage()) return false;
+    ++salvages_;
     options_.log(log_level::warning, "queue salvaging", {{"dir", directory_.path()}});
     const auto made = make_anew();
     if (!made)
         options_.log(log_level::error, "queue not salvaged",
                      {{"dir", directory_.path()}, {"what", made.error().message}});
+    if (made) {
+        unread_.clear();
+        gives_up_unread_ = false;
+    }
     return made.has_value();
 }
 
@@ -47,7 +56,10 @@ parsed<void> sqlite_queue::make_anew() {
     remove_database(fresh);
     // The log belongs to the old file: what is in it goes there, for it must not meet the new one.
     if (const error_code failed = database_->checkpoint(true)) return as_problem(failed);
-    const auto rows = salvage_rows(*database_, fresh, options_.ordered);
+    // What cannot be read may be whole: it is given up at the last try.
+    const bool last = gives_up_unread_ || salvages_ == most_salvages;
+    const salvage_rules rules{options_.ordered, last};
+    const auto rows = salvage_rows(*database_, fresh, rules);
     if (!rows) {
         remove_database(fresh);
         return rows.error();

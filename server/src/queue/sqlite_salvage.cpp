@@ -24,12 +24,14 @@ constexpr std::string_view ways[] = {
     "select sequence from bodies order by sequence desc",
 };
 
-std::set<std::int64_t> known_sequences(sqlite_database& from) {
+std::set<std::int64_t> known_sequences(sqlite_database& from, error_code& unread) {
     std::set<std::int64_t> known;
     for (const std::string_view way : ways) {
         sqlite_statement rows;
         if (rows.prepare(from.get(), way, false)) continue;
-        for (auto row = rows.next(); row && *row; row = rows.next()) known.insert(rows.integer(0));
+        auto row = rows.next();
+        for (; row && *row; row = rows.next()) known.insert(rows.integer(0));
+        if (!row && is_unread(row.error())) unread = row.error();
     }
     return known;
 }
@@ -77,11 +79,14 @@ public:
     }
 
     const salvaged_rows& rows() const noexcept { return rows_; }
+    /// Set when a page could not be read: it may be as it should.
+    const error_code& unread() const noexcept { return unread_; }
 
 private:
-    static bool has_row(sqlite_statement& statement, std::int64_t sequence) {
+    bool has_row(sqlite_statement& statement, std::int64_t sequence) {
         if (statement.begin(sequence)) return false;
         const auto row = statement.next();
+        if (!row && is_unread(row.error())) unread_ = row.error();
         return row && *row;
     }
 
@@ -89,6 +94,7 @@ private:
     sqlite_database& to_;
     sqlite_statement read_, check_, body_, insert_, insert_body_;
     salvaged_rows rows_;
+    error_code unread_;
 };
 
 // A row that was due at the end of time may be the first of its source now, if none is due: what
@@ -102,15 +108,17 @@ constexpr const char* count_again =
     "update totals set (payloads, bytes) = (select count(*), coalesce(sum(size), 0) from payloads "
     "where payloads.state = totals.state)";
 
-error_code copy_all(sqlite_database& from, sqlite_database& to, bool ordered, salvaged_rows& rows) {
+error_code copy_all(sqlite_database& from, sqlite_database& to, const salvage_rules& rules,
+                    salvaged_rows& rows) {
     constexpr std::size_t rows_at_once = 10'000;
+    error_code unread;
     copier copies(from, to);
     error_code failed = copies.prepare();
     // What is written is synced at the end, at once.
     if (!failed) failed = to.run("pragma synchronous = off");
     if (!failed) failed = to.run("begin");
     std::size_t seen = 0;
-    for (const std::int64_t sequence : known_sequences(from)) {
+    for (const std::int64_t sequence : known_sequences(from, unread)) {
         if (!failed) failed = copies.copy(sequence);
         if (failed || ++seen % rows_at_once != 0) continue;
         failed = to.run("commit");
@@ -118,7 +126,9 @@ error_code copy_all(sqlite_database& from, sqlite_database& to, bool ordered, sa
         if (!failed) failed = to.run("begin");
     }
     rows = copies.rows();
-    if (!failed && ordered) failed = to.run(first_of_source);
+    if (copies.unread()) unread = copies.unread();
+    if (!failed && !rules.without_unread) failed = unread;
+    if (!failed && rules.ordered) failed = to.run(first_of_source);
     for (const char* const each : {count_again, "commit", "pragma synchronous = full"})
         if (!failed) failed = to.run(each);
     return failed ? failed : to.checkpoint(true);
@@ -126,14 +136,15 @@ error_code copy_all(sqlite_database& from, sqlite_database& to, bool ordered, sa
 
 } // namespace
 
-parsed<salvaged_rows> salvage_rows(sqlite_database& from, const std::string& path, bool ordered) {
+parsed<salvaged_rows> salvage_rows(sqlite_database& from, const std::string& path,
+                                   const salvage_rules& rules) {
     auto made = sqlite_database::open(path);
     if (!made) return made.error();
     sqlite_database& to = **made;
-    const auto schema = prepare_schema(to, ordered);
+    const auto schema = prepare_schema(to, rules.ordered);
     if (!schema) return parse_error{path + ": " + schema.error().message};
     salvaged_rows rows;
-    if (const error_code failed = copy_all(from, to, ordered, rows))
+    if (const error_code failed = copy_all(from, to, rules, rows))
         return parse_error{path + ": " + failed.message()};
     return rows;
 }

@@ -95,6 +95,8 @@ error_code sqlite_statements::prepare_changes(sqlite3* database, const std::stri
              "where sequence = ?1"},
             {set_state, "update payloads set state = ?2, last_error = ?3, lease_until = 0, "
                         "lease_owner = '' where sequence = ?1"},
+            {put_off, "update payloads set due = ?2, lease_until = 0, lease_owner = '', "
+                      "last_error = ?3 where sequence = ?1"},
             {fail,
              "update payloads set due = ?4, lease_until = 0, lease_owner = '', last_status = ?5, "
              "last_error = ?6 where id = ?1 and lease_owner = ?2 and attempts = ?3 and state = "

@@ -32,7 +32,7 @@ struct sqlite_statements {
     sqlite_statement find, remove, remove_body, release_next;
     sqlite_statement due, due_by_set_clock, entry, body, lease, set_state;
     sqlite_statement next_due, next_lease_end;
-    sqlite_statement fail, bury, replay, by_id, oldest, delivering, save_totals;
+    sqlite_statement put_off, fail, bury, replay, by_id, oldest, delivering, save_totals;
 
 private:
     error_code prepare_changes(sqlite3* database, const std::string& due_at_first);

@@ -7,6 +7,7 @@
 #include <mutex>
 #include <string>
 
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -15,11 +16,13 @@ namespace {
 std::mutex mutex;
 std::condition_variable changed;
 std::size_t hanging = 0;
-std::string while_there; // under the mutex
+std::string while_there; // under the mutex, and these
+ino_t bad_file = 0;
+std::int64_t bad_from = 0, bad_to = 0;
 
 std::atomic<bool> hangs{false};
 std::atomic<std::size_t> count{0};
-std::atomic<int> sync_error{0}, write_error{0};
+std::atomic<int> sync_error{0}, write_error{0}, read_error{0};
 std::atomic<std::size_t> good_syncs{0}, bad_syncs{0};
 
 void wait_while_it_hangs() {
@@ -53,6 +56,16 @@ bool write_fails() {
     return true;
 }
 
+bool read_fails(int fd, size_t size, off64_t at) {
+    if (read_error == 0) return false;
+    const std::lock_guard lock(mutex);
+    if (at >= bad_to || at + static_cast<off64_t>(size) <= bad_from) return false;
+    struct stat about {};
+    if (::fstat(fd, &about) != 0 || about.st_ino != bad_file) return false;
+    errno = read_error;
+    return true;
+}
+
 } // namespace
 
 // These stand before the C library's: a program's own functions are found first, also by the
@@ -77,7 +90,25 @@ extern "C" ssize_t write(int fd, const void* data, size_t size) {
     return write_fails() ? -1 : ::syscall(SYS_write, fd, data, size);
 }
 
+extern "C" ssize_t pread64(int fd, void* to, size_t size, off64_t at) {
+    return read_fails(fd, size, at) ? -1 : ::syscall(SYS_pread64, fd, to, size, at);
+}
+
+extern "C" ssize_t pread(int fd, void* to, size_t size, off_t at) {
+    return read_fails(fd, size, at) ? -1 : ::syscall(SYS_pread64, fd, to, size, at);
+}
+
 namespace finpost::test {
+
+void fail_reads(int error, const std::string& path, std::int64_t from, std::int64_t to) {
+    struct stat about {};
+    const bool there = ::stat(path.c_str(), &about) == 0;
+    const std::lock_guard lock(mutex);
+    bad_file = there ? about.st_ino : 0;
+    bad_from = from;
+    bad_to = to;
+    read_error = error;
+}
 
 void fail_syncs(int error, std::size_t after, std::size_t times) {
     sync_error = 0;

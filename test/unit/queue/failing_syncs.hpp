@@ -1,6 +1,9 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
+#include <limits>
+#include <string>
 
 namespace finpost::test {
 
@@ -11,6 +14,11 @@ void fail_syncs(int error, std::size_t after = 0, std::size_t times = 1);
 /// The same for `pwrite`, `pwrite64` and `write`, and until it is called again. While `exists`
 /// names a file, they fail only as long as that is there.
 void fail_writes(int error, const char* exists = "");
+
+/// The same for what is read by `pread` and `pread64` of the file that is at `path` now, where it
+/// touches the bytes from `from` to `to`.
+void fail_reads(int error, const std::string& path = {}, std::int64_t from = 0,
+                std::int64_t to = std::numeric_limits<std::int64_t>::max());
 
 /// How many syncs there were in this process.
 std::size_t syncs() noexcept;

@@ -23,21 +23,10 @@ constexpr std::size_t large = 300 << 10;
 struct fixture : sqlite_fixture {
     // A page of that table or index, somewhere in its middle, becomes noise.
     void destroy_page_of(const std::string& name) {
-        sqlite3* database = nullptr;
-        BOOST_REQUIRE_EQUAL(::sqlite3_open(file("queue.db").c_str(), &database), SQLITE_OK);
-        const std::string sql = "with leaves as (select * from dbstat where name = '" + name +
-                                "' and pagetype = 'leaf') select pageno from leaves order by path "
-                                "limit 1 offset (select count(*) / 2 from leaves)";
-        sqlite3_stmt* statement = nullptr;
-        BOOST_REQUIRE_EQUAL(::sqlite3_prepare_v2(database, sql.c_str(), -1, &statement, nullptr),
-                            SQLITE_OK);
-        BOOST_REQUIRE_EQUAL(::sqlite3_step(statement), SQLITE_ROW);
-        const int page = ::sqlite3_column_int(statement, 0);
-        ::sqlite3_finalize(statement);
-        ::sqlite3_close(database);
+        const auto at = offset_of_page("name = '" + name + "' and pagetype = 'leaf'");
         std::fstream all(file("queue.db"), std::ios::in | std::ios::out | std::ios::binary);
-        all.seekp(std::streamoff{page - 1} * 4096);
-        all << std::string(4096, '\x5a');
+        all.seekp(at);
+        all << std::string(page_size, '\x5a');
         BOOST_REQUIRE(all.good());
     }
 

@@ -12,6 +12,7 @@
 #include <sqlite3.h>
 
 #include <chrono>
+#include <cstdint>
 #include <filesystem>
 #include <memory>
 #include <optional>
@@ -24,6 +25,7 @@ namespace finpost::test {
 /// database.
 struct sqlite_fixture {
     using time_point = queue_entry::time_point;
+    static constexpr std::int64_t page_size = 4096;
 
     sqlite_fixture() {
         options.directory = directory();
@@ -69,6 +71,24 @@ struct sqlite_fixture {
         const int done = ::sqlite3_exec(database, sql.c_str(), nullptr, nullptr, &error);
         BOOST_REQUIRE_MESSAGE(done == SQLITE_OK, (error != nullptr ? error : ""));
         ::sqlite3_close(database);
+    }
+
+    /// Where a page of that table or index is in the database, while that is closed; SQLite's table
+    /// `dbstat` says what `which` can be. Of several it is the one in the middle.
+    std::int64_t offset_of_page(const std::string& which) const {
+        sqlite3* database = nullptr;
+        BOOST_REQUIRE_EQUAL(::sqlite3_open(file("queue.db").c_str(), &database), SQLITE_OK);
+        const std::string sql = "with pages as (select * from dbstat where " + which +
+                                ") select pageno from pages order by path limit 1 offset "
+                                "(select count(*) / 2 from pages)";
+        sqlite3_stmt* statement = nullptr;
+        BOOST_REQUIRE_EQUAL(::sqlite3_prepare_v2(database, sql.c_str(), -1, &statement, nullptr),
+                            SQLITE_OK);
+        BOOST_REQUIRE_EQUAL(::sqlite3_step(statement), SQLITE_ROW);
+        const int page = ::sqlite3_column_int(statement, 0);
+        ::sqlite3_finalize(statement);
+        ::sqlite3_close(database);
+        return std::int64_t{page - 1} * page_size;
     }
 
     std::vector<std::string> payload_files() const {
