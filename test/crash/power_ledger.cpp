@@ -26,7 +26,9 @@ std::string text_of(const standing& is) {
 
 bool standing::allows(const standing& seen) const {
     if (!there || !seen.there) return there == seen.there;
-    return state == seen.state && (!last_error || last_error == seen.last_error);
+    // A store says that of what it could not read once.
+    const bool unread = seen.last_error && seen.last_error->starts_with("it cannot be read: ");
+    return state == seen.state && (!last_error || last_error == seen.last_error || unread);
 }
 
 void power_ledger::put(const handle& what, const request_id& id, std::string body) {

@@ -38,6 +38,7 @@ void power_store::open() {
     auto made = finpost::detail::sqlite_store::open(options_);
     require(made.has_value(), made ? "" : "it does not start: " + made.error().message);
     store_ = std::move(*made);
+    if (broken_ != broken_put::none) store_ = make_broken(std::move(store_), broken_);
 }
 
 void power_store::close() {

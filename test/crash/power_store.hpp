@@ -1,5 +1,6 @@
 #pragma once
 
+#include "crash/broken_store.hpp"
 #include "crash/power_ledger.hpp"
 #include "queue/sqlite_store.hpp"
 
@@ -28,7 +29,10 @@ public:
     /// Throws std::runtime_error with what is wrong.
     void open();
     void close();
+    bool is_open() const noexcept { return store_ != nullptr; }
     queue_store& get() { return *store_; }
+    /// From the next `open` on.
+    void become(broken_put how) { broken_ = how; }
 
     /// Does all that was asked for. Handlers are called as soon as they can be.
     void work();
@@ -55,6 +59,7 @@ private:
     finpost::detail::sqlite_store_options options_;
     queue_entry::time_point now_{std::chrono::hours(500'000)};
     std::string complaint_;
+    broken_put broken_ = broken_put::none;
     std::unique_ptr<queue_store> store_;
 };
 

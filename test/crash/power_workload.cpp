@@ -1,5 +1,7 @@
 #include "crash/power_workload.hpp"
 
+#include <boost/asio/bind_cancellation_slot.hpp>
+
 #include <sqlite3.h>
 
 #include <memory>
@@ -8,6 +10,8 @@
 
 #include <fcntl.h>
 #include <unistd.h>
+
+namespace asio = boost::asio;
 
 namespace finpost::test {
 
@@ -117,7 +121,21 @@ void power_workload::put_some(const std::vector<std::size_t>& sizes) {
     const handle what = begin();
     std::vector<new_payload> all;
     for (const std::size_t each : sizes) all.push_back(make_one(what, each));
-    store_.get().async_put(std::move(all), told(what));
+    const auto patience = std::make_shared<asio::cancellation_signal>();
+    patience_.emplace_back(patience);
+    auto done = [told = told(what), patience](error_code ec) { told(ec); };
+    store_.get().async_put(std::move(all),
+                           asio::bind_cancellation_slot(patience->slot(), std::move(done)));
+}
+
+std::size_t power_workload::waiting() {
+    std::erase_if(patience_, [](const auto& each) { return each.expired(); });
+    return patience_.size();
+}
+
+void power_workload::lose_patience() {
+    for (const auto& each : patience_)
+        if (const auto one = each.lock()) one->emit(asio::cancellation_type::terminal);
 }
 
 std::vector<stored_payload> power_workload::take(std::size_t most) {

@@ -4,8 +4,11 @@
 #include "crash/power_store.hpp"
 #include "crash/recorded_disk.hpp"
 
+#include <boost/asio/cancellation_signal.hpp>
+
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <random>
 #include <string>
 #include <vector>
@@ -32,18 +35,22 @@ public:
     void deliver_some(const std::vector<stored_payload>& claimed);
     void fail_some(const stored_payload& claimed);
     void bury_some(const stored_payload& claimed);
+    /// Whoever waits for a put gives up, and how many there are.
+    void lose_patience();
+    std::size_t waiting();
     /// Up to four in that state.
     void replay(queue_state state = queue_state::dead);
     void drop(queue_state state);
 
-private:
+    /// A payload that somebody else puts, as a part of what has begun.
     using handle = power_ledger::handle;
-
-    std::uint64_t below(std::uint64_t bound) { return random_() % bound; }
     handle begin();
+    new_payload make_one(const handle& what, std::size_t size);
+
+private:
+    std::uint64_t below(std::uint64_t bound) { return random_() % bound; }
     auto told(const handle& what);
     void step();
-    new_payload make_one(const handle& what, std::size_t size);
     std::size_t draw_size();
     void settle(const std::vector<stored_payload>& claimed);
     queue_filter some(const handle& what, queue_state state, const standing& to);
@@ -52,6 +59,8 @@ private:
     recorded_disk& disk_;
     power_ledger& ledger_;
     std::mt19937_64 random_;
+    // Of those who wait: each is gone when its handler was called.
+    std::vector<std::weak_ptr<boost::asio::cancellation_signal>> patience_;
 };
 
 } // namespace finpost::test

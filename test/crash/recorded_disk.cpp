@@ -1,13 +1,17 @@
 #include "crash/recorded_disk.hpp"
 
+#include <dirent.h>
 #include <linux/magic.h>
 
 #include <algorithm>
+#include <array>
 #include <cerrno>
 #include <cstdarg>
+#include <cstring>
 #include <string_view>
 #include <utility>
 
+#include <dlfcn.h>
 #include <fcntl.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -33,7 +37,8 @@ int open_file(const char* path, int flags, mode_t mode) {
     if ((flags & O_DIRECT) != 0) return current->open_as_on_disk(name);
     const bool makes = (flags & O_CREAT) != 0 && !current->is_there(name);
     const bool empties = (flags & O_TRUNC) != 0 && !makes;
-    const int error = makes || empties ? current->change_begins() : 0;
+    int error = makes || empties ? current->change_begins() : 0;
+    if (!makes && current->is_there(name)) error = std::max(error, current->read_begins());
     if (error > 0) return fail_with(error);
     const int fd = give(::syscall(SYS_openat, AT_FDCWD, path, flags, mode));
     if (fd >= 0) current->opened(fd, name, empties);
@@ -52,6 +57,26 @@ ssize_t write_at(int fd, const void* data, size_t size, off64_t at) {
         current->wrote(fd, static_cast<std::uint64_t>(at),
                        {static_cast<const char*>(data), static_cast<size_t>(n)});
     return n;
+}
+
+ssize_t read_at(int fd, void* to, size_t size, off64_t at) {
+    const bool follows = current != nullptr && current->follows(fd);
+    const int error = follows ? current->read_begins() : 0;
+    if (error > 0) return fail_with(error);
+    const ssize_t n = ::syscall(SYS_pread64, fd, to, size, at);
+    if (error == recorded_disk::only_zeros && n > 0) std::memset(to, 0, static_cast<size_t>(n));
+    return n;
+}
+
+// The next name, by the C library's own function.
+template <class Entry>
+Entry* next_name(DIR* of, const char* function) {
+    static const auto real = reinterpret_cast<Entry* (*)(DIR*)>(::dlsym(RTLD_NEXT, function));
+    const bool follows = current != nullptr && current->is_directory(::dirfd(of));
+    const int error = follows ? current->read_begins() : 0;
+    if (error <= 0) return real(of);
+    errno = error;
+    return nullptr;
 }
 
 int sync_file(int fd) {
@@ -139,6 +164,12 @@ ssize_t pwrite64(int fd, const void* data, size_t size, off64_t at) {
     return write_at(fd, data, size, at);
 }
 
+ssize_t pread(int fd, void* to, size_t size, off_t at) { return read_at(fd, to, size, at); }
+ssize_t pread64(int fd, void* to, size_t size, off64_t at) { return read_at(fd, to, size, at); }
+
+dirent* readdir(DIR* of) { return next_name<dirent>(of, "readdir"); }
+dirent64* readdir64(DIR* of) { return next_name<dirent64>(of, "readdir64"); }
+
 int ftruncate(int fd, off_t size) noexcept { return resize_file(fd, size); }
 int ftruncate64(int fd, off64_t size) noexcept { return resize_file(fd, size); }
 
@@ -217,6 +248,13 @@ std::string recorded_disk::name_of(const char* path) const {
     if (all == top) return "."; // the folder itself: a directory to sync
     if (!all.starts_with(top) || all[top.size()] != '/') return {};
     return std::string(all.substr(top.size() + 1));
+}
+
+bool recorded_disk::is_directory(int fd) const {
+    std::array<char, 4096> path{};
+    const std::string link = "/proc/self/fd/" + std::to_string(fd);
+    const ssize_t n = ::readlink(link.c_str(), path.data(), path.size() - 1);
+    return n > 0 && !name_of(path.data()).empty();
 }
 
 bool recorded_disk::no_room(bool for_more) const {

@@ -13,6 +13,12 @@ namespace finpost::test {
 
 namespace {
 
+using kind = disk_fault::kind;
+
+constexpr int slow = -3; // of a sync
+
+bool is_of_reads(kind what) noexcept { return what == kind::unread || what == kind::unread_zeros; }
+
 bool write_whole(int fd, const file_content& content) {
     const auto size = static_cast<long>(content.bytes.size());
     return ::syscall(SYS_ftruncate, fd, 0) == 0 &&
@@ -22,24 +28,48 @@ bool write_whole(int fd, const file_content& content) {
 
 } // namespace
 
+bool recorded_disk::strikes() {
+    if (fault_.after > 0) {
+        --fault_.after;
+        return false;
+    }
+    if (fault_.times == 0) return false;
+    --fault_.times;
+    return true;
+}
+
 int recorded_disk::change_begins() {
     before_each_();
     ++begun_;
-    if (fault_.what == disk_fault::kind::none) return 0;
-    if (fault_.after > 0) {
-        --fault_.after;
-        return 0;
+    if (fault_.what == kind::none || is_of_reads(fault_.what) || !strikes()) return 0;
+    switch (fault_.what) {
+    case kind::io_error:
+        return EIO;
+    case kind::no_space:
+        return ENOSPC;
+    case kind::short_write:
+        return short_write;
+    default:
+        return slow;
     }
-    if (fault_.times == 0) return 0;
-    --fault_.times;
-    if (fault_.what == disk_fault::kind::short_write) return short_write;
-    return fault_.what == disk_fault::kind::io_error ? EIO : ENOSPC;
 }
 
 int recorded_disk::sync_begins(int fd) {
-    const int error = change_begins();
+    syncs_.push_back(begun_);
+    int error = change_begins();
+    if (error == slow) {
+        const bool fails = fault_.what == kind::slow_failing_sync;
+        if (while_slow_) while_slow_();
+        error = fails ? EIO : 0;
+    }
     if (error > 0) forget_unsynced(open_.at(fd));
     return error;
+}
+
+int recorded_disk::read_begins() {
+    ++reads_;
+    if (!is_of_reads(fault_.what) || !strikes()) return 0;
+    return fault_.what == kind::unread ? EIO : only_zeros;
 }
 
 void recorded_disk::forget_unsynced(const open_file& of) {
