@@ -127,6 +127,7 @@ private:
     error_code prepare(leases held);
     void remove_remains() const noexcept;
     parsed<void> make_anew();
+    parsed<void> open_anew();
     error_code first_write(leases held);
     error_code settle_files();
     error_code set_aside_without_file(const std::set<std::string>& missing);

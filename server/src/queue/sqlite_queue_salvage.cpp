@@ -47,6 +47,18 @@ bool sqlite_queue::salvage() {
     return made.has_value();
 }
 
+parsed<void> sqlite_queue::open_anew() {
+    auto opened = sqlite_database::open(directory_.database());
+    if (!opened) return opened.error();
+    database_ = std::move(*opened);
+    const auto schema = prepare_schema(*database_, options_.ordered);
+    if (!schema) return schema.error();
+    error_code failed = statements_.prepare(database_->get(), options_.ordered);
+    if (!failed) failed = read_totals();
+    if (failed) return parse_error{failed.message()};
+    return {};
+}
+
 // Whenever the process ends meanwhile, `queue.db` is the old database or the new one, whole.
 parsed<void> sqlite_queue::make_anew() {
     const std::string path = directory_.database();
@@ -74,14 +86,14 @@ parsed<void> sqlite_queue::make_anew() {
         (::link(path.c_str(), kept.c_str()) != 0 || ::rename(fresh.c_str(), path.c_str()) != 0))
         failed = last_system_error();
     if (!failed) failed = directory_.sync();
-    auto opened = sqlite_database::open(path);
-    if (!opened) return opened.error();
-    database_ = std::move(*opened);
-    const auto schema = prepare_schema(*database_, options_.ordered);
-    if (!schema) return schema.error();
-    if (!failed) failed = statements_.prepare(database_->get(), options_.ordered);
-    if (!failed) failed = read_totals();
     if (failed) return as_problem(failed);
+    const auto opened = open_anew();
+    if (!opened) {
+        // What is half known is not gone on with: without a database all of it is opened again.
+        statements_ = {};
+        database_.reset();
+        return opened.error();
+    }
     options_.log(log_level::error, "queue salvaged",
                  {{"dir", directory_.path()},
                   {"payloads", rows->copied},
