@@ -106,7 +106,12 @@ void power_store::check_numbers(const std::vector<queue_entry>& entries) {
     queue_stats told;
     get().async_stats([&](error_code, queue_stats stats) { told = stats; });
     work();
-    require(told.states == counted.states && told.bytes == counted.bytes, "its numbers are wrong");
+    std::string numbers;
+    for (const queue_state state : all_queue_states)
+        numbers += ' ' + std::to_string(told.of(state).payloads) + " of " +
+                   std::to_string(counted.of(state).payloads);
+    require(told.states == counted.states && told.bytes == counted.bytes,
+            "its numbers are wrong:" + numbers);
     require(told.delivering == 0, "a lease is held by nobody");
 }
 
