@@ -52,6 +52,11 @@ public:
     /// `queue_error::failed` then, and only a restart helps. Nothing while it works.
     virtual std::optional<std::string> fatal() const = 0;
 
+    /// Why the place where it keeps payloads cannot be reached now, in words: operations wait until
+    /// it can be, and fail when their time is over. Nothing while it can, and of a store that is
+    /// always where its process is.
+    virtual std::optional<std::string> unavailable() const { return std::nullopt; }
+
     /// Stores all of `batch` or nothing. Without an error it is on stable storage: a receipt may be
     /// given. An id that is there already is left as it is. `void(error_code)`.
     template <class CompletionToken>
