@@ -13,15 +13,15 @@ set -euo pipefail
 # cannot be installed together.
 build=(g++ cmake ninja-build libboost1.81-dev libboost-url1.81-dev libboost-json1.81-dev
        libboost-log1.81-dev libboost-thread1.81-dev libboost-filesystem1.81-dev libcli11-dev
-       libtomlplusplus-dev libssl-dev libsqlite3-dev prometheus-cpp-dev)
-runtime=(libtomlplusplus3 libprometheus-cpp-core1.0 libssl3 libsqlite3-0 ca-certificates)
+       libtomlplusplus-dev libssl-dev libsqlite3-dev libpq-dev prometheus-cpp-dev)
+runtime=(libtomlplusplus3 libprometheus-cpp-core1.0 libssl3 libsqlite3-0 libpq5 ca-certificates)
 unit_test=(libboost-test1.81-dev)
 # Software nobody here wrote to test against, what counts instructions, what reads YAML, a host's
 # logger, what reads the sources for their lints, and what makes documentation, packages (CPack calls
 # `file`) and a Debian to install them in.
 test=("${unit_test[@]}" netcat-openbsd ncat socat nginx libnginx-mod-stream haproxy openssl prometheus
-      python3 python3-hl7 python3-yaml valgrind libspdlog-dev git clang-format clang-tidy nodejs doxygen
-      dpkg-dev pkgconf file debootstrap)
+      postgresql python3 python3-hl7 python3-yaml valgrind libspdlog-dev git clang-format clang-tidy nodejs
+      doxygen dpkg-dev pkgconf file debootstrap)
 # What test/bench/run.sh draws, micro-benchmarks and isolates with.
 bench=(gnuplot-nox libbenchmark-dev python3 iproute2 util-linux)
 # clang with its sanitizers and libFuzzer, and what tells which lines were reached.
@@ -111,6 +111,13 @@ install_missing() {
         find /etc/systemd/system -path '*.wants/*' -printf 'systemd %f\n' 2>/dev/null || true
         find /etc/rc[2-5].d -name 'S*' -printf 'sysv %f\n' 2>/dev/null | sed 's/ S[0-9]*/ /' || true
     }
+    # PostgreSQL's package would make a cluster, for which there is no use.
+    case " $* " in *" postgresql "*)
+        mkdir -p /etc/postgresql-common
+        [ -e /etc/postgresql-common/createcluster.conf ] ||
+            printf 'create_main_cluster = false\n' >/etc/postgresql-common/createcluster.conf
+        ;;
+    esac
     before=$(enabled)
     apt-get -o DPkg::Lock::Timeout=300 update
     # --no-remove: rather fail than take a package away from its owner.

@@ -40,7 +40,7 @@ finpost_pkg_config(common "What the libraries of finpost share"
     LIBS -lfinpost_common -lfinpost_asio -pthread OTHERS -lboost_url
     PACKAGES libssl libcrypto CFLAGS ${definitions} -pthread)
 finpost_pkg_config(server "A TCP-to-HTTP gateway as a library"
-    LIBS -lfinpost_server REQUIRES "finpost-common = ${PROJECT_VERSION}" PACKAGES sqlite3)
+    LIBS -lfinpost_server REQUIRES "finpost-common = ${PROJECT_VERSION}" PACKAGES sqlite3 libpq)
 if(TARGET finpost_client)
     finpost_pkg_config(client "The client of a finpost gateway"
         LIBS -lfinpost_client REQUIRES "finpost-common = ${PROJECT_VERSION}")
@@ -85,6 +85,6 @@ set(CPACK_COMPONENT_DEVELOPMENT_DESCRIPTION
 set(CPACK_DEBIAN_DEVELOPMENT_PACKAGE_NAME libfinpost-dev)
 set(CPACK_DEBIAN_DEVELOPMENT_PACKAGE_SECTION libdevel)
 set(CPACK_DEBIAN_DEVELOPMENT_PACKAGE_DEPENDS
-    "libboost1.81-dev, libboost-url1.81-dev, libsqlite3-dev (>= 3.40), libssl-dev (>= 3.0.0)")
+    "libboost1.81-dev, libboost-url1.81-dev, libpq-dev (>= 14), libsqlite3-dev (>= 3.40), libssl-dev (>= 3.0.0)")
 set(CPACK_DEBIAN_DEVELOPMENT_PACKAGE_SUGGESTS finpost)
 include(CPack)

@@ -1,0 +1,205 @@
+#include "queue/postgres/connection.hpp"
+
+#include "async/use_tuple_awaitable.hpp"
+
+#include <cstring>
+#include <new>
+#include <utility>
+
+namespace asio = boost::asio;
+
+namespace finpost::detail {
+
+namespace {
+
+using descriptor = asio::posix::stream_descriptor;
+
+} // namespace
+
+postgres_connection::postgres_connection(asio::any_io_executor sequence)
+    : socket_(sequence), alarm_(std::move(sequence)) {}
+
+postgres_connection::~postgres_connection() { close(); }
+
+void postgres_connection::close() noexcept {
+    if (socket_.is_open()) socket_.release();
+    connection_.reset();
+}
+
+// The last one since the last answer: with a COMMIT it says that this is not what it seems.
+void postgres_connection::take_notice(void* self, const PGresult* notice) noexcept {
+    const char* const severity = PQresultErrorField(notice, PG_DIAG_SEVERITY_NONLOCALIZED);
+    if (severity == nullptr || std::strcmp(severity, "WARNING") != 0) return;
+    std::string& warning = static_cast<postgres_connection*>(self)->warning_;
+    try {
+        const char* const text = PQresultErrorField(notice, PG_DIAG_MESSAGE_PRIMARY);
+        warning = one_line(text == nullptr ? "a warning" : text);
+    } catch (const std::bad_alloc&) {
+        warning = "a warning"; // needs no memory
+    }
+}
+
+// While it connects, libpq opens one socket after another.
+bool postgres_connection::follow_socket() {
+    const int now = PQsocket(connection_.get());
+    if (now < 0) return false;
+    error_code failed;
+    socket_.assign(now, failed);
+    return !failed;
+}
+
+void postgres_connection::set_alarm(clock::time_point until) {
+    late_ = false;
+    alarm_.expires_at(until);
+    alarm_.async_wait([weak = weak_from_this()](const error_code& ec) {
+        const auto self = weak.lock();
+        if (ec || !self) return;
+        self->late_ = true;
+        error_code ignored;
+        if (self->socket_.is_open()) self->socket_.cancel(ignored);
+    });
+}
+
+std::string postgres_connection::failure(const char* otherwise) const {
+    const char* const text = connection_ ? PQerrorMessage(connection_.get()) : "";
+    return one_line(*text == '\0' ? otherwise : text);
+}
+
+asio::awaitable<parsed<void>> postgres_connection::open(const parameters& to,
+                                                        clock::time_point until) {
+    close();
+    std::vector<const char*> keywords, values;
+    for (const auto& [keyword, value] : to) {
+        keywords.push_back(keyword.c_str());
+        values.push_back(value.c_str());
+    }
+    keywords.push_back(nullptr);
+    values.push_back(nullptr);
+    connection_.reset(PQconnectStartParams(keywords.data(), values.data(), 0));
+    if (!connection_) throw std::bad_alloc();
+    PQsetNoticeReceiver(connection_.get(), &postgres_connection::take_notice, this);
+    set_alarm(until);
+    auto next = PQstatus(connection_.get()) == CONNECTION_BAD ? PGRES_POLLING_FAILED
+                                                              : PGRES_POLLING_WRITING;
+    while (next == PGRES_POLLING_READING || next == PGRES_POLLING_WRITING) {
+        if (!follow_socket()) break;
+        const auto what =
+            next == PGRES_POLLING_READING ? descriptor::wait_read : descriptor::wait_write;
+        auto [ec] = co_await socket_.async_wait(what, use_tuple_awaitable);
+        static_cast<void>(ec); // of the socket libpq knows more
+        socket_.release();
+        if (late_) break;
+        next = PQconnectPoll(connection_.get());
+    }
+    alarm_.cancel();
+    if (late_) co_return parse_error{"no answer in time"};
+    if (next != PGRES_POLLING_OK || !follow_socket())
+        co_return parse_error{failure("it cannot be reached")};
+    const bool ready =
+        PQsetnonblocking(connection_.get(), 1) == 0 && PQenterPipelineMode(connection_.get()) == 1;
+    if (!ready) co_return parse_error{failure("no memory")};
+    co_return parsed<void>();
+}
+
+void postgres_connection::lose(postgres_outcome& out) {
+    out.lost = true;
+    out.why = failure("the connection is lost");
+    close();
+}
+
+bool postgres_connection::send(const postgres_statements& what) {
+    for (const postgres_statement& each : what)
+        if (!each.send(connection_.get())) return false;
+    return PQpipelineSync(connection_.get()) == 1;
+}
+
+// Whether the last one is there, or no more will come.
+bool postgres_connection::take_answers(postgres_outcome& out) {
+    int nothing = 0; // in a row: one stands behind each answer
+    while (nothing < 3) {
+        if (PQstatus(connection_.get()) == CONNECTION_BAD) break;
+        if (PQisBusy(connection_.get()) != 0) return false;
+        PGresult* const next = PQgetResult(connection_.get());
+        nothing = next == nullptr ? nothing + 1 : 0;
+        if (next == nullptr) continue;
+        if (PQresultStatus(next) == PGRES_PIPELINE_SYNC) {
+            PQclear(next);
+            return true;
+        }
+        out.answers.emplace_back(next);
+        out.warning = std::exchange(warning_, {});
+    }
+    lose(out);
+    return true;
+}
+
+asio::awaitable<void> postgres_connection::exchange(const postgres_statements& what,
+                                                    postgres_outcome& out) {
+    out = postgres_outcome();
+    out.answers.reserve(what.size() + 1);
+    warning_.clear();
+    if (!connection_ || !send(what)) {
+        lose(out);
+        co_return;
+    }
+    for (int left = 1; left != 0;) {
+        left = PQflush(connection_.get());
+        if (left == 0) break;
+        error_code failed;
+        if (left > 0) {
+            // Answers are short until all was sent: the server does not wait for us to read.
+            auto [ec] = co_await socket_.async_wait(descriptor::wait_write, use_tuple_awaitable);
+            failed = ec;
+        }
+        if (left < 0 || failed) {
+            lose(out);
+            co_return;
+        }
+    }
+    while (!take_answers(out)) {
+        auto [ec] = co_await socket_.async_wait(descriptor::wait_read, use_tuple_awaitable);
+        if (ec || PQconsumeInput(connection_.get()) == 0) {
+            lose(out);
+            co_return;
+        }
+    }
+}
+
+asio::awaitable<void> postgres_connection::idle(postgres_outcome& out) {
+    out = postgres_outcome();
+    woken_ = false;
+    while (!woken_) {
+        auto [ec] = co_await socket_.async_wait(descriptor::wait_read, use_tuple_awaitable);
+        if (woken_) co_return;
+        // Unasked a server sends notices and settings, or says that it goes.
+        if (ec || PQconsumeInput(connection_.get()) == 0) {
+            lose(out);
+            co_return;
+        }
+        PQisBusy(connection_.get());
+        if (PQstatus(connection_.get()) == CONNECTION_BAD) {
+            lose(out);
+            co_return;
+        }
+    }
+}
+
+void postgres_connection::wake() noexcept {
+    woken_ = true;
+    error_code ignored;
+    if (socket_.is_open()) socket_.cancel(ignored);
+}
+
+std::string postgres_connection::place() const {
+    if (!connection_) return {};
+    const char* const host = PQhost(connection_.get());
+    if (host == nullptr) return {};
+    if (*host == '/') return host;
+    return std::string(host) + ':' + PQport(connection_.get());
+}
+
+int postgres_connection::server_version() const noexcept {
+    return PQserverVersion(connection_.get());
+}
+
+} // namespace finpost::detail
