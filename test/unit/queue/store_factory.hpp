@@ -33,6 +33,8 @@ public:
 struct store_kind {
     std::string name;
     std::function<std::unique_ptr<store_place>()> make_place;
+    /// Whether the machine has what it needs; as `can_run` when not.
+    std::function<bool()> can_run = [] { return true; };
 };
 std::ostream& operator<<(std::ostream& out, const store_kind& kind);
 
