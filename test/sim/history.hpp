@@ -4,10 +4,13 @@
 #include "sim/plan.hpp"
 
 #include "finpost/config.hpp"
+#include "finpost/endpoint.hpp"
 #include "finpost/metrics.hpp"
+#include "finpost/request_id.hpp"
 #include "finpost/upstream_config.hpp"
 
 #include <array>
+#include <chrono>
 #include <cstdint>
 #include <deque>
 #include <set>
@@ -89,6 +92,12 @@ enum class conduct {
     unwell,
     restarts,
     all_restart,
+    // The queue's store.
+    slow_commits,
+    failed_commits,
+    full_commits,
+    withdrawn,
+    given_up,
     // The host.
     drains,
     stops,
@@ -148,12 +157,27 @@ struct post {
     bool bodiless = false; ///< it is an error status and nothing else
 };
 
+/// What was stored, whatever became of it.
+struct kept_payload {
+    enum class state { waiting, delivered, dead };
+    request_id id{std::chrono::milliseconds(0), 0, 0};
+    std::string key, listener, upstream, tls_name, body, owner;
+    socket_address peer, local;
+    std::uint32_t attempts = 0;
+    std::int64_t since = 0, due = 0, lease_until = 0; ///< milliseconds
+    state is = state::waiting;
+};
+
 struct history {
     const sim::plan* plan = nullptr;
     gateway_config rules;
     upstream_config service;
     std::deque<client_history> clients;
     std::deque<post> posts;
+    std::deque<kept_payload> kept;
+    struct {
+        std::uint64_t puts = 0, delivered = 0, dead = 0;
+    } acknowledged; ///< by the store
     metrics counters;
     metrics::sessions books{};
     std::vector<std::string> complaints; ///< of the world itself, said while it ran

@@ -3,6 +3,7 @@
 #include "sim/clients.hpp"
 #include "sim/framed_invariants.hpp"
 #include "sim/framing.hpp"
+#include "sim/queue_invariants.hpp"
 
 #include <algorithm>
 #include <map>
@@ -61,6 +62,11 @@ std::string_view name_of(conduct what) {
         "unwell",
         "restarts",
         "all_restart",
+        "slow_commits",
+        "failed_commits",
+        "full_commits",
+        "withdrawn",
+        "given_up",
         "drains",
         "stops",
         "reloads",
@@ -96,6 +102,11 @@ std::vector<const post*> history::posts_of(const client_history& one) const {
 namespace {
 
 using kind = client_kind;
+
+// By framed_invariants.cpp or queue_invariants.cpp.
+bool is_judged_elsewhere(const history& all) {
+    return has_frames(all.plan->rules) || stores(all.plan->rules);
+}
 
 bool without_memory(const history& all) { return all.any(hardship::allocation); }
 
@@ -153,7 +164,7 @@ bool asks_nothing(const client_history& one) {
 
 sentences whole_reply_refusal_or_reset(const history& all) {
     sentences out;
-    if (has_frames(all.plan->rules)) return out; // see framed_invariants.cpp
+    if (is_judged_elsewhere(all)) return out;
     for (const client_history& one : all.clients) {
         const auto right = right_answers(all, one, true);
         const bool begun =
@@ -225,7 +236,7 @@ sentences a_cut_payload_is_never_whole(const history& all) {
 
 sentences sent_again_once_with_the_same_key(const history& all) {
     sentences out;
-    if (has_frames(all.plan->rules)) return out; // see framed_invariants.cpp
+    if (is_judged_elsewhere(all)) return out;
     std::map<std::string_view, std::uint16_t> whose;
     for (const post& seen : all.posts) {
         const auto [at, fresh] = whose.try_emplace(seen.key, seen.client);
@@ -253,7 +264,7 @@ sentences sent_again_once_with_the_same_key(const history& all) {
 
 sentences a_reason_tells_the_truth(const history& all) {
     sentences out;
-    if (has_frames(all.plan->rules)) return out; // see framed_invariants.cpp
+    if (is_judged_elsewhere(all)) return out;
     for (const client_history& one : all.clients) {
         std::string why = reason_in(one.got);
         if (why.empty() && one.logged == "refused") why = one.reason;
@@ -292,7 +303,7 @@ sentences nothing_is_internal(const history& all) {
 
 sentences the_log_says_what_the_client_saw(const history& all) {
     sentences out;
-    if (has_frames(all.plan->rules)) return out; // see framed_invariants.cpp
+    if (is_judged_elsewhere(all)) return out;
     if (all.killed) return out;
     const bool can_be_lost = without_memory(all);
     for (const client_history& one : all.clients) {
@@ -329,15 +340,18 @@ sentences nothing_is_left(const history& all) {
         if (n != 0) out.push_back(std::string(what) + ": " + std::to_string(n));
     };
     // Of a connection that is in a pause no exchange is in flight.
-    if (seen.accepted + seen.further != seen.replied + seen.refused + seen.aborted + seen.probes)
+    if (seen.accepted + seen.further !=
+        seen.replied + seen.queued + seen.refused + seen.aborted + seen.probes)
         out.push_back("accepted " + std::to_string(seen.accepted) + " + " +
                       std::to_string(seen.further) + " further" +
                       " != " + std::to_string(seen.replied) + " replied + " +
-                      std::to_string(seen.refused) + " refused + " + std::to_string(seen.aborted) +
-                      " aborted + " + std::to_string(seen.probes) + " probes");
+                      std::to_string(seen.queued) + " queued + " + std::to_string(seen.refused) +
+                      " refused + " + std::to_string(seen.aborted) + " aborted + " +
+                      std::to_string(seen.probes) + " probes");
     std::uint64_t timed = 0;
     for (const std::uint64_t n : c.exchange_seconds.read().buckets) timed += n;
-    if (timed < seen.replied + seen.aborted || timed > seen.replied + seen.aborted + seen.refused)
+    const std::uint64_t ended = seen.replied + seen.queued + seen.aborted;
+    if (timed < ended || timed > ended + seen.refused)
         out.push_back("the times of " + std::to_string(timed) + " exchanges");
     must_be_zero("between frames", c.between_frames.value());
     must_be_zero("buffered bytes", c.buffered_bytes.value());
@@ -365,7 +379,7 @@ sentences nobody_waits_for_ever(const history& all) {
 
 sentences a_fair_exchange_is_replied(const history& all) {
     sentences out;
-    if (has_frames(all.plan->rules)) return out; // see framed_invariants.cpp
+    if (is_judged_elsewhere(all)) return out;
     if (!all.plan->fair) return out;
     for (const client_history& one : all.clients)
         if (one.plan->kind == client_kind::good && !one.plan->bad_text && !replied(all, one) &&
@@ -381,7 +395,9 @@ sentences limits_are_kept(const history& all) {
     const auto ms_of = [](duration span) { return static_cast<double>(span.count()); };
     const gateway_config& rules = all.rules;
     const bool streams = rules.stream_above.has_value();
-    const double upstream = ms_of(all.service.total) + ms_of(all.service.connect);
+    const double storing =
+        stores(all.plan->rules) ? static_cast<double>(all.plan->rules.queue_timeout) : 0;
+    const double upstream = ms_of(all.service.total) + ms_of(all.service.connect) + storing;
     const double receive = ms_of(rules.receive_total) + ms_of(rules.receive_idle) +
                            ms_of(rules.proxy_protocol) + ms_of(rules.tls_handshake);
     // A connection that finds no memory in a pause has the pause in its times.
@@ -619,6 +635,12 @@ constexpr invariant every[] = {
     {"half_a_frame_is_no_pause", half_a_frame_is_no_pause},
     {"a_drain_ends_pauses", a_drain_ends_pauses},
     {"heartbeats_are_no_exchanges", heartbeats_are_no_exchanges},
+    {"who_has_a_receipt_has_a_payload", who_has_a_receipt_has_a_payload},
+    {"what_is_delivered_was_taken", what_is_delivered_was_taken},
+    {"stored_payloads_are_read_or_refused", stored_payloads_are_read_or_refused},
+    {"a_key_is_of_one_payload", a_key_is_of_one_payload},
+    {"the_books_of_the_queue_balance", the_books_of_the_queue_balance},
+    {"a_fair_queue_delivers_all", a_fair_queue_delivers_all},
     {"the_world_has_no_complaint", the_world_has_no_complaint},
 };
 

@@ -152,9 +152,10 @@ std::vector<seen_thing> seen_things(const totals& all) {
         out.push_back({"hardships", name_of(static_cast<hardship>(i)), all.hits[i]});
     for (std::size_t i = 0; i < all.conducts.size(); ++i) {
         const auto what = static_cast<conduct>(i);
-        out.push_back({what < conduct::sized    ? "clients"
-                       : what < conduct::drains ? "service"
-                                                : "host",
+        out.push_back({what < conduct::sized          ? "clients"
+                       : what < conduct::slow_commits ? "service"
+                       : what < conduct::drains       ? "store"
+                                                      : "host",
                        name_of(what), all.conducts[i]});
     }
     for (std::size_t i = 0; i < rule_names().size(); ++i)

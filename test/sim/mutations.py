@@ -186,6 +186,17 @@ BUGS = [
     ("a payload is taken for whole at half its length", "common:frame_reader.cpp",
      "    if (size_ == number_) payload_complete(out);", "    if (size_ * 2 >= number_) payload_complete(out);"),
     ("a change of rules is taken again and again", "accept_permits.cpp", "    changed_ = false;\n}", "}"),
+    ("a receipt for what is not stored", "queue/receipts.cpp",
+     "    if (failed) co_return reply(reason_of(failed, limit.error()));\n", ""),
+    ("a payload that the service refuses is taken for delivered", "queue/deliverer_attempt.cpp",
+     "    if (decision.verdict != delivery_verdict::delivered) {", "    if (false) {"),
+    ("what fails to be delivered is tried once", "queue/deliverer_attempt.cpp",
+     "    const bool dead = decision.verdict == delivery_verdict::dead;", "    const bool dead = true;"),
+    ("a delivery has no key of its own", "queue/deliverer_attempt.cpp",
+     "        notes.idempotency_key = entry.idempotency_key;", "        notes.idempotency_key = \"same\";"),
+    ("what is stored is not counted", "queue/receipts.cpp", "    counters_.queue.stored.add();\n", ""),
+    ("a fallback stores what the service took", "queue/receipts.cpp",
+     "!is_for_later(relayed)) co_return relayed;", "!is_for_later(relayed)) {}"),
 ]
 
 DRAWN_FROM = ["session/session.cpp", "session/exchange.cpp", "session/outcome.cpp", "session/receive.cpp",
@@ -301,7 +312,7 @@ def judge(build, file, text, schedules, seconds, schedules_first=False):
         done = build.link_with(objects, program)
         if done.returncode:
             return "does not link", done.stderr[-200:]
-        scenarios = [program, "--run_test=scenarios,framed_scenarios", "--color_output=no"]
+        scenarios = [program, "--run_test=scenarios,framed_scenarios,queue_scenarios", "--color_output=no"]
         drawn_ones = [program, "--count", str(schedules), "--seconds", str(seconds), "--first"]
         runs = [drawn_ones, scenarios] if schedules_first else [scenarios, drawn_ones]
         for run in runs:

@@ -84,6 +84,10 @@ std::span<const std::string_view> names(slip) {
     static constexpr std::string_view all[] = {"none", "junk", "damaged", "oversize", "length"};
     return all;
 }
+std::span<const std::string_view> names(delivery_form) {
+    static constexpr std::string_view all[] = {"relay", "queue", "fallback"};
+    return all;
+}
 
 // ---- printed, and read again
 
@@ -387,6 +391,30 @@ struct drawer {
         if (one.wrong == slip::oversize && rules.max_payload > 300'000) one.wrong = slip::junk;
     }
 
+    // So has a queue. It is where there are no frames; no allocation fails, for a store is not of
+    // the program's memory.
+    void add_queue(plan& out, std::uint64_t seed) {
+        dice = rng(seed * 32'452'843 + 31);
+        rules_plan& rules = out.rules;
+        const hardships& hard = out.hard;
+        if (!dice.chance(0.12) || rules.frame != frame_form::eof) return;
+        if (hard.allocation_fails_every + hard.allocation_fails_at > 0) return;
+        rules.delivery = static_cast<delivery_form>(1 + dice.below(2));
+        rules.stream_above = everything;
+        if (dice.chance(0.3)) rules.deliveries = 1 + dice.below(8);
+        if (out.fair) return;
+        if (dice.chance(0.3)) rules.queue_timeout = 1 + dice.below(dice.chance(0.5) ? 10 : 10'000);
+        if (dice.chance(0.3)) rules.retry_for = 100 + dice.below(10'000);
+        if (dice.chance(0.3)) rules.slow_commits = 1 + dice.below(50);
+        if (dice.chance(0.3)) rules.failed_commits = 1 + dice.below(50);
+        if (dice.chance(0.3)) rules.full_commits = 1 + dice.below(50);
+        // The service is down for a time.
+        if (out.service.down_at > 0 || !dice.chance(0.5)) return;
+        out.service.down_at = 1 + dice.between(0, 2 * s);
+        out.service.up_at = out.service.down_at + dice.between(0, 5 * s);
+        out.service.all_down = true;
+    }
+
     rng dice;
     bool rude_clients = false, slow_clients = false, large = false, rude_service = false,
          slow_service = false, bad_service = false, idle_close = false, base64 = false,
@@ -530,6 +558,7 @@ plan draw(std::uint64_t seed) {
         out.few_until = out.few_from + dice.between(0, whole);
     }
     by.add_frames(out, seed);
+    by.add_queue(out, seed);
     return out;
 }
 

@@ -62,6 +62,9 @@ enum class frame_form {
 };
 enum class tail { automatic, accept, refuse };
 enum class reply_frame { same, none, line, netstring };
+/// When its client is told: with the service's answer, once it is stored, or the one and else the
+/// other.
+enum class delivery_form { relay, queue, fallback };
 enum class reply_form { body, status, json, ack_nak, hl7 };
 /// What is wrong in a client's frames, where its framing can show it.
 enum class slip {
@@ -152,6 +155,9 @@ struct rules_plan {
     sim::reply_frame replies = sim::reply_frame::same;
     reply_form form = reply_form::body;
     std::uint64_t max_exchanges = 0, between = 300'000;
+    delivery_form delivery = delivery_form::relay;
+    std::uint64_t queue_timeout = 10'000, retry_for = 20'000, deliveries = 8;
+    std::uint64_t slow_commits = 0, failed_commits = 0, full_commits = 0; ///< in a hundred
     bool operator==(const rules_plan&) const = default;
 };
 
@@ -197,6 +203,7 @@ std::span<const std::string_view> names(tail);
 std::span<const std::string_view> names(reply_frame);
 std::span<const std::string_view> names(reply_form);
 std::span<const std::string_view> names(slip);
+std::span<const std::string_view> names(delivery_form);
 
 /// Calls `each(name, field)` for every field of a part, those parts excepted that have fields of
 /// their own.
@@ -266,6 +273,10 @@ void fields(auto& of, F&& each) requires requires {
     each("health_every", of.health_every);
     each("frame", of.frame), each("frame_tail", of.frame_tail), each("replies", of.replies);
     each("form", of.form), each("max_exchanges", of.max_exchanges), each("between", of.between);
+    each("delivery", of.delivery), each("queue_timeout", of.queue_timeout);
+    each("retry_for", of.retry_for), each("deliveries", of.deliveries);
+    each("slow_commits", of.slow_commits), each("failed_commits", of.failed_commits);
+    each("full_commits", of.full_commits);
 }
 template <class F>
 void fields(auto& of, F&& each) requires requires {

@@ -5,10 +5,13 @@
 #include "sim/epoll.hpp"
 #include "sim/framing.hpp"
 #include "sim/invariants.hpp"
+#include "sim/memory_store.hpp"
+#include "sim/queue_invariants.hpp"
 #include "sim/service.hpp"
 #include "sim/tcp.hpp"
 #include "sim/tls.hpp"
 
+#include "finpost/delivery_queue.hpp"
 #include "finpost/gateway.hpp"
 #include "finpost/http_upstream.hpp"
 
@@ -99,6 +102,17 @@ upstream_config service_rules(const rules_plan& rules) {
     return out;
 }
 
+delivery_config delivery_rules(const rules_plan& rules) {
+    delivery_config out;
+    out.upstream = "service";
+    out.retry_first = duration(200);
+    out.retry_most = duration(2'000);
+    out.retry_for = millis(rules.retry_for);
+    out.deliveries = rules.deliveries;
+    out.receipt_timeout = millis(rules.queue_timeout);
+    return out;
+}
+
 // What one loop still holds may own a timer or a socket of another: a host empties all before one
 // goes.
 class event_loop : public asio::io_context {
@@ -182,7 +196,7 @@ private:
                 k_.say("log: " + std::string(event) + ' ' + text("peer") + ' ' + text("outcome") +
                        ' ' + text("reason") + ' ' + text("what"));
             const bool expected = event == "accept failed" || event == "spilling failed" ||
-                                  all_.any(hardship::allocation) ||
+                                  event == "queue not read" || all_.any(hardship::allocation) ||
                                   k_.hard.allocation_fails_at + k_.hard.allocation_fails_every > 0;
             if (level == log_level::error && !expected)
                 all_.complain("log: " + std::string(event) + ' ' + text("what"));
@@ -214,6 +228,12 @@ private:
         const event_loops per_thread = event_loops::per_thread(std::move(executors));
         forwarder_.emplace(per_thread, all_.service, all_.counters, log());
         forwarder_->start();
+        if (stores(plan_.rules)) {
+            store_ = std::make_shared<memory_store>(all_, loops_.front()->get_executor());
+            queue_.emplace(loops_.back()->get_executor(), store_, *forwarder_,
+                           delivery_rules(plan_.rules), all_.counters, log());
+            queue_->start();
+        }
         gateway_.emplace(plan_.rules.strands ? shared : per_thread, groups(all_.rules, false),
                          all_.counters, log());
         gateway_->start();
@@ -233,6 +253,10 @@ private:
     std::vector<listener_group> groups(const gateway_config& rules, bool moves) {
         std::vector<listener_group> out{
             {rules, forwarder_->as_handler(), forwarder_->as_streaming_handler()}};
+        if (queue_)
+            out.front() = {rules, plan_.rules.delivery == delivery_form::queue
+                                      ? queue_->as_handler("listener")
+                                      : queue_->as_fallback("listener")};
         if (!plan_.rules.second_group) return out;
         out.push_back(out.front());
         out[moves ? 0 : 1].config.listen = {parse_socket_address("127.0.0.1:5002").value()};
@@ -418,12 +442,21 @@ private:
         all_.drain_ended = k_.now;
         if (gateway_->sessions() != 0) all_.complain("sessions after the drain");
         const within program;
-        forwarder_->close();
+        if (!queue_) return forwarder_->close();
+        queue_->async_drain(duration(grace / ms), [this](error_code) { forwarder_->close(); });
     }
 
     void one_is_over() {
-        if (all_.over == all_.clients.size() && !k_.dead)
-            k_.host_at(k_.now + 10 * ms, [this] { drain(30 * s); });
+        if (all_.over < all_.clients.size() || k_.dead) return;
+        const nanos most = k_.now + 40 * s; // for what is stored
+        k_.host_at(k_.now + 10 * ms, [this, most] { drain_when_delivered(most); });
+    }
+
+    void drain_when_delivered(nanos most) {
+        const outside ours;
+        const bool over = !store_ || store_->waiting() == 0 || k_.now >= most || all_.stopped;
+        if (over) return drain(30 * s);
+        k_.host_at(k_.now + 200 * ms, [this, most] { drain_when_delivered(most); });
     }
 
     void run_loops() {
@@ -498,8 +531,8 @@ private:
     void check_books() {
         const metrics& c = all_.counters;
         const auto seen = c.read_sessions();
-        complain_of_books(seen.accepted + seen.further <
-                              seen.replied + seen.refused + seen.aborted + seen.probes,
+        complain_of_books(seen.accepted + seen.further < seen.replied + seen.queued + seen.refused +
+                                                             seen.aborted + seen.probes,
                           "more ends than clients", static_cast<std::int64_t>(seen.accepted));
         // What a reply goes through on its way to a file, and each head that is under way.
         const auto heads =
@@ -558,12 +591,14 @@ private:
         all_.sessions_left = gateway_->sessions();
         all_.stuck = k_.stuck;
         for (const post& one : all_.posts) k_.mix(one.key), k_.mix(one.body);
+        for (const kept_payload& one : all_.kept) k_.mix(one.key), k_.mix(one.body);
         for (const client_history& one : all_.clients) k_.mix(one.got);
         all_.hash = k_.hash, all_.ticks = k_.tick - began_, all_.calls = k_.calls,
         all_.allocations = k_.allocations;
         all_.hits = k_.hits;
         k_.on_call = k_.on_wait = nullptr;
         gateway_.reset();
+        queue_.reset();
         forwarder_.reset();
     }
 
@@ -572,7 +607,9 @@ private:
     network net_;
     history all_;
     std::vector<std::unique_ptr<event_loop>> loops_;
+    std::shared_ptr<memory_store> store_;
     std::optional<http_upstream> forwarder_;
+    std::optional<delivery_queue> queue_;
     std::optional<gateway> gateway_;
     std::array<listening*, 2> services_{};
     listening* strangers_ = nullptr; // somebody else's, on a port that a reload wants
