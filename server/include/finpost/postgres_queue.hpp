@@ -44,6 +44,9 @@ struct postgres_queue_config {
     friend bool operator==(const postgres_queue_config&, const postgres_queue_config&) = default;
 };
 
+/// What is wrong with `config`, without asking a server.
+FINPOST_EXPORT parsed<void> validate(const postgres_queue_config& config);
+
 /// Opens it. It does not block, and a database that is away is no failure: it connects by itself,
 /// now and whenever the connection is lost, with growing pauses up to 5 s. Meanwhile operations
 /// wait, `queue_store::unavailable` says what is wrong, and `queue_store::fatal` stays empty.
@@ -68,8 +71,10 @@ open_postgres_queue(const postgres_queue_config& config, boost::asio::any_io_exe
 /// Connects, looks at what a gateway needs (the schema and its version, rights, the settings that
 /// keep what was committed) and closes again; blocks meanwhile, for `config.timeout` at the most
 /// and as long as a name is looked up. Fails with the one problem that stands in the way, in words
-/// without secrets.
-FINPOST_EXPORT parsed<void> check_postgres_queue(const postgres_queue_config& config);
+/// without secrets. `away`, where it is not null: whether that may pass by itself. It may not when
+/// a server has answered with something that only a person can change.
+FINPOST_EXPORT parsed<void> check_postgres_queue(const postgres_queue_config& config,
+                                                 bool* away = nullptr);
 
 /// Makes the tables in the database, or checks those that are there: called twice it does nothing
 /// the second time. It notes whether the server waits for standbys: from then on a server that does

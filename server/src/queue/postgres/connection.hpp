@@ -55,6 +55,7 @@ public:
     /// Where it is connected to: "db1.test:5432" or a socket's folder.
     std::string place() const;
     int server_version() const noexcept;
+    bool is_open() const noexcept { return connection_ != nullptr; }
 
 private:
     struct closer {

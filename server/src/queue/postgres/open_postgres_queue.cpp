@@ -1,3 +1,4 @@
+#include "queue/postgres/order.hpp"
 #include "queue/postgres/store.hpp"
 
 #include "finpost/postgres_queue.hpp"
@@ -19,15 +20,13 @@ namespace {
 using namespace detail;
 
 asio::awaitable<void> look(asio::any_io_executor sequence, const postgres_settings& settings,
-                           parsed<void>& ended) {
-    postgres_server server;
+                           postgres_server& server, parsed<void>& ended) {
     auto made = co_await connect_postgres(sequence, settings, needed_tables::all, server);
     if (!made) ended = made.error();
 }
 
 asio::awaitable<void> make(asio::any_io_executor sequence, const postgres_settings& settings,
-                           parsed<void>& ended) {
-    postgres_server server;
+                           postgres_server& server, parsed<void>& ended) {
     auto made = co_await connect_postgres(sequence, settings, needed_tables::none, server);
     if (!made) {
         ended = made.error();
@@ -50,16 +49,16 @@ asio::awaitable<void> make(asio::any_io_executor sequence, const postgres_settin
 }
 
 using task = asio::awaitable<void> (*)(asio::any_io_executor, const postgres_settings&,
-                                       parsed<void>&);
+                                       postgres_server&, parsed<void>&);
 
-parsed<void> run_here(const postgres_queue_config& config, task what) {
+parsed<void> run_here(const postgres_queue_config& config, task what, postgres_server& server) {
     auto target = read_target(config);
     if (!target) return target.error();
     const postgres_settings settings{config, std::move(*target)};
     asio::io_context loop;
     parsed<void> ended;
     std::exception_ptr bug;
-    asio::co_spawn(loop, what(loop.get_executor(), settings, ended),
+    asio::co_spawn(loop, what(loop.get_executor(), settings, server, ended),
                    [&bug](std::exception_ptr thrown) { bug = std::move(thrown); });
     loop.run();
     if (bug) std::rethrow_exception(bug);
@@ -67,6 +66,12 @@ parsed<void> run_here(const postgres_queue_config& config, task what) {
 }
 
 } // namespace
+
+parsed<void> validate(const postgres_queue_config& config) {
+    const auto target = read_target(config);
+    if (!target) return target.error();
+    return {};
+}
 
 std::shared_ptr<queue_store> open_postgres_queue(const postgres_queue_config& config,
                                                  asio::any_io_executor executor, metrics& counters,
@@ -78,12 +83,23 @@ std::shared_ptr<queue_store> open_postgres_queue(const postgres_queue_config& co
     return std::move(*opened);
 }
 
-parsed<void> check_postgres_queue(const postgres_queue_config& config) {
-    return run_here(config, &look);
+parsed<void> check_postgres_queue(const postgres_queue_config& config, bool* away) {
+    postgres_server server;
+    auto good = run_here(config, &look, server);
+    if (away != nullptr) *away = !good && !server.unsuitable;
+    return good;
+}
+
+parsed<bool> detail::order_of_postgres_queue(const postgres_queue_config& config) {
+    postgres_server server;
+    const auto good = run_here(config, &look, server);
+    if (!good) return good.error();
+    return server.ordered;
 }
 
 parsed<void> make_postgres_queue(const postgres_queue_config& config) {
-    return run_here(config, &make);
+    postgres_server server;
+    return run_here(config, &make, server);
 }
 
 } // namespace finpost

@@ -21,6 +21,7 @@ postgres_statements note_standbys();
 struct postgres_server {
     std::string synchronous_commit, fsync, standbys, encoding;
     bool has_tables = false;
+    bool unsuitable = false; ///< one of the servers: no queue can be kept there as it is
     std::string missing_rights;
     // Of the settings' row:
     std::int64_t version = 0;

@@ -88,7 +88,9 @@ asio::awaitable<parsed<void>> examine(postgres_connection& connection,
     const postgres_statements about = ask_server();
     auto asked = co_await run_all(connection, about, out);
     if (!asked) co_return asked.error();
+    const bool another = server.unsuitable;
     server = postgres_server();
+    server.unsuitable = another;
     read_server(out.answers, server);
     const bool look = server.has_tables;
     if (look && server.missing_rights.find("select on finpost_settings") == std::string::npos) {
@@ -120,10 +122,9 @@ asio::awaitable<parsed<void>> try_one(postgres_connection& connection,
     auto opened = co_await connection.open(to, until);
     if (!opened) co_return parse_error{plain(opened.error().message)};
     auto good = co_await examine(connection, settings, tables, server);
-    if (!good) co_return good.error();
-    auto known = judge_version(server);
-    if (!known) co_return known.error();
-    co_return parsed<void>();
+    if (good) good = judge_version(server);
+    if (!good && connection.is_open()) server.unsuitable = true;
+    co_return good;
 }
 
 void add_problem(std::string& to, const postgres_target::host& host, const std::string& what) {
