@@ -163,6 +163,13 @@ private:
 } // namespace
 
 void check_connections(const daemon_config& config, check_result& out) {
+    if (!config.queue.database.empty()) {
+        const auto good = check_postgres_queue(database_of(config.queue, "finpostd --check"));
+        if (!good)
+            out.problems.push_back("queue_database: " + good.error().message);
+        else
+            out.notes.emplace_back("queue_database: can be reached, and keeps a queue");
+    }
     for (const named_upstream& upstream : config.upstreams) {
         for (const http_url& url : upstream.config.endpoints) {
             const std::string what = "upstream: " + masked_url(to_string(url)) + ": ";

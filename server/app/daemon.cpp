@@ -93,6 +93,14 @@ std::string plain_message(const std::exception& error) {
     return text;
 }
 
+// Whether a listener can do nothing without the queue.
+bool stores_all(const daemon_config& config) {
+    const auto& all = config.listeners;
+    return std::any_of(all.begin(), all.end(), [](const listener_config& each) {
+        return each.delivery.mode == delivery_mode::queue;
+    });
+}
+
 bool looks_names_up(const daemon_config& config) {
     const auto is_name = [](const http_url& url) {
         return !parse_socket_address(to_string(host_port{url.host, url.port})).has_value();
@@ -129,7 +137,7 @@ public:
         signals_.add(SIGUSR1);
         prepare(config_);
         gateways_.make(config_, [this] { queue_failed(); });
-        if (const queue_owner* queue = gateways_.queue())
+        if (const queue_owner* queue = gateways_.queue(); queue && !config_.queue.directory.empty())
             queue_control_ = std::make_unique<queue_control>(
                 config_.queue.directory, queue->store(), counters_.queue.dropped, log_);
         take(config_);
@@ -195,7 +203,7 @@ private:
         if (!config.demo) return;
         if (!demo_) {
             demo_ = make_demo_service(loops_.first().get_executor(), config.gateway.max_payload,
-                                      !config.queue.directory.empty(), log_);
+                                      config.queue.there_is_one(), log_);
             demo_->start();
         }
         const std::string url = "http://" + to_string(demo_->address()) + '/';
@@ -297,7 +305,7 @@ private:
         if (stopping_) return "draining";
         if (!gateways_.gateway().accepting()) return "not listening";
         if (const queue_owner* queue = gateways_.queue()) {
-            const std::string trouble = queue->trouble();
+            const std::string trouble = queue->trouble(stores_all(config_));
             if (!trouble.empty()) return "queue: " + trouble;
         }
         const auto now = std::chrono::steady_clock::now();

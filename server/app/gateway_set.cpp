@@ -5,15 +5,21 @@
 #include "upstream/upstream_access.hpp"
 
 #include <algorithm>
+#include <array>
 #include <exception>
 #include <stdexcept>
+#include <string>
 #include <utility>
+
+#include <unistd.h>
 
 namespace finpost {
 
 using namespace detail;
 
 namespace {
+
+constexpr std::size_t longest_gateway_name = 63;
 
 template <class Running>
 handler handler_of(const listener_config& listener, const Running& behind) {
@@ -38,6 +44,15 @@ std::vector<checked_group> groups_of(const daemon_config& config, const Map& ups
         groups.push_back({std::move(group), *listener.made.parts});
     }
     return groups;
+}
+
+// Of this gateway among those of one queue: the same after a restart.
+std::string name_of(const daemon_config& config) {
+    std::array<char, 256> host{};
+    if (::gethostname(host.data(), host.size() - 1) != 0) host[0] = '\0';
+    const auto port = config.listeners.front().gateway.listen.front().port();
+    const std::string at = ':' + std::to_string(port);
+    return std::string(host.data()).substr(0, longest_gateway_name - at.size()) + at;
 }
 
 std::size_t share(std::size_t wanted, std::size_t granted, std::size_t all) {
@@ -118,9 +133,9 @@ void gateway_set::close() noexcept {
 }
 
 void gateway_set::make(const daemon_config& config, std::function<void()> on_queue_fatal) {
-    if (!config.queue.directory.empty()) {
+    if (config.queue.there_is_one()) {
         const bool ordered = config.upstreams.front().delivery.order == delivery_order::source;
-        queue_.emplace(config.queue, ordered, loops_.first(), counters_, log_,
+        queue_.emplace(config.queue, ordered, name_of(config), loops_.first(), counters_, log_,
                        std::move(on_queue_fatal));
     }
     const std::lock_guard lock(mutex_);
@@ -229,7 +244,7 @@ bool fit_into_descriptors(daemon_config& config, std::size_t descriptors) {
     if (config.demo) beside.upstream = 2;
     for (const listener_config& listener : config.listeners)
         if (listener.gateway.spill_above != 0) beside.files = files_at_once;
-    if (!config.queue.directory.empty()) {
+    if (config.queue.there_is_one()) {
         beside.queue = queue_descriptors;
         for (const named_upstream& upstream : config.upstreams)
             beside.queue += 2 * upstream.delivery.queue.deliveries; // a connection, and a file

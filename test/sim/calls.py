@@ -56,6 +56,8 @@ def lines_of(*command):
 
 # The store of durable delivery, which no gateway in the simulator has: it blocks, on a thread of its own.
 STORE = re.compile(r"(sqlite|rewrite|group_commit|payload_files|queue_|reserve_file)")
+# And the one in a database, which no simulation has either.
+DATABASE = re.compile(r".*libfinpost_server\.a:(store|target|operation)\.cpp")
 
 
 def undefined(nm, libraries):
@@ -64,7 +66,7 @@ def undefined(nm, libraries):
     for library in libraries:
         for line in lines_of(nm, "--undefined-only", "--print-file-name", library):
             place, _, name = line.rpartition(" ")
-            if STORE.match(place.split(":")[1] if ":" in place else place):
+            if DATABASE.match(place) or STORE.match(place.split(":")[1] if ":" in place else place):
                 continue
             out.setdefault(name.split("@")[0], ":".join(place.split("/")[-1].split(":")[:2]))
     return out

@@ -101,6 +101,9 @@ given_values some_of(option_scope scope, std::mt19937& random) {
     }
     given.erase("--delivery");       // which needs a directory
     given.erase("--delivery-order"); // one for all upstreams
+    for (const char* const flag :
+         {"--queue-database", "--queue-password-file", "--queue-database-unsafe"})
+        given.erase(flag); // beside a directory
     // They do not go together.
     if (given.contains("--frame") || given.contains("--reply-frame"))
         for (const char* const form :

@@ -204,6 +204,18 @@ BOOST_AUTO_TEST_CASE(secrets_have_a_mask_and_everything_else_is_shown) {
     }
 }
 
+BOOST_AUTO_TEST_CASE(a_password_in_the_url_of_a_database_is_not_shown) {
+    const auto masked = [](std::string_view text) {
+        return row_of("--queue-database").field.mask(text);
+    };
+    const std::string good = "postgresql://finpost@db1:5432,db2/d?sslmode=require";
+    BOOST_TEST(masked(good) == good);
+    BOOST_TEST(masked("postgresql://f:se@cret@h:1/d") == "postgresql://f:***@h:1/d");
+    BOOST_TEST(masked("postgresql://h/d?password=x&port=1") ==
+               "postgresql://h/d?password=***&port=1");
+    BOOST_TEST(masked("x") == "x");
+}
+
 // Flags, variables and defaults in the order of the table; the meanings are the page's own.
 BOOST_AUTO_TEST_CASE(the_reference_in_the_readme_is_what_the_table_says) {
     static const std::set<std::string> others{"--config FILE", "--check", "--connect", "--health",

@@ -177,8 +177,9 @@ void report_collisions(table_reader& reader, const daemon_config& config,
 void report_delivery(table_reader& reader, const daemon_config& process, const daemon_config& read,
                      const std::string& table = {}) {
     if (read.of_listener.mode == delivery_mode::relay) return;
-    if (process.queue.directory.empty() && !reader.wrong("--queue-dir"))
-        reader.report("--delivery", "needs a queue: --queue-dir names its directory");
+    if (!process.queue.there_is_one() && !reader.wrong("--queue-dir"))
+        reader.report("--delivery", "needs a queue: --queue-dir names its directory, or "
+                                    "--queue-database its database");
     if (read.gateway.stream_above)
         reader.report({{"stream_above", "does not go together with a delivery by the queue, which "
                                         "stores whole payloads"}},

@@ -1,6 +1,7 @@
 #pragma once
 
 #include "finpost/delivery_queue.hpp"
+#include "finpost/postgres_queue.hpp"
 
 #include <cstdint>
 #include <string>
@@ -34,15 +35,23 @@ struct upstream_delivery {
     friend bool operator==(const upstream_delivery&, const upstream_delivery&) = default;
 };
 
-/// Where payloads are kept. Sizes are bytes.
+/// Where payloads are kept: in a directory, or in a database. Sizes are bytes.
 struct queue_settings {
-    std::string directory; ///< empty: there is no queue
+    std::string directory;
+    std::string database;         ///< a URL as libpq reads it, without a password
+    std::string password_file;    ///< of the database; empty: none but what libpq finds by itself
+    bool database_unsafe = false; ///< also where its settings let payloads be lost
     std::uint64_t max_bytes = std::uint64_t{1} << 30;
     duration timeout{10'000}; ///< of a client that waits for its receipt
+
+    bool there_is_one() const noexcept { return !directory.empty() || !database.empty(); }
     friend bool operator==(const queue_settings&, const queue_settings&) = default;
 };
 
 /// Every problem of it, by the names of its options.
 std::vector<config_problem> validate(const queue_settings& settings);
+
+/// The database's part of it. `name`: whose connections and whose share of the books.
+postgres_queue_config database_of(const queue_settings& settings, std::string name);
 
 } // namespace finpost

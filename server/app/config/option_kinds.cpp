@@ -231,6 +231,25 @@ parsed<http_url> url::parse(std::string_view text) {
     return parse_http_url(text);
 }
 
+// It has none when it is right, but is shown also when it is wrong.
+std::string database::mask(std::string_view text) {
+    std::string out(text);
+    const auto hide = [&out](std::size_t from, std::size_t to) {
+        if (from < to) out.replace(from, to - from, "***");
+    };
+    constexpr std::string_view keyword = "password=";
+    const std::size_t parameter = out.find(keyword);
+    if (parameter != out.npos) {
+        const std::size_t from = parameter + keyword.size();
+        hide(from, std::min(out.find('&', from), out.size()));
+    }
+    const std::size_t scheme = out.find("://"), at = out.rfind('@', out.find('?'));
+    if (scheme == out.npos || at == out.npos) return out;
+    const std::size_t colon = out.find(':', scheme + 3);
+    if (colon != out.npos) hide(colon + 1, at);
+    return out;
+}
+
 std::string url::print(const http_url& value) { return to_string(value); }
 
 parsed<std::vector<socket_address>> listen_address::parse(std::string_view text) {

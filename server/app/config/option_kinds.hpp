@@ -115,6 +115,10 @@ struct directory : plain {
     static parsed<std::string> parse(std::string_view text);
 };
 
+struct database : plain { // a URL as libpq reads it
+    static std::string mask(std::string_view text);
+};
+
 struct request_path : plain {
     static constexpr auto mask = masked_url;
     static parsed<std::string> parse(std::string_view text);

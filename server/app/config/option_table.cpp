@@ -98,6 +98,20 @@ constexpr std::array rows{
                field<kind::directory, &queue_settings::directory>}
         .default_is("none")
         .needs_restart(),
+    option_row{"--queue-database", "URL",
+               "the queue, instead: a PostgreSQL that several gateways share: "
+               "postgresql://USER@HOST[,HOST...]/DATABASE and what libpq knows, without a password",
+               field<kind::database, &queue_settings::database>}
+        .default_is("none")
+        .needs_restart(),
+    option_row{"--queue-password-file", "FILE", "the password for --queue-database",
+               field<kind::file, &queue_settings::password_file>}
+        .default_is("none")
+        .needs_restart(),
+    option_row{"--queue-database-unsafe", "",
+               "a database is used though its settings let stored payloads be lost",
+               field<kind::on_off, &queue_settings::database_unsafe>}
+        .needs_restart(),
     option_row{"--queue-max", "SIZE", "what is stored at most; above it queue_full",
                field<kind::size, &queue_settings::max_bytes>}
         .needs_restart(),
