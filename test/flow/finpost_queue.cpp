@@ -309,7 +309,7 @@ BOOST_AUTO_TEST_CASE(usage_is_told_before_anything_is_done) {
     const finished wrong = run_finpost({"queue", "drop", "x", "--al"});
     BOOST_TEST(wrong.code == 2);
     BOOST_TEST(wrong.error == "finpost: unknown option \"--al\": did you mean --all?\n"
-                              "finpost: --queue-dir DIR is missing\n"
+                              "finpost: --queue-dir DIR or --queue-database URL is missing\n"
                               "finpost: ID: \"x\" is not a request id\n");
     const finished help = run_finpost({"queue", "--help"});
     BOOST_TEST(help.code == 0);

@@ -74,7 +74,7 @@ BOOST_AUTO_TEST_CASE(along_the_arrows_is_allowed) {
     BOOST_TEST(may("common/src/units.cpp", "\"quoted.hpp\""));
     BOOST_TEST(may("client/app/main.cpp", "\"finpost/client.hpp\""));
     BOOST_TEST(may("client/app/main.cpp", "\"queue/queue_command.hpp\""));
-    BOOST_TEST(may("client/app/queue/offline_queue.cpp", "\"queue/sqlite_store.hpp\""));
+    BOOST_TEST(may("client/app/queue/direct_queue.cpp", "\"queue/sqlite_store.hpp\""));
     BOOST_TEST(may("client/app/queue/queue_text.cpp", "\"control/queue_json.hpp\""));
     BOOST_TEST(may("client/src/client.cpp", "\"finpost/payload.hpp\""));
     BOOST_TEST(may("test/unit/receive.cpp", "\"session/receive.hpp\""));

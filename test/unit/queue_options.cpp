@@ -92,16 +92,31 @@ BOOST_AUTO_TEST_CASE(a_move_has_two_directories) {
     BOOST_TEST(got.problems.empty());
     BOOST_TEST(got.options.from == "a");
     BOOST_TEST(got.options.to == "b");
-    BOOST_TEST(read({"move", "--from", "a"}).only() == "--to DIR is missing");
+    BOOST_TEST(read({"move", "--from", "a"}).only() == "--to DIR or URL is missing");
     BOOST_TEST(read_in_dir({"move", "--from", "a", "--to", "b"}).only() ==
                "--queue-dir is not for finpost queue move: it has --from and --to");
     BOOST_TEST(read_in_dir({"stats", "--to", "b"}).only() == "--to is not for finpost queue stats");
 }
 
+BOOST_AUTO_TEST_CASE(a_queue_is_in_a_directory_or_in_a_database) {
+    const auto got =
+        read({"init", "--queue-database", "postgresql://h/d", "--queue-password-file", "f"});
+    BOOST_TEST(got.problems.empty());
+    BOOST_TEST(got.options.database == "postgresql://h/d");
+    BOOST_TEST(got.options.password_file == "f");
+    BOOST_TEST(read_in_dir({"stats", "--queue-database", "postgresql://h/d"}).only() ==
+               "--queue-database: does not go together with --queue-dir");
+    BOOST_TEST(read_in_dir({"stats", "--queue-password-file", "f"}).only() ==
+               "--queue-password-file has no effect without --queue-database");
+    BOOST_TEST(
+        read({"move", "--from", "a", "--to", "b", "--queue-database", "postgresql://h/d"}).only() ==
+        "--queue-database is not for finpost queue move: it has --from and --to");
+}
+
 BOOST_AUTO_TEST_CASE(all_problems_are_told) {
     BOOST_TEST(read({}).only() == "a command is missing: see finpost queue --help");
     BOOST_TEST(read({"lst"}).only() == "unknown command \"lst\": did you mean list?");
-    BOOST_TEST(read({"stats"}).only() == "--queue-dir DIR is missing");
+    BOOST_TEST(read({"stats"}).only() == "--queue-dir DIR or --queue-database URL is missing");
     BOOST_TEST(read_in_dir({"export"}).only() == "DIR is missing: finpost queue export DIR");
     BOOST_TEST(read_in_dir({"stats", "--jsn"}).only() ==
                "unknown option \"--jsn\": did you mean --json?");
@@ -114,8 +129,9 @@ BOOST_AUTO_TEST_CASE(all_problems_are_told) {
 }
 
 BOOST_AUTO_TEST_CASE(the_help_names_every_option) {
-    for (const char* const name : {"--queue-dir", "--json", "--state", "--listener", "--upstream",
-                                   "--all", "--bytes", "--output", "--from", "--to"})
+    for (const char* const name :
+         {"--queue-dir", "--queue-database", "--queue-password-file", "--json", "--state",
+          "--listener", "--upstream", "--all", "--bytes", "--output", "--from", "--to"})
         BOOST_TEST((queue_help.find(name) != queue_help.npos), name);
 }
 

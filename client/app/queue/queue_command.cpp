@@ -3,8 +3,8 @@
 #include "control/queue_json.hpp"
 #include "progress_bar.hpp"
 #include "queue/checked_read.hpp"
+#include "queue/direct_queue.hpp"
 #include "queue/durable_file.hpp"
-#include "queue/offline_queue.hpp"
 #include "queue/queue_changes.hpp"
 #include "queue/queue_door.hpp"
 #include "queue/queue_export.hpp"
@@ -51,6 +51,16 @@ int ended_with(int code) {
     return fail("standard output: " + std::generic_category().message(errno));
 }
 
+// `unsafe`: who only looks after a queue gives no receipts, and takes any server.
+postgres_queue_config database_of(const std::string& url, const std::string& password_file,
+                                  bool unsafe) {
+    postgres_queue_config config;
+    config.url = url;
+    config.password_file = password_file;
+    config.unsafe = unsafe;
+    return config;
+}
+
 int show_object(const json::object& object, bool as_json, const std::string& text,
                 int code = done) {
     const auto printed = print(as_json ? json::serialize(object) + '\n' : text);
@@ -60,8 +70,10 @@ int show_object(const json::object& object, bool as_json, const std::string& tex
 int init(queue_door& queue, const queue_options& options) {
     const auto stats = queue.stats();
     if (!stats) return fail(stats.error().message);
-    return show_object({{"queue_dir", options.directory}, {"good", true}}, options.json,
-                       options.directory + ": the queue is good\n");
+    const bool here = options.database.empty();
+    const std::string& place = here ? options.directory : options.database;
+    return show_object({{here ? "queue_dir" : "queue_database", place}, {"good", true}},
+                       options.json, place + ": the queue is good\n");
 }
 
 int stats(queue_door& queue, const queue_options& options) {
@@ -209,8 +221,14 @@ int export_to(queue_door& queue, const queue_options& options) {
     return show_object(out, options.json, text += '\n', good ? done : failed);
 }
 
-parsed<std::unique_ptr<offline_queue>> open_to_move(const std::string& directory, bool make) {
-    auto opened = offline_queue::open(directory, make);
+bool is_url(const std::string& place) {
+    return place.starts_with("postgresql://") || place.starts_with("postgres://");
+}
+
+parsed<std::unique_ptr<direct_queue>> open_to_move(const std::string& place,
+                                                   const std::string& password_file, bool make) {
+    if (is_url(place)) return direct_queue::open(database_of(place, password_file, !make), make);
+    auto opened = direct_queue::open(place, make);
     if (opened) return opened;
     std::string what = opened.error().message;
     if (what.find("is in use by ") != what.npos) what += ": move needs the gateway stopped";
@@ -220,12 +238,12 @@ parsed<std::unique_ptr<offline_queue>> open_to_move(const std::string& directory
 int move(const queue_options& options) {
     std::error_code none;
     if (options.from == options.to || std::filesystem::equivalent(options.from, options.to, none)) {
-        say("--to: is the same directory as --from");
+        say("--to: is the same place as --from");
         return bad_usage;
     }
-    const auto from = open_to_move(options.from, false);
+    const auto from = open_to_move(options.from, options.password_file, false);
     if (!from) return fail("--from: " + from.error().message);
-    const auto to = open_to_move(options.to, true);
+    const auto to = open_to_move(options.to, options.password_file, true);
     if (!to) return fail("--to: " + to.error().message);
     move_report report;
     const auto moved = move_payloads(**from, **to, options.filter, report, say);
@@ -241,10 +259,19 @@ int move(const queue_options& options) {
     return show_object(out, options.json, text += '\n', good ? done : failed);
 }
 
+parsed<std::unique_ptr<queue_door>> open_queue(const queue_options& options, bool make) {
+    if (options.database.empty()) return open_queue_door(options.directory, make);
+    const bool unsafe = true;
+    auto opened =
+        direct_queue::open(database_of(options.database, options.password_file, unsafe), make);
+    if (!opened) return opened.error();
+    return std::unique_ptr<queue_door>(std::move(*opened));
+}
+
 int perform(const queue_options& options) {
     if (options.what == queue_options::action::move) return move(options);
     const bool make = options.what == queue_options::action::init;
-    const auto queue = open_queue_door(options.directory, make);
+    const auto queue = open_queue(options, make);
     if (!queue) return fail(queue.error().message);
     switch (options.what) {
     case queue_options::action::init:

@@ -1,6 +1,6 @@
 #include "queue/queue_door.hpp"
 
-#include "queue/offline_queue.hpp"
+#include "queue/direct_queue.hpp"
 #include "queue/socket_queue.hpp"
 
 #include <utility>
@@ -11,7 +11,7 @@ parsed<std::unique_ptr<queue_door>> open_queue_door(const std::string& directory
     auto running = socket_queue::connect(directory);
     if (!running) return running.error();
     if (*running) return std::unique_ptr<queue_door>(std::move(*running));
-    auto here = offline_queue::open(directory, make);
+    auto here = direct_queue::open(directory, make);
     if (here) return std::unique_ptr<queue_door>(std::move(*here));
     std::string what = here.error().message;
     if (what.find("is in use by ") != what.npos) what += ", which has no control socket";

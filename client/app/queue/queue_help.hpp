@@ -6,7 +6,7 @@ namespace finpost {
 
 /// What `finpost queue --help` says.
 inline constexpr std::string_view queue_help =
-    R"(finpost queue: looks after the payloads of a gateway with --queue-dir
+    R"(finpost queue: looks after the payloads that gateways have stored
 
   finpost queue init                makes the queue where there is none, opens it, says it is good
   finpost queue stats               what is in it
@@ -19,9 +19,14 @@ inline constexpr std::string_view queue_help =
                                     DIR/ID.json (0600; DIR is made with 0700). The queue keeps them
   finpost queue move --from A --to B
                                     moves payloads to the queue in B, which is made where it is
-                                    missing. No gateway may have A or B meanwhile
+                                    missing. Each is a directory, which no gateway may have
+                                    meanwhile, or a database's URL
 
-  --queue-dir DIR                   the gateway's --queue-dir; for all but move
+  --queue-dir DIR                   where the queue is: the gateway's --queue-dir; for all but move
+  --queue-database URL              or its --queue-database
+  --queue-password-file FILE        the password for a database
+                                    Without them: FINPOST_QUEUE_DIR, FINPOST_QUEUE_DATABASE,
+                                    FINPOST_QUEUE_PASSWORD_FILE
   --state waiting|dead|set_aside, --listener NAME, --upstream NAME
                                     only payloads for which all of these hold: list, replay --all,
                                     export, move
@@ -32,7 +37,8 @@ inline constexpr std::string_view queue_help =
   -h, --help
 
 A gateway that runs is asked by DIR/control.sock. Where none runs the queue is opened here, and locked
-meanwhile: no gateway starts with it, and nothing is delivered. Times are UTC. In lists and words of
+meanwhile: no gateway starts with it, and nothing is delivered. In a database gateways go on beside it,
+and init makes the tables. Times are UTC. In lists and words of
 show, what is not printable is written as \x and its number.
 
 replay --all takes each payload once: what becomes a dead letter again meanwhile stays one.

@@ -9,7 +9,8 @@ namespace finpost {
 
 namespace {
 
-constexpr std::size_t batch_size = 32; // of at most 256 KiB each in memory, larger ones in files
+constexpr std::size_t batch_size = 32;
+constexpr std::size_t batch_bytes = 8 << 20; // and one more: those of a database are in memory
 
 bool is_whole(const stored_payload& stored) {
     detail::crc32c sum;
@@ -34,7 +35,7 @@ new_payload as_new(stored_payload stored) {
 
 } // namespace
 
-parsed<void> move_payloads(offline_queue& from, offline_queue& to, const queue_filter& filter,
+parsed<void> move_payloads(direct_queue& from, direct_queue& to, const queue_filter& filter,
                            move_report& report,
                            const std::function<void(const std::string&)>& tell) {
     std::uint64_t after = 0;
@@ -42,11 +43,14 @@ parsed<void> move_payloads(offline_queue& from, offline_queue& to, const queue_f
         const auto entries = from.store().list(filter, {after, batch_size});
         if (!entries) return from.problem(entries.error());
         if (entries->empty()) return {};
-        after = entries->back().sequence;
         std::vector<new_payload> batch;
+        std::uint64_t bytes = 0;
         queue_filter moved;
         std::uint64_t dead = 0;
         for (const queue_entry& each : *entries) {
+            if (bytes >= batch_bytes) break;
+            after = each.sequence;
+            bytes += each.size;
             auto found = from.store().show(each.id);
             if (!found) return from.problem(found.error());
             if (!*found) continue;

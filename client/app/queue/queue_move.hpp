@@ -1,6 +1,6 @@
 #pragma once
 
-#include "queue/offline_queue.hpp"
+#include "queue/direct_queue.hpp"
 
 #include <cstdint>
 #include <functional>
@@ -19,7 +19,7 @@ struct move_report {
 /// it is removed here, with its id and everything that it was stored with. An end in the middle
 /// loses nothing and leaves at most what was under way in both, and moving again puts that right.
 /// `tell` hears of each that stays. Fails when one of the queues does.
-parsed<void> move_payloads(offline_queue& from, offline_queue& to, const queue_filter& filter,
+parsed<void> move_payloads(direct_queue& from, direct_queue& to, const queue_filter& filter,
                            move_report& report,
                            const std::function<void(const std::string&)>& tell);
 

@@ -9,6 +9,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cstdlib>
 #include <string_view>
 
 namespace finpost {
@@ -49,16 +50,48 @@ struct queue_flags {
         for (const auto& [name, value] : texts()) cli.add_option(name, *value);
     }
     std::vector<std::pair<std::string, std::string*>> texts() {
-        return {{"--queue-dir", &directory}, {"--state", &state}, {"--listener", &listener},
-                {"--upstream", &upstream},   {"--from", &from},   {"--to", &to},
+        return {{"--queue-dir", &directory},
+                {"--queue-database", &database},
+                {"--queue-password-file", &password_file},
+                {"--state", &state},
+                {"--listener", &listener},
+                {"--upstream", &upstream},
+                {"--from", &from},
+                {"--to", &to},
                 {"-o,--output", &output}};
     }
     bool given(const std::string& name) const { return cli.count(name) > 0; }
 
     CLI::App cli;
     bool help = false, json = false, all = false, bytes = false;
-    std::string directory, state, listener, upstream, from, to, output;
+    std::string directory, database, password_file, state, listener, upstream, from, to, output;
 };
+
+std::string from_environment(const char* name) {
+    const char* const value = std::getenv(name); // NOLINT(concurrency-mt-unsafe)
+    return value != nullptr ? value : "";
+}
+
+// A place that the flags name counts, and what the environment says of another one does not.
+void read_place(queue_flags& flags, queue_options& into, std::vector<std::string>& problems) {
+    const bool moves = into.what == action::move;
+    if (!moves && flags.directory.empty() && flags.database.empty()) {
+        flags.directory = from_environment("FINPOST_QUEUE_DIR");
+        flags.database = from_environment("FINPOST_QUEUE_DATABASE");
+    }
+    if (flags.password_file.empty())
+        flags.password_file = from_environment("FINPOST_QUEUE_PASSWORD_FILE");
+    into.directory = flags.directory;
+    into.database = flags.database;
+    into.password_file = flags.password_file;
+    if (moves) return;
+    if (flags.directory.empty() && flags.database.empty())
+        problems.emplace_back("--queue-dir DIR or --queue-database URL is missing");
+    if (!flags.directory.empty() && !flags.database.empty())
+        problems.emplace_back("--queue-database: does not go together with --queue-dir");
+    if (flags.given("--queue-password-file") && flags.database.empty())
+        problems.emplace_back("--queue-password-file has no effect without --queue-database");
+}
 
 void refuse_options_of_others(const queue_flags& flags, const command& of,
                               std::vector<std::string>& problems) {
@@ -67,12 +100,13 @@ void refuse_options_of_others(const queue_flags& flags, const command& of,
         if (flags.given(name) && of.options.find(std::string(name) + ' ') == of.options.npos)
             problems.push_back(std::string(name) + " is not for finpost queue " +
                                std::string(of.name));
-    const bool moves = of.what == action::move;
-    if (moves && flags.given("--queue-dir"))
-        problems.push_back("--queue-dir is not for finpost queue move: it has --from and --to");
+    if (of.what != action::move) return;
+    for (const char* const name : {"--queue-dir", "--queue-database"})
+        if (flags.given(name))
+            problems.push_back(std::string(name) +
+                               " is not for finpost queue move: it has --from and --to");
     for (const auto& [name, value] : {std::pair{"--from", &flags.from}, {"--to", &flags.to}})
-        if (moves && value->empty()) problems.push_back(std::string(name) + " DIR is missing");
-    if (!moves && flags.directory.empty()) problems.emplace_back("--queue-dir DIR is missing");
+        if (value->empty()) problems.push_back(std::string(name) + " DIR or URL is missing");
 }
 
 void read_filter(const queue_flags& flags, queue_options& into,
@@ -165,13 +199,13 @@ queue_options read_queue_options(int argc, const char* const* argv,
         return out;
     }
     out.what = found->what;
-    out.directory = flags.directory;
     out.json = flags.json;
     out.all = flags.all;
     out.bytes = flags.bytes;
     out.output = flags.output;
     out.from = flags.from;
     out.to = flags.to;
+    read_place(flags, out, problems);
     refuse_options_of_others(flags, *found, problems);
     read_filter(flags, out, problems);
     read_arguments(*found, words, out, problems);

@@ -1,7 +1,7 @@
-#include "queue/offline_queue.hpp"
+#include "queue/direct_queue.hpp"
 
 #include "control/queue_json.hpp"
-#include "queue/queue_clock.hpp"
+#include "queue/postgres/order.hpp"
 #include "queue/sqlite_store.hpp"
 #include "quoted.hpp"
 
@@ -38,15 +38,14 @@ void say(log_level, std::string_view event, std::span<const log_field> fields) {
 
 } // namespace
 
-parsed<std::unique_ptr<offline_queue>> offline_queue::open(const std::string& directory,
-                                                           bool make) {
+parsed<std::unique_ptr<direct_queue>> direct_queue::open(const std::string& directory, bool make) {
     if (!make && ::access((directory + "/queue.db").c_str(), F_OK) != 0)
         return parse_error{
             directory + (errno == ENOENT || errno == ENOTDIR
                              ? ": there is no queue: finpost queue init --queue-dir makes one"
                              : ": cannot be looked at: " +
                                    error_code(errno, boost::system::system_category()).message())};
-    std::unique_ptr<offline_queue> made(new offline_queue(directory));
+    std::unique_ptr<direct_queue> made(new direct_queue(directory));
     detail::sqlite_store_options options;
     options.directory = directory;
     options.executor = made->loop_.get_executor();
@@ -62,19 +61,38 @@ parsed<std::unique_ptr<offline_queue>> offline_queue::open(const std::string& di
     return made;
 }
 
-offline_queue::~offline_queue() {
+parsed<std::unique_ptr<direct_queue>> direct_queue::open(postgres_queue_config config, bool make) {
+    if (make) {
+        const auto made = make_postgres_queue(config);
+        if (!made) return made.error();
+    }
+    const auto ordered = detail::order_of_postgres_queue(config);
+    if (!ordered) return ordered.error();
+    config.ordered = *ordered;
+    config.max_bytes = std::numeric_limits<std::int64_t>::max(); // of a gateway, as above
+    std::unique_ptr<direct_queue> made(new direct_queue(config.url));
+    made->store_ = open_postgres_queue(config, made->loop_.get_executor(), made->counters_,
+                                       logger(log_level::warning, say));
+    made->client_.emplace(*made->store_, made->loop_);
+    return made;
+}
+
+direct_queue::~direct_queue() {
     store_.reset();
+    loop_.restart();
+    loop_.run();  // the connections are closed then
     disk_.join(); // the directory is free then
 }
 
-parse_error offline_queue::problem(const error_code& ec) const {
-    if (const auto fatal = store_->fatal()) return {directory_ + ": " + *fatal};
+parse_error direct_queue::problem(const error_code& ec) const {
+    if (const auto fatal = store_->fatal()) return {place_ + ": " + *fatal};
     if (ec == queue_error::full)
-        return {directory_ + ": the disk is full: nothing was stored, nothing was changed"};
-    return {directory_ + ": the queue failed: it is not known whether it was done"};
+        return {place_ + ": the disk is full: nothing was stored, nothing was changed"};
+    const std::string why = store_->unavailable().value_or("the queue failed");
+    return {place_ + ": " + why + ": it is not known whether it was done"};
 }
 
-parsed<json::object> offline_queue::stats() {
+parsed<json::object> direct_queue::stats() {
     const auto now = client_->stats();
     if (!now) return problem(now.error());
     json::object out = to_json(*now);
@@ -82,7 +100,7 @@ parsed<json::object> offline_queue::stats() {
     return out;
 }
 
-parsed<queue_rows> offline_queue::list(const queue_filter& filter, std::uint64_t after) {
+parsed<queue_rows> direct_queue::list(const queue_filter& filter, std::uint64_t after) {
     const auto entries = client_->list(filter, {after, page_size});
     if (!entries) return problem(entries.error());
     queue_rows out;
@@ -91,7 +109,7 @@ parsed<queue_rows> offline_queue::list(const queue_filter& filter, std::uint64_t
     return out;
 }
 
-parsed<std::optional<json::object>> offline_queue::show(const request_id& id) {
+parsed<std::optional<json::object>> direct_queue::show(const request_id& id) {
     const auto found = client_->show(id);
     if (!found) return problem(found.error());
     std::optional<json::object> out;
@@ -99,7 +117,7 @@ parsed<std::optional<json::object>> offline_queue::show(const request_id& id) {
     return out;
 }
 
-parsed<bool> offline_queue::read(const request_id& id, const take_bytes& take) {
+parsed<bool> direct_queue::read(const request_id& id, const take_bytes& take) {
     const auto found = client_->show(id);
     if (!found) return problem(found.error());
     if (!*found) return false;
@@ -108,7 +126,7 @@ parsed<bool> offline_queue::read(const request_id& id, const take_bytes& take) {
     return true;
 }
 
-parsed<std::size_t> offline_queue::replay(const std::vector<request_id>& ids) {
+parsed<std::size_t> direct_queue::replay(const std::vector<request_id>& ids) {
     queue_filter filter;
     filter.ids = ids;
     const auto n = client_->replay(filter, {0, ids.size()});
@@ -116,7 +134,7 @@ parsed<std::size_t> offline_queue::replay(const std::vector<request_id>& ids) {
     return *n;
 }
 
-parsed<std::size_t> offline_queue::drop(const std::vector<request_id>& ids) {
+parsed<std::size_t> direct_queue::drop(const std::vector<request_id>& ids) {
     queue_filter filter;
     filter.ids = ids;
     const auto n = client_->drop(filter, {0, ids.size()});

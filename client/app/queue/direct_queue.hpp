@@ -3,16 +3,22 @@
 #include "queue/queue_door.hpp"
 #include "queue/store_client.hpp"
 
+#include "finpost/metrics.hpp"
+#include "finpost/postgres_queue.hpp"
+
 #include <boost/asio/thread_pool.hpp>
 
 namespace finpost {
 
-/// A queue that no gateway has now: opened here, and locked meanwhile. Nothing is delivered.
-class offline_queue final : public queue_door {
+/// A queue that is opened here: in a directory that no gateway has now, which is locked meanwhile
+/// and where nothing is delivered; or in a database, beside the gateways that use it.
+class direct_queue final : public queue_door {
 public:
     /// Fails in words when another process has it, or there is none and `make` is false.
-    static parsed<std::unique_ptr<offline_queue>> open(const std::string& directory, bool make);
-    ~offline_queue() override;
+    static parsed<std::unique_ptr<direct_queue>> open(const std::string& directory, bool make);
+    /// The one in a database. `make`: also the tables, where there are none.
+    static parsed<std::unique_ptr<direct_queue>> open(postgres_queue_config config, bool make);
+    ~direct_queue() override;
 
     parsed<boost::json::object> stats() override;
     parsed<queue_rows> list(const queue_filter& filter, std::uint64_t after) override;
@@ -28,12 +34,13 @@ public:
     parse_error problem(const error_code& ec) const;
 
 private:
-    explicit offline_queue(std::string directory) : directory_(std::move(directory)) {}
+    explicit direct_queue(std::string place) : place_(std::move(place)) {}
 
-    const std::string directory_;
+    const std::string place_;
+    metrics counters_;
     boost::asio::io_context loop_;
     boost::asio::thread_pool disk_{1};
-    std::unique_ptr<queue_store> store_;
+    std::shared_ptr<queue_store> store_;
     std::optional<store_client> client_;
 };
 
