@@ -278,7 +278,7 @@ def packages_of(programs):
     """By program: None when it is not installed, "" when no package has it."""
     paths = {}
     for program in programs:
-        for folder in ("/usr/bin/", "/usr/sbin/"):
+        for folder in ("/usr/bin/", "/usr/sbin/", "/usr/lib/postgresql/15/bin/"):
             if os.path.exists(folder + program):
                 real = os.path.realpath(folder + program)  # of an alternative
                 each = {folder + program, real}
