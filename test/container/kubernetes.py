@@ -1,5 +1,5 @@
 #!/usr/bin/python3
-"""Holds docker/kubernetes to the schemas of the Kubernetes API, to itself and to finpostd: selectors, ports,
+"""Holds docker/kubernetes and docker/kubernetes-queue to the schemas of the Kubernetes API, to itself and to finpostd: selectors, ports,
 times, memory, options. Sees every kind of check fail with a broken manifest.
 
     kubernetes.py FINPOSTD FOLDER        the packages of npm are kept in FOLDER
@@ -22,6 +22,7 @@ peers.need("node", "npm")
 yaml = places.yaml()
 
 MANIFESTS = os.path.join(places.DOCKER, "kubernetes")
+WITH_QUEUE = os.path.join(places.DOCKER, "kubernetes-queue")
 NPM = os.path.join(places.HERE, "manifests")
 MIB = 1024 * 1024
 
@@ -56,6 +57,56 @@ def load():
             for manifest in yaml.safe_load_all(file):
                 found[manifest["kind"]] = manifest
     return found
+
+
+def add_at(manifest, path, value):
+    """What a JSON patch of kind `add` does."""
+    *steps, last = [step.replace("~1", "/").replace("~0", "~") for step in path.strip("/").split("/")]
+    place = manifest
+    for step in steps:
+        place = place[int(step) if isinstance(place, list) else step]
+    if isinstance(place, list):
+        peers.expect(last == "-", f"{path}: the end of a list is meant")
+        place.append(value)
+    else:
+        place[last] = value
+
+
+def load_with_queue(manifests):
+    """The manifests of docker/kubernetes as docker/kubernetes-queue changes them, and its own."""
+    with open(os.path.join(WITH_QUEUE, "kustomization.yaml"), encoding="utf-8") as file:
+        overlay = yaml.safe_load(file)
+    own = sorted(name for name in os.listdir(WITH_QUEUE) if name != "kustomization.yaml")
+    peers.expect(sorted(overlay["resources"]) == sorted(["../kubernetes", *own]),
+                 "kubernetes-queue/kustomization.yaml does not list the files that are there")
+    found = copy.deepcopy(manifests)
+    for patch in overlay["patches"]:
+        for change_of in yaml.safe_load(patch["patch"]):
+            peers.expect(change_of["op"] == "add", f"not read here: {change_of}")
+            add_at(found[patch["target"]["kind"]], change_of["path"], change_of["value"])
+    more = {}
+    for name in own:
+        with open(os.path.join(WITH_QUEUE, name), encoding="utf-8") as file:
+            manifest = yaml.safe_load(file)
+        more[manifest["kind"]] = manifest
+    return found, more
+
+
+def against_each_other(found, more):
+    """Whoever reads the secret has it mounted where the options say; yields complaints."""
+    env = found["ConfigMap"]["data"]
+    for pod in (found["Deployment"]["spec"]["template"]["spec"], more["Job"]["spec"]["template"]["spec"]):
+        volumes = {volume["name"]: volume for volume in pod["volumes"]}
+        mounts = {mount["mountPath"]: volumes.get(mount["name"], {}) for mount in pod["containers"][0]["volumeMounts"]}
+        folder, name = os.path.split(env["FINPOST_QUEUE_PASSWORD_FILE"])
+        if mounts.get(folder, {}).get("secret", {}).get("secretName") != more["Secret"]["metadata"]["name"]:
+            yield f"no secret is mounted at {folder}"
+        if name not in more["Secret"]["stringData"]:
+            yield f"the secret has no {name}"
+        if pod["securityContext"].get("fsGroup") != pod["securityContext"]["runAsGroup"]:
+            yield "the secret cannot be read"
+    if "emptyDir" not in str(found["Deployment"]) or "persistentVolumeClaim" in str(found["Deployment"]):
+        yield "a gateway has a volume of its own"
 
 
 def against_schemas(manifests, folder):
@@ -182,6 +233,11 @@ def main():
     options = set(re.findall(r"FINPOST_\w+", help_text))
     for wrong in against_itself(manifests, options):
         raise peers.Failed(wrong)
+    found, more = load_with_queue(manifests)
+    for wrong in [*against_schemas({**found, **more}, folder), *against_itself(found, options), *against_each_other(found, more)]:
+        raise peers.Failed(f"with a queue: {wrong}")
+    for broken in (("Secret", "metadata", "name", "other"), ("Secret", "stringData", {"x": ""})):
+        peers.expect(list(against_each_other(found, change(more, *broken))), f"accepted: {broken}")
     for broken in BROKEN_FOR_SCHEMAS:
         said = against_schemas(change(manifests, *broken), folder)
         peers.expect(said, f"the schemas accept {broken}")
