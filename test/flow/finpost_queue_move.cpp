@@ -175,7 +175,7 @@ BOOST_AUTO_TEST_CASE(a_queue_that_somebody_has_is_not_moved) {
     BOOST_TEST(bodies_in(path("a")).size() == 1u);
     const finished same = run_finpost({"queue", "move", "--from", path("a"), "--to", path("a/")});
     BOOST_TEST(same.code == 2);
-    BOOST_TEST(same.error == "finpost: --to: is the same directory as --from\n");
+    BOOST_TEST(same.error == "finpost: --to: is the same place as --from\n");
     const finished none = run_finpost({"queue", "move", "--from", path("c"), "--to", path("b")});
     BOOST_TEST(none.code == 1);
     BOOST_TEST(has(none.error, "--from: " + path("c") + ": there is no queue"));

@@ -64,7 +64,7 @@ parsed<std::size_t> count::parse(std::string_view text) { return parse_number(te
 std::string count::print(std::size_t value) { return std::to_string(value); }
 
 parsed<std::size_t> threads::parse(std::string_view text) {
-    const auto number = parse_number(text);
+    auto number = parse_number(text);
     if (number && (*number == 0 || *number > 1024))
         return parse_error{quoted(text) + " is not a number of threads: expected 1 to 1024"};
     return number;
@@ -74,7 +74,7 @@ std::string threads::print(std::size_t value) { return value == 0 ? "" : std::to
 
 parsed<std::size_t> count_or_off::parse(std::string_view text) {
     if (text == "off") return std::size_t{0};
-    const auto number = parse_number(text);
+    auto number = parse_number(text);
     if (!number) return parse_error{number.error().message + ": expected one, or off"};
     return number;
 }
