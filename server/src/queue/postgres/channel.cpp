@@ -137,7 +137,8 @@ asio::awaitable<parsed<void>> postgres_channel::settle_order(const postgres_serv
                               "server waits for no standby, and payloads that were acknowledged "
                               "can be lost"};
     standbys_seen_ = standbys_seen_ || !server.standbys.empty();
-    if (server.ordered == config.ordered) co_return parsed<void>();
+    if (settings_->keep_order) terms_.ordered = server.ordered;
+    if (server.ordered == terms_.ordered) co_return parsed<void>();
     log_(log_level::warning, "queue order changed",
          {{"order", config.ordered ? "source" : "none"},
           {"was", server.ordered ? "source" : "none"}});

@@ -97,7 +97,7 @@ private:
     const boost::asio::any_io_executor sequence_;
     const std::shared_ptr<const postgres_settings> settings_;
     const std::string name_;
-    const postgres_terms terms_;
+    postgres_terms terms_; // changed in the sequence
     histogram* const commit_seconds_;
     const logger log_;
     boost::asio::steady_timer pause_;

@@ -2,6 +2,8 @@
 
 #include "async/use_tuple_awaitable.hpp"
 
+#include <libpq-fe.h>
+
 #include <cstring>
 #include <new>
 #include <utility>
@@ -19,6 +21,10 @@ using descriptor = asio::posix::stream_descriptor;
 postgres_connection::postgres_connection(asio::any_io_executor sequence)
     : socket_(sequence), alarm_(std::move(sequence)) {}
 
+void postgres_connection::closer::operator()(pg_conn* connection) const noexcept {
+    PQfinish(connection);
+}
+
 postgres_connection::~postgres_connection() { close(); }
 
 void postgres_connection::close() noexcept {
@@ -27,7 +33,7 @@ void postgres_connection::close() noexcept {
 }
 
 // The last one since the last answer: with a COMMIT it says that this is not what it seems.
-void postgres_connection::take_notice(void* self, const PGresult* notice) noexcept {
+void postgres_connection::take_notice(void* self, const pg_result* notice) noexcept {
     const char* const severity = PQresultErrorField(notice, PG_DIAG_SEVERITY_NONLOCALIZED);
     if (severity == nullptr || std::strcmp(severity, "WARNING") != 0) return;
     std::string& warning = static_cast<postgres_connection*>(self)->warning_;

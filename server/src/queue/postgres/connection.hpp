@@ -9,8 +9,6 @@
 #include <boost/asio/posix/stream_descriptor.hpp>
 #include <boost/asio/steady_timer.hpp>
 
-#include <libpq-fe.h>
-
 #include <chrono>
 #include <memory>
 #include <string>
@@ -59,9 +57,9 @@ public:
 
 private:
     struct closer {
-        void operator()(PGconn* connection) const noexcept { PQfinish(connection); }
+        void operator()(pg_conn* connection) const noexcept;
     };
-    static void take_notice(void* self, const PGresult* notice) noexcept;
+    static void take_notice(void* self, const pg_result* notice) noexcept;
 
     void close() noexcept;
     bool follow_socket();
@@ -73,7 +71,7 @@ private:
 
     boost::asio::posix::stream_descriptor socket_; // libpq's: released, never closed
     boost::asio::steady_timer alarm_;
-    std::unique_ptr<PGconn, closer> connection_;
+    std::unique_ptr<pg_conn, closer> connection_;
     std::string warning_;
     bool late_ = false;
     bool woken_ = false;

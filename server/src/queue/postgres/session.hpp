@@ -18,6 +18,8 @@ namespace finpost::detail {
 struct postgres_settings {
     postgres_queue_config config;
     postgres_target target;
+    /// Leaves the order as it is in the database: for who only looks after a queue.
+    bool keep_order = false;
 };
 
 /// A connection to the first host that takes writes; what the server says of itself, in `server`.

@@ -2,6 +2,8 @@
 
 #include "utf8.hpp"
 
+#include <libpq-fe.h>
+
 #include <cerrno>
 #include <cstring>
 
@@ -137,7 +139,7 @@ postgres_statement& postgres_statement::ids(const std::vector<request_id>& value
     return *this;
 }
 
-bool postgres_statement::send(PGconn* connection) const {
+bool postgres_statement::send(pg_conn* connection) const {
     constexpr int binary = 1;
     std::vector<Oid> types;
     std::vector<const char*> bytes;
@@ -152,6 +154,10 @@ bool postgres_statement::send(PGconn* connection) const {
                              types.data(), bytes.data(), lengths.data(), formats.data(),
                              binary) == 1;
 }
+
+void postgres_answer::clearer::operator()(pg_result* result) const noexcept { PQclear(result); }
+
+int postgres_answer::columns() const noexcept { return PQnfields(result_.get()); }
 
 bool postgres_answer::good() const noexcept {
     const ExecStatusType status = PQresultStatus(result_.get());

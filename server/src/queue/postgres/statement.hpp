@@ -4,8 +4,6 @@
 #include "finpost/request_id.hpp"
 #include "finpost/result.hpp"
 
-#include <libpq-fe.h>
-
 #include <cstddef>
 #include <cstdint>
 #include <memory>
@@ -13,6 +11,10 @@
 #include <string_view>
 #include <utility>
 #include <vector>
+
+// libpq's, whose header is nobody's but that of these files.
+struct pg_conn;
+struct pg_result;
 
 namespace finpost::detail {
 
@@ -35,7 +37,7 @@ public:
     postgres_statement& ids(const std::vector<request_id>& values);
 
     /// Hands it to libpq, to be sent. False when that has no memory, or no connection.
-    bool send(PGconn* connection) const;
+    bool send(pg_conn* connection) const;
     const std::string& sql() const noexcept { return sql_; }
 
 private:
@@ -54,7 +56,7 @@ using postgres_statements = std::vector<postgres_statement>;
 /// int8, texts from text and bytea.
 class postgres_answer {
 public:
-    explicit postgres_answer(PGresult* taken) noexcept : result_(taken, PQclear) {}
+    explicit postgres_answer(pg_result* taken) noexcept : result_(taken) {}
 
     /// Whether the statement was done.
     bool good() const noexcept;
@@ -66,14 +68,17 @@ public:
     std::string_view tag() const noexcept;
 
     std::size_t rows() const noexcept;
-    int columns() const noexcept { return PQnfields(result_.get()); }
+    int columns() const noexcept;
     bool null(std::size_t row, int column) const noexcept;
     std::int64_t number(std::size_t row, int column) const noexcept;
     bool truth(std::size_t row, int column) const noexcept;
     std::string_view text(std::size_t row, int column) const noexcept;
 
 private:
-    std::unique_ptr<PGresult, void (*)(PGresult*)> result_;
+    struct clearer {
+        void operator()(pg_result* result) const noexcept;
+    };
+    std::unique_ptr<pg_result, clearer> result_;
 };
 
 /// Of libpq or a server, in one line.

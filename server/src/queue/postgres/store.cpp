@@ -1,9 +1,9 @@
 #include "queue/postgres/store.hpp"
 
+#include "async/sequence.hpp"
 #include "queue/postgres/operation.hpp"
 
 #include <boost/asio/post.hpp>
-#include <boost/asio/strand.hpp>
 
 #include <new>
 
@@ -39,13 +39,15 @@ result<std::optional<stored_payload>> read_one(const postgres_answer& answer) {
 
 } // namespace
 
-parsed<std::unique_ptr<postgres_store>>
-postgres_store::open(const postgres_queue_config& config, asio::any_io_executor executor,
-                     const asio::any_io_executor& loop, histogram* commit_seconds, logger log) {
+parsed<std::unique_ptr<postgres_store>> postgres_store::open(const postgres_queue_config& config,
+                                                             asio::any_io_executor executor,
+                                                             const asio::any_io_executor& loop,
+                                                             histogram* commit_seconds, logger log,
+                                                             bool keep_order) {
     auto target = read_target(config);
     if (!target) return target.error();
-    auto settings =
-        std::make_shared<const postgres_settings>(postgres_settings{config, std::move(*target)});
+    auto settings = std::make_shared<const postgres_settings>(
+        postgres_settings{config, std::move(*target), keep_order});
     return std::unique_ptr<postgres_store>(
         new postgres_store(std::move(executor), loop, settings, commit_seconds, log));
 }
@@ -54,10 +56,10 @@ postgres_store::postgres_store(executor_type executor, const asio::any_io_execut
                                const std::shared_ptr<const postgres_settings>& settings,
                                histogram* commit_seconds, const logger& log)
     : executor_(std::move(executor)), settings_(settings), log_(log),
-      puts_(std::make_shared<postgres_channel>(asio::make_strand(loop), settings, "put",
+      puts_(std::make_shared<postgres_channel>(sequence_on(loop, false), settings, "put",
                                                commit_seconds, log)),
-      others_(std::make_shared<postgres_channel>(asio::make_strand(loop), settings, "take", nullptr,
-                                                 log)) {
+      others_(std::make_shared<postgres_channel>(sequence_on(loop, false), settings, "take",
+                                                 nullptr, log)) {
     puts_->start();
     others_->start();
 }

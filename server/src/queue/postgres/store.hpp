@@ -24,12 +24,13 @@ namespace finpost::detail {
 class postgres_store final : public queue_store {
 public:
     /// `loop` serves the connections, and holds work while the store is there: handlers without an
-    /// executor are called on `executor`. `commit_seconds` may be null. Fails in words when
-    /// `config` is wrong.
+    /// executor are called on `executor`. `commit_seconds` may be null. `keep_order`: as it is in
+    /// the database, whatever `config` says. Fails in words when `config` is wrong.
     static parsed<std::unique_ptr<postgres_store>> open(const postgres_queue_config& config,
                                                         boost::asio::any_io_executor executor,
                                                         const boost::asio::any_io_executor& loop,
-                                                        histogram* commit_seconds, logger log);
+                                                        histogram* commit_seconds, logger log,
+                                                        bool keep_order = false);
     /// Like `close`.
     ~postgres_store() override;
 
