@@ -1,7 +1,7 @@
 #include "queue/direct_queue.hpp"
 
 #include "control/queue_json.hpp"
-#include "queue/postgres/order.hpp"
+#include "queue/postgres/store.hpp"
 #include "queue/sqlite_store.hpp"
 #include "quoted.hpp"
 
@@ -62,17 +62,17 @@ parsed<std::unique_ptr<direct_queue>> direct_queue::open(const std::string& dire
 }
 
 parsed<std::unique_ptr<direct_queue>> direct_queue::open(postgres_queue_config config, bool make) {
-    if (make) {
-        const auto made = make_postgres_queue(config);
-        if (!made) return made.error();
-    }
-    const auto ordered = detail::order_of_postgres_queue(config);
-    if (!ordered) return ordered.error();
-    config.ordered = *ordered;
+    config.name = "finpost queue";
     config.max_bytes = std::numeric_limits<std::int64_t>::max(); // of a gateway, as above
+    const auto good = make ? make_postgres_queue(config) : check_postgres_queue(config);
+    if (!good) return good.error();
     std::unique_ptr<direct_queue> made(new direct_queue(config.url));
-    made->store_ = open_postgres_queue(config, made->loop_.get_executor(), made->counters_,
-                                       logger(log_level::warning, say));
+    const boost::asio::any_io_executor loop = made->loop_.get_executor();
+    const bool keep_order = true;
+    auto opened = detail::postgres_store::open(config, loop, loop, nullptr,
+                                               logger(log_level::warning, say), keep_order);
+    if (!opened) return opened.error();
+    made->store_ = std::move(*opened);
     made->client_.emplace(*made->store_, made->loop_);
     return made;
 }

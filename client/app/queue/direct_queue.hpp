@@ -3,7 +3,6 @@
 #include "queue/queue_door.hpp"
 #include "queue/store_client.hpp"
 
-#include "finpost/metrics.hpp"
 #include "finpost/postgres_queue.hpp"
 
 #include <boost/asio/thread_pool.hpp>
@@ -37,10 +36,9 @@ private:
     explicit direct_queue(std::string place) : place_(std::move(place)) {}
 
     const std::string place_;
-    metrics counters_;
     boost::asio::io_context loop_;
     boost::asio::thread_pool disk_{1};
-    std::shared_ptr<queue_store> store_;
+    std::unique_ptr<queue_store> store_;
     std::optional<store_client> client_;
 };
 

@@ -1,4 +1,3 @@
-#include "queue/postgres/order.hpp"
 #include "queue/postgres/store.hpp"
 
 #include "finpost/postgres_queue.hpp"
@@ -67,12 +66,6 @@ parsed<void> run_here(const postgres_queue_config& config, task what, postgres_s
 
 } // namespace
 
-parsed<void> validate(const postgres_queue_config& config) {
-    const auto target = read_target(config);
-    if (!target) return target.error();
-    return {};
-}
-
 std::shared_ptr<queue_store> open_postgres_queue(const postgres_queue_config& config,
                                                  asio::any_io_executor executor, metrics& counters,
                                                  logger log) {
@@ -88,13 +81,6 @@ parsed<void> check_postgres_queue(const postgres_queue_config& config, bool* awa
     auto good = run_here(config, &look, server);
     if (away != nullptr) *away = !good && !server.unsuitable;
     return good;
-}
-
-parsed<bool> detail::order_of_postgres_queue(const postgres_queue_config& config) {
-    postgres_server server;
-    const auto good = run_here(config, &look, server);
-    if (!good) return good.error();
-    return server.ordered;
 }
 
 parsed<void> make_postgres_queue(const postgres_queue_config& config) {

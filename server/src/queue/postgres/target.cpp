@@ -138,3 +138,13 @@ parsed<std::string> read_password(const std::string& file) {
 }
 
 } // namespace finpost::detail
+
+namespace finpost {
+
+parsed<void> validate(const postgres_queue_config& config) {
+    const auto target = detail::read_target(config);
+    if (!target) return target.error();
+    return {};
+}
+
+} // namespace finpost
