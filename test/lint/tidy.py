@@ -3,7 +3,7 @@
 
     tidy.py SOURCE BUILD             what has changed: of the product's sources that are not committed yet or that one
                                      of the last 10 commits touched (a header stands for the source of its name), the
-                                     newest 8
+                                     newest 4
     tidy.py SOURCE BUILD FILE...     these
 
 BUILD has a compile_commands.json. It takes about 8 seconds of a processor a file.
@@ -19,7 +19,7 @@ import tempfile
 sys.dont_write_bytecode = True
 from sources import ask_git, missing, run, skip  # noqa: E402
 
-COMMITS, FILES = 10, 8
+COMMITS, FILES = 10, 4
 PRODUCT = ("client/", "common/", "server/")
 
 
