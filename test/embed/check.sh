@@ -94,7 +94,7 @@ headers() {
             { cat "$name.bare.log" && fail "a header needs flags, and does not say so"; }
         demanding+="$(basename "$name") "
     done
-    [ "$demanding" = "asio_settings client connection delivery_queue gateway queue_store sqlite_queue " ] || fail "these demand definitions: $demanding"
+    [ "$demanding" = "asio_settings client connection delivery_queue gateway postgres_queue queue_store sqlite_queue " ] || fail "these demand definitions: $demanding"
 }
 
 # As a part of the host's build, shared: with the host's flags and warnings, and hidden but for what is public.
