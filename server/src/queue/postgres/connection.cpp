@@ -18,8 +18,8 @@ using descriptor = asio::posix::stream_descriptor;
 
 } // namespace
 
-postgres_connection::postgres_connection(asio::any_io_executor sequence)
-    : socket_(sequence), alarm_(std::move(sequence)) {}
+postgres_connection::postgres_connection(const asio::any_io_executor& sequence)
+    : socket_(sequence), alarm_(sequence) {}
 
 void postgres_connection::closer::operator()(pg_conn* connection) const noexcept {
     PQfinish(connection);

@@ -35,7 +35,7 @@ public:
     using clock = std::chrono::steady_clock;
     using parameters = std::vector<std::pair<std::string, std::string>>;
 
-    explicit postgres_connection(boost::asio::any_io_executor sequence);
+    explicit postgres_connection(const boost::asio::any_io_executor& sequence);
     ~postgres_connection();
     postgres_connection(const postgres_connection&) = delete;
     postgres_connection& operator=(const postgres_connection&) = delete;
