@@ -79,6 +79,12 @@ kept_payload* memory_store::find(const held_payload& of) {
     return one;
 }
 
+void memory_store::forget() noexcept {
+    std::vector<asked> waiting, group;
+    waiting.swap(waiting_);
+    group.swap(group_);
+}
+
 // ---- groups
 
 template <class... Results, class Perform>

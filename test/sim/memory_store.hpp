@@ -28,6 +28,8 @@ public:
 
     /// How many wait to be delivered, and are.
     std::size_t waiting() const;
+    /// Lets go of who still waits for it, and holds it: at the end, nobody is told any more.
+    void forget() noexcept;
 
 private:
     struct operation {

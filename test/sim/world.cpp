@@ -162,6 +162,7 @@ public:
             all_.took = k_.now - began;
             finish();
         }
+        if (store_) store_->forget();
         for (const auto& one : loops_) one->shutdown();
         loops_.clear();
         if (!k_.dead) all_.descriptors_left = k_.open_fds();
