@@ -16,6 +16,13 @@ using namespace finpost::test;
 
 namespace {
 
+// With its tables.
+std::string url_of(const queue_tables& tables) {
+    const postgres_queue_config config = tables.config();
+    BOOST_REQUIRE(make_postgres_queue(config).has_value());
+    return config.url;
+}
+
 struct fixture {
     strings flags(const std::string& url, strings more = {}) const {
         strings all{"--upstream",       "http://" + to_string(upstream.address()) + "/upload",
@@ -63,9 +70,8 @@ BOOST_FIXTURE_TEST_SUITE(finpostd_database, fixture)
 BOOST_AUTO_TEST_CASE(what_has_a_receipt_is_delivered) {
     if (!postgres_server::there()) return;
     const queue_tables tables;
-    const postgres_queue_config config = tables.config();
-    BOOST_REQUIRE(make_postgres_queue(config).has_value());
-    begin(config.url);
+    const std::string url = url_of(tables);
+    begin(url);
     BOOST_TEST(is_ready(true));
     const std::string receipt = send("hello");
     BOOST_TEST(receipt.starts_with("finpost: queued "), receipt);
@@ -81,10 +87,9 @@ BOOST_AUTO_TEST_CASE(what_has_a_receipt_is_delivered) {
 BOOST_AUTO_TEST_CASE(a_kill_loses_nothing_that_has_a_receipt) {
     if (!postgres_server::there()) return;
     const queue_tables tables;
-    const postgres_queue_config config = tables.config();
-    BOOST_REQUIRE(make_postgres_queue(config).has_value());
+    const std::string url = url_of(tables);
     upstream.by_default(scripted_upstream::echo(503));
-    begin(config.url);
+    begin(url);
     const std::string receipt = send("hello");
     BOOST_TEST(receipt.starts_with("finpost: queued "), receipt);
     gateway->process().signal(SIGKILL);
@@ -92,7 +97,7 @@ BOOST_AUTO_TEST_CASE(a_kill_loses_nothing_that_has_a_receipt) {
     upstream.by_default(scripted_upstream::echo());
     const std::size_t before = upstream.count();
     tables.sql("update finpost_payloads set lease_until = null"); // which would end by itself
-    begin(config.url);
+    begin(url);
     BOOST_TEST(upstream.wait_for_requests(before + 1));
     BOOST_TEST(upstream.requests().back().field("Idempotency-Key") == receipt.substr(16, 36));
     BOOST_TEST(until([&] { return gateway->sample("finpost_queue_delivered_total") == 1; }));
@@ -103,10 +108,9 @@ BOOST_AUTO_TEST_CASE(a_database_that_is_away_is_waited_for) {
     if (!postgres_server::there()) return;
     postgres_server server;
     const queue_tables tables(server);
-    const postgres_queue_config config = tables.config();
-    BOOST_REQUIRE(make_postgres_queue(config).has_value());
+    const std::string url = url_of(tables);
     server.kill();
-    begin(config.url);
+    begin(url);
     BOOST_TEST(is_ready(false));
     BOOST_TEST(has(gateway->get("/readyz"), "queue: "));
     BOOST_TEST(refusal_reason(send("lost")) == "queue_failed");
@@ -125,11 +129,10 @@ BOOST_AUTO_TEST_CASE(a_fallback_relays_meanwhile) {
     if (!postgres_server::there()) return;
     postgres_server server;
     const queue_tables tables(server);
-    const postgres_queue_config config = tables.config();
-    BOOST_REQUIRE(make_postgres_queue(config).has_value());
+    const std::string url = url_of(tables);
     server.kill();
     delivery = "fallback";
-    begin(config.url);
+    begin(url);
     BOOST_TEST(is_ready(true));
     BOOST_TEST(send("hello") == "hello");
     end();
