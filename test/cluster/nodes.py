@@ -16,7 +16,7 @@ USER = "nobody" if os.geteuid() == 0 else None
 SETTINGS = """
 listen_addresses = '127.0.0.1'
 unix_socket_directories = ''
-max_connections = 60
+max_connections = 200
 max_wal_senders = 8
 max_replication_slots = 8
 max_slot_wal_keep_size = 1GB
