@@ -57,7 +57,7 @@ told replied(std::int64_t status, std::string_view id) {
     return out;
 }
 
-told refused(std::string_view why, std::string_view id) {
+told refused_because(std::string_view why, std::string_view id) {
     told out;
     out.what = outcome::refused;
     (((out.fields = "refused=") += why) += " request=") += id;
@@ -117,7 +117,7 @@ told told_by_object(const boost::json::object& all, std::string& body) {
     if (*word != "refused") return malformed("its \"outcome\" is " + quoted(*word));
     const auto* const why = text_of(all, "reason");
     if (why == nullptr || !is_reason(*why)) return malformed("it is refused without a \"reason\"");
-    told out = refused(*why, *id);
+    told out = refused_because(*why, *id);
     if (status != nullptr) (out.why += ", status ") += std::to_string(*status);
     if (status != nullptr) (out.fields += " status=") += std::to_string(*status);
     return out;
@@ -161,7 +161,7 @@ told told_by_line(std::string_view line) {
     if (word == "queued") return queued(id);
     constexpr std::string_view refusal = "refused ";
     if (word.starts_with(refusal) && is_reason(word.substr(refusal.size())))
-        return refused(word.substr(refusal.size()), id);
+        return refused_because(word.substr(refusal.size()), id);
     const bool digits = word.size() == 3 && word.front() != '0' &&
                         word.find_first_not_of("0123456789") == word.npos;
     if (!digits) return malformed("its first line begins with " + quoted(word));

@@ -1,9 +1,7 @@
 #include "operation.hpp"
 
-#include <boost/asio/as_tuple.hpp>
 #include <boost/asio/buffer.hpp>
 #include <boost/asio/error.hpp>
-#include <boost/asio/use_awaitable.hpp>
 #include <boost/asio/write.hpp>
 
 #include <algorithm>
@@ -16,8 +14,6 @@ namespace asio = boost::asio;
 namespace finpost::detail {
 
 namespace {
-
-constexpr auto as_result = asio::as_tuple(asio::use_awaitable);
 
 socket_address address_of(const asio::ip::tcp::endpoint& endpoint) {
     return {endpoint.data(), endpoint.size()};

@@ -1,11 +1,9 @@
 #include "operation.hpp"
 
-#include <boost/asio/as_tuple.hpp>
 #include <boost/asio/bind_executor.hpp>
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/error.hpp>
 #include <boost/asio/post.hpp>
-#include <boost/asio/use_awaitable.hpp>
 
 #include <algorithm>
 #include <exception>
@@ -17,8 +15,6 @@ namespace asio = boost::asio;
 namespace finpost::detail {
 
 namespace {
-
-constexpr auto as_result = asio::as_tuple(asio::use_awaitable);
 
 // A time point counts nanoseconds: a limit of centuries would wrap around into the past.
 std::chrono::steady_clock::time_point after(std::chrono::steady_clock::time_point from,

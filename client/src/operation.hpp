@@ -8,10 +8,12 @@
 
 #include "finpost/client.hpp"
 
+#include <boost/asio/as_tuple.hpp>
 #include <boost/asio/awaitable.hpp>
 #include <boost/asio/ip/tcp.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <boost/asio/strand.hpp>
+#include <boost/asio/use_awaitable.hpp>
 
 #include <chrono>
 #include <memory>
@@ -19,6 +21,9 @@
 #include <vector>
 
 namespace finpost::detail {
+
+/// Errors as values, not as exceptions.
+inline constexpr auto as_result = boost::asio::as_tuple(boost::asio::use_awaitable);
 
 /// One exchange of the client: two coroutines on one strand, of which `run` reads and `send`
 /// writes. Everything but `cancel` belongs to the strand. `run` completes the exchange; `send` may

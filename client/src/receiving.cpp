@@ -1,7 +1,6 @@
 #include "operation.hpp"
 #include "refusal_line.hpp"
 
-#include <boost/asio/as_tuple.hpp>
 #include <boost/asio/error.hpp>
 #include <boost/asio/post.hpp>
 #include <boost/asio/use_awaitable.hpp>
@@ -15,8 +14,7 @@ namespace finpost::detail {
 
 namespace {
 
-constexpr auto as_result = asio::as_tuple(asio::use_awaitable);
-constexpr std::size_t block = 64 << 10;
+constexpr std::size_t reply_block = 64 << 10;
 constexpr unsigned reads_in_a_row = 8;
 
 transfer timed_out() {
@@ -28,7 +26,7 @@ transfer timed_out() {
 } // namespace
 
 asio::awaitable<void> operation::receive() {
-    std::vector<std::byte> room(block);
+    std::vector<std::byte> room(reply_block);
     for (unsigned turn = 1;; ++turn) {
         if (error_) co_return;
         transfer got = stream_->read(room);

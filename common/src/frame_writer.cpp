@@ -10,7 +10,7 @@ namespace {
 
 using kind = frame_spec::kind;
 
-constexpr std::byte carriage_return{'\r'};
+constexpr std::byte mllp_tail{'\r'};
 
 constexpr std::string_view holds_end = "the body holds the end of its frame",
                            too_long = "the body is too long for its frame",
@@ -117,7 +117,7 @@ bool frame_writer::end() noexcept {
     if (type_ == kind::idle && size_ == 0) return fail(nothing);
     if (type_ == kind::line) {
         // A reader drops the CR with the LF: the body would come back without it.
-        if (size_ > 0 && last_ == carriage_return) return fail(cr_at_end);
+        if (size_ > 0 && last_ == mllp_tail) return fail(cr_at_end);
         append("\n");
     }
     if (scans()) {

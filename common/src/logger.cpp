@@ -12,20 +12,20 @@ using namespace detail;
 
 namespace {
 
-constexpr std::array<std::string_view, 6> words{"trace",   "debug", "info",
+constexpr std::array<std::string_view, 6> level_words{"trace",   "debug", "info",
                                                 "warning", "error", "off"};
 
 } // namespace
 
 std::string_view to_string(log_level level) noexcept {
     const auto index = static_cast<std::size_t>(level);
-    return index < words.size() ? words[index] : words.back();
+    return index < level_words.size() ? level_words[index] : level_words.back();
 }
 
 parsed<log_level> parse_log_level(std::string_view word) {
-    for (std::size_t i = 0; i < words.size(); ++i)
-        if (words[i] == word) return static_cast<log_level>(i);
-    return unknown_word(word, words);
+    for (std::size_t i = 0; i < level_words.size(); ++i)
+        if (level_words[i] == word) return static_cast<log_level>(i);
+    return unknown_word(word, level_words);
 }
 
 // An empty function is the same as none, so that `enabled` stays the only test.

@@ -19,7 +19,7 @@ namespace {
 
 constexpr std::size_t smallest = 1 << 10;
 constexpr std::size_t large = 16 << 10;
-constexpr std::size_t largest = std::numeric_limits<std::ptrdiff_t>::max();
+constexpr std::size_t largest_size = std::numeric_limits<std::ptrdiff_t>::max();
 
 // Sanitizers see each buffer as new memory of the C library's.
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
@@ -62,7 +62,7 @@ constexpr bool in_pages(std::size_t size) noexcept { return keeps && size >= pag
 std::size_t grown_from(std::size_t capacity) noexcept {
     if (capacity <= (1u << 20)) return 2 * capacity;
     const std::size_t more = std::max<std::size_t>(1 << 20, capacity / 16);
-    return capacity > largest - more ? largest : capacity + more;
+    return capacity > largest_size - more ? largest_size : capacity + more;
 }
 
 void free_memory(void* memory, std::size_t size) noexcept {
@@ -153,7 +153,7 @@ bool payload::reserve(std::size_t n) {
         compact();
         return true;
     }
-    if (n > largest - size_) {
+    if (n > largest_size - size_) {
         if (budget_ != nullptr) return false;
         throw std::bad_alloc();
     }

@@ -65,7 +65,7 @@ using any_stream = asio::generic::stream_protocol;
 using any_acceptor = asio::basic_socket_acceptor<any_stream>;
 using http_stream = beast::basic_stream<any_stream>;
 
-using request = http::request<http::string_body>;
+using incoming_request = http::request<http::string_body>;
 using response = http::response<http::string_body>;
 
 /// One client, and since when it is as it is: waited for, or being answered.
@@ -386,7 +386,7 @@ private:
         }
     }
 
-    static http_query query_of(request& read) {
+    static http_query query_of(incoming_request& read) {
         http_query query;
         query.method = std::string(read.method_string());
         query.target = parts_of(read.target()).path;
@@ -400,7 +400,7 @@ private:
         return {500, "text/plain", "internal error\n", {}};
     }
 
-    http_answer ask(request& read) {
+    http_answer ask(incoming_request& read) {
         try {
             return respond_(query_of(read));
         } catch (const std::exception& bug) {
@@ -408,7 +408,7 @@ private:
         }
     }
 
-    asio::awaitable<std::shared_ptr<http_answer>> ask_slowly(connection& from, request& read) {
+    asio::awaitable<std::shared_ptr<http_answer>> ask_slowly(connection& from, incoming_request& read) {
         from.stream.expires_never();
         from.is_answered();
         const auto query = std::make_shared<const http_query>(query_of(read));

@@ -69,11 +69,6 @@ int open_for_append(const std::string& file) {
     return fd;
 }
 
-bool is_regular_file(int fd) {
-    struct stat about {};
-    return ::fstat(fd, &about) == 0 && S_ISREG(about.st_mode);
-}
-
 // The record borrows the lines: it is gone from the core when this returns.
 void push(std::string_view lines) {
     const auto core = blog::core::get();

@@ -19,12 +19,12 @@ namespace {
 constexpr std::chrono::milliseconds gather{5};
 constexpr int look_again = 20; // milliseconds: how soon the thread notices that it is to give up
 
+} // namespace
+
 bool is_regular_file(int fd) {
     struct stat about {};
     return ::fstat(fd, &about) == 0 && S_ISREG(about.st_mode);
 }
-
-} // namespace
 
 log_writer::log_writer(int fd, std::size_t most, batch_handler hand_over)
     : fd_(fd), is_file_(is_regular_file(fd)), most_(most), hand_over_(std::move(hand_over)),

@@ -13,6 +13,9 @@
 
 namespace finpost {
 
+/// A file that stays, unlike a pipe or a terminal.
+bool is_regular_file(int fd);
+
 /// Gathers lines in a bounded buffer and writes them to a descriptor in large pieces, in a thread
 /// of its own. Who appends never waits for who reads the log: what does not fit is dropped and
 /// counted.

@@ -15,7 +15,7 @@ namespace {
 constexpr std::string_view signature("\r\n\r\n\0\r\nQUIT\n", 12);
 constexpr std::string_view text_begin = "PROXY ";
 constexpr std::size_t fixed_size = 16;    // signature, version and command, family, length
-constexpr std::size_t longest_line = 107; // CRLF included
+constexpr std::size_t longest_v1_line = 107; // CRLF included
 
 constexpr unsigned char type_crc32c = 0x03;
 
@@ -108,7 +108,7 @@ void proxy_parser::take_text(unsigned char byte) {
         read_line(std::string_view(text_).substr(0, text_.size() - 2));
     else if (after_cr || (byte != '\r' && (byte < ' ' || byte > '~')))
         fail("a control character in the line");
-    else if (text_.size() >= longest_line)
+    else if (text_.size() >= longest_v1_line)
         fail("the line is longer than 107 bytes");
 }
 

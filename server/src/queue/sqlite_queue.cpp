@@ -19,8 +19,6 @@ bool is_no_space(const error_code& ec) noexcept {
            (ec.value() == ENOSPC || ec.value() == EDQUOT || ec.value() == EFBIG);
 }
 
-std::int64_t as_integer(std::uint64_t value) noexcept { return static_cast<std::int64_t>(value); }
-
 std::string_view shortened(const std::string& text) noexcept {
     return std::string_view(text).substr(0, longest_error);
 }

@@ -20,8 +20,6 @@ constexpr std::size_t most_claimed = 1'000;
 // What cannot be read is tried again after 1 s, 2 s, ... 64 s: for two minutes.
 constexpr int most_reads = 8;
 
-std::int64_t as_integer(std::uint64_t value) noexcept { return static_cast<std::int64_t>(value); }
-
 // Piece by piece: pages of a file that are mapped can end in a SIGBUS.
 result<std::uint32_t> checksum_of(const payload& body) {
     std::array<std::byte, 64 << 10> piece; // NOLINT(cppcoreguidelines-init-variables)

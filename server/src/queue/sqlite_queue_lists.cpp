@@ -11,8 +11,6 @@ namespace {
 constexpr std::size_t most_ids = 1000;
 constexpr std::size_t most_rows = 10'000;
 
-std::int64_t as_integer(std::uint64_t value) noexcept { return static_cast<std::int64_t>(value); }
-
 // The rows that are meant, each value a parameter.
 class selection {
 public:
