@@ -107,8 +107,8 @@ clean_copy() {
 test_image=localhost/finpost-test:image
 # Not optimised: the programs are those of the release build, which is tested by itself.
 build_stage() {
-    "$engine" build --build-arg REVISION="$revision" --build-arg OPTIMISE=-O0 -f "$work/source/docker/Dockerfile" "$@" \
-        "$work/source"
+    "$engine" build --build-arg REVISION="$revision" --build-arg OPTIMISE=-O0 --build-arg QUICK=ON \
+        -f "$work/source/docker/Dockerfile" "$@" "$work/source"
 }
 
 # From a clean copy. The layers of the build before are used where nothing has changed.
