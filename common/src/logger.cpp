@@ -13,7 +13,7 @@ using namespace detail;
 namespace {
 
 constexpr std::array<std::string_view, 6> level_words{"trace",   "debug", "info",
-                                                "warning", "error", "off"};
+                                                      "warning", "error", "off"};
 
 } // namespace
 

@@ -408,7 +408,8 @@ private:
         }
     }
 
-    asio::awaitable<std::shared_ptr<http_answer>> ask_slowly(connection& from, incoming_request& read) {
+    asio::awaitable<std::shared_ptr<http_answer>> ask_slowly(connection& from,
+                                                             incoming_request& read) {
         from.stream.expires_never();
         from.is_answered();
         const auto query = std::make_shared<const http_query>(query_of(read));

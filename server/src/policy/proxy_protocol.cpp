@@ -14,7 +14,7 @@ namespace {
 
 constexpr std::string_view signature("\r\n\r\n\0\r\nQUIT\n", 12);
 constexpr std::string_view text_begin = "PROXY ";
-constexpr std::size_t fixed_size = 16;    // signature, version and command, family, length
+constexpr std::size_t fixed_size = 16;       // signature, version and command, family, length
 constexpr std::size_t longest_v1_line = 107; // CRLF included
 
 constexpr unsigned char type_crc32c = 0x03;

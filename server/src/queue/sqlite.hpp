@@ -27,7 +27,9 @@ bool is_out_of_memory(const error_code& ec) noexcept;
 bool is_unread(const error_code& ec) noexcept; ///< a page, and nothing was changed by it
 
 /// SQLite's integers have a sign.
-constexpr std::int64_t as_integer(std::uint64_t value) noexcept { return static_cast<std::int64_t>(value); }
+constexpr std::int64_t as_integer(std::uint64_t value) noexcept {
+    return static_cast<std::int64_t>(value);
+}
 
 /// A prepared statement. Values are bound in their order, from the first parameter on. Not thread
 /// safe; it goes before its database.
