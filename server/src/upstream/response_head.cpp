@@ -30,13 +30,9 @@ constexpr byte_set text_characters = [] {
     return set;
 }();
 
-bool consists_of(const byte_set& wanted, std::string_view text) {
+bool consists_of(const byte_set& wanted, std::string_view text) noexcept {
     return std::all_of(text.begin(), text.end(),
                        [&wanted](char c) { return wanted[static_cast<unsigned char>(c)]; });
-}
-
-bool is_token(std::string_view text) {
-    return !text.empty() && consists_of(token_characters, text);
 }
 
 constexpr std::string_view expected = "HTTP/1.";
@@ -64,6 +60,10 @@ inline field_line split(std::string_view line) {
 }
 
 } // namespace
+
+bool is_token(std::string_view text) noexcept {
+    return !text.empty() && consists_of(token_characters, text);
+}
 
 bool is_text(std::string_view text) { return consists_of(text_characters, text); }
 

@@ -8,6 +8,9 @@
 
 namespace finpost::detail {
 
+/// What the name of a field consists of (RFC 9110 §5.6.2).
+bool is_token(std::string_view text) noexcept;
+
 class content_codings;
 
 /// What the head of a response says about the connection and the body behind it (RFC 9112 §4-§6).

@@ -2,6 +2,7 @@
 
 #include "ascii.hpp"
 #include "quoted.hpp"
+#include "upstream/response_head.hpp"
 
 #include <algorithm>
 #include <array>
@@ -31,13 +32,6 @@ bool is_target(std::string_view text) {
 
 bool is_alphanumeric(char c) {
     return (c >= '0' && c <= '9') || (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z');
-}
-
-bool is_token(std::string_view text) { // RFC 9110 §5.6.2
-    static constexpr std::string_view others = "!#$%&'*+-.^_`|~";
-    return !text.empty() && std::all_of(text.begin(), text.end(), [](char c) {
-        return is_alphanumeric(c) || others.find(c) != others.npos;
-    });
 }
 
 std::string lower(std::string text) {
