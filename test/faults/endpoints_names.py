@@ -116,10 +116,11 @@ def answers(gateway, count=20):
     return {reply.decode() for reply, _ in got}, max(seconds for _, seconds in got)
 
 
-def changing(dns, gateway):
-    one, two = Service("127.0.0.1"), Service("127.0.0.2")
+def changing(dns, gateway, one):
+    peers.until(lambda: one.accepted == 1 and one.open == 0, "the gateway's first look at its service")
+    two = Service("127.0.0.2")
     expect_only(gateway, "127.0.0.1")
-    peers.expect(one.accepted == 1, "the connection was not kept")
+    peers.expect(one.accepted == 2, "the connection was not kept")
     dns.answers["service.test"] = ["127.0.0.2"]
     began = time.monotonic()
     peers.until(lambda: answers(gateway, 1)[0] == {"127.0.0.2"}, "an answer from the new address")
@@ -199,9 +200,10 @@ def scenes(finpostd):
     dns.answers["service.test"] = ["127.0.0.1"]
     with tempfile.TemporaryDirectory() as folder:
         # Each thread keeps connections of its own.
+        one = Service("127.0.0.1")
         flags = ["--resolve-every", "100ms", "--upstream-keep-alive", "60s", "--threads", "1"]
         with peers.Gateway(finpostd, folder, [f"http://service.test:{PORT}/"], *flags) as gateway:
-            changing(dns, gateway)
+            changing(dns, gateway, one)
             many(dns, gateway)
             hanging(dns, gateway)
             peers.expect(gateway.stop() == 0, "the gateway did not stop cleanly")
