@@ -33,11 +33,20 @@ cutting_proxy::cutting_proxy(std::string socket) : socket_(std::move(socket)) {
 
 cutting_proxy::~cutting_proxy() {
     stop_ = true;
-    const std::uint64_t one = 1;
-    static_cast<void>(::write(wake_, &one, sizeof one) == sizeof one);
+    wake();
     thread_.join();
     ::close(listener_);
     ::close(wake_);
+}
+
+void cutting_proxy::wake() noexcept {
+    const std::uint64_t one = 1;
+    static_cast<void>(::write(wake_, &one, sizeof one) == sizeof one);
+}
+
+void cutting_proxy::hang() {
+    hangs_ = true;
+    wake();
 }
 
 void cutting_proxy::cut_request(std::string text) {
@@ -52,6 +61,11 @@ void cutting_proxy::cut_answer(std::string text) {
 
 void cutting_proxy::run() {
     while (!stop_) {
+        if (hangs_) {
+            std::uint64_t seen = 0; // waits for the next
+            static_cast<void>(::read(wake_, &seen, sizeof seen) == sizeof seen);
+            continue;
+        }
         std::vector<pollfd> all{{wake_, POLLIN, 0}, {listener_, POLLIN, 0}};
         for (const pair& each : pairs_)
             for (const int fd : {each.client, each.server}) all.push_back({fd, POLLIN, 0});

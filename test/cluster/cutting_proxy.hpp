@@ -28,11 +28,14 @@ public:
     bool was_cut() const noexcept { return cuts_ > 0; }
     /// Takes new connections again.
     void open() { closed_ = false; }
+    /// From now on nothing is passed on, nor closed: as if the server stood still.
+    void hang();
 
 private:
     struct pair {
         int client, server;
     };
+    void wake() noexcept;
     void run();
     void accept();
     bool pass(int from, int to, std::string& cut_at);
@@ -43,7 +46,7 @@ private:
     std::mutex mutex_;
     std::string request_, answer_;
     std::atomic<int> cuts_{0};
-    std::atomic<bool> stay_cut_{false}, closed_{false}, stop_{false};
+    std::atomic<bool> stay_cut_{false}, closed_{false}, hangs_{false}, stop_{false};
     std::list<pair> pairs_;
     std::thread thread_;
 };

@@ -120,6 +120,69 @@ BOOST_AUTO_TEST_CASE(a_commit_that_waits_in_vain_for_a_standby_gives_no_receipt)
     BOOST_TEST(until([&] { return !queue->put(make_payload("c")); }));
 }
 
+BOOST_AUTO_TEST_CASE(a_server_that_hangs_is_left_for_another_that_takes_writes) {
+    if (!postgres_server::there()) return;
+    behind_proxy behind(8s);
+    cutting_proxy other(behind.tables.server().socket());
+    const std::string first = "127.0.0.1:" + std::to_string(behind.proxy.port()),
+                      second = "127.0.0.1:" + std::to_string(other.port());
+    behind.config.url = "postgresql://finpost@" + first + ',' + second +
+                        "/postgres?sslmode=disable&" + behind.tables.parameters();
+    log_recorder log;
+    opened_postgres queue(behind.config, log.as_logger());
+    BOOST_TEST(!queue->put(make_payload("before")));
+    behind.proxy.hang();
+    BOOST_TEST(!queue->put(make_payload("meanwhile")));
+    BOOST_REQUIRE(log.count("queue not connected") > 0u);
+    BOOST_TEST(log.of("queue not connected")[0].at("what") ==
+               first + ": no answer, and " + second + " takes writes");
+    BOOST_TEST(behind.stored() == "2");
+    // Nobody knows whether the first one has claimed: it has failed.
+    BOOST_TEST((queue->claim(8).ec == queue_error::failed));
+    BOOST_TEST(queue->claim(8).value.payloads.size() == 2u);
+}
+
+BOOST_AUTO_TEST_CASE(a_server_that_hangs_is_kept_while_there_is_no_other) {
+    if (!postgres_server::there()) return;
+    behind_proxy behind(1s);
+    log_recorder log;
+    opened_postgres queue(behind.config, log.as_logger());
+    BOOST_TEST(!queue->put(make_payload("before")));
+    behind.proxy.hang();
+    BOOST_TEST((queue->put(make_payload("meanwhile")) == queue_error::failed));
+    BOOST_TEST(log.count("queue not connected") == 0u);
+    // The store ends all the same, with what hangs.
+}
+
+BOOST_AUTO_TEST_CASE(puts_share_up_to_four_connections) {
+    if (!postgres_server::there()) return;
+    const queue_tables tables;
+    postgres_queue_config config = tables.config();
+    config.name = "several";
+    BOOST_TEST(!!make_postgres_queue(config));
+    opened_postgres queue(config);
+    BOOST_TEST(queue.until_connected());
+    const auto connections = [&] {
+        return tables.sql(
+            "select count(*) from pg_stat_activity where application_name = 'finpost several'");
+    };
+    BOOST_TEST(connections() == "2");
+    const auto put_at_once = [&](int number) {
+        int stored = 0;
+        for (int i = 0; i < number; ++i) {
+            std::vector<new_payload> batch;
+            batch.push_back(make_payload(std::to_string(i)));
+            queue.store().async_put(std::move(batch), [&](error_code ec) { stored += !ec; });
+        }
+        queue.io.restart();
+        queue.io.run();
+        return stored;
+    };
+    BOOST_TEST(until([&] { return put_at_once(64) == 64 && connections() == "5"; }));
+    BOOST_TEST(std::to_string(queue->stats().of(queue_state::waiting).payloads) ==
+               tables.sql("select count(*) from finpost_payloads"));
+}
+
 BOOST_AUTO_TEST_CASE(a_database_that_dies_is_waited_for) {
     if (!postgres_server::there()) return;
     postgres_server server;

@@ -1,5 +1,6 @@
 #include "queue/deliverer.hpp"
 
+#include "async/report_bug.hpp"
 #include "async/use_tuple_awaitable.hpp"
 
 #include "finpost/metrics.hpp"
@@ -9,7 +10,6 @@
 #include <boost/asio/use_awaitable.hpp>
 
 #include <algorithm>
-#include <exception>
 #include <new>
 #include <utility>
 
@@ -26,11 +26,6 @@ constexpr milliseconds after_failure{1'000};
 // Others put payloads here of which this one is not told: handlers of before a reload, a wake for
 // which there was no memory.
 constexpr milliseconds longest_pause{1'000};
-
-// To whoever runs the event loop.
-void report_bug(const std::exception_ptr& bug) {
-    if (bug) std::rethrow_exception(bug);
-}
 
 delivery_rules rules_of(const delivery_config& config) {
     delivery_rules rules;

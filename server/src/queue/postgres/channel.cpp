@@ -1,5 +1,6 @@
 #include "queue/postgres/channel.hpp"
 
+#include "async/report_bug.hpp"
 #include "async/use_tuple_awaitable.hpp"
 #include "random.hpp"
 
@@ -8,7 +9,6 @@
 #include <boost/asio/post.hpp>
 
 #include <algorithm>
-#include <exception>
 #include <new>
 #include <utility>
 
@@ -22,11 +22,6 @@ using std::chrono::milliseconds;
 
 constexpr milliseconds after_failure{1'000};
 constexpr milliseconds first_pause{100}, longest_pause{5'000};
-
-// To whoever runs the event loop.
-void report_bug(const std::exception_ptr& bug) {
-    if (bug) std::rethrow_exception(bug);
-}
 
 // Doubled with each failure; half of it is left to chance, so that gateways do not come together.
 milliseconds back_off(unsigned failures) {
@@ -59,6 +54,9 @@ void postgres_channel::start() {
         expiry_ = std::make_unique<alarm_clock>(sequence_, [weak] {
             if (const auto self = weak.lock()) self->expire();
         });
+        overdue_ = std::make_unique<alarm_clock>(sequence_, [weak] {
+            if (const auto self = weak.lock()) self->post_look();
+        });
     }
     at_end end(shared_from_this());
     asio::co_spawn(sequence_, run(std::move(end)), report_bug);
@@ -77,6 +75,7 @@ asio::awaitable<void> postgres_channel::run(at_end /*end*/) {
 // What was under way when memory was out was sent or not.
 void postgres_channel::ended() noexcept {
     connection_.reset();
+    overdue_->clear();
     give_back(sent_);
     sent_ = false;
     {
@@ -113,7 +112,8 @@ asio::awaitable<void> postgres_channel::connect() {
     if (over()) co_return;
     ++failures_;
     postgres_server server;
-    auto made = co_await connect_postgres(sequence_, *settings_, needed_tables::all, server);
+    const postgres_settings in_order = settings_with_last(left_);
+    auto made = co_await connect_postgres(sequence_, in_order, needed_tables::all, server);
     if (made) {
         connection_ = *made;
         auto settled = co_await settle_order(server);
@@ -126,6 +126,14 @@ asio::awaitable<void> postgres_channel::connect() {
     } else {
         note(made.error().message);
     }
+}
+
+// What has just been left, or hangs, is asked after the others.
+postgres_settings postgres_channel::settings_with_last(const std::string& place) const {
+    postgres_settings out = *settings_;
+    std::stable_partition(out.target.hosts.begin(), out.target.hosts.end(),
+                          [&place](const auto& each) { return to_string(each) != place; });
+    return out;
 }
 
 // Also judges what this process has seen of other servers of the queue.
@@ -167,6 +175,7 @@ void postgres_channel::connected(const std::string& place) {
 
 void postgres_channel::lose(const std::string& why) {
     std::string what = connection_ ? connection_->place() : std::string();
+    left_ = what;
     if (!what.empty()) what += ": ";
     connection_.reset();
     note(what += why);
@@ -182,6 +191,12 @@ void postgres_channel::note(std::string why) {
     }
     if (news)
         log_(log_level::warning, "queue not connected", {{"connection", name_}, {"what", why}});
+}
+
+std::optional<std::size_t> postgres_channel::load() const {
+    const std::lock_guard lock(mutex_);
+    if (!connected_) return std::nullopt;
+    return waiting_.size() + group_.size();
 }
 
 std::optional<std::string> postgres_channel::unavailable() const {
@@ -219,10 +234,15 @@ void postgres_channel::post_wake() {
 }
 
 void postgres_channel::woken() noexcept {
+    bool in_vain = false; // nobody waits for the answer any more
     {
         const std::lock_guard lock(mutex_);
         wake_posted_ = false;
+        in_vain = closing_ && waiting_.empty() && !group_.empty() &&
+                  std::all_of(group_.begin(), group_.end(),
+                              [](const auto& each) { return each->told(); });
     }
+    if (in_vain && connection_) connection_->give_up("closing");
     if (idle_ && connection_) connection_->wake();
     if (over()) pause_.cancel();
 }

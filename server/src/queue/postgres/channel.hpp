@@ -45,6 +45,8 @@ public:
     error_code withdraw(const operation& one);
     /// When everything that was added has ended, the connection is closed.
     void close() noexcept;
+    /// How many operations wait or are under way; nothing while there is no connection.
+    std::optional<std::size_t> load() const;
 
     /// Why there is no connection, in words; nothing while there is one.
     std::optional<std::string> unavailable() const;
@@ -75,6 +77,12 @@ private:
     boost::asio::awaitable<void> rest();
     boost::asio::awaitable<void> serve();
     boost::asio::awaitable<void> roll_back();
+    postgres_settings settings_with_last(const std::string& place) const;
+    void expect_answer() noexcept;
+    void post_look() noexcept;
+    void look() noexcept;
+    boost::asio::awaitable<void> look_elsewhere(std::shared_ptr<postgres_channel> self,
+                                                std::shared_ptr<postgres_connection> slow);
     void ended() noexcept;
 
     void post_wake();
@@ -101,8 +109,9 @@ private:
     histogram* const commit_seconds_;
     const logger log_;
     boost::asio::steady_timer pause_;
-    std::unique_ptr<alarm_clock> again_;  // begins anew what has ended for want of memory
-    std::unique_ptr<alarm_clock> expiry_; // of the operation whose time is over first
+    std::unique_ptr<alarm_clock> again_;   // begins anew what has ended for want of memory
+    std::unique_ptr<alarm_clock> expiry_;  // of the operation whose time is over first
+    std::unique_ptr<alarm_clock> overdue_; // of the answer that is waited for
 
     // In the sequence:
     std::shared_ptr<postgres_connection> connection_;
@@ -111,7 +120,9 @@ private:
     unsigned failures_ = 0;          // connected since the last commit, or in vain
     bool standbys_seen_ = false;
     bool idle_ = false;
-    bool sent_ = false; // the group, and it was not judged yet
+    bool sent_ = false;    // the group, and it was not judged yet
+    bool looking_ = false; // elsewhere, for its answer is overdue
+    std::string left_;     // the server whose connection was lost last
 
     mutable std::mutex mutex_;
     operations waiting_;

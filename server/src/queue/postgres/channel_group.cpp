@@ -101,7 +101,9 @@ asio::awaitable<void> postgres_channel::serve() {
     const auto began = clock::now();
     postgres_outcome outcome;
     sent_ = true;
+    expect_answer();
     co_await connection_->exchange(all, outcome);
+    overdue_->clear();
     switch (judge(outcome, all.size())) {
     case state::committed:
         if (commit_seconds_ != nullptr) commit_seconds_->record(clock::now() - began);

@@ -54,7 +54,7 @@ bool postgres_connection::follow_socket() {
     return !failed;
 }
 
-void postgres_connection::set_alarm(clock::time_point until) {
+void postgres_connection::set_limit(clock::time_point until) {
     late_ = false;
     alarm_.expires_at(until);
     alarm_.async_wait([weak = weak_from_this()](const error_code& ec) {
@@ -66,7 +66,15 @@ void postgres_connection::set_alarm(clock::time_point until) {
     });
 }
 
+void postgres_connection::give_up(std::string why) noexcept {
+    given_up_ = std::move(why);
+    error_code ignored;
+    if (socket_.is_open()) socket_.cancel(ignored);
+}
+
 std::string postgres_connection::failure(const char* otherwise) const {
+    if (!given_up_.empty()) return given_up_;
+    if (late_) return "no answer in time";
     const char* const text = connection_ ? PQerrorMessage(connection_.get()) : "";
     return one_line(*text == '\0' ? otherwise : text);
 }
@@ -84,7 +92,7 @@ asio::awaitable<parsed<void>> postgres_connection::open(const parameters& to,
     connection_.reset(PQconnectStartParams(keywords.data(), values.data(), 0));
     if (!connection_) throw std::bad_alloc();
     PQsetNoticeReceiver(connection_.get(), &postgres_connection::take_notice, this);
-    set_alarm(until);
+    set_limit(until);
     auto next = PQstatus(connection_.get()) == CONNECTION_BAD ? PGRES_POLLING_FAILED
                                                               : PGRES_POLLING_WRITING;
     while (next == PGRES_POLLING_READING || next == PGRES_POLLING_WRITING) {
@@ -97,13 +105,14 @@ asio::awaitable<parsed<void>> postgres_connection::open(const parameters& to,
         if (late_) break;
         next = PQconnectPoll(connection_.get());
     }
-    alarm_.cancel();
-    if (late_) co_return parse_error{"no answer in time"};
+    clear_limit();
+    if (late_) co_return parse_error{failure("")};
     if (next != PGRES_POLLING_OK || !follow_socket())
         co_return parse_error{failure("it cannot be reached")};
     const bool ready =
         PQsetnonblocking(connection_.get(), 1) == 0 && PQenterPipelineMode(connection_.get()) == 1;
     if (!ready) co_return parse_error{failure("no memory")};
+    note_place();
     co_return parsed<void>();
 }
 
@@ -157,14 +166,14 @@ asio::awaitable<void> postgres_connection::exchange(const postgres_statements& w
             auto [ec] = co_await socket_.async_wait(descriptor::wait_write, use_tuple_awaitable);
             failed = ec;
         }
-        if (left < 0 || failed) {
+        if (left < 0 || failed || !given_up_.empty()) {
             lose(out);
             co_return;
         }
     }
     while (!take_answers(out)) {
         auto [ec] = co_await socket_.async_wait(descriptor::wait_read, use_tuple_awaitable);
-        if (ec || PQconsumeInput(connection_.get()) == 0) {
+        if (ec || !given_up_.empty() || PQconsumeInput(connection_.get()) == 0) {
             lose(out);
             co_return;
         }
@@ -196,12 +205,15 @@ void postgres_connection::wake() noexcept {
     if (socket_.is_open()) socket_.cancel(ignored);
 }
 
-std::string postgres_connection::place() const {
-    if (!connection_) return {};
+void postgres_connection::note_place() {
     const char* const host = PQhost(connection_.get());
-    if (host == nullptr) return {};
-    if (*host == '/') return host;
-    return std::string(host) + ':' + PQport(connection_.get());
+    if (host == nullptr) return;
+    place_ = host;
+    if (*host != '/') (place_ += ':') += PQport(connection_.get());
+    const char* const address = PQhostaddr(connection_.get());
+    address_ = address == nullptr || *address == '\0'
+                   ? place_
+                   : std::string(address) + ':' + PQport(connection_.get());
 }
 
 int postgres_connection::server_version() const noexcept {

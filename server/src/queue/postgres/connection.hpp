@@ -43,6 +43,11 @@ public:
     /// Connects by libpq's parameters; `until` is the longest. A `host` that is a name needs a
     /// `hostaddr` beside it: libpq would look it up, and wait. Fails in words.
     boost::asio::awaitable<parsed<void>> open(const parameters& to, clock::time_point until);
+    /// What is not answered by then has lost the connection; without a limit it waits.
+    void set_limit(clock::time_point until);
+    void clear_limit() { alarm_.cancel(); }
+    /// An exchange that is under way loses the connection, for this reason.
+    void give_up(std::string why) noexcept;
     /// Sends all of `what` at once and waits for the answers. Behind one that is refused nothing
     /// more is done.
     boost::asio::awaitable<void> exchange(const postgres_statements& what, postgres_outcome& out);
@@ -50,8 +55,10 @@ public:
     boost::asio::awaitable<void> idle(postgres_outcome& out);
     void wake() noexcept;
 
-    /// Where it is connected to: "db1.test:5432" or a socket's folder.
-    std::string place() const;
+    /// Where it is, or was, connected to: "db1.test:5432" or a socket's folder.
+    const std::string& place() const noexcept { return place_; }
+    /// The same in numbers, whatever name it was reached by.
+    const std::string& address() const noexcept { return address_; }
     int server_version() const noexcept;
     bool is_open() const noexcept { return connection_ != nullptr; }
 
@@ -63,7 +70,7 @@ private:
 
     void close() noexcept;
     bool follow_socket();
-    void set_alarm(clock::time_point until);
+    void note_place();
     std::string failure(const char* otherwise) const;
     void lose(postgres_outcome& out);
     bool send(const postgres_statements& what);
@@ -73,6 +80,8 @@ private:
     boost::asio::steady_timer alarm_;
     std::unique_ptr<pg_conn, closer> connection_;
     std::string warning_;
+    std::string place_, address_;
+    std::string given_up_; // why
     bool late_ = false;
     bool woken_ = false;
 };

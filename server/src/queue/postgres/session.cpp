@@ -18,13 +18,6 @@ namespace {
 using clock = postgres_connection::clock;
 using connection_pointer = std::shared_ptr<postgres_connection>;
 
-// One host that does not answer does not use up the patience for the others.
-clock::duration patience_of(const postgres_settings& settings) {
-    const std::chrono::milliseconds all = settings.config.timeout;
-    return std::clamp<clock::duration>(all / 2, std::chrono::milliseconds(500),
-                                       std::chrono::seconds(5));
-}
-
 bool needs_lookup(const std::string& host) {
     if (host.empty() || host.front() == '/') return false;
     error_code no_address;
@@ -121,7 +114,9 @@ asio::awaitable<parsed<void>> try_one(postgres_connection& connection,
     const auto until = clock::now() + patience_of(settings);
     auto opened = co_await connection.open(to, until);
     if (!opened) co_return parse_error{plain(opened.error().message)};
+    connection.set_limit(until);
     auto good = co_await examine(connection, settings, tables, server);
+    connection.clear_limit();
     if (good) good = judge_version(server);
     if (!good && connection.is_open()) server.unsuitable = true;
     co_return good;
@@ -133,6 +128,13 @@ void add_problem(std::string& to, const postgres_target::host& host, const std::
 }
 
 } // namespace
+
+// One host that does not answer does not use up the patience for the others.
+clock::duration patience_of(const postgres_settings& settings) {
+    const std::chrono::milliseconds all = settings.config.timeout;
+    return std::clamp<clock::duration>(all / 2, std::chrono::milliseconds(500),
+                                       std::chrono::seconds(5));
+}
 
 asio::awaitable<parsed<void>> run_all(postgres_connection& connection,
                                       const postgres_statements& what, postgres_outcome& out) {

@@ -22,6 +22,9 @@ struct postgres_settings {
     bool keep_order = false;
 };
 
+/// How long one server may take to answer before others are asked.
+postgres_connection::clock::duration patience_of(const postgres_settings& settings);
+
 /// A connection to the first host that takes writes; what the server says of itself, in `server`.
 /// Whether the queue can be kept there is judged but for its tables: with `tables` those too.
 /// Fails in words that name the host.

@@ -13,6 +13,10 @@ namespace finpost::detail {
 
 namespace {
 
+// One transaction after another waits for a sync on each; with four the server shares its syncs
+// among them.
+constexpr std::size_t most_put_connections = 4;
+
 result<std::size_t> read_count(const postgres_answer& answer) {
     return static_cast<std::size_t>(answer.number(0, 0));
 }
@@ -55,25 +59,54 @@ parsed<std::unique_ptr<postgres_store>> postgres_store::open(const postgres_queu
 postgres_store::postgres_store(executor_type executor, const asio::any_io_executor& loop,
                                const std::shared_ptr<const postgres_settings>& settings,
                                histogram* commit_seconds, const logger& log)
-    : executor_(std::move(executor)), settings_(settings), log_(log),
-      puts_(std::make_shared<postgres_channel>(sequence_on(loop, false), settings, "put",
-                                               commit_seconds, log)),
-      others_(std::make_shared<postgres_channel>(sequence_on(loop, false), settings, "take",
-                                                 nullptr, log)) {
-    puts_->start();
+    : executor_(std::move(executor)), loop_(loop), settings_(settings), log_(log),
+      commit_seconds_(commit_seconds), others_(make_channel("take", nullptr)) {
+    puts_.reserve(most_put_connections);
+    puts_.push_back(make_channel("put", commit_seconds_));
+    puts_.back()->start();
     others_->start();
+}
+
+std::shared_ptr<postgres_channel> postgres_store::make_channel(const std::string& name,
+                                                               histogram* commits) const {
+    return std::make_shared<postgres_channel>(sequence_on(loop_, false), settings_, name, commits,
+                                              log_);
+}
+
+// The one that has the least to do. One that is not connected has not the time of others.
+std::shared_ptr<postgres_channel> postgres_store::channel_for_put() {
+    const std::lock_guard lock(mutex_);
+    std::shared_ptr<postgres_channel> best = puts_.front();
+    std::optional<std::size_t> least;
+    for (const auto& each : puts_) {
+        const std::optional<std::size_t> load = each->load();
+        if (!load || (least && *load >= *least)) continue;
+        least = load;
+        best = each;
+    }
+    if (!least || *least == 0 || puts_.size() == most_put_connections) return best;
+    auto one_more = make_channel("put-" + std::to_string(puts_.size() + 1), commit_seconds_);
+    one_more->start();
+    puts_.push_back(std::move(one_more));
+    return best;
 }
 
 postgres_store::~postgres_store() { close(); }
 
 void postgres_store::close() noexcept {
-    puts_->close();
+    {
+        const std::lock_guard lock(mutex_);
+        for (const auto& each : puts_) each->close();
+    }
     others_->close();
 }
 
 std::optional<std::string> postgres_store::unavailable() const {
-    if (auto why = puts_->unavailable()) return why;
-    return others_->unavailable();
+    if (auto why = others_->unavailable()) return why;
+    const std::lock_guard lock(mutex_);
+    for (const auto& each : puts_)
+        if (!each->unavailable()) return std::nullopt;
+    return puts_.front()->unavailable();
 }
 
 template <class Operation>
@@ -103,7 +136,8 @@ std::shared_ptr<postgres_operation_of<Result>> postgres_store::make(Ask ask, Tak
 }
 
 void postgres_store::put(std::vector<new_payload> batch, completion_handler<> done) {
-    begin(std::make_shared<postgres_put>(std::move(batch), std::move(done), executor_), puts_);
+    begin(std::make_shared<postgres_put>(std::move(batch), std::move(done), executor_),
+          channel_for_put());
 }
 
 void postgres_store::claim(std::size_t most, milliseconds lease, std::string owner,

@@ -12,6 +12,7 @@
 #include <boost/asio/any_io_executor.hpp>
 
 #include <memory>
+#include <mutex>
 #include <optional>
 #include <string>
 #include <utility>
@@ -19,8 +20,9 @@
 
 namespace finpost::detail {
 
-/// A queue in a PostgreSQL: one connection for puts, which wait for its commits, and one for
-/// everything else.
+/// A queue in a PostgreSQL: connections for puts, which wait for their commits, and one for
+/// everything else. Of those for puts there is one more, up to four, when every one has something
+/// to do.
 class postgres_store final : public queue_store {
 public:
     /// `loop` serves the connections, and holds work while the store is there: handlers without an
@@ -62,6 +64,9 @@ private:
     void drop(queue_filter filter, queue_page page, completion_handler<std::size_t> done) override;
     void stats(completion_handler<queue_stats> done) override;
 
+    std::shared_ptr<postgres_channel> make_channel(const std::string& name,
+                                                   histogram* commits) const;
+    std::shared_ptr<postgres_channel> channel_for_put();
     template <class Operation>
     void begin(const std::shared_ptr<Operation>& one,
                const std::shared_ptr<postgres_channel>& channel);
@@ -69,9 +74,13 @@ private:
     std::shared_ptr<postgres_operation_of<Result>> make(Ask ask, Take take, Handler done) const;
 
     const executor_type executor_;
+    const boost::asio::any_io_executor loop_;
     const std::shared_ptr<const postgres_settings> settings_;
     const logger log_;
-    const std::shared_ptr<postgres_channel> puts_, others_;
+    histogram* const commit_seconds_;
+    const std::shared_ptr<postgres_channel> others_;
+    mutable std::mutex mutex_;
+    std::vector<std::shared_ptr<postgres_channel>> puts_; // grows under the mutex
 };
 
 } // namespace finpost::detail
