@@ -1,11 +1,13 @@
 #!/usr/bin/python3
 """Two gateways with one queue in a cluster of three PostgreSQL nodes, many clients, and a service that refuses a fifth and
-is away for a time. Meanwhile something dies. Whatever has a receipt is delivered.
+is away for a time. Meanwhile something dies, stands still, cannot be reached, or is full. Whatever has a receipt is
+delivered.
 
     drills.py [--receipts 20000] [--away 10] [--drill NAME]... FINPOSTD FINPOST
 
 Each drill prints: receipts; what the service took, and how much of it again, under the same key; dead letters; the longest
-time without a receipt. It fails when one payload is lost. Everything is on loopback."""
+time without a receipt. It fails when one payload is lost. Everything is on loopback, when root runs it on one of its own;
+the drills `partition` and `full` need that."""
 
 import argparse
 import json
@@ -19,6 +21,7 @@ import time
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "faults"))
 
 import crowd  # noqa: E402 # pylint: disable=wrong-import-position
+import namespaces  # noqa: E402 # pylint: disable=wrong-import-position
 import nodes  # noqa: E402 # pylint: disable=wrong-import-position
 import peers  # noqa: E402 # pylint: disable=wrong-import-position
 
@@ -107,6 +110,41 @@ def freeze_primary(site):
     site.cluster.primary.freeze(False)
 
 
+def replace_frozen_primary(site):
+    """Its connections stay open, and nobody answers: the gateways find the other one that takes writes."""
+    old = site.cluster.primary
+    old.freeze(True)
+    site.cluster.promote()
+    site.wait_for_more()
+    old.kill()
+    site.cluster.drop(old)
+    site.cluster.heal()
+
+
+def cut_off_primary(site):
+    """It runs, and nothing reaches it or comes from it: no connection is closed by that."""
+    old = site.cluster.primary
+    with namespaces.cut_off(old.port):
+        site.cluster.promote()
+        site.wait_for_more()
+        # It could not commit anything without a standby. Whoever promotes sees to it that it does not come back.
+        old.kill()
+    site.cluster.drop(old)
+    site.cluster.heal()
+
+
+def fill_disk(site):
+    """Of the primary, for some seconds: it refuses, or ends and is started again when there is room."""
+    primary = site.cluster.primary
+    with namespaces.full(primary.disk):
+        time.sleep(site.given.full)
+        before = site.receipts()
+    if primary.process.poll() is not None:
+        primary.start()
+    peers.until(lambda: site.receipts() > before, "receipts after the full disk", 120)
+    site.cluster.heal()
+
+
 def freeze_gateway(site):
     """Past its lease: the other one takes what it had, and what it says late does no harm."""
     site.gateways[0].process.send_signal(signal.SIGSTOP)
@@ -121,8 +159,12 @@ DRILLS = {
     "primary": kill_primary,
     "all": kill_all,
     "frozen-primary": freeze_primary,
+    "frozen-primary-replaced": replace_frozen_primary,
     "frozen-gateway": freeze_gateway,
+    "partition": cut_off_primary,
+    "full": fill_disk,
 }
+ALONE = {"partition", "full"}  # need a loopback, and disks, of their own
 
 
 def perform(name, given, folder, cluster):
@@ -155,15 +197,30 @@ def main():
     parser.add_argument("--receipts", type=int, default=20_000, help="of each drill")
     parser.add_argument("--away", type=float, default=10, help="seconds that the service is away")
     parser.add_argument("--frozen", type=float, default=20, help="seconds that the primary stands still")
+    parser.add_argument("--full", type=float, default=8, help="seconds that the primary's disk is full")
     parser.add_argument("--lease", type=float, default=75, help="seconds that a gateway stands still")
     parser.add_argument("--drill", action="append", choices=DRILLS)
     parser.add_argument("finpostd")
     parser.add_argument("finpost")
     given = parser.parse_args()
     nodes.need()
-    with tempfile.TemporaryDirectory(prefix="finpost-cluster-") as folder, nodes.Cluster(folder) as cluster:
+    wanted = list(given.drill or DRILLS)
+    if ALONE.intersection(wanted) and not namespaces.enter():
+        if given.drill:
+            peers.skip("only root has a loopback and disks of its own")
+        for name in [name for name in wanted if name in ALONE]:
+            print(f"{name}: left out, only root has a loopback and disks of its own")
+            wanted.remove(name)
+    # A small disk is no place for all the others.
+    for part, disk in ([name for name in wanted if name != "full"], None), ([name for name in wanted if name == "full"], 600):
+        if part:
+            run_drills(part, given, disk)
+
+
+def run_drills(names, given, disk):
+    with tempfile.TemporaryDirectory(prefix="finpost-cluster-") as folder, nodes.Cluster(folder, disk=disk) as cluster:
         subprocess.run([given.finpost, "queue", "init", "--queue-database", cluster.url()], check=True)
-        for name in given.drill or DRILLS:
+        for name in names:
             perform(name, given, folder, cluster)
 
 

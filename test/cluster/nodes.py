@@ -10,6 +10,7 @@ import signal
 import subprocess
 import time
 
+import namespaces
 import peers
 
 USER = "nobody" if os.geteuid() == 0 else None
@@ -54,8 +55,12 @@ class Node:
 
     def __init__(self, folder, name):
         self.name, self.port = name, peers.free_port()
-        self.data, self.log = os.path.join(folder, name), os.path.join(folder, name + ".log")
+        self.disk = os.path.join(folder, name)
+        self.data, self.log = os.path.join(self.disk, "data"), os.path.join(folder, name + ".log")
         self.process = None
+        os.mkdir(self.disk)
+        if USER:
+            shutil.chown(self.disk, USER)
 
     def start(self):
         def begin():
@@ -130,13 +135,18 @@ def children_of(parent):
 class Cluster:
     """s1 is the primary at first, s2 and s3 are standbys; a commit waits for one of them, where there are any."""
 
-    def __init__(self, folder, standbys=2):
+    def __init__(self, folder, standbys=2, disk=None):
+        """`disk`: the MiB that the primary's has; otherwise it is the folder's."""
         self.folder = folder
         if USER:
             shutil.chown(folder, USER)
             os.chmod(folder, 0o755)
         self.nodes = [Node(folder, f"s{n}") for n in range(1, 2 + standbys)]
         self.primary = self.nodes[0]
+        self.mounted = None
+        if disk is not None:
+            self.mounted = self.primary.disk
+            namespaces.mount_memory(self.primary.disk, disk, USER)
 
     def __enter__(self):
         try:
@@ -151,6 +161,8 @@ class Cluster:
             if node.process is not None and node.process.poll() is None:
                 node.freeze(False)
             node.kill()
+        if self.mounted:
+            namespaces.unmount(self.mounted)
 
     def _make(self):
         first = self.primary
@@ -183,7 +195,15 @@ class Cluster:
     def fail_over(self):
         """The primary is dead: the standby that has more becomes the primary, the other one follows it. The seconds."""
         began = time.monotonic()
-        old, left = self.primary, self.standbys()
+        old = self.primary
+        self.promote()
+        took = time.monotonic() - began
+        self.drop(old)
+        return took
+
+    def promote(self):
+        """Nothing is asked of the old primary, whatever it does."""
+        left = self.standbys()
         new = max(left, key=Node.received)
         run("pg_ctl", "promote", "-w", "-D", new.data)
         self.primary = new
@@ -191,9 +211,11 @@ class Cluster:
             if node is not new:
                 node.follow(new)
         self.wait_for_standbys()
-        took = time.monotonic() - began
-        shutil.rmtree(old.data)  # it may have more than the new primary: it begins anew
-        return took
+
+    @staticmethod
+    def drop(old):
+        """It may have more than the new primary: it begins anew."""
+        shutil.rmtree(old.data)
 
     def heal(self):
         """Each node is there again, and is a standby or the primary."""
