@@ -24,6 +24,7 @@ make_cluster() {
     initdb -D "$data.new" -U postgres -E UTF8 --locale C --auth-local peer --auth-host scram-sha-256 >/dev/null
     cat >>"$data.new/postgresql.conf" <<END
 listen_addresses = '*'
+unix_socket_directories = '/tmp'
 max_wal_senders = 8
 wal_keep_size = 2GB
 wal_sender_timeout = 10s

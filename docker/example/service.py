@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""The example service: answers each POST with its size, and GET /health with 200.
+"""The example service: answers each POST with its size and prints a line, and GET /health with 200.
 
     service.py [--port 3000] [--echo]      --echo answers with the payload itself
 """
@@ -28,6 +28,8 @@ class Service(BaseHTTPRequestHandler):
             self.close_connection = True
             return self.answer(413, b"")
         payload = self.rfile.read(size)
+        key = self.headers.get("Idempotency-Key")
+        print(f"POST {self.path}: {size} bytes" + (f", Idempotency-Key: {key}" if key else ""), flush=True)
         self.answer(200, payload if self.echo else b"got %d bytes\n" % size)
 
     def answer(self, status, body):

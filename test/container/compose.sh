@@ -7,17 +7,10 @@ here=$(dirname "$(readlink -f "$0")")
 root=$(readlink -f "$here/../..")
 . "$here/engine.sh"
 find_engine
-if [ "$engine" = docker ] && docker compose version >/dev/null 2>&1; then
-    compose=(docker compose)
-elif [ "$engine" = podman ] && command -v podman-compose >/dev/null; then
-    compose=(podman-compose)
-else
-    skip "there is no compose for $engine"
-fi
+find_compose
 
 "$engine" image inspect "$test_image" >/dev/null 2>&1 || build_image
 export FINPOST_IMAGE=$test_image
-free_port() { python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])'; }
 GATEWAY_PORT=$(free_port) PROMETHEUS_PORT=$(free_port) GRAFANA_PORT=$(free_port)
 export GATEWAY_PORT PROMETHEUS_PORT GRAFANA_PORT
 

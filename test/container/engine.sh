@@ -94,6 +94,19 @@ find_engine() {
     starts_one || cannot_run "podman starts no container from $base: $(tail -n 1 "$work/engine")"
 }
 
+# Sets `compose`, after find_engine.
+find_compose() {
+    if [ "$engine" = docker ] && docker compose version >/dev/null 2>&1; then
+        compose=(docker compose)
+    elif [ "$engine" = podman ] && command -v podman-compose >/dev/null; then
+        compose=(podman-compose)
+    else
+        skip "there is no compose for $engine"
+    fi
+}
+
+free_port() { python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])'; }
+
 # The files as they are under version control, so that nothing else of this machine gets into an image.
 clean_copy() {
     mkdir -p "$1"
