@@ -4,6 +4,7 @@
 
 #include <libpq-fe.h>
 
+#include <algorithm>
 #include <cstring>
 #include <new>
 #include <utility>
@@ -15,6 +16,8 @@ namespace finpost::detail {
 namespace {
 
 using descriptor = asio::posix::stream_descriptor;
+
+constexpr std::size_t most_prepared = 8;
 
 } // namespace
 
@@ -30,6 +33,7 @@ postgres_connection::~postgres_connection() { close(); }
 void postgres_connection::close() noexcept {
     if (socket_.is_open()) socket_.release();
     connection_.reset();
+    prepared_.clear();
 }
 
 // The last one since the last answer: with a COMMIT it says that this is not what it seems.
@@ -123,9 +127,37 @@ void postgres_connection::lose(postgres_outcome& out) {
 }
 
 bool postgres_connection::send(const postgres_statements& what) {
+    preparing_.clear();
+    answered_ = 0;
+    std::size_t asked = 0;
     for (const postgres_statement& each : what)
-        if (!each.send(connection_.get())) return false;
+        if (!send(each, asked)) return false;
     return PQpipelineSync(connection_.get()) == 1;
+}
+
+bool postgres_connection::send(const postgres_statement& one, std::size_t& asked) {
+    ++asked;
+    const auto known = std::find(prepared_.begin(), prepared_.end(), one.sql());
+    const bool is_new = known == prepared_.end();
+    if (!one.keeps_plan() || (is_new && prepared_.size() == most_prepared))
+        return one.send(connection_.get());
+    const std::string name = "finpost" + std::to_string(known - prepared_.begin());
+    if (is_new) {
+        prepared_.push_back(one.sql());
+        preparing_.push_back(asked++ - 1);
+        if (!one.prepare(connection_.get(), name.c_str())) return false;
+    }
+    return one.send(connection_.get(), name.c_str());
+}
+
+// Behind what was refused nothing is prepared.
+bool postgres_connection::is_prepared(const postgres_answer& answer) {
+    const auto found = std::find(preparing_.begin(), preparing_.end(), answered_++);
+    if (found == preparing_.end()) return false;
+    if (answer.good()) return true;
+    prepared_.resize(prepared_.size() - static_cast<std::size_t>(preparing_.end() - found));
+    preparing_.erase(found, preparing_.end());
+    return false;
 }
 
 // Whether the last one is there, or no more will come.
@@ -141,7 +173,9 @@ bool postgres_connection::take_answers(postgres_outcome& out) {
             PQclear(next);
             return true;
         }
-        out.answers.emplace_back(next);
+        postgres_answer answer(next);
+        if (is_prepared(answer)) continue;
+        out.answers.push_back(std::move(answer));
         out.warning = std::exchange(warning_, {});
     }
     lose(out);

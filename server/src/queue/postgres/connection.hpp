@@ -10,6 +10,7 @@
 #include <boost/asio/steady_timer.hpp>
 
 #include <chrono>
+#include <cstddef>
 #include <memory>
 #include <string>
 #include <utility>
@@ -74,6 +75,8 @@ private:
     std::string failure(const char* otherwise) const;
     void lose(postgres_outcome& out);
     bool send(const postgres_statements& what);
+    bool send(const postgres_statement& one, std::size_t& asked);
+    bool is_prepared(const postgres_answer& answer);
     bool take_answers(postgres_outcome& out);
 
     boost::asio::posix::stream_descriptor socket_; // libpq's: released, never closed
@@ -81,7 +84,10 @@ private:
     std::unique_ptr<pg_conn, closer> connection_;
     std::string warning_;
     std::string place_, address_;
-    std::string given_up_; // why
+    std::vector<std::string> prepared_;  // the texts of statements that the server knows by number
+    std::vector<std::size_t> preparing_; // which of the answers are to their preparation
+    std::size_t answered_ = 0;           // so many have come
+    std::string given_up_;               // why
     bool late_ = false;
     bool woken_ = false;
 };

@@ -105,6 +105,8 @@ error_code ask_put(const postgres_terms& terms, const std::vector<const new_payl
     put.ids(of.ids).texts(of.keys).texts(of.listeners).texts(of.upstreams).texts(of.peers);
     put.numbers(of.ports).texts(of.tls_names).texts(of.locals).numbers(of.sizes).numbers(of.sums);
     if (const error_code failed = put.bodies(of.bodies)) return failed;
+    // Not with an order: what looks for a source's payloads is planned by how many there are.
+    if (!terms.ordered) put.keep_plan();
     out.push_back(std::move(put));
     if (!again) return {};
     // A row that can be seen need not be on a standby: it is written once more.

@@ -139,20 +139,34 @@ postgres_statement& postgres_statement::ids(const std::vector<request_id>& value
     return *this;
 }
 
-bool postgres_statement::send(pg_conn* connection) const {
+bool postgres_statement::send(pg_conn* connection, const char* prepared) const {
     constexpr int binary = 1;
-    std::vector<Oid> types;
+    const std::vector<Oid> types = types_of_values();
     std::vector<const char*> bytes;
     std::vector<int> lengths;
     std::vector<int> formats(values_.size(), binary);
     for (const parameter& each : values_) {
-        types.push_back(each.type);
         bytes.push_back(each.null ? nullptr : each.bytes.data());
         lengths.push_back(static_cast<int>(each.bytes.size()));
     }
-    return PQsendQueryParams(connection, sql_.c_str(), static_cast<int>(values_.size()),
-                             types.data(), bytes.data(), lengths.data(), formats.data(),
-                             binary) == 1;
+    const int n = static_cast<int>(values_.size());
+    if (prepared != nullptr)
+        return PQsendQueryPrepared(connection, prepared, n, bytes.data(), lengths.data(),
+                                   formats.data(), binary) == 1;
+    return PQsendQueryParams(connection, sql_.c_str(), n, types.data(), bytes.data(),
+                             lengths.data(), formats.data(), binary) == 1;
+}
+
+bool postgres_statement::prepare(pg_conn* connection, const char* name) const {
+    const std::vector<Oid> types = types_of_values();
+    return PQsendPrepare(connection, name, sql_.c_str(), static_cast<int>(types.size()),
+                         types.data()) == 1;
+}
+
+std::vector<unsigned> postgres_statement::types_of_values() const {
+    std::vector<Oid> out;
+    for (const parameter& each : values_) out.push_back(each.type);
+    return out;
 }
 
 void postgres_answer::clearer::operator()(pg_result* result) const noexcept { PQclear(result); }

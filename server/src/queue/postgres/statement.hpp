@@ -36,8 +36,19 @@ public:
     /// As texts: `$1::uuid[]`.
     postgres_statement& ids(const std::vector<request_id>& values);
 
-    /// Hands it to libpq, to be sent. False when that has no memory, or no connection.
-    bool send(pg_conn* connection) const;
+    /// A connection parses and plans it once. For what is asked often, and whose plan is right
+    /// however large the tables are.
+    postgres_statement& keep_plan() {
+        keeps_plan_ = true;
+        return *this;
+    }
+    bool keeps_plan() const noexcept { return keeps_plan_; }
+
+    /// Hands it to libpq, to be sent; `prepared` is the name under which the server knows it, if it
+    /// does. False when that has no memory, or no connection.
+    bool send(pg_conn* connection, const char* prepared = nullptr) const;
+    /// Before it is sent under this name for the first time; is answered by itself.
+    bool prepare(pg_conn* connection, const char* name) const;
     const std::string& sql() const noexcept { return sql_; }
 
 private:
@@ -46,8 +57,11 @@ private:
         bool null;
         std::string bytes;
     };
+    std::vector<unsigned> types_of_values() const;
+
     std::string sql_;
     std::vector<parameter> values_;
+    bool keeps_plan_ = false;
 };
 
 using postgres_statements = std::vector<postgres_statement>;
