@@ -130,6 +130,7 @@ BOOST_AUTO_TEST_CASE(a_server_that_hangs_is_left_for_another_that_takes_writes) 
                         "/postgres?sslmode=disable&" + behind.tables.parameters();
     log_recorder log;
     opened_postgres queue(behind.config, log.as_logger());
+    BOOST_TEST(queue.until_connected());
     BOOST_TEST(!queue->put(make_payload("before")));
     behind.proxy.hang();
     BOOST_TEST(!queue->put(make_payload("meanwhile")));
@@ -147,6 +148,7 @@ BOOST_AUTO_TEST_CASE(a_server_that_hangs_is_kept_while_there_is_no_other) {
     behind_proxy behind(1s);
     log_recorder log;
     opened_postgres queue(behind.config, log.as_logger());
+    BOOST_TEST(queue.until_connected());
     BOOST_TEST(!queue->put(make_payload("before")));
     behind.proxy.hang();
     BOOST_TEST((queue->put(make_payload("meanwhile")) == queue_error::failed));
