@@ -150,9 +150,10 @@ BOOST_AUTO_TEST_CASE(a_server_that_hangs_is_kept_while_there_is_no_other) {
     opened_postgres queue(behind.config, log.as_logger());
     BOOST_TEST(queue.until_connected());
     BOOST_TEST(!queue->put(make_payload("before")));
+    const std::size_t before = log.count("queue not connected");
     behind.proxy.hang();
     BOOST_TEST((queue->put(make_payload("meanwhile")) == queue_error::failed));
-    BOOST_TEST(log.count("queue not connected") == 0u);
+    BOOST_TEST(log.count("queue not connected") == before);
     // The store ends all the same, with what hangs.
 }
 
