@@ -73,7 +73,9 @@ std::shared_ptr<postgres_channel> postgres_store::make_channel(const std::string
                                               log_);
 }
 
-// The one that has the least to do. One that is not connected has not the time of others.
+// The one that has the least to do. One that is not connected has not the time of others. An
+// operation may still be counted when its client, who was told, comes with the next: a lone client
+// needs no second connection.
 std::shared_ptr<postgres_channel> postgres_store::channel_for_put() {
     const std::lock_guard lock(mutex_);
     std::shared_ptr<postgres_channel> best = puts_.front();
@@ -84,7 +86,7 @@ std::shared_ptr<postgres_channel> postgres_store::channel_for_put() {
         least = load;
         best = each;
     }
-    if (!least || *least == 0 || puts_.size() == most_put_connections) return best;
+    if (!least || *least < 2 || puts_.size() == most_put_connections) return best;
     auto one_more = make_channel("put-" + std::to_string(puts_.size() + 1), commit_seconds_);
     one_more->start();
     puts_.push_back(std::move(one_more));
