@@ -92,8 +92,10 @@ def kill_standby(number):
 
 
 def kill_primary(site):
-    site.cluster.primary.kill()
-    site.cluster.fail_over()
+    old = site.cluster.primary
+    old.kill()
+    site.cluster.promote()
+    site.cluster.drop(old)
     site.wait_for_more()
     site.cluster.heal()
 
@@ -110,26 +112,27 @@ def freeze_primary(site):
     site.cluster.primary.freeze(False)
 
 
-def replace_frozen_primary(site):
-    """Its connections stay open, and nobody answers: the gateways find the other one that takes writes."""
+def replace_primary(site):
+    """It is there, and answers nobody. It could not commit anything without a standby; whoever promotes sees to it that it
+    does not come back."""
     old = site.cluster.primary
-    old.freeze(True)
     site.cluster.promote()
     site.wait_for_more()
     old.kill()
     site.cluster.drop(old)
+
+
+def replace_frozen_primary(site):
+    """Its connections stay open, and nobody answers: the gateways find the other one that takes writes."""
+    site.cluster.primary.freeze(True)
+    replace_primary(site)
     site.cluster.heal()
 
 
 def cut_off_primary(site):
     """It runs, and nothing reaches it or comes from it: no connection is closed by that."""
-    old = site.cluster.primary
-    with namespaces.cut_off(old.port):
-        site.cluster.promote()
-        site.wait_for_more()
-        # It could not commit anything without a standby. Whoever promotes sees to it that it does not come back.
-        old.kill()
-    site.cluster.drop(old)
+    with namespaces.cut_off(site.cluster.primary.port):
+        replace_primary(site)
     site.cluster.heal()
 
 

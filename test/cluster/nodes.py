@@ -8,7 +8,6 @@ import os
 import shutil
 import signal
 import subprocess
-import time
 
 import namespaces
 import peers
@@ -192,17 +191,8 @@ class Cluster:
         peers.until(lambda: int(self.primary.ask("select count(*) from pg_stat_replication where sync_state = 'quorum' "
                                                  "and state = 'streaming'")) >= number, "the standbys", 60)
 
-    def fail_over(self):
-        """The primary is dead: the standby that has more becomes the primary, the other one follows it. The seconds."""
-        began = time.monotonic()
-        old = self.primary
-        self.promote()
-        took = time.monotonic() - began
-        self.drop(old)
-        return took
-
     def promote(self):
-        """Nothing is asked of the old primary, whatever it does."""
+        """The standby that has more becomes the primary, the other one follows it. Nothing is asked of the old one."""
         left = self.standbys()
         new = max(left, key=Node.received)
         run("pg_ctl", "promote", "-w", "-D", new.data)
