@@ -7,15 +7,9 @@ root=$(readlink -f "$here/../..")
 . "$here/engine.sh"
 find_engine
 find_compose
-
-"$engine" image inspect "$test_image" >/dev/null 2>&1 || build_image
-export FINPOST_IMAGE=$test_image CLUSTER_IMAGE=localhost/finpost-test:cluster
-GATEWAY_PORT=$(free_port)
-export GATEWAY_PORT
-project=finpost-cluster-$$
-compose+=(-p "$project" -f "$root/docker/compose.cluster.yaml")
-down() { "${compose[@]}" down -v >"$work/down" 2>&1 </dev/null || true; }
-trap 'down; clean_up' EXIT
+begin_project finpost-cluster compose.cluster.yaml
+GATEWAY_PORT=$(free_port) CLUSTER_IMAGE=localhost/finpost-test:cluster
+export GATEWAY_PORT CLUSTER_IMAGE
 expect "the node's image is built" "$engine" build -t "$CLUSTER_IMAGE" "$root/docker/cluster"
 expect "the example service is built" "${compose[@]}" build service
 expect "compose starts" "${compose[@]}" up -d --no-build

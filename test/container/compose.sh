@@ -8,9 +8,7 @@ root=$(readlink -f "$here/../..")
 . "$here/engine.sh"
 find_engine
 find_compose
-
-"$engine" image inspect "$test_image" >/dev/null 2>&1 || build_image
-export FINPOST_IMAGE=$test_image
+begin_project finpost-test compose.yaml
 GATEWAY_PORT=$(free_port) PROMETHEUS_PORT=$(free_port) GRAFANA_PORT=$(free_port)
 export GATEWAY_PORT PROMETHEUS_PORT GRAFANA_PORT
 
@@ -22,10 +20,6 @@ if ! timeout 300 "$engine" pull "$official" >"$work/pull" 2>&1 </dev/null; then
         -f "$here/prometheus.Dockerfile" "$here"
 fi
 
-project=finpost-test-$$
-compose+=(-p "$project" -f "$root/docker/compose.yaml")
-down() { "${compose[@]}" down -v >"$work/down" 2>&1 </dev/null || true; }
-trap 'down; clean_up' EXIT
 [ "$engine" = podman ] || expect "compose accepts the file" "${compose[@]}" config # podman-compose has no such command
 expect "the example service is built" "${compose[@]}" build service
 expect "compose starts" "${compose[@]}" up -d --no-build service gateway prometheus

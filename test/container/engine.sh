@@ -105,6 +105,16 @@ find_compose() {
     fi
 }
 
+# Of the project NAME, after find_compose: its file in docker/, the image under test, and an end that leaves nothing.
+begin_project() { # NAME FILE
+    "$engine" image inspect "$test_image" >/dev/null 2>&1 || build_image
+    export FINPOST_IMAGE=$test_image
+    project=$1-$$
+    compose+=(-p "$project" -f "$root/docker/$2")
+    trap 'down; clean_up' EXIT
+}
+down() { "${compose[@]}" down -v >"$work/down" 2>&1 </dev/null || true; }
+
 free_port() { python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])'; }
 
 # The files as they are under version control, so that nothing else of this machine gets into an image.
