@@ -141,7 +141,6 @@ postgres_statement& postgres_statement::ids(const std::vector<request_id>& value
 
 bool postgres_statement::send(pg_conn* connection, const char* prepared) const {
     constexpr int binary = 1;
-    const std::vector<Oid> types = types_of_values();
     std::vector<const char*> bytes;
     std::vector<int> lengths;
     std::vector<int> formats(values_.size(), binary);
@@ -153,7 +152,7 @@ bool postgres_statement::send(pg_conn* connection, const char* prepared) const {
     if (prepared != nullptr)
         return PQsendQueryPrepared(connection, prepared, n, bytes.data(), lengths.data(),
                                    formats.data(), binary) == 1;
-    return PQsendQueryParams(connection, sql_.c_str(), n, types.data(), bytes.data(),
+    return PQsendQueryParams(connection, sql_.c_str(), n, types_of_values().data(), bytes.data(),
                              lengths.data(), formats.data(), binary) == 1;
 }
 

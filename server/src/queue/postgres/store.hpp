@@ -21,8 +21,8 @@
 namespace finpost::detail {
 
 /// A queue in a PostgreSQL: connections for puts, which wait for their commits, and one for
-/// everything else. Of those for puts there is one more, up to four, when every one has something
-/// to do.
+/// everything else. Of those for puts there is one more, up to four, when each has several
+/// things to do.
 class postgres_store final : public queue_store {
 public:
     /// `loop` serves the connections, and holds work while the store is there: handlers without an
