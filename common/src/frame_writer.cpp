@@ -10,8 +10,6 @@ namespace {
 
 using kind = frame_spec::kind;
 
-constexpr std::byte mllp_tail{'\r'};
-
 constexpr std::string_view holds_end = "the body holds the end of its frame",
                            too_long = "the body is too long for its frame",
                            other_size = "the body has not the size that its frame has",
@@ -117,7 +115,7 @@ bool frame_writer::end() noexcept {
     if (type_ == kind::idle && size_ == 0) return fail(nothing);
     if (type_ == kind::line) {
         // A reader drops the CR with the LF: the body would come back without it.
-        if (size_ > 0 && last_ == mllp_tail) return fail(cr_at_end);
+        if (size_ > 0 && last_ == std::byte{'\r'}) return fail(cr_at_end);
         append("\n");
     }
     if (scans()) {
