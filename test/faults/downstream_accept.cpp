@@ -139,7 +139,7 @@ BOOST_AUTO_TEST_CASE(D13_more_than_allowed_from_one_address_are_refused_at_once)
 BOOST_AUTO_TEST_CASE(
     D14_without_descriptors_one_client_is_refused_a_moment_and_then_all_are_served) {
     start();
-    BOOST_TEST(exchange("before").bytes == "before"); // the upstream's connection is there
+    BOOST_TEST(exchange("before").bytes == "before");      // the upstream's connection is there
     BOOST_REQUIRE(until([&] { return sessions() == 0; })); // its descriptor would be a free one
     std::vector<raw_client> clients;
     auto held = hold_threads(); // so that all of them wait in the backlog

@@ -115,6 +115,11 @@ parsed<unique_fd> lock_directory(const std::string& path) {
 
 error_code last_system_error() noexcept { return {errno, boost::system::system_category()}; }
 
+bool is_no_space(const error_code& ec) noexcept {
+    return ec.category() == boost::system::system_category() &&
+           (ec.value() == ENOSPC || ec.value() == EDQUOT || ec.value() == EFBIG);
+}
+
 std::string parent_of(const std::string& path) {
     const auto slash = path.find_last_of('/');
     if (slash == path.npos) return ".";

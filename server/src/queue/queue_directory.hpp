@@ -55,5 +55,7 @@ error_code sync_file(const std::string& path) noexcept;
 
 /// What the system said last.
 error_code last_system_error() noexcept;
+/// A disk, a quota or the limit of a file that has no room.
+bool is_no_space(const error_code& ec) noexcept;
 
 } // namespace finpost::detail

@@ -5,7 +5,6 @@
 #include <sqlite3.h>
 
 #include <algorithm>
-#include <cerrno>
 #include <utility>
 
 namespace finpost::detail {
@@ -13,11 +12,6 @@ namespace finpost::detail {
 namespace {
 
 constexpr std::size_t longest_error = 1024;
-
-bool is_no_space(const error_code& ec) noexcept {
-    return ec.category() == boost::system::system_category() &&
-           (ec.value() == ENOSPC || ec.value() == EDQUOT || ec.value() == EFBIG);
-}
 
 std::string_view shortened(const std::string& text) noexcept {
     return std::string_view(text).substr(0, longest_error);

@@ -44,8 +44,12 @@ parsed<std::unique_ptr<sqlite_queue>> sqlite_queue::open(const queue_directory& 
     // A sync of it may have failed, here or in the process before, and what is added to the log
     // counts only behind what is there. The database needs no such thing: what was moved there
     // since its last good sync is in the log still, and is moved again.
-    if (const error_code failed = rewrite_in_place(directory.write_ahead_log()))
-        return named(directory.write_ahead_log(), failed.message());
+    error_code failed = rewrite_in_place(directory.write_ahead_log());
+    if (is_no_space(failed)) { // of a file system that never writes in place
+        made->reserve_.release();
+        failed = rewrite_in_place(directory.write_ahead_log());
+    }
+    if (failed) return named(directory.write_ahead_log(), failed.message());
     auto database = sqlite_database::open(directory.database());
     if (!database) return database.error();
     made->database_ = std::move(*database);
