@@ -83,10 +83,9 @@ error_code sqlite_statements::prepare_changes(sqlite3* database, const std::stri
     return prepare_all(
         database,
         {
-            {insert, "insert into payloads select null, ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?8, ?9, "
+            {insert, "insert into payloads values (null, ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?8, ?9, "
                      "?10, 0, 0, " +
-                         due_at_first +
-                         ", 0, '', 0, '', ?11, ?12 where true on conflict(id) do nothing"},
+                         due_at_first + ", 0, '', 0, '', ?11, ?12) on conflict(id) do nothing"},
             {insert_body, "insert or replace into bodies values (?, ?)"},
             {remove, "delete from payloads where sequence = ?"},
             {remove_body, "delete from bodies where sequence = ?"},
