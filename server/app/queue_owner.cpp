@@ -1,5 +1,6 @@
 #include "queue_owner.hpp"
 
+#include "queue/sqlite.hpp"
 #include "queue/sqlite_store.hpp"
 
 #include <boost/asio/bind_executor.hpp>
@@ -43,6 +44,7 @@ void queue_owner::open_directory(const queue_settings& settings, bool ordered,
     config.directory = settings.directory;
     config.max_bytes = settings.max_bytes;
     config.ordered = ordered;
+    detail::sqlite_counts_no_memory();
     embedded_ = detail::open_counted(config, std::move(executor), disk_.get_executor(), counters,
                                      std::move(log), std::move(on_fatal));
     store_ = embedded_;

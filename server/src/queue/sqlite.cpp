@@ -57,6 +57,8 @@ bool is_unread(const error_code& ec) noexcept {
     return ec.category() == sqlite_category() && ec.value() == SQLITE_IOERR_READ;
 }
 
+void sqlite_counts_no_memory() noexcept { ::sqlite3_config(SQLITE_CONFIG_MEMSTATUS, 0); }
+
 sqlite_statement::sqlite_statement() noexcept = default;
 sqlite_statement::sqlite_statement(sqlite_statement&&) noexcept = default;
 sqlite_statement& sqlite_statement::operator=(sqlite_statement&&) noexcept = default;

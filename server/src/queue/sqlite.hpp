@@ -26,6 +26,10 @@ bool is_corrupt(const error_code& ec) noexcept; ///< a page is not what it shoul
 bool is_out_of_memory(const error_code& ec) noexcept;
 bool is_unread(const error_code& ec) noexcept; ///< a page, and nothing was changed by it
 
+/// For the process that owns SQLite, before the first database: it does not count the memory that
+/// it has, and takes no mutex for that at each allocation.
+void sqlite_counts_no_memory() noexcept;
+
 /// SQLite's integers have a sign.
 constexpr std::int64_t as_integer(std::uint64_t value) noexcept {
     return static_cast<std::int64_t>(value);
