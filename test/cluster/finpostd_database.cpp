@@ -94,6 +94,11 @@ BOOST_AUTO_TEST_CASE(a_kill_loses_nothing_that_has_a_receipt) {
     BOOST_TEST(receipt.starts_with("finpost: queued "), receipt);
     gateway->process().signal(SIGKILL);
     BOOST_REQUIRE(gateway->ended() == 128 + SIGKILL);
+    // What it had asked for goes on without it: a claim would set a lease behind ours.
+    BOOST_REQUIRE(until([&] {
+        return tables.sql("select count(*) from pg_stat_activity where application_name like "
+                          "'finpost %'") == "0";
+    }));
     upstream.by_default(scripted_upstream::echo());
     const std::size_t before = upstream.count();
     tables.sql("update finpost_payloads set lease_until = null"); // which would end by itself
