@@ -41,6 +41,7 @@ inline constexpr std::string_view help_text = R"(finpost: the client of finpostd
   --                                ends the options: what follows is HOST:PORT or a file
   -v, --verbose                     says the connection as the socket sees it, and how long each
                                     stage took, on standard error
+  --generate man|bash|zsh|fish      prints a manual page, or what a shell completes
   --version, --help
 
 Times need a unit: ms, s, m or h. Standard input may be given as "-". A progress bar is shown on a

@@ -1,3 +1,4 @@
+#include "command_reference.hpp"
 #include "load.hpp"
 #include "probe.hpp"
 #include "queue/queue_command.hpp"
@@ -34,6 +35,8 @@ int main(int argc, char** argv) {
             return finpost::load(argc - 1, argv + 1);
         if (argc > 1 && argv[1] == std::string_view("queue"))
             return finpost::queue(argc - 1, argv + 1);
+        if (argc > 1 && argv[1] == std::string_view("--generate"))
+            return finpost::generate(argc == 3 ? argv[2] : "");
         const finpost::command_line line = finpost::read_command_line(argc, argv);
         if (line.what == action::help) return std::fputs(line.help.c_str(), stdout), 0;
         if (line.what == action::version) return std::puts("finpost " FINPOST_VERSION), 0;

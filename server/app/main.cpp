@@ -3,6 +3,7 @@
 #include "config/effective_config.hpp"
 #include "config/help.hpp"
 #include "config/options.hpp"
+#include "config/references.hpp"
 #include "connect_check.hpp"
 #include "daemon.hpp"
 #include "quoted.hpp"
@@ -42,6 +43,16 @@ int check(const finpost::options& options) {
     return verdict(result.problems.size());
 }
 
+int generate(const std::string& kind) {
+    const auto text = finpost::reference_of(kind);
+    if (text)
+        std::fputs(text->c_str(), stdout);
+    else
+        tell({"--generate: " + finpost::detail::quoted(kind) +
+              ": expected man, bash, zsh, fish, markdown, toml or schema"});
+    return text ? 0 : 2;
+}
+
 } // namespace
 
 int main(int argc, char** argv) {
@@ -55,6 +66,7 @@ int main(int argc, char** argv) {
             std::puts("finpostd " FINPOST_VERSION);
             return 0;
         }
+        if (options.what == finpost::options::action::generate) return generate(options.reference);
         tell(options.problems);
         const bool checks = options.what == finpost::options::action::check;
         if (!options.problems.empty()) return checks ? verdict(options.problems.size()) : 2;

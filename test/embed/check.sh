@@ -146,7 +146,7 @@ the_exchange_works() {
 
 # The Debian packages: what they say, and what is in them, unpacked into an empty folder.
 packages() {
-    local debs="$work/debs" root="$work/root" deb
+    local debs="$work/debs" root="$work/root" deb file
     make_packages "$debs"
     for deb in "$debs"/*.deb; do
         dpkg-deb --info "$deb"
@@ -160,6 +160,10 @@ packages() {
     dpkg-deb -f "$deb" Depends | grep -q libboost1.81-dev || fail "libfinpost-dev does not say what it needs"
     for deb in finpost libfinpost-dev; do
         [ -s "$root/usr/share/doc/$deb/copyright" ] || fail "$deb has no copyright file"
+    done
+    for file in man/man8/finpostd.8.gz man/man1/finpost.1.gz bash-completion/completions/finpostd \
+        bash-completion/completions/finpost zsh/vendor-completions/_finpostd fish/vendor_completions.d/finpost.fish; do
+        [ -s "$root/usr/share/$file" ] || fail "finpost has no $file"
     done
     the_exchange_works "$root/usr/bin"
     build_host "$work/found" -DCMAKE_PREFIX_PATH="$root/usr"

@@ -33,7 +33,9 @@ bool is_number(std::string_view text) {
            text.find_first_not_of("0123456789") == text.npos;
 }
 
-std::string value_of(const option_row& row, const std::string& text) {
+} // namespace
+
+std::string file_value(const option_row& row, const std::string& text) {
     if (row.is_switch()) {
         const bool on = text == "true" || text == "on" || text == "yes" || text == "1";
         return on ? "true" : "false";
@@ -41,6 +43,8 @@ std::string value_of(const option_row& row, const std::string& text) {
     if (row.value == "N" && is_number(text)) return text;
     return in_quotes(row.field.mask != nullptr ? row.field.mask(text) : text);
 }
+
+namespace {
 
 void append(std::string& out, const option_row& row, const std::string& key,
             const written_values& written) {
@@ -53,11 +57,11 @@ void append(std::string& out, const option_row& row, const std::string& key,
     }
     out += key + " = ";
     if (!row.repeatable()) {
-        out += value_of(row, texts.front());
+        out += file_value(row, texts.front());
     } else {
         std::string all;
         for (const std::string& text : texts)
-            all += (all.empty() ? "" : ", ") + value_of(row, text);
+            all += (all.empty() ? "" : ", ") + file_value(row, text);
         out += '[' + all + ']';
     }
     out += '\n';

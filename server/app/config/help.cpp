@@ -1,8 +1,8 @@
 #include "config/help.hpp"
 
-#include "config/option_table.hpp"
+#include "config/flag_texts.hpp"
+#include "config/wrapped.hpp"
 
-#include <algorithm>
 #include <cstddef>
 #include <string>
 #include <string_view>
@@ -17,35 +17,17 @@ void pad(std::string& text, std::size_t column) {
     text.append(used + 1 < column ? column - used : 1, ' ');
 }
 
-// Wrapped at words.
-void append_meaning(std::string& text, std::string_view meaning) {
-    constexpr std::size_t indent = 6, width = 98;
-    std::size_t used = indent;
-    text += '\n' + std::string(indent, ' ');
-    while (!meaning.empty()) {
-        const std::string_view word = meaning.substr(0, meaning.find(' '));
-        meaning.remove_prefix(std::min(meaning.size(), word.size() + 1));
-        if (used + word.size() > width) {
-            text += '\n' + std::string(indent, ' ');
-            used = indent;
-        }
-        if (used > indent) text += ' ';
-        text += word;
-        used += word.size() + 1;
+void append_option(std::string& text, const flag_text& option) {
+    text += "  " + std::string(option.flag);
+    if (!option.value.empty()) text += ' ' + std::string(option.value);
+    if (option.repeatable) text += " *";
+    if (!option.environment.empty()) {
+        pad(text, 38);
+        text += option.environment;
+        pad(text, 66);
+        text += option.by_default;
     }
-    text += '\n';
-}
-
-void append_option(std::string& text, const option_row& row) {
-    text += "  " + std::string(row.flag);
-    if (!row.is_switch()) text += ' ' + std::string(row.value);
-    if (row.repeatable()) text += " *";
-    pad(text, 38);
-    text += row.environment();
-    pad(text, 66);
-    const auto texts = row.default_texts();
-    text += texts.empty() ? std::string(row.without) : texts.front();
-    append_meaning(text, row.meaning);
+    text += "\n      " + wrapped(option.meaning, "      ", 98) + '\n';
 }
 
 } // namespace
@@ -59,19 +41,10 @@ std::string help_text() {
         "Sizes take KiB, MiB and GiB, a bare number is bytes. Times need a unit: ms, s, m or h.\n"
         "A flag wins over its environment variable, and both over the configuration file, where a\n"
         "setting has the flag's name with _ for -: max_payload = \"1MiB\". A flag marked * may be\n"
-        "given several times; its variable takes commas, its setting an array.\n\n"
-        "  --config FILE                       FINPOST_CONFIG              none\n"
-        "      the configuration file, in TOML; SIGHUP reads it again\n"
-        "  --check\n"
-        "      checks the configuration and what it needs of this machine, prints all of it as a\n"
-        "      file, and exits with 0, or with 2 and every problem\n"
-        "  --connect\n"
-        "      with --check: also connects to each endpoint of the upstream, and asks for its "
-        "health path\n";
-    for (const option_row& row : option_table()) append_option(text, row);
+        "given several times; its variable takes commas, its setting an array.\n\n";
+    for (const flag_text& option : flag_texts()) append_option(text, option);
     text +=
-        "  --health\n      asks the admin port of a running gateway whether it serves: exit code 0 "
-        "or 1\n  --version\n      prints the version\n  --help, -h\n      prints this\n\n"
+        "\n"
         "Exit codes: 0 a clean stop, 1 a run-time failure, 2 a bad option or file.\n"
         "SIGTERM and SIGINT finish what is in flight and stop; a second one stops now. SIGHUP\n"
         "reads the file again; while anything in it is wrong, nothing changes. SIGUSR1 opens the\n"

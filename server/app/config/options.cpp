@@ -104,6 +104,7 @@ public:
         health_ = app_.add_flag("--health");
         check_ = app_.add_flag("--check");
         connect_ = app_.add_flag("--connect");
+        generate_ = app_.add_option("--generate", unused_)->allow_extra_args(false);
         config_ = app_.add_option("--config", unused_)->allow_extra_args(false);
         // Everything is read as text: CLI11 stops at the first problem, and people want to see all.
         for (const option_row& row : option_table()) {
@@ -130,8 +131,8 @@ public:
         } catch (const CLI::ParseError& error) {
             problems.emplace_back(error.what());
         }
-        std::vector<std::string> flags{"--help",  "--version", "--health",
-                                       "--check", "--connect", "--config"};
+        std::vector<std::string> flags{"--help",    "--version",  "--health", "--check",
+                                       "--connect", "--generate", "--config"};
         for (const option_row& row : option_table()) flags.emplace_back(row.flag);
         report_unknown_words(app_.remaining(), flags, problems);
         for (auto word = mark; word < end; ++word)
@@ -141,6 +142,8 @@ public:
 
     bool help() const { return help_->count() > 0; }
     bool version() const { return version_->count() > 0; }
+    bool generates() const { return generate_->count() > 0; }
+    std::string generate() const { return generate_->results().back(); }
     bool health() const { return health_->count() > 0; }
     bool check() const { return check_->count() > 0; }
     bool connect() const { return connect_->count() > 0; }
@@ -189,6 +192,7 @@ private:
     CLI::Option* health_ = nullptr;
     CLI::Option* check_ = nullptr;
     CLI::Option* connect_ = nullptr;
+    CLI::Option* generate_ = nullptr;
     CLI::Option* config_ = nullptr;
     std::vector<CLI::Option*> options_; // in the order of the table
     std::vector<std::string> unused_, unused_switch_;
@@ -203,6 +207,11 @@ options read_options(int argc, const char* const* argv) {
     line.parse(argc, argv, problems);
     if (line.help() || line.version()) {
         out.what = line.help() ? options::action::help : options::action::version;
+        return out;
+    }
+    if (line.generates()) {
+        out.what = options::action::generate;
+        out.reference = line.generate();
         return out;
     }
     out.flags = line.values(problems);

@@ -10,9 +10,10 @@ namespace finpost {
 
 /// What the command line, the environment and the file come down to.
 struct options {
-    enum class action { run, check, help, version, health };
+    enum class action { run, check, help, version, health, generate };
     action what = action::run;
-    bool connect = false; ///< `check` also connects to each endpoint
+    bool connect = false;  ///< `check` also connects to each endpoint
+    std::string reference; ///< what kind of reference `generate` prints
     /// Flags and variables, to be read again together with the file.
     given_values flags;
     /// The configuration file; empty when there is none.
