@@ -21,7 +21,7 @@ unit_test=(libboost-test1.81-dev)
 # `file`) and a Debian to install them in.
 test=("${unit_test[@]}" netcat-openbsd ncat socat nginx libnginx-mod-stream haproxy openssl prometheus
       postgresql python3 python3-hl7 python3-yaml valgrind libspdlog-dev git clang-format clang-tidy nodejs
-      doxygen dpkg-dev pkgconf file debootstrap)
+      doxygen dpkg-dev pkgconf file debootstrap lintian)
 # What test/bench/run.sh draws, micro-benchmarks and isolates with.
 bench=(gnuplot-nox libbenchmark-dev python3 iproute2 util-linux)
 # clang with its sanitizers and libFuzzer, and what tells which lines were reached.

@@ -51,40 +51,67 @@ endif()
 if(BUILD_SHARED_LIBS OR NOT PROJECT_IS_TOP_LEVEL)
     return()
 endif()
-# OPTIONAL: an image is built without them.
-install(FILES LICENSE DESTINATION ${CMAKE_INSTALL_DATADIR}/doc/libfinpost-dev RENAME copyright
-        COMPONENT development OPTIONAL)
+set(FINPOST_MAINTAINER "finpost <finpost@localhost>" CACHE STRING "Who answers for the Debian packages: NAME <ADDRESS>")
+string(TIMESTAMP year "%Y" UTC)
+string(TIMESTAMP date "%a, %d %b %Y %H:%M:%S +0000" UTC) # SOURCE_DATE_EPOCH, where it is set
+# What Debian wants of each package: the licence, and a log in its own form. OPTIONAL: an image is built without them.
+function(finpost_debian_papers package component)
+    set(folder ${CMAKE_CURRENT_BINARY_DIR}/papers/${package})
+    configure_file(packaging/debian/copyright.in ${folder}/copyright @ONLY)
+    configure_file(packaging/debian/changelog.in ${folder}/changelog @ONLY)
+    configure_file(packaging/debian/overrides.in ${folder}/${package} @ONLY)
+    execute_process(COMMAND gzip -9nf changelog WORKING_DIRECTORY ${folder} COMMAND_ERROR_IS_FATAL ANY)
+    install(FILES ${folder}/copyright ${folder}/changelog.gz CHANGELOG.md
+            DESTINATION ${CMAKE_INSTALL_DATADIR}/doc/${package} COMPONENT ${component} OPTIONAL)
+    install(FILES ${folder}/${package} DESTINATION ${CMAKE_INSTALL_DATADIR}/lintian/overrides
+            COMPONENT ${component} OPTIONAL)
+endfunction()
+finpost_debian_papers(libfinpost-dev development)
 set(CPACK_COMPONENTS_ALL development)
-if(TARGET finpostd OR TARGET finpost)
-    list(APPEND CPACK_COMPONENTS_ALL programs)
-    install(FILES LICENSE DESTINATION ${CMAKE_INSTALL_DATADIR}/doc/finpost RENAME copyright COMPONENT programs
-            OPTIONAL)
-    install(FILES README.md CHANGELOG.md DESTINATION ${CMAKE_INSTALL_DATADIR}/doc/finpost COMPONENT programs
-            OPTIONAL)
+if(TARGET finpostd AND TARGET finpost)
+    list(APPEND CPACK_COMPONENTS_ALL programs debian)
+    finpost_debian_papers(finpost programs)
+    install(FILES README.md DESTINATION ${CMAKE_INSTALL_DATADIR}/doc/finpost COMPONENT programs OPTIONAL)
     install(FILES docker/finpost.toml DESTINATION ${CMAKE_INSTALL_DATADIR}/doc/finpost/examples
             COMPONENT programs OPTIONAL)
     install(DIRECTORY docker/profiles DESTINATION ${CMAKE_INSTALL_DATADIR}/doc/finpost/examples
             COMPONENT programs OPTIONAL)
+    install(FILES packaging/finpost.sysusers DESTINATION lib/sysusers.d RENAME finpost.conf COMPONENT programs)
+    # What stands outside of /usr, for the package alone: a prefix of somebody's own has none of it.
+    set(of_package COMPONENT debian EXCLUDE_FROM_ALL)
+    install(FILES packaging/finpost.toml DESTINATION /etc/finpost ${of_package})
+    install(FILES packaging/finpost.default DESTINATION /etc/default RENAME finpost ${of_package})
+    install(FILES packaging/finpost.logrotate DESTINATION /etc/logrotate.d RENAME finpost ${of_package})
 endif()
 set(CPACK_GENERATOR DEB)
 set(CPACK_VERBATIM_VARIABLES ON)
-set(CPACK_PACKAGE_CONTACT "finpost <finpost@localhost>")
+set(CPACK_PACKAGE_CONTACT "${FINPOST_MAINTAINER}")
+set(CPACK_PACKAGE_DESCRIPTION_SUMMARY "TCP-to-HTTP gateway: a TCP FIN comes in, an HTTP POST goes out")
 set(CPACK_PACKAGING_INSTALL_PREFIX /usr)
 set(CPACK_STRIP_FILES ON)
-set(CPACK_COMPONENTS_GROUPING IGNORE)
+set(CPACK_COMPONENTS_GROUPING ONE_PER_GROUP)
 set(CPACK_DEB_COMPONENT_INSTALL ON)
 set(CPACK_DEBIAN_FILE_NAME DEB-DEFAULT)
-set(CPACK_COMPONENT_PROGRAMS_DESCRIPTION
-    "TCP-to-HTTP gateway and its client\n The gateway finpostd: a TCP FIN comes in, an HTTP POST goes out. The command finpost sends payloads.")
-set(CPACK_DEBIAN_PROGRAMS_PACKAGE_NAME finpost)
-set(CPACK_DEBIAN_PROGRAMS_PACKAGE_SECTION net)
-set(CPACK_DEBIAN_PROGRAMS_PACKAGE_SHLIBDEPS ON)
-set(CPACK_DEBIAN_PROGRAMS_PACKAGE_RECOMMENDS ca-certificates)
-set(CPACK_COMPONENT_DEVELOPMENT_DESCRIPTION
-    "TCP-to-HTTP gateway and its client as C++ libraries\n Headers and static libraries, for CMake and pkg-config.")
+set(CPACK_DEBIAN_FINPOST_DESCRIPTION
+    "The gateway finpostd accumulates what a client sends up to its half-close,\nor in frames, makes one HTTP request of it, and writes the answer back.\nThe command finpost sends payloads, measures, and looks after a queue.")
+set(CPACK_DEBIAN_FINPOST_PACKAGE_NAME finpost)
+set(CPACK_DEBIAN_FINPOST_PACKAGE_SECTION net)
+set(CPACK_DEBIAN_FINPOST_PACKAGE_SHLIBDEPS ON)
+# The user of the service is made by systemd-sysusers, which is there without systemd as well.
+set(CPACK_DEBIAN_FINPOST_PACKAGE_DEPENDS "systemd-standalone-sysusers | systemd-sysusers")
+set(CPACK_DEBIAN_FINPOST_PACKAGE_RECOMMENDS "ca-certificates, logrotate")
+set(scripts ${PROJECT_SOURCE_DIR}/packaging/debian)
+set(CPACK_DEBIAN_FINPOST_PACKAGE_CONTROL_EXTRA
+    ${scripts}/conffiles ${scripts}/postinst ${scripts}/prerm ${scripts}/postrm)
+set(CPACK_DEBIAN_FINPOST_PACKAGE_CONTROL_STRICT_PERMISSION ON)
+set(CPACK_DEBIAN_DEVELOPMENT_DESCRIPTION
+    "The gateway and its client as C++ libraries: headers and static libraries,\nfor CMake and pkg-config.")
 set(CPACK_DEBIAN_DEVELOPMENT_PACKAGE_NAME libfinpost-dev)
 set(CPACK_DEBIAN_DEVELOPMENT_PACKAGE_SECTION libdevel)
 set(CPACK_DEBIAN_DEVELOPMENT_PACKAGE_DEPENDS
     "libboost1.81-dev, libboost-url1.81-dev, libpq-dev (>= 14), libsqlite3-dev (>= 3.40), libssl-dev (>= 3.0.0)")
 set(CPACK_DEBIAN_DEVELOPMENT_PACKAGE_SUGGESTS finpost)
 include(CPack)
+cpack_add_component(development GROUP development)
+cpack_add_component(programs GROUP finpost)
+cpack_add_component(debian GROUP finpost)

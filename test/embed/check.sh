@@ -150,10 +150,13 @@ packages() {
     make_packages "$debs"
     for deb in "$debs"/*.deb; do
         dpkg-deb --info "$deb"
-        dpkg-deb --fsys-tarfile "$deb" | tar -t | grep -vE '^\./(usr(/(bin|include|lib|share)(/.*)?)?/?)?$' &&
+        dpkg-deb --fsys-tarfile "$deb" | tar -t |
+            grep -vE '^\./(usr(/(bin|include|lib|share)(/.*)?)?/?|etc/((default|logrotate\.d)/(finpost)?|finpost/(finpost\.toml)?)?)?$' &&
             fail "$deb has files where it should not"
         dpkg-deb -x "$deb" "$root"
     done
+    need lintian
+    lintian --allow-root --fail-on error "$debs"/*.deb || fail "lintian has something to say"
     deb=$(echo "$debs"/finpost_*.deb)
     dpkg-deb -f "$deb" Depends | grep -q libssl3 || fail "finpost does not say what it needs"
     deb=$(echo "$debs"/libfinpost-dev_*.deb)
@@ -165,10 +168,29 @@ packages() {
         bash-completion/completions/finpost zsh/vendor-completions/_finpostd fish/vendor_completions.d/finpost.fish; do
         [ -s "$root/usr/share/$file" ] || fail "finpost has no $file"
     done
+    "$root/usr/bin/finpostd" --config "$root/etc/finpost/finpost.toml" --check || fail "its own file is not good"
     the_exchange_works "$root/usr/bin"
     build_host "$work/found" -DCMAKE_PREFIX_PATH="$root/usr"
     need pkg-config
     by_pkg_config "$work/by_hand" "$root/usr"
+}
+
+# What an administrator has changed stays when a package is upgraded or removed, and payloads stay in any case.
+life_of_package() {
+    local root=$1
+    by_dpkg() {
+        env -i PATH="$PATH" chroot "$root" dpkg "$@" >>"$work/dpkg.log" 2>&1 ||
+            { tail -n 20 "$work/dpkg.log" && fail "dpkg $*"; }
+    }
+    echo '# mine' >>"$root/etc/finpost/finpost.toml"
+    mkdir -p "$root/var/lib/finpost/queue"
+    by_dpkg --install "/host/$(basename "$work"/debs/finpost_*.deb)"
+    by_dpkg --remove finpost
+    grep -q '# mine' "$root/etc/finpost/finpost.toml" || fail "a removal took the configuration"
+    by_dpkg --purge finpost
+    [ ! -e "$root/etc/finpost" ] || fail "a purge left the configuration"
+    [ -d "$root/var/lib/finpost/queue" ] || fail "a purge took payloads"
+    echo "upgrade, remove, purge: ok"
 }
 
 # The same as an administrator does it, in a Debian that has nothing but itself: apt-get finds what the packages need.
@@ -198,6 +220,7 @@ clean_root() {
         apt-get update
         apt-get install -y --no-install-recommends /host/finpost_*.deb
         finpostd --version
+        getent passwd finpost
         apt-get install -y --no-install-recommends /host/libfinpost-dev_*.deb g++ cmake make pkg-config
         cmake -S /host -B /host/build
         cmake --build /host/build
@@ -205,6 +228,7 @@ clean_root() {
         >"$work/chroot.log" 2>&1 </dev/null || { tail -n 50 "$work/chroot.log" && fail "it does not work in a clean root"; }
     for program in host/build/host host/by_hand; do says_ok chroot "$root" "/$program"; done
     the_exchange_works chroot "$root" /usr/bin
+    life_of_package "$root"
     ! grep -qF " $root" /proc/self/mountinfo || fail "something is mounted below $root"
     rm -rf --one-file-system "$root"
 }
