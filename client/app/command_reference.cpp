@@ -128,7 +128,7 @@ int generate(std::string_view kind) {
         std::fputs(text->c_str(), stdout);
     else
         std::fprintf(stderr, "finpost: --generate: %s: expected man, bash, zsh or fish\n",
-                     detail::quoted(kind).c_str());
+                     detail::in_quotes(kind).c_str());
     return text ? 0 : 2;
 }
 

@@ -81,12 +81,12 @@ std::optional<load_plan> read_options(int argc, const char* const* argv, bool& w
         const std::string_view word = words[i];
         const std::string near = suggestion(word.substr(0, word.find('=')), flags_of(cli));
         if (i < before && word.size() > 1 && word.front() == '-')
-            problems.push_back("unknown option " + detail::quoted(word) +
+            problems.push_back("unknown option " + detail::in_quotes(word) +
                                (near.empty() ? ": see finpost load --help" : near));
         else if (arguments.target.empty())
             arguments.target = word;
         else
-            problems.push_back("unexpected argument " + detail::quoted(word));
+            problems.push_back("unexpected argument " + detail::in_quotes(word));
     }
     if (arguments.target.empty())
         problems.push_back("HOST:PORT is missing: finpost load HOST:PORT");

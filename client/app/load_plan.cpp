@@ -34,7 +34,7 @@ public:
         const char* const end = text.data() + text.size();
         const auto [stop, ec] = std::from_chars(text.data(), end, value);
         if (ec != std::errc{} || stop != end || value < least || value > most) {
-            return wrong(name, quoted(text) + " is not a whole number from " +
+            return wrong(name, in_quotes(text) + " is not a whole number from " +
                                    std::to_string(least) + " to " + std::to_string(most));
         }
         into = static_cast<Number>(value);
@@ -66,7 +66,7 @@ private:
 };
 
 // Whether each payload can be a frame, and each reply another.
-void read_frame(reader& read, const load_arguments& from, load_plan& plan) {
+void read_framing(reader& read, const load_arguments& from, load_plan& plan) {
     using kind = frame_spec::kind;
     read.number("--per-connection", from.per_connection, 1, most_requests, plan.per_connection);
     const auto frame = parse_frame_spec(from.frame.empty() ? "eof" : from.frame);
@@ -115,7 +115,7 @@ std::optional<load_plan> read_load_plan(const load_arguments& from,
     read.time("--duration", from.duration, plan.length);
     read.time("--timeout", from.timeout, plan.timeout);
     plan.verify = !from.no_verify;
-    read_frame(read, from, plan);
+    read_framing(read, from, plan);
     if (problems.size() > before) return std::nullopt;
     return plan;
 }

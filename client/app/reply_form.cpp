@@ -114,7 +114,7 @@ told told_by_object(const boost::json::object& all, std::string& body) {
     if (all.contains("body") || all.contains("body_base64"))
         return malformed("it has a \"body\" and is no reply");
     if (*word == "queued") return queued(*id);
-    if (*word != "refused") return malformed("its \"outcome\" is " + quoted(*word));
+    if (*word != "refused") return malformed("its \"outcome\" is " + in_quotes(*word));
     const auto* const why = text_of(all, "reason");
     if (why == nullptr || !is_reason(*why)) return malformed("it is refused without a \"reason\"");
     told out = refused_because(*why, *id);
@@ -164,7 +164,7 @@ told told_by_line(std::string_view line) {
         return refused_because(word.substr(refusal.size()), id);
     const bool digits = word.size() == 3 && word.front() != '0' &&
                         word.find_first_not_of("0123456789") == word.npos;
-    if (!digits) return malformed("its first line begins with " + quoted(word));
+    if (!digits) return malformed("its first line begins with " + in_quotes(word));
     return replied((word[0] - '0') * 100 + (word[1] - '0') * 10 + (word[2] - '0'), id);
 }
 

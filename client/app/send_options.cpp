@@ -62,7 +62,7 @@ void read_reply_format(const std::string& text, send_options& into,
 
 void refuse_more_than(std::size_t n, const std::vector<std::string>& words,
                       std::vector<std::string>& problems) {
-    if (words.size() > n) problems.push_back("unexpected argument " + detail::quoted(words[n]));
+    if (words.size() > n) problems.push_back("unexpected argument " + detail::in_quotes(words[n]));
 }
 
 // The options as text, until all of them are read: CLI11 stops at the first problem, and people
@@ -117,14 +117,13 @@ void command_flags::parse(const std::vector<const char*>& words,
 
 std::vector<std::string> command_flags::arguments(std::vector<std::string>& problems) const {
     std::vector<std::string> out;
-    // A view: std::quoted takes strings for its own.
     for (const std::string_view word : cli_.remaining()) {
         if (word.size() <= 1 || word.front() != '-') {
             out.emplace_back(word);
             continue;
         }
         const std::string near = suggestion(word.substr(0, word.find('=')), flags_of(cli_));
-        problems.push_back("unknown option " + quoted(word) +
+        problems.push_back("unknown option " + in_quotes(word) +
                            (near.empty() ? ": see --help" : near));
     }
     return out;
@@ -193,7 +192,7 @@ command_line read_command_line(int argc, const char* const* argv) {
         flags.read(words, out.probe, out.problems);
     } else {
         const std::string near = suggestion(command, {"send", "probe", "load", "queue"});
-        out.problems.push_back("unknown command " + detail::quoted(command) +
+        out.problems.push_back("unknown command " + detail::in_quotes(command) +
                                (near.empty() ? ": see --help" : near));
         return out;
     }

@@ -9,6 +9,8 @@ constexpr char ascii_lower(char c) noexcept {
     return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c;
 }
 
+constexpr bool is_digit(unsigned char c) noexcept { return c >= '0' && c <= '9'; }
+
 /// What a hexadecimal digit of either case stands for.
 constexpr std::optional<unsigned> hex_digit(char c) noexcept {
     if (c >= '0' && c <= '9') return static_cast<unsigned>(c - '0');

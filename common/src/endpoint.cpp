@@ -43,7 +43,6 @@ bool is_host_name(std::string_view text) {
            });
 }
 
-bool is_digit(char c) { return c >= '0' && c <= '9'; }
 bool is_letter(char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z'); }
 
 bool is_decimal(std::string_view text) {
@@ -266,10 +265,10 @@ std::string to_string(const host_port& place) {
 parsed<host_port> parse_host_port(std::string_view text) {
     constexpr std::string_view expected = ": expected HOST:PORT or [IPv6]:PORT";
     const auto wrong = [&](std::string_view what) {
-        return parse_error{quoted(text) + ' ' + std::string(what) + std::string(expected)};
+        return parse_error{in_quotes(text) + ' ' + std::string(what) + std::string(expected)};
     };
     if (text.find("://") != text.npos) {
-        return parse_error{quoted(masked_url(text)) + " is a URL" + std::string(expected) +
+        return parse_error{in_quotes(masked_url(text)) + " is a URL" + std::string(expected) +
                            ", without http:// and path"};
     }
     const std::size_t colon = text.rfind(':');
@@ -284,7 +283,7 @@ parsed<host_port> parse_host_port(std::string_view text) {
     if (bracketed ? !is_v6_literal(name) : !is_host_name(host))
         return wrong(host.empty() ? "has no host" : "has no valid host");
     if (const std::string what = wrong_address(host); !what.empty())
-        return parse_error{quoted(text) + ' ' + what};
+        return parse_error{in_quotes(text) + ' ' + what};
     const auto port = read_port(text.substr(colon + 1));
     if (!port) return wrong("has no valid port (0 to 65535)");
     return host_port{name, *port};
@@ -295,7 +294,7 @@ parsed<socket_address> parse_socket_address(std::string_view text) {
     if (!read) return read.error();
     const auto address = literal_address(read->host, read->port);
     if (!address) {
-        return parse_error{quoted(text) +
+        return parse_error{in_quotes(text) +
                            " has a name for its host: expected an IPv4 address or an "
                            "IPv6 address in brackets"};
     }
@@ -304,7 +303,7 @@ parsed<socket_address> parse_socket_address(std::string_view text) {
 
 parsed<http_url> parse_http_url(std::string_view text) {
     const auto wrong = [&](std::string_view what) {
-        return parse_error{quoted(masked_url(text)) + ' ' + std::string(what) +
+        return parse_error{in_quotes(masked_url(text)) + ' ' + std::string(what) +
                            ": expected http://HOST[:PORT][/PATH][?QUERY]"};
     };
     if (!is_printable(text)) return wrong("has a character that no URL may have");
@@ -312,7 +311,7 @@ parsed<http_url> parse_http_url(std::string_view text) {
     const auto view = boost::urls::parse_uri(rest);
     if (const std::string whole = "http://" + std::string(text);
         !text.ends_with(':') && text.find(":/") == text.npos && parse_http_url(whole)) {
-        return parse_error{quoted(masked_url(text)) + " is not a URL: did you mean " +
+        return parse_error{in_quotes(masked_url(text)) + " is not a URL: did you mean " +
                            masked_url(whole) + '?'};
     }
     if (!view) return wrong("is not an absolute URL");
@@ -333,7 +332,7 @@ parsed<http_url> parse_http_url(std::string_view text) {
     if (bracketed ? !closed || !is_v6_literal(url.host) : !is_host_name(url.host))
         return wrong("has no valid host");
     if (const std::string what = wrong_address(url.host); !what.empty())
-        return parse_error{quoted(masked_url(text)) + ": the host " + what};
+        return parse_error{in_quotes(masked_url(text)) + ": the host " + what};
     url.port = url.scheme == "http" ? 80 : 443;
     const std::string_view after = authority.substr(host_end + bracketed);
     if (!after.empty() && after != ":") {

@@ -109,7 +109,7 @@ parsed<reason> parse_reason(std::string_view word) {
         if (each.word == word) return each.value;
         known.emplace_back(each.word);
     }
-    return parse_error{quoted(word) + " is not a reason" + suggestion(word, known)};
+    return parse_error{in_quotes(word) + " is not a reason" + suggestion(word, known)};
 }
 
 const boost::system::error_category& reason_category() noexcept {

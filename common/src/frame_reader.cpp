@@ -1,5 +1,7 @@
 #include "frame_reader.hpp"
 
+#include "ascii.hpp"
+
 #include <algorithm>
 #include <limits>
 
@@ -19,8 +21,6 @@ bool empty_can_be_heartbeat(kind type) noexcept {
 }
 
 bool begins_with_mark(kind type) noexcept { return type == kind::stx_etx || type == kind::mllp; }
-
-bool is_digit(unsigned char byte) noexcept { return byte >= '0' && byte <= '9'; }
 
 std::size_t clamped(std::uint64_t n) noexcept {
     constexpr std::uint64_t most = std::numeric_limits<std::size_t>::max();

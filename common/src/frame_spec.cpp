@@ -19,21 +19,21 @@ namespace {
 using kind = frame_spec::kind;
 using checksum = frame_spec::checksum;
 
-struct word {
+struct kind_word {
     kind type;
     std::string_view text;
     std::string_view example; // of one that does not stand alone
 };
 
-constexpr std::array<word, 9> words{{{kind::eof, "eof", ""},
-                                     {kind::line, "line", ""},
-                                     {kind::delimiter, "delimiter", "delimiter:0D0A"},
-                                     {kind::stx_etx, "stx-etx", ""},
-                                     {kind::mllp, "mllp", ""},
-                                     {kind::length, "length", "length:u16be"},
-                                     {kind::netstring, "netstring", ""},
-                                     {kind::fixed, "fixed", "fixed:512"},
-                                     {kind::idle, "idle", "idle:200ms"}}};
+constexpr std::array<kind_word, 9> words{{{kind::eof, "eof", ""},
+                                          {kind::line, "line", ""},
+                                          {kind::delimiter, "delimiter", "delimiter:0D0A"},
+                                          {kind::stx_etx, "stx-etx", ""},
+                                          {kind::mllp, "mllp", ""},
+                                          {kind::length, "length", "length:u16be"},
+                                          {kind::netstring, "netstring", ""},
+                                          {kind::fixed, "fixed", "fixed:512"},
+                                          {kind::idle, "idle", "idle:200ms"}}};
 
 struct length_form {
     std::string_view text;
@@ -50,7 +50,7 @@ constexpr std::array<length_form, 5> length_forms{{{"u8", 1, false},
 constexpr std::string_view all_lengths =
     "length:u8, u16be, u16le, u32be, u32le (each with or without ,inclusive) or length:ascii:N";
 
-parse_error fault(std::string_view text, const std::string& why) { return {quoted(text) + why}; }
+parse_error fault(std::string_view text, const std::string& why) { return {in_quotes(text) + why}; }
 
 std::optional<std::string> from_hex(std::string_view text) {
     std::string out;
@@ -172,7 +172,7 @@ parsed<frame_spec> read_idle(std::string_view text, std::string_view value) {
 
 parsed<frame_spec> unknown(std::string_view text) {
     std::vector<std::string> known{"stx-etx,lrc", "stx-etx,sum"};
-    for (const word& each : words) known.emplace_back(each.text);
+    for (const kind_word& each : words) known.emplace_back(each.text);
     // Of one with a value, what stands before it is what may be mistyped.
     const std::string_view name = text.substr(0, text.find(':'));
     return fault(text, " is not a frame: expected eof, line, delimiter:HEX, stx-etx, stx-etx,lrc, "
@@ -210,7 +210,7 @@ parsed<frame_spec> parse_frame_spec(std::string_view text) {
         return out;
     }
     const std::string_view name = text.substr(0, text.find(':'));
-    for (const word& each : words) {
+    for (const kind_word& each : words) {
         if (each.text != name) continue;
         if (each.example.empty()) {
             if (name.size() != text.size())

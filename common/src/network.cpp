@@ -88,7 +88,7 @@ std::string to_string(const network& block) {
 
 parsed<network> parse_network(std::string_view text) {
     const auto wrong = [&](const std::string& what) {
-        return parse_error{quoted(text) + ' ' + what};
+        return parse_error{in_quotes(text) + ' ' + what};
     };
     const std::size_t slash = std::min(text.find('/'), text.size());
     // A NUL would end the text for inet_pton.

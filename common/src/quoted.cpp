@@ -1,7 +1,6 @@
 #include "quoted.hpp"
 
 #include <array>
-#include <cstddef>
 #include <cstdio>
 
 namespace finpost::detail {
@@ -21,9 +20,13 @@ std::string printable(std::string_view text) {
     return out;
 }
 
-std::string quoted(std::string_view text) {
+std::string in_quotes(std::string_view text) {
     constexpr std::size_t most = 60;
     return '"' + printable(text.substr(0, most)) + (text.size() > most ? "...\"" : "\"");
+}
+
+parse_error fault_at(std::size_t at, std::string_view what) {
+    return {"has at byte " + std::to_string(at + 1) + " a " + std::string(what)};
 }
 
 } // namespace finpost::detail

@@ -46,7 +46,7 @@ parse_error unknown_word(std::string_view word, std::span<const std::string_view
         if (i > 0) expected += i + 1 == known.size() ? " or " : ", ";
         expected += known[i];
     }
-    return {quoted(word) + ": expected " + expected +
+    return {in_quotes(word) + ": expected " + expected +
             suggestion(word, std::vector<std::string>(known.begin(), known.end()))};
 }
 

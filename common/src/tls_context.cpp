@@ -86,9 +86,9 @@ public:
 
     tls_made client() {
         if (!is_visible(options_.server_name))
-            wrong(option::server_name, quoted(options_.server_name) + " is not a host name");
+            wrong(option::server_name, in_quotes(options_.server_name) + " is not a host name");
         if (const std::string what = wrong_address(options_.server_name); !what.empty())
-            wrong(option::server_name, quoted(options_.server_name) + ' ' + what);
+            wrong(option::server_name, in_quotes(options_.server_name) + ' ' + what);
         made_->server_name = options_.server_name;
         SSL_CTX_set_verify(native(), options_.verify ? SSL_VERIFY_PEER : SSL_VERIFY_NONE, nullptr);
         if (!options_.ca.empty())
@@ -160,26 +160,27 @@ private:
                 if (X509_check_private_key((*certificates)[i].get(), key->get()) != 1) continue;
                 ERR_clear_error();
                 return wrong(option::cert,
-                             quoted(options_.cert) +
+                             in_quotes(options_.cert) +
                                  ": is in the wrong order: the certificate of the key "
                                  "is number " +
                                  std::to_string(i + 1) +
                                  " in it, and must come first, before its intermediates");
             }
             ERR_clear_error();
-            return wrong(option::key, quoted(key_file) + ": is not the key of the certificate in " +
-                                          quoted(options_.cert));
+            return wrong(option::key, in_quotes(key_file) +
+                                          ": is not the key of the certificate in " +
+                                          in_quotes(options_.cert));
         }
         ERR_clear_error();
         if (SSL_CTX_use_certificate(native(), own) != 1 ||
             SSL_CTX_use_PrivateKey(native(), key->get()) != 1)
-            return wrong(option::cert, quoted(options_.cert) + ": " + openssl_words());
+            return wrong(option::cert, in_quotes(options_.cert) + ": " + openssl_words());
         note_order(*certificates);
         for (const x509_ptr& one : *certificates) {
             note_validity(one.get());
             if (one.get() == own) continue;
             if (SSL_CTX_add1_chain_cert(native(), one.get()) != 1)
-                return wrong(option::cert, quoted(options_.cert) + ": " + openssl_words());
+                return wrong(option::cert, in_quotes(options_.cert) + ": " + openssl_words());
         }
     }
 
@@ -189,7 +190,7 @@ private:
             if (X509_check_issued(chain[i].get(), chain[i - 1].get()) == X509_V_OK) continue;
             out_.warnings.push_back(
                 {option::cert,
-                 quoted(options_.cert) + ": may be in the wrong order: certificate number " +
+                 in_quotes(options_.cert) + ": may be in the wrong order: certificate number " +
                      std::to_string(i + 1) + " is not the issuer of number " + std::to_string(i)});
             break;
         }
@@ -201,7 +202,7 @@ private:
         const auto from = time_of(X509_get0_notBefore(one)),
                    until = time_of(X509_get0_notAfter(one));
         if (!made_->expires || until < *made_->expires) made_->expires = until;
-        const std::string file = quoted(options_.cert);
+        const std::string file = in_quotes(options_.cert);
         if (until < now)
             out_.warnings.push_back({option::cert, file + ": expired on " + text_of(until)});
         if (from > now)

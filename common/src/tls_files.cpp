@@ -23,7 +23,7 @@ using bio_ptr = std::unique_ptr<BIO, openssl_free<BIO_free>>;
 constexpr std::size_t largest_file = 4u << 20; // all of the system's CAs are a quarter of a MiB
 
 parse_error problem(const std::string& file, const std::string& what) {
-    return {quoted(file) + ": " + what};
+    return {in_quotes(file) + ": " + what};
 }
 
 parse_error system_problem(const std::string& file) {

@@ -93,11 +93,11 @@ parsed<std::uint64_t> parse_size(std::string_view text) {
     case failure::none:
         return bytes;
     case failure::overflow:
-        return parse_error{quoted(text) + " is above the largest size, 2^64 - 1"};
+        return parse_error{in_quotes(text) + " is above the largest size, 2^64 - 1"};
     case failure::form:
         break;
     }
-    return parse_error{quoted(text) +
+    return parse_error{in_quotes(text) +
                        " is not a size: expected a whole number of bytes, or one with "
                        "KiB, MiB or GiB such as 16MiB" +
                        meant(text, size_units)};
@@ -110,15 +110,16 @@ parsed<duration> parse_duration(std::string_view text) {
         if (milliseconds <= one_year) return duration(static_cast<duration::rep>(milliseconds));
         [[fallthrough]];
     case failure::overflow:
-        return parse_error{quoted(text) + " is above the longest time, one year"};
+        return parse_error{in_quotes(text) + " is above the longest time, one year"};
     case failure::form:
         break;
     }
     if (!text.empty() && text.find_first_not_of("0123456789") == std::string_view::npos) {
-        return parse_error{quoted(text) + " has no unit: expected ms, s, m or h after the number, "
-                                          "such as 10s"};
+        return parse_error{in_quotes(text) +
+                           " has no unit: expected ms, s, m or h after the number, "
+                           "such as 10s"};
     }
-    return parse_error{quoted(text) +
+    return parse_error{in_quotes(text) +
                        " is not a duration: expected a whole number with ms, s, m or h, "
                        "such as 250ms or 10s" +
                        meant(text, time_units)};

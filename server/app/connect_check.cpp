@@ -146,7 +146,7 @@ private:
         }
         line = line.substr(0, line.find_first_of("\r\n"));
         if (!line.starts_with("HTTP/1.") || line.size() < 12)
-            return what + "the answer " + quoted(line) + " is not HTTP/1.1";
+            return what + "the answer " + in_quotes(line) + " is not HTTP/1.1";
         const bool well = line[9] == '2';
         return well ? std::string()
                     : what + "it answers with status " + printable(line.substr(9, 3));

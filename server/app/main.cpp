@@ -48,7 +48,7 @@ int generate(const std::string& kind) {
     if (text)
         std::fputs(text->c_str(), stdout);
     else
-        tell({"--generate: " + finpost::detail::quoted(kind) +
+        tell({"--generate: " + finpost::detail::in_quotes(kind) +
               ": expected man, bash, zsh, fish, markdown, toml or schema"});
     return text ? 0 : 2;
 }

@@ -96,7 +96,7 @@ std::string checked_spill_directory(config_checker& check, const gateway_config&
     const auto made = spill_file::create(dir);
     if (made.has_error())
         check.require(false, "spill_dir",
-                      "no file can be made in " + quoted(dir) + " (" + made.error().message() +
+                      "no file can be made in " + in_quotes(dir) + " (" + made.error().message() +
                           "): name another directory, or set spill_above to off");
     return dir;
 }

@@ -82,7 +82,7 @@ parsed<request_id> parse_request_id(std::string_view text) {
     // Version, variant, dashes and small letters are compared with what is written again.
     const std::chrono::milliseconds time(static_cast<std::int64_t>(parts[0] << 16 | parts[1]));
     const request_id made(time, parts[2], parts[3] << 48 | parts[4]);
-    if (!good || made.text() != text) return parse_error{quoted(text) + " is not a request id"};
+    if (!good || made.text() != text) return parse_error{in_quotes(text) + " is not a request id"};
     return made;
 }
 

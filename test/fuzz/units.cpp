@@ -94,7 +94,7 @@ void check_setting(std::string_view text, unsigned which) {
 void check_words(std::string_view text) {
     must(is_printable(printable(text)), "what is printable can be printed");
     if (is_printable(text)) must(printable(text) == text, "and stays as it is");
-    const std::string shown = quoted(text);
+    const std::string shown = in_quotes(text);
     must(is_printable(shown) && shown.size() <= 4 * 60 + 5, "what is quoted is short");
     static const std::vector<std::string> known{"true", "false",     "on",
                                                 "off",  "listeners", "upstreams"};

@@ -137,7 +137,7 @@ void read_arguments(const command& of, const std::vector<std::string>& words, qu
     const bool narrowed = into.filter.state || into.filter.listener || into.filter.upstream;
     const std::size_t most = of.many ? words.size() : of.argument.empty() ? 1 : 2;
     if (words.size() > most)
-        problems.push_back("unexpected argument " + detail::quoted(words[most]));
+        problems.push_back("unexpected argument " + detail::in_quotes(words[most]));
     if (into.all && of.what == action::replay && words.size() > 1)
         problems.emplace_back("--all: does not go together with an ID");
     if (of.what == action::replay && narrowed && !into.all)
@@ -168,7 +168,7 @@ std::vector<std::string> words_of(queue_flags& flags, int argc, const char* cons
             continue;
         }
         const std::string near = suggestion(word.substr(0, word.find('=')), flags_of(flags.cli));
-        problems.push_back("unknown option " + quoted(word) +
+        problems.push_back("unknown option " + in_quotes(word) +
                            (near.empty() ? ": see finpost queue --help" : near));
     }
     words.insert(words.end(), split.behind.begin(), split.behind.end());
@@ -194,7 +194,7 @@ queue_options read_queue_options(int argc, const char* const* argv,
                                     [&](const command& each) { return each.name == words[0]; });
     if (found == commands.end()) {
         const std::string near = suggestion(words[0], names);
-        problems.push_back("unknown command " + detail::quoted(words[0]) +
+        problems.push_back("unknown command " + detail::in_quotes(words[0]) +
                            (near.empty() ? ": see finpost queue --help" : near));
         return out;
     }

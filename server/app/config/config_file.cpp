@@ -134,7 +134,7 @@ private:
         const auto plain = [](char c) { return c > ' ' && c <= '~'; };
         return text + (std::all_of(what.begin(), what.end(), plain) ? std::string(what)
                        : what.starts_with('[')                      ? printable(what)
-                                                                    : quoted(what));
+                                                                    : in_quotes(what));
     }
 
     void read_top(const toml::key& key, const toml::node& node, bool tables, file_table& into) {
@@ -228,8 +228,8 @@ private:
             const std::string_view text = name.str();
             if (text.empty() || text.size() > 64 || !std::all_of(text.begin(), text.end(), good))
                 note(line_of(name), "upstreams",
-                     quoted(text) + " is not a name for an upstream: "
-                                    "expected up to 64 letters, digits, - and _");
+                     in_quotes(text) + " is not a name for an upstream: "
+                                       "expected up to 64 letters, digits, - and _");
             file_table& table = into.emplace_back();
             table.where = at(line_of(name), "[upstreams." + std::string(text) + ']');
             table.name.texts = {std::string(text)};

@@ -12,7 +12,7 @@ namespace finpost {
 
 namespace {
 
-std::string in_quotes(std::string_view text) { // a basic string of TOML
+std::string toml_string(std::string_view text) { // a basic string of TOML
     std::string out = "\"";
     for (const char c : text) {
         if (c == '"' || c == '\\') {
@@ -41,7 +41,7 @@ std::string file_value(const option_row& row, const std::string& text) {
         return on ? "true" : "false";
     }
     if (row.value == "N" && is_number(text)) return text;
-    return in_quotes(row.field.mask != nullptr ? row.field.mask(text) : text);
+    return toml_string(row.field.mask != nullptr ? row.field.mask(text) : text);
 }
 
 namespace {
@@ -87,7 +87,7 @@ std::string effective_config(const daemon_config& config) {
     }
     if (!written.long_form) return out;
     for (std::size_t i = 0; i < written.listeners.size(); ++i) {
-        out += "\n[[listeners]]\nupstream = " + in_quotes(config.listeners[i].upstream) + '\n';
+        out += "\n[[listeners]]\nupstream = " + toml_string(config.listeners[i].upstream) + '\n';
         append_table(out, option_scope::listener, written.listeners[i]);
     }
     for (std::size_t i = 0; i < written.upstreams.size(); ++i) {

@@ -19,7 +19,7 @@ parsed<std::size_t> parse_number(std::string_view text) {
     std::size_t number = 0;
     const auto [end, ec] = std::from_chars(text.data(), text.data() + text.size(), number);
     if (ec != std::errc{} || end != text.data() + text.size())
-        return parse_error{quoted(text) + " is not a whole number"};
+        return parse_error{in_quotes(text) + " is not a whole number"};
     return number;
 }
 
@@ -31,7 +31,8 @@ parsed<std::string> as_it_is(std::string_view text) {
 parsed<std::string> parse_name(std::string_view text, const std::string& of_what) {
     if (text.empty()) return parse_error{"the name of a " + of_what + " is needed"};
     if (text.find('\0') != text.npos)
-        return parse_error{quoted(text) + " is not the path of a " + of_what + ": it holds a NUL"};
+        return parse_error{in_quotes(text) + " is not the path of a " + of_what +
+                           ": it holds a NUL"};
     return as_it_is(text);
 }
 
@@ -66,7 +67,7 @@ std::string count::print(std::size_t value) { return std::to_string(value); }
 parsed<std::size_t> threads::parse(std::string_view text) {
     auto number = parse_number(text);
     if (number && (*number == 0 || *number > 1024))
-        return parse_error{quoted(text) + " is not a number of threads: expected 1 to 1024"};
+        return parse_error{in_quotes(text) + " is not a number of threads: expected 1 to 1024"};
     return number;
 }
 
@@ -152,7 +153,8 @@ parsed<double> share::parse(std::string_view text) {
     const char* const last = text.data() + text.size();
     const auto [end, ec] = std::from_chars(text.data(), last, share, std::chars_format::fixed);
     if (ec != std::errc{} || end != last || !(share >= 0 && share <= 1))
-        return parse_error{quoted(text) + " is not a share: expected 0 to 1, such as 0.05, or off"};
+        return parse_error{in_quotes(text) +
+                           " is not a share: expected 0 to 1, such as 0.05, or off"};
     return share;
 }
 
@@ -170,7 +172,7 @@ parsed<bool> on_off::parse(std::string_view text) {
         if (text == yes) return true;
     for (const std::string_view no : {"false", "off", "no", "0"})
         if (text == no) return false;
-    return parse_error{quoted(text) + " is neither on nor off" +
+    return parse_error{in_quotes(text) + " is neither on nor off" +
                        suggestion(text, {"true", "false", "on", "off", "yes", "no"})};
 }
 
@@ -215,7 +217,7 @@ parsed<http_header> header::parse(std::string_view text) {
     const std::size_t colon = text.find(':');
     // Without a colon what follows the first word may be a secret.
     if (colon == text.npos)
-        return parse_error{quoted(text.substr(0, text.find_first_of(" ="))) +
+        return parse_error{in_quotes(text.substr(0, text.find_first_of(" ="))) +
                            " has no colon: expected NAME: VALUE"};
     std::string_view value = text.substr(colon + 1);
     value.remove_prefix(std::min(value.find_first_not_of(' '), value.size()));
@@ -227,7 +229,7 @@ std::string header::print(const http_header& value) { return value.name + ": " +
 // Several URLs in one text are several only in a variable; a comma alone may stand in a path.
 parsed<http_url> url::parse(std::string_view text) {
     if (text.find(",http://") != text.npos || text.find(",https://") != text.npos)
-        return parse_error{quoted(masked_url(text)) + " is more than one URL"};
+        return parse_error{in_quotes(masked_url(text)) + " is more than one URL"};
     return parse_http_url(text);
 }
 
@@ -271,7 +273,7 @@ parsed<std::optional<socket_address>> address_or_off::parse(std::string_view tex
     if (text == "off") return std::optional<socket_address>();
     if (is_every_host(text)) {
         const std::string port = printable(text.substr(text.find(':')));
-        return parse_error{quoted(text) + " has no host: expected one address, such as 0.0.0.0" +
+        return parse_error{in_quotes(text) + " has no host: expected one address, such as 0.0.0.0" +
                            port + " or [::]" + port};
     }
     const auto address = parse_socket_address(text);

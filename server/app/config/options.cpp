@@ -37,16 +37,16 @@ void report_unknown_words(const std::vector<std::string>& words,
                           const std::vector<std::string>& flags,
                           std::vector<std::string>& problems) {
     bool after_flag = false;
-    for (const std::string_view word : words) { // a view: std::quoted takes strings for its own
+    for (const std::string_view word : words) {
         const bool flag = word.size() > 1 && word.front() == '-';
         const std::string_view name = word.substr(0, word.find('='));
         const std::string near =
             flag ? suggestion(name, flags) : suggestion("--" + std::string(word), flags);
         if (flag)
-            problems.push_back("unknown option " + quoted(name) +
+            problems.push_back("unknown option " + in_quotes(name) +
                                (near.empty() ? ": see --help" : near));
         else if (!after_flag)
-            problems.push_back("unexpected argument " + quoted(word) +
+            problems.push_back("unexpected argument " + in_quotes(word) +
                                (near.empty() ? ": see --help" : near));
         after_flag = flag;
     }
@@ -127,7 +127,7 @@ public:
             app_.parse(argc, argv);
         } catch (const CLI::ArgumentMismatch&) {
             // The one thing it finds for us: a flag at the very end, without its value.
-            problems.push_back(quoted(argv[argc - 1]) + " needs a value: see --help");
+            problems.push_back(in_quotes(argv[argc - 1]) + " needs a value: see --help");
         } catch (const CLI::ParseError& error) {
             problems.emplace_back(error.what());
         }
@@ -137,7 +137,7 @@ public:
         report_unknown_words(app_.remaining(), flags, problems);
         for (auto word = mark; word < end; ++word)
             if (word > mark)
-                problems.push_back("unexpected argument " + quoted(*word) + ": see --help");
+                problems.push_back("unexpected argument " + in_quotes(*word) + ": see --help");
     }
 
     bool help() const { return help_->count() > 0; }

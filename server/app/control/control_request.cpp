@@ -70,12 +70,12 @@ std::string take_parameter(std::string_view name, const std::string& value, cont
         if (!number || into.page.most < 1 || into.page.most > longest_control_page)
             return "most: must be 1 to 1000";
     } else {
-        return "unknown parameter " + quoted(name);
+        return "unknown parameter " + in_quotes(name);
     }
     return {};
 }
 
-control_request list_of(std::string_view parameters) {
+control_request list_request(std::string_view parameters) {
     control_request out;
     out.what = action::list;
     out.page.most = 500;
@@ -142,7 +142,7 @@ control_request read_control_request(const http_query& query) {
     if (!changes && query.method != "GET" && query.method != "HEAD") return not_allowed("GET");
     if (path == "/replay") return change(action::replay, query.body);
     if (path == "/drop") return change(action::drop, query.body);
-    if (path == "/payloads") return list_of(parameters);
+    if (path == "/payloads") return list_request(parameters);
     if (path.starts_with(payloads)) return one_payload(path.substr(payloads.size()));
     control_request out;
     out.what = action::stats;

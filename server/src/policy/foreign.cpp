@@ -1,5 +1,7 @@
 #include "policy/foreign.hpp"
 
+#include "ascii.hpp"
+
 #include <algorithm>
 
 namespace finpost::detail {
@@ -13,8 +15,6 @@ constexpr std::array<std::string_view, 11> methods{"GET",     "HEAD",    "POST",
 constexpr std::string_view version = "HTTP/0.0"; // a zero stands for any digit
 constexpr std::uint16_t longest_line = 8 << 10;
 constexpr std::uint16_t longest_head = 16 << 10;
-
-bool is_digit(unsigned char byte) noexcept { return byte >= '0' && byte <= '9'; }
 
 } // namespace
 

@@ -1,6 +1,7 @@
 #include "reply_format/reply_template.hpp"
 
 #include "ascii.hpp"
+#include "quoted.hpp"
 #include "suggestion.hpp"
 
 #include <algorithm>
@@ -48,7 +49,7 @@ bool is_never_empty(reply_field field, reply_kind of) noexcept {
     });
 }
 
-parse_error unknown(std::string_view name, reply_kind of) {
+parse_error unknown_field(std::string_view name, reply_kind of) {
     std::vector<std::string_view> known;
     for (const field_row& row : rows)
         if (row.of(of) != never) known.push_back(row.name);
@@ -56,10 +57,6 @@ parse_error unknown(std::string_view name, reply_kind of) {
     const auto kind = static_cast<std::size_t>(of);
     return {"has in braces for a " + std::string(kinds[kind]) + ' ' +
             unknown_word(name, known).message};
-}
-
-parse_error fault_at(std::size_t at, std::string_view what) {
-    return {"has at byte " + std::to_string(at + 1) + " a " + std::string(what)};
 }
 
 // Takes a template apart from left to right.
@@ -110,7 +107,7 @@ private:
             return fault_at(at_, "{ without its } (a plain one is written {{)");
         const std::string_view name = text_.substr(at_ + 1, end - at_ - 1);
         const reply_field field = field_named(name, of_);
-        if (field == reply_field::none) return unknown(name, of_);
+        if (field == reply_field::none) return unknown_field(name, of_);
         if (field == reply_field::body && std::exchange(has_body_, true))
             return fault_at(at_, "second {body}: it can be there once");
         pieces_.back().field = field;

@@ -24,18 +24,13 @@ request_value value_named(std::string_view name) {
     return request_value::none;
 }
 
-parse_error unknown(std::string_view name) {
-    std::string message = quoted(name) + " in braces is not a name: expected ";
+parse_error unknown_value(std::string_view name) {
+    std::string message = in_quotes(name) + " in braces is not a name: expected ";
     for (std::size_t i = 0; i < names.size(); ++i) {
         if (i > 0) message += i + 1 == names.size() ? " or " : ", ";
         message += names[i].first;
     }
     return {message};
-}
-
-// The text may be a secret, so it is not repeated.
-parse_error fault_at(std::size_t at, std::string_view what) {
-    return {"has at byte " + std::to_string(at + 1) + " a " + std::string(what)};
 }
 
 } // namespace
@@ -57,7 +52,7 @@ parsed<template_pieces> parse_template(std::string_view text) {
                 return fault_at(i, "{ without its } (a plain one is written {{)");
             const std::string_view name = text.substr(i + 1, end - i - 1);
             pieces.back().value = value_named(name);
-            if (pieces.back().value == request_value::none) return unknown(name);
+            if (pieces.back().value == request_value::none) return unknown_value(name);
             pieces.emplace_back();
             i = end;
         }

@@ -59,8 +59,9 @@ void check_method(config_checker& check, const std::string& method) {
     constexpr std::array<std::string_view, 7> good{"POST",  "PUT",    "PATCH", "DELETE",
                                                    "QUERY", "REPORT", "SEARCH"};
     check.require(std::find(good.begin(), good.end(), method) != good.end(), "method",
-                  quoted(method) + " is not a method that carries a payload: expected POST, PUT, "
-                                   "PATCH, DELETE, QUERY, REPORT or SEARCH");
+                  in_quotes(method) +
+                      " is not a method that carries a payload: expected POST, PUT, "
+                      "PATCH, DELETE, QUERY, REPORT or SEARCH");
 }
 
 // Messages are read by more people than secrets are for.
@@ -77,7 +78,7 @@ template_pieces checked_path(config_checker& check, const upstream_config& confi
         return is_path_text(piece.text);
     });
     check.require(config.path.starts_with('/') && good && config.path.size() <= 4096, "path",
-                  quoted(masked_url(config.path)) +
+                  in_quotes(masked_url(config.path)) +
                       " is not a path: it begins with /, has no # and no space, "
                       "and other characters as %XX, in 4 KiB at the most");
     for (const http_url& url : config.endpoints) {
@@ -99,7 +100,7 @@ std::vector<template_pieces> checked_headers(config_checker& check,
     std::set<std::string> seen;
     std::size_t size = 0;
     for (const auto& [name, value] : headers) {
-        const std::string shown = quoted(name);
+        const std::string shown = in_quotes(name);
         const std::string key = lower(name);
         size += name.size() + value.size();
         check.require(is_token(name), "headers", shown + " is not the name of a header");
