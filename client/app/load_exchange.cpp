@@ -13,8 +13,6 @@ namespace {
 
 constexpr std::size_t always_at_once = 4 << 10; // for any kernel's buffer
 
-bool would_block() noexcept { return errno == EAGAIN || errno == EWOULDBLOCK; }
-
 } // namespace
 
 std::string_view to_string(load_outcome outcome) noexcept {

@@ -16,7 +16,7 @@ double seconds(std::chrono::nanoseconds span) {
     return std::chrono::duration<double>(span).count();
 }
 
-double microseconds(std::chrono::nanoseconds span) {
+double in_microseconds(std::chrono::nanoseconds span) {
     return std::chrono::duration<double, std::micro>(span).count();
 }
 
@@ -37,7 +37,7 @@ double rate(const load_result& result) {
 }
 
 double cpu_per_exchange(const load_result& result) {
-    return result.ok() == 0 ? 0 : microseconds(result.cpu) / static_cast<double>(result.ok());
+    return result.ok() == 0 ? 0 : in_microseconds(result.cpu) / static_cast<double>(result.ok());
 }
 
 double megabytes(const load_plan& plan, const load_result& result) {
@@ -46,7 +46,7 @@ double megabytes(const load_plan& plan, const load_result& result) {
 
 // Three digits are enough, in the unit that makes them readable.
 std::string span_text(std::chrono::nanoseconds span) {
-    const double us = microseconds(span);
+    const double us = in_microseconds(span);
     const auto [value, unit] = us < 1'000       ? std::pair(us, "us")
                                : us < 1'000'000 ? std::pair(us / 1'000, "ms")
                                                 : std::pair(us / 1'000'000, "s");
@@ -60,7 +60,7 @@ std::string size_text(std::uint64_t bytes) {
 
 // "3 reset, 2 refused": what there was of `kinds`, from the one at `first` on.
 template <class Kinds, class Counts>
-std::string list(const Kinds& kinds, const Counts& counts, std::size_t first) {
+std::string counts_text(const Kinds& kinds, const Counts& counts, std::size_t first) {
     std::string out;
     for (std::size_t i = first; i < kinds.size(); ++i) {
         if (counts[i] == 0) continue;
@@ -71,8 +71,8 @@ std::string list(const Kinds& kinds, const Counts& counts, std::size_t first) {
 }
 
 std::string failures(const load_result& result) {
-    const std::string out = list(all_load_outcomes, result.outcomes, 1);
-    const std::string reasons = list(all_reasons, result.refusals, 0);
+    const std::string out = counts_text(all_load_outcomes, result.outcomes, 1);
+    const std::string reasons = counts_text(all_reasons, result.refusals, 0);
     return reasons.empty() ? out : out + " (" + reasons + ')';
 }
 
@@ -106,13 +106,13 @@ private:
 
 std::string latency_object(const latency_histogram& of) {
     object out;
-    out.add("min", microseconds(of.min())).add("mean", microseconds(of.mean()));
+    out.add("min", in_microseconds(of.min())).add("mean", in_microseconds(of.mean()));
     for (std::size_t i = 0; i < percentiles.size(); ++i) {
         constexpr std::array<std::string_view, percentiles.size()> names{"p50", "p90", "p99",
                                                                          "p99_9"};
-        out.add(names[i], microseconds(of.percentile(percentiles[i])));
+        out.add(names[i], in_microseconds(of.percentile(percentiles[i])));
     }
-    return out.add("max", microseconds(of.max())).end();
+    return out.add("max", in_microseconds(of.max())).end();
 }
 
 } // namespace
@@ -181,7 +181,7 @@ std::string json_report(const load_plan& plan, const load_result& result) {
         .add("unfinished", result.unfinished)
         .add("unsent", result.unsent)
         .raw("latency_us", latency_object(result.latency))
-        .add("cpu_us", microseconds(result.cpu))
+        .add("cpu_us", in_microseconds(result.cpu))
         .add("cpu_us_per_exchange", cpu_per_exchange(result))
         .raw("slow", slow.end())
         .add("stalled", result.stalled)

@@ -20,8 +20,6 @@ constexpr std::size_t batch = 64; // connections begun at once, each 8 ms: 8,000
 constexpr auto pause = 8ms;
 constexpr std::uint64_t first_number = 1'000'000; // of their source addresses: any will do
 
-bool would_block() noexcept { return errno == EAGAIN || errno == EWOULDBLOCK; }
-
 // Byte number `k` of client `which`: nothing needs to be stored to check an echo.
 char byte_of(std::size_t which, std::uint64_t k) noexcept {
     return static_cast<char>('a' + (which * 7 + k) % 26);

@@ -47,4 +47,6 @@ void reset_on_close(int fd, bool on) noexcept {
     ::setsockopt(fd, SOL_SOCKET, SO_LINGER, &option, sizeof option);
 }
 
+bool would_block() noexcept { return errno == EAGAIN || errno == EWOULDBLOCK; }
+
 } // namespace finpost

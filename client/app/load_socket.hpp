@@ -19,4 +19,7 @@ int connect_from_many(const socket_address& target, std::uint64_t n) noexcept;
 /// killed.
 void reset_on_close(int fd, bool on) noexcept;
 
+/// What `errno` says of a call that has failed: there is nothing to read, or no room, for now.
+bool would_block() noexcept;
+
 } // namespace finpost

@@ -45,7 +45,7 @@ private:
     std::size_t at_ = 0;
 };
 
-std::string text_of(std::chrono::microseconds span) {
+std::string in_milliseconds(std::chrono::microseconds span) {
     char out[32];
     std::snprintf(out, sizeof out, "%.3f ms", static_cast<double>(span.count()) / 1000);
     return out;
@@ -64,7 +64,7 @@ std::string seen(const exchange_result& result, error_code failed) {
         out += "the end";
     else
         out += failed.message();
-    return out + " after " + text_of(result.ended - result.half_closed) + '\n';
+    return out + " after " + in_milliseconds(result.ended - result.half_closed) + '\n';
 }
 
 // Where no half-close gets through.

@@ -20,10 +20,9 @@ namespace finpost {
 namespace {
 
 constexpr std::size_t page_size = 500;
-constexpr std::size_t piece_size = 64 << 10;
 
 // What the store has to say is about the disk: people who look after a queue want to see it.
-void say(log_level, std::string_view event, std::span<const log_field> fields) {
+void print_event(log_level, std::string_view event, std::span<const log_field> fields) {
     std::string line = "finpost: ";
     line += event;
     for (const log_field& each : fields) {
@@ -53,7 +52,7 @@ parsed<std::unique_ptr<direct_queue>> direct_queue::open(const std::string& dire
     options.max_bytes =
         std::numeric_limits<std::int64_t>::max(); // a gateway's --queue-max is its own
     options.keep_order = true;
-    options.log = logger(log_level::warning, say);
+    options.log = logger(log_level::warning, print_event);
     auto opened = detail::sqlite_store::open(std::move(options));
     if (!opened) return opened.error();
     made->store_ = std::move(*opened);
@@ -70,7 +69,7 @@ parsed<std::unique_ptr<direct_queue>> direct_queue::open(postgres_queue_config c
     const boost::asio::any_io_executor loop = made->loop_.get_executor();
     const bool keep_order = true;
     auto opened = detail::postgres_store::open(config, loop, loop, nullptr,
-                                               logger(log_level::warning, say), keep_order);
+                                               logger(log_level::warning, print_event), keep_order);
     if (!opened) return opened.error();
     made->store_ = std::move(*opened);
     made->client_.emplace(*made->store_, made->loop_);
@@ -143,7 +142,7 @@ parsed<std::size_t> direct_queue::drop(const std::vector<request_id>& ids) {
 }
 
 parsed<void> read_pieces(const payload& body, const queue_door::take_bytes& take) {
-    std::vector<std::byte> piece(std::min(piece_size, body.size()));
+    std::vector<std::byte> piece(std::min(queue_door::piece_size, body.size()));
     for (std::uint64_t at = 0; at < body.size();) {
         const auto n = body.read(at, piece);
         if (!n || *n == 0)

@@ -40,6 +40,7 @@ public:
     /// Fails with what `take` says, or when the bytes end before their end.
     using take_bytes = std::function<parsed<void>(std::span<const std::byte>)>;
     virtual parsed<bool> read(const request_id& id, const take_bytes& take) = 0;
+    static constexpr std::size_t piece_size = 64 << 10; ///< of the largest one
     /// How many of at most 1,000 wait again, or are gone.
     virtual parsed<std::size_t> replay(const std::vector<request_id>& ids) = 0;
     virtual parsed<std::size_t> drop(const std::vector<request_id>& ids) = 0;

@@ -37,7 +37,6 @@ namespace {
 using unix_stream = asio::local::stream_protocol;
 constexpr std::chrono::seconds patience{60};
 constexpr std::uint64_t longest_answer = 64 << 20; // a page of rows with long words in them
-constexpr std::size_t piece_size = 64 << 10;
 
 std::string percent_encoded(std::string_view text) {
     constexpr std::string_view digits = "0123456789ABCDEF";
