@@ -1,10 +1,10 @@
 #include "admin/health_check.hpp"
 
-#include <boost/asio/as_tuple.hpp>
+#include "async/use_tuple_awaitable.hpp"
+
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/ip/tcp.hpp>
-#include <boost/asio/use_awaitable.hpp>
 #include <boost/beast/core/flat_buffer.hpp>
 #include <boost/beast/core/tcp_stream.hpp>
 #include <boost/beast/http/empty_body.hpp>
@@ -24,8 +24,6 @@ using asio::ip::tcp;
 namespace finpost {
 
 namespace {
-
-constexpr auto as_result = asio::as_tuple(asio::use_awaitable);
 
 // Where a gateway on this machine that was told `admin` can be reached.
 socket_address reachable(const socket_address& admin) {
@@ -50,18 +48,20 @@ std::string said(const std::string& what, const boost::system::error_code& ec) {
 asio::awaitable<std::string> ask(beast::tcp_stream& stream, const socket_address& admin) {
     const std::string name = "admin port " + to_string(admin);
     const tcp::endpoint where = endpoint_of(admin);
-    auto [refused] = co_await stream.async_connect(where, as_result);
+    auto [refused] = co_await stream.async_connect(where, detail::use_plain_tuple_awaitable);
     if (refused) co_return said(name, refused);
     http::request<http::empty_body> question(http::verb::get, "/healthz", 11);
     question.set(http::field::host, to_string(admin));
     question.keep_alive(false);
-    auto [unsent, sent] = co_await http::async_write(stream, question, as_result);
+    auto [unsent, sent] =
+        co_await http::async_write(stream, question, detail::use_plain_tuple_awaitable);
     static_cast<void>(sent);
     if (unsent) co_return said(name, unsent);
     beast::flat_buffer buffer;
     http::response_parser<http::string_body> response;
     response.body_limit(64 << 10);
-    auto [unread, got] = co_await http::async_read(stream, buffer, response, as_result);
+    auto [unread, got] =
+        co_await http::async_read(stream, buffer, response, detail::use_plain_tuple_awaitable);
     static_cast<void>(got);
     if (unread) co_return said(name, unread);
     const unsigned status = response.get().result_int();

@@ -3,7 +3,6 @@
 #include "admin/http_messages.hpp"
 #include "async/use_tuple_awaitable.hpp"
 
-#include <boost/asio/as_tuple.hpp>
 #include <boost/asio/basic_socket_acceptor.hpp>
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/generic/stream_protocol.hpp>
@@ -11,7 +10,6 @@
 #include <boost/asio/ip/v6_only.hpp>
 #include <boost/asio/post.hpp>
 #include <boost/asio/strand.hpp>
-#include <boost/asio/use_awaitable.hpp>
 #include <boost/asio/write.hpp>
 #include <boost/beast/core/basic_stream.hpp>
 #include <boost/beast/core/flat_buffer.hpp>
@@ -47,7 +45,6 @@ using namespace detail;
 namespace {
 
 using error_code = boost::system::error_code;
-constexpr auto as_result = asio::as_tuple(asio::use_awaitable);
 constexpr std::uint32_t longest_header = 8 << 10;
 using clock = std::chrono::steady_clock;
 constexpr clock::duration back_off = std::chrono::milliseconds(100);
@@ -291,7 +288,8 @@ private:
     // connection has ended.
     asio::awaitable<std::optional<unsigned>> read(http_stream& stream, beast::flat_buffer& buffer,
                                                   http::request_parser<http::string_body>& parser) {
-        auto [failed, n] = co_await http::async_read_header(stream, buffer, parser, as_result);
+        auto [failed, n] =
+            co_await http::async_read_header(stream, buffer, parser, use_plain_tuple_awaitable);
         static_cast<void>(n);
         if (!failed && parser.chunked()) {
             chunked_body body(most_.body);
@@ -300,7 +298,8 @@ private:
             if (body.reading() == chunked_body::state::failed) co_return body.status();
             parser.get().body() = body.text();
         } else if (!failed) {
-            auto [cut, size] = co_await http::async_read(stream, buffer, parser, as_result);
+            auto [cut, size] =
+                co_await http::async_read(stream, buffer, parser, use_plain_tuple_awaitable);
             static_cast<void>(size);
             failed = cut;
         }
@@ -318,7 +317,7 @@ private:
             buffer.consume(body.take({static_cast<const std::byte*>(here.data()), here.size()}));
             if (body.reading() != chunked_body::state::more) co_return true;
             const auto room = buffer.prepare(std::max(most_.read_ahead, std::size_t{512}));
-            auto [ec, n] = co_await stream.async_read_some(room, as_result);
+            auto [ec, n] = co_await stream.async_read_some(room, use_plain_tuple_awaitable);
             if (ec) co_return false;
             buffer.commit(n);
         }
@@ -343,7 +342,8 @@ private:
         http::response<http::empty_body> head{fields};
         head.content_length(source.size());
         http::response_serializer<http::empty_body> form(head);
-        auto [cut, sent] = co_await http::async_write_header(stream, form, as_result);
+        auto [cut, sent] =
+            co_await http::async_write_header(stream, form, use_plain_tuple_awaitable);
         static_cast<void>(sent);
         if (cut || head_only) co_return cut;
         std::vector<std::byte> piece(piece_size);
@@ -353,7 +353,8 @@ private:
             if (n == 0) co_return error_code(asio::error::eof); // and not a shorter answer
             stream.expires_after(most_.write);
             const auto bytes = asio::buffer(piece.data(), n);
-            auto [broken, written] = co_await asio::async_write(stream, bytes, as_result);
+            auto [broken, written] =
+                co_await asio::async_write(stream, bytes, use_plain_tuple_awaitable);
             static_cast<void>(written);
             if (broken) co_return broken;
             at += n;
@@ -365,11 +366,12 @@ private:
                                              bool head_only) {
         http::response_serializer<http::string_body> form(out);
         if (head_only) {
-            auto [cut, n] = co_await http::async_write_header(stream, form, as_result);
+            auto [cut, n] =
+                co_await http::async_write_header(stream, form, use_plain_tuple_awaitable);
             static_cast<void>(n);
             co_return cut;
         }
-        auto [cut, n] = co_await http::async_write(stream, form, as_result);
+        auto [cut, n] = co_await http::async_write(stream, form, use_plain_tuple_awaitable);
         static_cast<void>(n);
         co_return cut;
     }
@@ -380,7 +382,7 @@ private:
         const auto room = asio::buffer(scratch);
         stream.expires_after(linger);
         for (std::size_t dropped = 0; dropped < most_dropped;) {
-            auto [ec, n] = co_await stream.async_read_some(room, as_result);
+            auto [ec, n] = co_await stream.async_read_some(room, use_plain_tuple_awaitable);
             if (ec) co_return;
             dropped += n;
         }

@@ -1,10 +1,10 @@
 #include "control/control_answers.hpp"
 
+#include "async/use_tuple_awaitable.hpp"
 #include "control/queue_json.hpp"
 
 #include "finpost/queue_error.hpp"
 
-#include <boost/asio/as_tuple.hpp>
 #include <boost/asio/associated_executor.hpp>
 #include <boost/asio/async_result.hpp>
 #include <boost/asio/post.hpp>
@@ -23,7 +23,6 @@ namespace finpost {
 
 namespace {
 
-constexpr auto as_result = asio::as_tuple(asio::use_awaitable);
 using answer_ptr = control_answers::answer_ptr;
 
 answer_ptr json_answer(const json::object& page) {
@@ -46,15 +45,15 @@ answer_ptr failure(const error_code& ec) {
 // Functions of their own: a filter is an aggregate, and must not be made in a statement that waits
 // (g++ 12).
 auto begin_list(queue_store& store, const control_request& asked) {
-    return store.async_list(asked.filter, asked.page, as_result);
+    return store.async_list(asked.filter, asked.page, detail::use_plain_tuple_awaitable);
 }
 
 auto begin_replay(queue_store& store, const control_request& asked) {
-    return store.async_replay(asked.filter, asked.page, as_result);
+    return store.async_replay(asked.filter, asked.page, detail::use_plain_tuple_awaitable);
 }
 
 auto begin_drop(queue_store& store, const control_request& asked) {
-    return store.async_drop(asked.filter, asked.page, as_result);
+    return store.async_drop(asked.filter, asked.page, detail::use_plain_tuple_awaitable);
 }
 
 // A piece of a file, read where a slow disk holds up nobody else.
@@ -137,7 +136,7 @@ asio::awaitable<answer_ptr> control_answers::answer(std::shared_ptr<const http_q
 }
 
 asio::awaitable<answer_ptr> control_answers::stats() {
-    auto [ec, now] = co_await store_->async_stats(as_result);
+    auto [ec, now] = co_await store_->async_stats(detail::use_plain_tuple_awaitable);
     if (ec) co_return failure(ec);
     co_return json_answer(to_json(now));
 }
@@ -157,7 +156,7 @@ asio::awaitable<answer_ptr> control_answers::list(request_ptr asked) {
 
 asio::awaitable<answer_ptr> control_answers::show(request_ptr asked) {
     const request_id id = *asked->id;
-    auto [ec, found] = co_await store_->async_show(id, as_result);
+    auto [ec, found] = co_await store_->async_show(id, detail::use_plain_tuple_awaitable);
     if (ec) co_return failure(ec);
     if (!found) co_return refusal(404, "there is no payload of that id");
     if (asked->what == control_request::action::show) co_return json_answer(to_json(found->entry));

@@ -2,6 +2,7 @@
 
 #include "finpost/error.hpp"
 
+#include <boost/asio/as_tuple.hpp>
 #include <boost/asio/associator.hpp>
 #include <boost/asio/async_result.hpp>
 #include <boost/asio/awaitable.hpp>
@@ -32,6 +33,9 @@ inline constexpr use_tuple_awaitable_t use_tuple_awaitable{};
 /// list of its own. One more allocation.
 struct use_shared_tuple_awaitable_t {};
 inline constexpr use_shared_tuple_awaitable_t use_shared_tuple_awaitable{};
+
+/// Asio's own, for a coroutine that may end that way: errors are values too.
+inline constexpr auto use_plain_tuple_awaitable = boost::asio::as_tuple(boost::asio::use_awaitable);
 
 // A completion handler that knows whether the operation has taken it over.
 template <class Handler, class... Results>
