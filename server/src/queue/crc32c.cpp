@@ -2,6 +2,7 @@
 
 #include <array>
 #include <bit>
+#include <cerrno>
 #include <cstring>
 
 namespace finpost::detail {
@@ -46,6 +47,20 @@ void crc32c::update(std::span<const std::byte> data) noexcept {
     for (const std::byte each : data)
         state = (state >> 8) ^ tables[0][(state ^ std::to_integer<std::uint32_t>(each)) & 0xff];
     state_ = state;
+}
+
+result<std::uint32_t> checksum_of(const payload& body) {
+    std::array<std::byte, 64 << 10> piece; // NOLINT(cppcoreguidelines-init-variables)
+    crc32c sum;
+    if (!body.spilled()) sum.update(body.bytes());
+    for (std::uint64_t at = 0; body.spilled() && at < body.size();) {
+        const auto n = body.read(at, piece);
+        if (!n) return n.error();
+        if (*n == 0) return error_code(EIO, boost::system::system_category());
+        sum.update(std::span(piece).first(*n));
+        at += *n;
+    }
+    return sum.value();
 }
 
 } // namespace finpost::detail

@@ -1,5 +1,8 @@
 #pragma once
 
+#include "finpost/payload.hpp"
+#include "finpost/result.hpp"
+
 #include <cstddef>
 #include <cstdint>
 #include <span>
@@ -15,5 +18,9 @@ public:
 private:
     std::uint32_t state_ = ~std::uint32_t{0};
 };
+
+/// Of a payload, piece by piece where it is in a file: pages that are mapped can end in a SIGBUS.
+/// Fails when that cannot be read.
+result<std::uint32_t> checksum_of(const payload& body);
 
 } // namespace finpost::detail

@@ -1,6 +1,7 @@
 #include "queue/sqlite_queue.hpp"
 
 #include "queue/crc32c.hpp"
+#include "queue/store_limits.hpp"
 
 #include <sqlite3.h>
 
@@ -10,8 +11,6 @@
 namespace finpost::detail {
 
 namespace {
-
-constexpr std::size_t longest_error = 1024;
 
 std::string_view shortened(const std::string& text) noexcept {
     return std::string_view(text).substr(0, longest_error);

@@ -1,12 +1,11 @@
 // What is due, and what is damaged.
 #include "queue/crc32c.hpp"
 #include "queue/sqlite_queue.hpp"
+#include "queue/store_limits.hpp"
 
 #include <sqlite3.h>
 
 #include <algorithm>
-#include <array>
-#include <cerrno>
 #include <limits>
 #include <utility>
 
@@ -16,23 +15,8 @@ namespace {
 
 namespace errc = boost::system::errc;
 
-constexpr std::size_t most_claimed = 1'000;
 // What cannot be read is tried again after 1 s, 2 s, ... 64 s: for two minutes.
 constexpr int most_reads = 8;
-
-// Piece by piece: pages of a file that are mapped can end in a SIGBUS.
-result<std::uint32_t> checksum_of(const payload& body) {
-    std::array<std::byte, 64 << 10> piece; // NOLINT(cppcoreguidelines-init-variables)
-    crc32c sum;
-    for (std::uint64_t at = 0; at < body.size();) {
-        const auto n = body.read(at, piece);
-        if (!n) return n.error();
-        if (*n == 0) return error_code(EIO, boost::system::system_category());
-        sum.update(std::span(piece).first(*n));
-        at += *n;
-    }
-    return sum.value();
-}
 
 // Of this process, or of the machine, and not of the file: it is whole, and can be read later.
 bool is_shortage(const error_code& ec) noexcept {

@@ -1,5 +1,6 @@
 // What operators ask for.
 #include "queue/sqlite_queue.hpp"
+#include "queue/store_limits.hpp"
 
 #include <algorithm>
 #include <utility>
@@ -7,9 +8,6 @@
 namespace finpost::detail {
 
 namespace {
-
-constexpr std::size_t most_ids = 1000;
-constexpr std::size_t most_rows = 10'000;
 
 // The rows that are meant, each value a parameter.
 class selection {

@@ -1,5 +1,6 @@
 // A transaction: what goes into it, and what its answers mean.
 #include "queue/postgres/channel.hpp"
+#include "queue/postgres/query_parts.hpp"
 
 #include <algorithm>
 #include <iterator>
@@ -15,8 +16,6 @@ namespace {
 constexpr std::size_t most_operations = 64;
 constexpr std::size_t most_payloads = 1'000;
 constexpr std::size_t most_bytes = 8 << 20; // and one operation more
-
-constexpr const char* begin = "begin isolation level read committed read write";
 
 // Errors that say nothing about what was asked for: of a server that goes, has no room for another
 // transaction, is no longer the one that takes writes, or has no such tables, rights or prepared
@@ -94,7 +93,7 @@ bool postgres_channel::ask_puts(postgres_statements& out) {
 
 asio::awaitable<void> postgres_channel::serve() {
     postgres_statements all;
-    all.emplace_back(begin);
+    all.emplace_back(begin_transaction);
     if (!ask_group(all)) {
         fail_group(queue_error::failed);
         co_return;

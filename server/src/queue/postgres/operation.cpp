@@ -11,13 +11,7 @@ namespace {
 using std::chrono::milliseconds;
 
 // What is due and not given is locked by somebody else, who takes it.
-constexpr milliseconds look_again{100};
-
-std::uint32_t checksum_of(const payload& body) {
-    crc32c sum;
-    sum.update(body.bytes());
-    return sum.value();
-}
+constexpr milliseconds while_locked{100};
 
 } // namespace
 
@@ -81,7 +75,7 @@ bool postgres_claim::take(answers given) {
         claimed_.next_due = std::min(claimed_.next_due.value_or(wait), wait);
     }
     if (claimed_.next_due && claimed_.payloads.empty())
-        claimed_.next_due = std::max(*claimed_.next_due, look_again);
+        claimed_.next_due = std::max(*claimed_.next_due, while_locked);
     const bool full = bytes_ >= static_cast<std::uint64_t>(claimed_bytes);
     if (full) claimed_.next_due = milliseconds(0);
     return !damaged_.empty();
@@ -89,7 +83,8 @@ bool postgres_claim::take(answers given) {
 
 void postgres_claim::sort_out(stored_payload one) {
     const queue_entry& entry = one.entry;
-    if (one.body.size() == entry.size && checksum_of(one.body) == entry.crc32c) {
+    const auto sum = checksum_of(one.body);
+    if (one.body.size() == entry.size && sum && *sum == entry.crc32c) {
         bytes_ += entry.size;
         claimed_.payloads.push_back(std::move(one));
         return;

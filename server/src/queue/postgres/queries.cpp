@@ -2,10 +2,9 @@
 
 #include "queue/crc32c.hpp"
 #include "queue/postgres/query_parts.hpp"
+#include "queue/store_limits.hpp"
 
 #include <algorithm>
-#include <array>
-#include <cerrno>
 #include <limits>
 #include <string_view>
 
@@ -14,24 +13,7 @@ namespace finpost::detail {
 namespace {
 
 constexpr std::int64_t largest_put = 512 << 20; // a value in PostgreSQL has 1 GB
-constexpr std::size_t longest_error = 1024;
-constexpr std::size_t most_claimed = 1'000;
 constexpr std::chrono::milliseconds longest_wait = std::chrono::hours(24);
-
-error_code checksum_of(const payload& body, std::int64_t& into) {
-    std::array<std::byte, 64 << 10> piece; // NOLINT(cppcoreguidelines-init-variables)
-    crc32c sum;
-    if (!body.spilled()) sum.update(body.bytes());
-    for (std::uint64_t at = 0; body.spilled() && at < body.size();) {
-        const auto n = body.read(at, piece);
-        if (!n) return n.error();
-        if (*n == 0) return {EIO, boost::system::system_category()};
-        sum.update(std::span(piece).first(*n));
-        at += *n;
-    }
-    into = sum.value();
-    return {};
-}
 
 constexpr const char* put_sql = R"(
 with room as materialized (
@@ -67,8 +49,8 @@ struct put_columns {
 };
 
 error_code add_columns(const new_payload& of, put_columns& to) {
-    std::int64_t sum = 0;
-    if (const error_code failed = checksum_of(of.body, sum)) return failed;
+    const auto sum = checksum_of(of.body);
+    if (!sum) return sum.error();
     to.ids.push_back(of.id);
     to.keys.push_back(of.idempotency_key);
     to.listeners.push_back(of.listener);
@@ -78,7 +60,7 @@ error_code add_columns(const new_payload& of, put_columns& to) {
     to.tls_names.push_back(of.tls_name);
     to.locals.push_back(to_string(of.local));
     to.sizes.push_back(static_cast<std::int64_t>(of.body.size()));
-    to.sums.push_back(sum);
+    to.sums.push_back(*sum);
     to.bodies.push_back(&of.body);
     to.bytes += to.sizes.back();
     if (to.bytes > largest_put) return make_error_code(boost::system::errc::file_too_large);

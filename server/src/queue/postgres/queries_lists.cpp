@@ -1,6 +1,7 @@
 // What operators ask for, and how the answers read.
 #include "queue/postgres/queries.hpp"
 #include "queue/postgres/query_parts.hpp"
+#include "queue/store_limits.hpp"
 
 #include <algorithm>
 #include <limits>
@@ -10,8 +11,6 @@ namespace finpost::detail {
 
 namespace {
 
-constexpr std::size_t most_ids = 1'000;
-constexpr std::size_t most_rows = 10'000;
 constexpr std::size_t most_changed = 1'000; // each may be a lock of a source
 
 // What a filter and a page say, from $2 to $7.
@@ -37,10 +36,6 @@ void add_filter(postgres_statement& to, const queue_filter& filter, queue_page p
     if (ids.size() > most_ids) ids.erase(ids.begin() + most_ids, ids.end());
     to.ids(ids);
     to.number(static_cast<std::int64_t>(std::clamp<std::size_t>(page.most, 1, most)));
-}
-
-queue_entry::time_point time_of(std::int64_t value) {
-    return queue_entry::time_point(std::chrono::milliseconds(value));
 }
 
 } // namespace
@@ -123,6 +118,9 @@ void ask_stats(postgres_statements& out) {
 
 result<stored_payload> read_payload(const postgres_answer& answer, std::size_t row) {
     const auto number = [&](int column) { return answer.number(row, column); };
+    const auto when = [&](int column) {
+        return queue_entry::time_point(std::chrono::milliseconds(number(column)));
+    };
     const auto text = [&](int column) { return std::string(answer.text(row, column)); };
     const auto id = parse_request_id(answer.text(row, 0));
     const std::int64_t state = number(13);
@@ -138,14 +136,14 @@ result<stored_payload> read_payload(const postgres_answer& answer, std::size_t r
     if (const auto address = parse_socket_address(to_string(peer))) entry.peer = *address;
     entry.tls_name = text(7);
     if (const auto local = parse_socket_address(text(8))) entry.local = *local;
-    entry.accepted_at = time_of(number(9));
-    entry.waiting_since = time_of(number(10));
+    entry.accepted_at = when(9);
+    entry.waiting_since = when(10);
     entry.size = static_cast<std::uint64_t>(number(11));
     entry.crc32c = static_cast<std::uint32_t>(number(12));
     entry.state = static_cast<queue_state>(state);
     entry.attempts = static_cast<std::uint32_t>(number(14));
-    if (!answer.null(row, 15)) entry.due = time_of(number(15));
-    if (!answer.null(row, 16)) entry.lease_until = time_of(number(16));
+    if (!answer.null(row, 15)) entry.due = when(15);
+    if (!answer.null(row, 16)) entry.lease_until = when(16);
     entry.lease_owner = text(17);
     entry.last_status = static_cast<int>(number(18));
     entry.last_error = text(19);

@@ -9,6 +9,8 @@
 
 namespace finpost::detail {
 
+inline constexpr const char* begin_transaction = "begin isolation level read committed read write";
+
 // Times leave the database as milliseconds since 1970.
 inline constexpr const char* payload_columns =
     "p.id::text, p.idempotency_key, p.sequence, p.listener, p.upstream, p.peer, "

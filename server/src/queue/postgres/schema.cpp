@@ -1,5 +1,7 @@
 #include "queue/postgres/schema.hpp"
 
+#include "queue/postgres/query_parts.hpp"
+
 #include <initializer_list>
 
 namespace finpost::detail {
@@ -8,12 +10,11 @@ namespace {
 
 // Of advisory locks: what makes the tables, and who changes the order.
 constexpr const char* lock_schema = "select pg_advisory_xact_lock(7378697629483820646)";
-constexpr const char* begin = "begin isolation level read committed read write";
 
 // A body stands outside of its row and is not compressed: a lease that is set, or an error that is
 // noted, does not write it again. A row that is behind another one of its source is due at the end
 // of time.
-constexpr const char* payloads = R"(
+constexpr const char* payloads_table = R"(
 create table finpost_payloads(
     sequence        bigint generated always as identity primary key,
     id              uuid not null unique,
@@ -40,7 +41,7 @@ create table finpost_payloads(
         autovacuum_analyze_scale_factor = 0.05, toast.autovacuum_vacuum_scale_factor = 0.01))";
 
 // The books: each writer has rows of its own, which nobody else waits for, and the sum counts.
-constexpr const char* totals = R"(
+constexpr const char* totals_table = R"(
 create table finpost_totals(
     writer   text not null,
     state    smallint not null,
@@ -49,7 +50,7 @@ create table finpost_totals(
     primary key (writer, state)
 ) with (fillfactor = 20, autovacuum_vacuum_scale_factor = 0.01))";
 
-constexpr const char* settings = R"(
+constexpr const char* settings_table = R"(
 create table finpost_settings(version integer not null, ordered boolean not null,
                               standbys boolean not null))";
 
@@ -81,9 +82,9 @@ where name in ('statement_timeout', 'lock_timeout', 'transaction_timeout', 'idle
 
 postgres_statements schema_statements() {
     return all_of({
-        begin,
+        begin_transaction,
         lock_schema,
-        payloads,
+        payloads_table,
         "alter table finpost_payloads alter column body set storage external",
         "create index finpost_payloads_due on finpost_payloads(upstream, due, sequence) "
         "where state = 0",
@@ -92,8 +93,8 @@ postgres_statements schema_statements() {
         "create index finpost_payloads_by_source on finpost_payloads(peer, due, sequence) "
         "where state = 0",
         "create index finpost_payloads_ended on finpost_payloads(sequence) where state <> 0",
-        totals,
-        settings,
+        totals_table,
+        settings_table,
         "insert into finpost_settings values (1, false, false)",
         "commit",
     });
@@ -168,9 +169,9 @@ postgres_statements change_order(bool ordered) {
     // Nobody stores, takes or removes meanwhile.
     constexpr const char* alone = "lock table finpost_payloads in share row exclusive mode";
     if (ordered)
-        return all_of({begin, lock_schema, alone, one_by_one, first_ones,
+        return all_of({begin_transaction, lock_schema, alone, one_by_one, first_ones,
                        "update finpost_settings set ordered = true", "commit"});
-    return all_of({begin, lock_schema, alone, all_at_once,
+    return all_of({begin_transaction, lock_schema, alone, all_at_once,
                    "update finpost_settings set ordered = false", "commit"});
 }
 
