@@ -27,7 +27,7 @@ const std::array last{
     flag_text{"--help, -h", "", "prints this"},
 };
 
-flag_text text_of(const option_row& row) {
+flag_text described(const option_row& row) {
     const auto defaults = row.default_texts();
     return {row.flag,
             row.value,
@@ -41,7 +41,7 @@ flag_text text_of(const option_row& row) {
 
 std::vector<flag_text> flag_texts() {
     std::vector<flag_text> all(first.begin(), first.end());
-    for (const option_row& row : option_table()) all.push_back(text_of(row));
+    for (const option_row& row : option_table()) all.push_back(described(row));
     all.insert(all.end(), last.begin(), last.end());
     return all;
 }

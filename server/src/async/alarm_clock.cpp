@@ -18,7 +18,7 @@ namespace finpost::detail {
 
 namespace {
 
-constexpr auto never = alarm_clock::clock::time_point::max();
+constexpr auto never_due = alarm_clock::clock::time_point::max();
 
 } // namespace
 
@@ -36,7 +36,7 @@ struct alarm_clock::state : std::enable_shared_from_this<state> {
     operation_memory memory;
     asio::steady_timer timer;
     const std::function<void()> ring;
-    clock::time_point due = never;
+    clock::time_point due = never_due;
     bool waiting = false; // the handler is still to come
 };
 
@@ -50,7 +50,7 @@ struct alarm_clock::handler {
 
 bool alarm_clock::state::set(clock::time_point when) noexcept {
     due = when;
-    if (!waiting) return due == never || wait();
+    if (!waiting) return due == never_due || wait();
     timer.cancel(); // the handler comes at once, and waits for the new time
     return true;
 }
@@ -62,7 +62,7 @@ bool alarm_clock::state::wait() noexcept {
         timer.async_wait(handler{shared_from_this()});
     } catch (...) {
         waiting = come_back();
-        if (!waiting) due = never;
+        if (!waiting) due = never_due;
     }
     return waiting;
 }
@@ -84,9 +84,9 @@ void alarm_clock::state::over() {
     {
         const std::lock_guard lock(mutex);
         waiting = false;
-        if (due == never) return;
+        if (due == never_due) return;
         if (due > clock::now() && wait()) return;
-        due = never;
+        due = never_due;
     }
     ring(); // too early rather than never
 }
@@ -108,7 +108,7 @@ bool alarm_clock::set_earlier(clock::time_point when) noexcept {
 
 void alarm_clock::clear() noexcept {
     const std::lock_guard lock(state_->mutex);
-    state_->set(never);
+    state_->set(never_due);
 }
 
 } // namespace finpost::detail

@@ -35,7 +35,7 @@ std::string upstream_field(option where) {
     }
 }
 
-tls_side named(tls_made made, std::string (*field)(option)) {
+tls_side with_fields_named(tls_made made, std::string (*field)(option)) {
     tls_side out;
     out.context = std::move(made.context);
     for (tls_problem& problem : made.problems)
@@ -54,7 +54,7 @@ void add_problem(tls_side& to, const char* field, const char* message) {
 
 tls_side make_listener_tls(const tls_options& options) {
     if (options == tls_options()) return {};
-    tls_side out = named(make_server_tls(options), listener_field);
+    tls_side out = with_fields_named(make_server_tls(options), listener_field);
     // It would look as if clients were verified.
     if (options.client_auth == tls_client_auth::off && !options.ca.empty())
         add_problem(out, "tls_client_ca", "has no effect while tls_client_auth is off");
@@ -66,7 +66,7 @@ tls_side make_listener_tls(const tls_options& options) {
 }
 
 tls_side make_upstream_tls(const tls_options& options) {
-    tls_side out = named(make_client_tls(options), upstream_field);
+    tls_side out = with_fields_named(make_client_tls(options), upstream_field);
     if (options.client_auth != tls_client_auth::off)
         add_problem(out, "upstream_client_auth", "has no effect on an upstream");
     return out;

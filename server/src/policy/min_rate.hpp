@@ -13,4 +13,7 @@ bool too_slow(std::uint64_t bytes, std::chrono::nanoseconds elapsed, std::uint64
 /// what a rate of 0 gives.
 std::chrono::nanoseconds slow_after(std::uint64_t bytes, std::uint64_t rate) noexcept;
 
+/// Who is just fast enough is not looked at without a pause.
+inline constexpr std::chrono::milliseconds shortest_look{100};
+
 } // namespace finpost::detail

@@ -73,7 +73,7 @@ std::string_view next_word(std::string_view& rest) {
 }
 
 // Castagnoli's polynomial, reflected (RFC 3720 §12.1).
-std::uint32_t crc32c(std::uint32_t sum, unsigned char byte) noexcept {
+std::uint32_t add_to_crc32c(std::uint32_t sum, unsigned char byte) noexcept {
     sum ^= byte;
     for (int bit = 0; bit < 8; ++bit) sum = (sum >> 1) ^ ((sum & 1) != 0 ? 0x82f63b78u : 0u);
     return sum;
@@ -188,7 +188,7 @@ bool proxy_parser::good_checksum(std::size_t value) const {
     std::uint32_t sum = ~std::uint32_t{0};
     for (std::size_t i = 0; i < text_.size(); ++i) {
         const bool own = i >= value && i < value + 4;
-        sum = crc32c(sum, own ? 0 : static_cast<unsigned char>(text_[i]));
+        sum = add_to_crc32c(sum, own ? 0 : static_cast<unsigned char>(text_[i]));
     }
     return ~sum == (number_at(value) << 16 | number_at(value + 2));
 }

@@ -25,7 +25,7 @@ using std::chrono::milliseconds;
 constexpr milliseconds after_failure{1'000};
 // Others put payloads here of which this one is not told: handlers of before a reload, a wake for
 // which there was no memory.
-constexpr milliseconds longest_pause{1'000};
+constexpr milliseconds longest_unasked{1'000};
 
 delivery_rules rules_of(const delivery_config& config) {
     delivery_rules rules;
@@ -151,7 +151,8 @@ asio::awaitable<void> deliverer::step() {
     const bool more = claimed.payloads.size() == free;
     for (stored_payload& one : claimed.payloads) begin(std::move(one));
     if (more) co_return;
-    const milliseconds pause = std::min(claimed.next_due.value_or(longest_pause), longest_pause);
+    const milliseconds pause =
+        std::min(claimed.next_due.value_or(longest_unasked), longest_unasked);
     co_await sleep_until(clock::now() + pause);
 }
 

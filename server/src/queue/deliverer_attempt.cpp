@@ -30,7 +30,7 @@ double by_chance() noexcept {
 }
 
 // In one line, and without what a terminal would obey.
-std::string one_line(std::string_view text) {
+std::string without_controls(std::string_view text) {
     std::string line(text);
     std::replace_if(
         line.begin(), line.end(),
@@ -50,7 +50,7 @@ delivery_result result_of(const reply& reply, const delivery_notes& notes) {
     if (reply.refused()) result.what = to_string(reply.why());
     // A file that cannot be read or written.
     result.ours = !answered && reply.refused() && reply.why() == reason::spill_failed;
-    result.answer = one_line(notes.beginning);
+    result.answer = without_controls(notes.beginning);
     return result;
 }
 

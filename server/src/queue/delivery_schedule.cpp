@@ -6,7 +6,7 @@ namespace finpost::detail {
 
 namespace {
 
-using milliseconds = std::chrono::milliseconds;
+using std::chrono::milliseconds;
 
 milliseconds share_of(milliseconds whole, double share) noexcept {
     return milliseconds(static_cast<milliseconds::rep>(static_cast<double>(whole.count()) * share));

@@ -19,7 +19,7 @@ namespace finpost::detail {
 
 namespace {
 
-constexpr std::size_t piece_size = 256 << 10;
+constexpr std::size_t copied_at_once = 256 << 10;
 
 error_code write_all(int fd, std::span<const std::byte> data) noexcept {
     while (!data.empty()) {
@@ -33,7 +33,7 @@ error_code write_all(int fd, std::span<const std::byte> data) noexcept {
 
 // The bytes, and their checksum on the way.
 result<std::uint32_t> copy(const payload& from, int to) {
-    std::vector<std::byte> piece(std::min(piece_size, from.size()));
+    std::vector<std::byte> piece(std::min(copied_at_once, from.size()));
     crc32c sum;
     for (std::uint64_t at = 0; at < from.size();) {
         const auto n = from.read(at, piece);

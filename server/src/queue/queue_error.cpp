@@ -13,13 +13,13 @@ namespace {
 
 namespace errc = boost::system::errc;
 
-struct wording {
+struct error_words {
     const char* sentence;
     errc::errc_t condition;
 };
 
 // In the order of the enumerators, which count from 1.
-constexpr std::array<wording, 4> wordings{{
+constexpr std::array<error_words, 4> all_error_words{{
     {"the queue is full", errc::no_space_on_device},
     {"unknown whether the queue has done it", errc::io_error},
     {"the queue has no payload of that id", errc::no_such_file_or_directory},
@@ -27,12 +27,12 @@ constexpr std::array<wording, 4> wordings{{
 }};
 
 // A value that names no error reads as `failed`.
-constexpr const wording& find(int value) noexcept {
-    const bool known = value >= 1 && static_cast<std::size_t>(value) <= wordings.size();
-    return wordings[known ? static_cast<std::size_t>(value) - 1 : 1];
+constexpr const error_words& find(int value) noexcept {
+    const bool known = value >= 1 && static_cast<std::size_t>(value) <= all_error_words.size();
+    return all_error_words[known ? static_cast<std::size_t>(value) - 1 : 1];
 }
 
-class category final : public boost::system::error_category {
+class queue_error_category final : public boost::system::error_category {
 public:
     const char* name() const noexcept override { return "finpost.queue"; }
     std::string message(int value) const override { return find(value).sentence; }
@@ -47,7 +47,7 @@ public:
 } // namespace
 
 const boost::system::error_category& queue_category() noexcept {
-    static const category instance;
+    static const queue_error_category instance;
     return instance;
 }
 

@@ -13,7 +13,7 @@ using std::chrono::seconds;
 
 constexpr std::array<std::string_view, 12> months{"Jan", "Feb", "Mar", "Apr", "May", "Jun",
                                                   "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"};
-constexpr std::int64_t longest_wait = std::int64_t{366} * 86'400;
+constexpr std::int64_t longest_retry_after = std::int64_t{366} * 86'400;
 
 std::optional<std::int64_t> number(std::string_view digits) noexcept {
     std::int64_t value = 0;
@@ -22,7 +22,7 @@ std::optional<std::int64_t> number(std::string_view digits) noexcept {
     const auto read = std::from_chars(digits.data(), end, value);
     if (!starts || read.ptr != end) return std::nullopt;
     // A number too large is a long time.
-    return read.ec == std::errc() ? std::min(value, longest_wait) : longest_wait;
+    return read.ec == std::errc() ? std::min(value, longest_retry_after) : longest_retry_after;
 }
 
 // "Sun, 06 Nov 1994 08:49:37 GMT". The day's name is not compared.
@@ -54,7 +54,7 @@ parse_retry_after(std::string_view text, std::chrono::system_clock::time_point n
     if (!when) return std::nullopt;
     const auto wait = std::chrono::ceil<std::chrono::milliseconds>(*when - now);
     return std::clamp(wait, std::chrono::milliseconds(0),
-                      std::chrono::milliseconds(seconds(longest_wait)));
+                      std::chrono::milliseconds(seconds(longest_retry_after)));
 }
 
 } // namespace finpost::detail

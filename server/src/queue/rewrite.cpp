@@ -14,7 +14,7 @@ namespace finpost::detail {
 
 namespace {
 
-constexpr std::size_t piece_size = 256 << 10;
+constexpr std::size_t rewritten_at_once = 256 << 10;
 
 // A piece that is not whole is gone on with: nobody else writes.
 error_code write_back(int fd, const char* from, std::size_t size, off_t at) noexcept {
@@ -32,7 +32,7 @@ error_code write_back(int fd, const char* from, std::size_t size, off_t at) noex
 error_code rewrite_in_place(const std::string& path) {
     const unique_fd fd(::open(path.c_str(), O_RDWR | O_NOFOLLOW | O_CLOEXEC));
     if (!fd) return errno == ENOENT ? error_code() : last_system_error();
-    std::vector<char> piece(piece_size);
+    std::vector<char> piece(rewritten_at_once);
     for (off_t at = 0;;) {
         const ssize_t n = ::pread(fd.get(), piece.data(), piece.size(), at);
         if (n < 0 && errno == EINTR) continue;

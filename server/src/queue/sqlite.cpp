@@ -11,7 +11,7 @@ namespace finpost::detail {
 
 namespace {
 
-class category final : public boost::system::error_category {
+class sqlite_error_category final : public boost::system::error_category {
 public:
     const char* name() const noexcept override { return "sqlite"; }
     std::string message(int value) const override {
@@ -27,7 +27,7 @@ error_code code(int value) noexcept {
 // By other names, for SQLite keeps no errno for them: `errno` was 0 before the call, and nothing
 // but the failed write or read has set it. A full disk is also a quota, or a limit on the size of
 // files. A page that the disk fails to read SQLite takes for a damaged one.
-int named(int value) noexcept {
+int by_our_name(int value) noexcept {
     const bool full = errno == ENOSPC || errno == EDQUOT || errno == EFBIG;
     if (value == SQLITE_IOERR_WRITE && full) return SQLITE_FULL;
     const bool unread = errno == EIO || errno == ENXIO || errno == ERANGE;
@@ -42,7 +42,7 @@ bool is(const error_code& ec, int primary) noexcept {
 } // namespace
 
 const boost::system::error_category& sqlite_category() noexcept {
-    static const category instance;
+    static const sqlite_error_category instance;
     return instance;
 }
 
@@ -74,7 +74,7 @@ error_code sqlite_statement::prepare(sqlite3* database, std::string_view sql, bo
     errno = 0;
     const int failed = sqlite3_prepare_v3(database, sql.data(), static_cast<int>(sql.size()), flags,
                                           &made, nullptr);
-    const error_code why = code(named(failed));
+    const error_code why = code(by_our_name(failed));
     statement_.reset(made);
     return why;
 }
@@ -109,7 +109,7 @@ result<bool> sqlite_statement::next() noexcept {
     const int got = sqlite3_step(statement_.get());
     if (got == SQLITE_ROW) return true;
     if (got == SQLITE_DONE) return false;
-    return no_row(code(named(got)));
+    return no_row(code(by_our_name(got)));
 }
 
 error_code sqlite_statement::run_bound() noexcept {
@@ -150,7 +150,7 @@ parsed<std::unique_ptr<sqlite_database>> sqlite_database::open(const std::string
                           SQLITE_OPEN_PRIVATECACHE;
     const int failed = sqlite3_open_v2(path.c_str(), &made->database_, flags, nullptr);
     if (failed != SQLITE_OK)
-        return parse_error{path + " cannot be opened: " + code(named(failed)).message()};
+        return parse_error{path + " cannot be opened: " + code(by_our_name(failed)).message()};
     // What a failed sync has left in the log must not be moved into the database on the way out.
     sqlite3_db_config(made->get(), SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, nullptr);
     sqlite3_db_config(made->get(), SQLITE_DBCONFIG_DEFENSIVE, 1, nullptr);
@@ -173,7 +173,7 @@ sqlite_database::~sqlite_database() { sqlite3_close_v2(database_); }
 
 error_code sqlite_database::run(const char* sql) noexcept {
     errno = 0;
-    return code(named(sqlite3_exec(database_, sql, nullptr, nullptr, nullptr)));
+    return code(by_our_name(sqlite3_exec(database_, sql, nullptr, nullptr, nullptr)));
 }
 
 result<std::optional<std::string>> sqlite_database::ask(std::string_view sql) {
@@ -218,7 +218,7 @@ error_code sqlite_database::checkpoint(bool truncate) noexcept {
     errno = 0;
     const int failed = sqlite3_wal_checkpoint_v2(database_, nullptr, mode, nullptr, nullptr);
     if (failed == SQLITE_OK) log_pages_ = 0;
-    return code(named(failed));
+    return code(by_our_name(failed));
 }
 
 } // namespace finpost::detail

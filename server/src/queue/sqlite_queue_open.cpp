@@ -15,7 +15,7 @@ namespace {
 
 constexpr const char* free_a_part = "pragma incremental_vacuum(512)";
 
-parse_error named(const std::string& database, const std::string& what) {
+parse_error problem_with(const std::string& database, const std::string& what) {
     return {database + ": " + what};
 }
 
@@ -35,11 +35,12 @@ parsed<std::unique_ptr<sqlite_queue>> sqlite_queue::open(const queue_directory& 
     std::unique_ptr<sqlite_queue> made(new sqlite_queue(directory, options));
     // A new database would take the files of a lost one for remains, and remove them.
     if (::access(directory.database().c_str(), F_OK) != 0) {
-        if (held == leases::keep) return named(directory.database(), "somebody has removed it");
+        if (held == leases::keep)
+            return problem_with(directory.database(), "somebody has removed it");
         if (!made->files_.empty())
-            return named(directory.database(), "it is missing, and there are files in " +
-                                                   directory.payloads() +
-                                                   ": bring it back, or move them away");
+            return problem_with(directory.database(), "it is missing, and there are files in " +
+                                                          directory.payloads() +
+                                                          ": bring it back, or move them away");
     }
     // A sync of it may have failed, here or in the process before, and what is added to the log
     // counts only behind what is there. The database needs no such thing: what was moved there
@@ -49,12 +50,12 @@ parsed<std::unique_ptr<sqlite_queue>> sqlite_queue::open(const queue_directory& 
         made->reserve_.release();
         failed = rewrite_in_place(directory.write_ahead_log());
     }
-    if (failed) return named(directory.write_ahead_log(), failed.message());
+    if (failed) return problem_with(directory.write_ahead_log(), failed.message());
     auto database = sqlite_database::open(directory.database());
     if (!database) return database.error();
     made->database_ = std::move(*database);
     const auto started = made->start(held);
-    if (!started) return named(directory.database(), started.error().message);
+    if (!started) return problem_with(directory.database(), started.error().message);
     return made;
 }
 

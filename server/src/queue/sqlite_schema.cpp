@@ -6,15 +6,15 @@ namespace finpost::detail {
 
 namespace {
 
-constexpr const char* settings = "pragma journal_mode = wal;"
-                                 "pragma synchronous = full;"
-                                 "pragma secure_delete = off;"
-                                 "pragma busy_timeout = 0;"
-                                 "pragma mmap_size = 0;"
-                                 "pragma cell_size_check = on;"
-                                 "pragma trusted_schema = off;"
-                                 "pragma temp_store = memory;"
-                                 "pragma journal_size_limit = 16777216;";
+constexpr const char* connection_settings = "pragma journal_mode = wal;"
+                                            "pragma synchronous = full;"
+                                            "pragma secure_delete = off;"
+                                            "pragma busy_timeout = 0;"
+                                            "pragma mmap_size = 0;"
+                                            "pragma cell_size_check = on;"
+                                            "pragma trusted_schema = off;"
+                                            "pragma temp_store = memory;"
+                                            "pragma journal_size_limit = 16777216;";
 
 // Bodies have a table of their own: a lease that is set, or an error that is noted, does not write
 // them again. Times are milliseconds since 1970. A row that is behind another one of its source is
@@ -108,7 +108,7 @@ parsed<bool> prepare_schema(sqlite_database& database, std::optional<bool> order
     const auto pages = database.ask("pragma page_count");
     if (pages && *pages == "0" && database.run("pragma auto_vacuum = incremental"))
         return failure(database, "it cannot be made");
-    if (database.run(settings)) return failure(database, "it cannot be opened");
+    if (database.run(connection_settings)) return failure(database, "it cannot be opened");
     const auto mode = database.ask("pragma journal_mode");
     if (!mode || *mode != "wal") return failure(database, "it has no write-ahead log");
     const auto made = make_or_check(database);

@@ -24,8 +24,6 @@ namespace {
 constexpr std::size_t stream_quantum = 256 << 10;
 // Of the reply's encoding at once.
 constexpr std::size_t text_size = 16 << 10;
-// A client that reads just fast enough is not looked at without a pause.
-constexpr std::chrono::milliseconds shortest_look{100};
 
 } // namespace
 

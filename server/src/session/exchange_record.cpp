@@ -14,7 +14,7 @@ namespace {
 
 using clock_type = exchange_deadline::clock;
 
-double milliseconds(clock_type::duration duration) {
+double in_milliseconds(clock_type::duration duration) {
     return std::chrono::duration<double, std::milli>(duration).count();
 }
 
@@ -66,9 +66,9 @@ void log_exchange(const exchange_record& of, clock_type::time_point now, const l
         {"reason", of.result.reason_word()},
         {"upstream", of.upstream},
         {"status", static_cast<std::int64_t>(of.status)},
-        {"receive_ms", milliseconds(received - of.accepted)},
-        {"upstream_ms", milliseconds(answered - received)},
-        {"reply_ms", milliseconds(now - answered)},
+        {"receive_ms", in_milliseconds(received - of.accepted)},
+        {"upstream_ms", in_milliseconds(answered - received)},
+        {"reply_ms", in_milliseconds(now - answered)},
         {"client_gone", of.result.client_gone()},
         {"trace_id", std::string_view(trace.data(), trace.size())}, // of sampled exchanges only
     }};

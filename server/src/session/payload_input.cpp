@@ -30,7 +30,7 @@ std::optional<duration> pause_of(const frame_spec& spec) noexcept {
     return spec.pause;
 }
 
-error_code reason_of(frame_reader::fault fault) noexcept {
+error_code reason_for(frame_reader::fault fault) noexcept {
     return fault == frame_reader::fault::too_large ? reason::too_large : reason::bad_frame;
 }
 
@@ -123,7 +123,7 @@ std::size_t payload_input::deliver(const frame_reader::step& step,
     const bool begins = now.reader.in_frame() && !now.reader.may_be_heartbeat();
     now.begun = now.begun || begins || step.complete || step.fault != frame_reader::fault::none;
     if (step.fault != frame_reader::fault::none) {
-        now.failed = reason_of(step.fault);
+        now.failed = reason_for(step.fault);
         return 0;
     }
     now.complete = step.complete;

@@ -18,11 +18,11 @@ constexpr std::size_t first_read = 4 << 10;
 constexpr std::size_t largest_read = quantum;
 // A full buffer of this size or more is perhaps a whole payload: growing it costs more than a look.
 constexpr std::size_t look_before_growing = 16 << 10;
-constexpr std::uint64_t never = UINT64_MAX;
+constexpr std::uint64_t no_limit = UINT64_MAX;
 
 std::uint64_t stream_limit(const gateway_config& limits) noexcept {
     const bool streams = limits.stream_above && *limits.stream_above < limits.max_payload;
-    return streams ? *limits.stream_above : never;
+    return streams ? *limits.stream_above : no_limit;
 }
 
 // What a client may hold without the queue for memory: little enough that all clients together
@@ -46,11 +46,11 @@ std::size_t next_read(std::size_t have, std::uint64_t limit) noexcept {
 receive_plan::receive_plan(const gateway_config& limits, std::uint64_t spill_above) noexcept
     : max_payload_(limits.max_payload), min_rate_(limits.min_rate),
       stream_above_(stream_limit(limits)),
-      may_spill_(stream_above_ == never && spill_above != never), // a stream goes to no file
-      spill_above_(may_spill_ ? spill_above : never),
+      may_spill_(stream_above_ == no_limit && spill_above != no_limit), // a stream goes to no file
+      spill_above_(may_spill_ ? spill_above : no_limit),
       in_memory_(std::min(limits.max_payload, spill_above_)),
-      most_(stream_above_ == never ? in_memory_ + 1
-                                   : stream_above_ + largest_read + stream_buffers),
+      most_(stream_above_ == no_limit ? in_memory_ + 1
+                                      : stream_above_ + largest_read + stream_buffers),
       unqueued_(unqueued(limits, most_)) {}
 
 receive_plan::step receive_plan::next(buffer now) noexcept {

@@ -26,9 +26,6 @@ std::string refusal_line(reason why, const request_id& id) {
 
 namespace {
 
-// A client that is just fast enough is not looked at without a pause.
-constexpr std::chrono::milliseconds shortest_look{100};
-
 // False when the client's input has come to its end, or the connection has.
 bool discard_some(client_socket& socket) {
     const auto got = socket.discard_some();

@@ -8,8 +8,8 @@ namespace finpost::detail {
 namespace {
 
 using std::chrono::milliseconds;
-constexpr milliseconds first_pause{100};
-constexpr milliseconds longest_pause{10'000};
+constexpr milliseconds first_ejection{100};
+constexpr milliseconds longest_ejection{10'000};
 constexpr unsigned bad_answers_allowed = 4; // one more in a row, and the endpoint is ejected
 constexpr unsigned bad_checks_allowed = 1;
 constexpr auto relaxed = std::memory_order_relaxed;
@@ -145,7 +145,7 @@ void endpoint_set::fail(endpoint_state& state, const fault& what, clock::time_po
         state.bad_answers <= bad_answers_allowed)
         return;
     const milliseconds pause =
-        std::min(first_pause * (1 << std::min(state.ejections, 10u)), longest_pause);
+        std::min(first_ejection * (1 << std::min(state.ejections, 10u)), longest_ejection);
     ++state.ejections;
     // Half of the pause for certain, the other half by chance.
     const auto half = pause / 2;

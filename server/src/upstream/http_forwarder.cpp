@@ -19,7 +19,7 @@ namespace finpost::detail {
 
 namespace {
 
-constexpr std::size_t piece_size = 128 << 10; // of a stream that is held back
+constexpr std::size_t held_back_piece = 128 << 10; // of a stream that is held back
 
 std::vector<head_opening> openings(const upstream_config& config,
                                    const request_templates& templates) {
@@ -141,7 +141,7 @@ asio::awaitable<error_code> http_forwarder::receive_whole(request& request,
                                                           exchange_stream& client) const {
     payload piece(request.body().budget());
     request.deadline().arm(exchange_deadline::duration::zero(), config_.connect, reason::busy);
-    error_code failed = co_await wait_for_buffer(piece, piece_size, request.deadline());
+    error_code failed = co_await wait_for_buffer(piece, held_back_piece, request.deadline());
     while (!failed) {
         const std::span<std::byte> buffer = piece.writable();
         auto got = co_await client.read(buffer);

@@ -12,15 +12,15 @@ namespace {
 constexpr std::size_t max_head = 16 << 10;
 constexpr std::size_t max_interim = 64 << 10; // of the heads of interim responses together
 constexpr std::size_t max_left_over = 8;      // line ends behind the response before
-constexpr std::size_t first_read = 4 << 10;
-constexpr std::size_t largest_read = 1 << 20;
+constexpr std::size_t first_response_read = 4 << 10;
+constexpr std::size_t largest_response_read = 1 << 20;
 constexpr std::size_t to_file = 64 << 10; // what is read at once on the way to one
 constexpr std::string_view too_large = "a body larger than max_reply";
 
 // What a reply may hold beside the queue: so little that thousands of them leave room for a large
 // one.
 std::uint64_t largest_beside(const buffer_budget& all) noexcept {
-    return std::clamp<std::uint64_t>(all.limit() >> 14, first_read, 64 << 10);
+    return std::clamp<std::uint64_t>(all.limit() >> 14, first_response_read, 64 << 10);
 }
 
 } // namespace
@@ -45,13 +45,13 @@ std::size_t response_guard::read_size_hint() const noexcept {
     case part::sized:
         return static_cast<std::size_t>(length_ - have);
     case part::head:
-        return have == 0 ? first_read : std::max<std::size_t>(max_head + 1 - have, 1);
+        return have == 0 ? first_response_read : std::max<std::size_t>(max_head + 1 - have, 1);
     case part::chunked:
-        return std::clamp(body_.size(), first_read, largest_read);
+        return std::clamp(body_.size(), first_response_read, largest_response_read);
     case part::until_close:
         break;
     }
-    const std::size_t grown = std::clamp(have, first_read, largest_read);
+    const std::size_t grown = std::clamp(have, first_response_read, largest_response_read);
     return static_cast<std::size_t>(std::min<std::uint64_t>(grown, max_body_ + 1 - have));
 }
 
@@ -92,7 +92,7 @@ bool response_guard::reserve(payload& bytes, std::size_t n) {
 // Replies that hold a part and wait for the rest would wait for each other.
 void response_guard::join_queue() {
     if (all_ == nullptr || ticket_ || expected() <= largest_beside(*all_)) return;
-    const std::uint64_t beside_body = part_ == part::chunked ? largest_read : 0;
+    const std::uint64_t beside_body = part_ == part::chunked ? largest_response_read : 0;
     const std::uint64_t most = part_ == part::sized ? length_ : max_body_ + 1 + beside_body;
     ticket_.emplace(*all_, raw_, most, &body_).join();
 }

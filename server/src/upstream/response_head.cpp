@@ -49,7 +49,7 @@ std::size_t well_begun(std::string_view text) {
     return good;
 }
 
-inline field_line split(std::string_view line) {
+inline field_line split_field(std::string_view line) {
     const std::size_t colon = line.find(':');
     if (line.starts_with(' ') || line.starts_with('\t')) return {{}, {}, "a folded line"};
     if (colon == line.npos) return {{}, {}, "a field without a colon"};
@@ -67,7 +67,7 @@ bool is_token(std::string_view text) noexcept {
 
 bool is_text(std::string_view text) { return consists_of(text_characters, text); }
 
-field_line read_field(std::string_view line) { return split(line); }
+field_line read_field(std::string_view line) { return split_field(line); }
 
 response_head_reader::state response_head_reader::read(std::string_view text) {
     for (;;) {
@@ -122,7 +122,7 @@ std::string_view response_head_reader::status_line(std::string_view line) {
 }
 
 std::string_view response_head_reader::field(std::string_view line) {
-    const auto [name, value, fault] = split(line);
+    const auto [name, value, fault] = split_field(line);
     if (!fault.empty()) return fault;
     switch (name.size()) { // most fields are none of these
     case 14:

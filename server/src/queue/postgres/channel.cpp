@@ -20,12 +20,13 @@ namespace {
 
 using std::chrono::milliseconds;
 
-constexpr milliseconds after_failure{1'000};
-constexpr milliseconds first_pause{100}, longest_pause{5'000};
+constexpr milliseconds pause_without_memory{1'000};
+constexpr milliseconds first_reconnect{100}, longest_reconnect{5'000};
 
 // Doubled with each failure; half of it is left to chance, so that gateways do not come together.
 milliseconds back_off(unsigned failures) {
-    const milliseconds all = std::min(longest_pause, first_pause * (1u << std::min(failures, 6u)));
+    const milliseconds all =
+        std::min(longest_reconnect, first_reconnect * (1u << std::min(failures, 6u)));
     const auto half = static_cast<std::uint64_t>(all.count()) / 2;
     return milliseconds(half + random_bits() % (half + 1));
 }
@@ -87,7 +88,7 @@ void postgres_channel::ended() noexcept {
             return;
         }
     }
-    again_->set(alarm_clock::clock::now() + after_failure);
+    again_->set(alarm_clock::clock::now() + pause_without_memory);
 }
 
 bool postgres_channel::over() const {

@@ -26,8 +26,8 @@ bool needs_lookup(const std::string& host) {
 }
 
 // libpq would wait for the answer. Empty for what needs none.
-asio::awaitable<parsed<std::vector<std::string>>>
-addresses_of(const asio::any_io_executor& sequence, const std::string& host) {
+asio::awaitable<parsed<std::vector<std::string>>> look_up(const asio::any_io_executor& sequence,
+                                                          const std::string& host) {
     std::vector<std::string> out;
     if (!needs_lookup(host)) {
         out.emplace_back();
@@ -122,7 +122,8 @@ asio::awaitable<parsed<void>> try_one(postgres_connection& connection,
     co_return good;
 }
 
-void add_problem(std::string& to, const postgres_target::host& host, const std::string& what) {
+void add_problem_of_host(std::string& to, const postgres_target::host& host,
+                         const std::string& what) {
     if (!to.empty()) to += "; ";
     (to += to_string(host)) += ": " + what;
 }
@@ -154,9 +155,9 @@ asio::awaitable<parsed<connection_pointer>> connect_postgres(asio::any_io_execut
     if (!password) co_return password.error();
     std::string problems;
     for (const postgres_target::host& host : settings.target.hosts) {
-        auto addresses = co_await addresses_of(sequence, host.name);
+        auto addresses = co_await look_up(sequence, host.name);
         if (!addresses) {
-            add_problem(problems, host, addresses.error().message);
+            add_problem_of_host(problems, host, addresses.error().message);
             continue;
         }
         for (const std::string& address : *addresses) {
@@ -164,7 +165,7 @@ asio::awaitable<parsed<connection_pointer>> connect_postgres(asio::any_io_execut
             auto made = std::make_shared<postgres_connection>(sequence);
             auto opened = co_await try_one(*made, settings, to, tables, server);
             if (opened) co_return made;
-            add_problem(problems, host, opened.error().message);
+            add_problem_of_host(problems, host, opened.error().message);
         }
     }
     co_return parse_error{problems};

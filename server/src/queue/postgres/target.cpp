@@ -23,7 +23,7 @@ struct option_freer {
 };
 using options = std::unique_ptr<PQconninfoOption, option_freer>;
 
-std::vector<std::string> split(std::string_view list) {
+std::vector<std::string> split_at_commas(std::string_view list) {
     std::vector<std::string> out;
     for (;;) {
         const std::size_t comma = list.find(',');
@@ -36,8 +36,8 @@ std::vector<std::string> split(std::string_view list) {
 parsed<std::vector<postgres_target::host>> hosts_of(std::string_view names,
                                                     std::string_view ports) {
     std::vector<postgres_target::host> out;
-    const std::vector<std::string> port = split(ports);
-    const std::vector<std::string> name = split(names);
+    const std::vector<std::string> port = split_at_commas(ports);
+    const std::vector<std::string> name = split_at_commas(names);
     if (port.size() > 1 && port.size() != name.size())
         return parse_error{"it has as many ports as hosts, or one"};
     for (std::size_t i = 0; i < name.size(); ++i)
