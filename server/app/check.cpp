@@ -109,6 +109,8 @@ check_result check_machine(const daemon_config& config) {
     check_log_file(config.log.file, out);
     check_queue(config.queue.directory, out);
     check_certificates(config, out);
+    const auto& warnings = config.written.warnings;
+    out.notes.insert(out.notes.end(), warnings.begin(), warnings.end());
     daemon_config fitted = config;
     const std::size_t descriptors = raise_descriptor_limit();
     if (fit_into_descriptors(fitted, descriptors)) {

@@ -144,7 +144,7 @@ public:
         if (config_.admin) start_admin();
         wait_for_signal(); // before anybody can know that this runs
         gateways_.start();
-        warn_of_long_totals();
+        warn();
         log_ready();
     }
 
@@ -256,7 +256,7 @@ private:
             return;
         }
         take(std::move(next));
-        warn_of_long_totals();
+        warn();
         reloads_.add();
         log_(log_level::info, "reloaded",
              {{"listen", joined(gateways_.gateway().endpoints())},
@@ -317,7 +317,10 @@ private:
         return down;
     }
 
-    void warn_of_long_totals() {
+    void warn() {
+        const logger all = log_output_.door(); // each says something else: none is a repetition
+        for (const std::string& warning : config_.written.warnings)
+            all(log_level::warning, "configuration warning", {{"what", warning}});
         for (const named_upstream* upstream : longer_than_tracked(config_)) {
             log_(log_level::warning, "upstream_total long",
                  {{"upstream_total", format_duration(upstream->config.total)},

@@ -4,6 +4,7 @@
 #include "config/effective_config.hpp"
 #include "config/option_table.hpp"
 #include "good_values.hpp"
+#include "support/temporary_folder.hpp"
 
 #include <boost/test/unit_test.hpp>
 
@@ -347,6 +348,43 @@ BOOST_AUTO_TEST_CASE(secrets_are_masked_under_whatever_name) {
     BOOST_TEST(!has(shown, "SECRET"), shown);
     BOOST_TEST(has(shown, "X-Shipping: plain"), shown);
     BOOST_TEST(has(shown, "http://h/hook?token=********"), shown);
+}
+
+BOOST_AUTO_TEST_CASE(a_reference_is_read_and_shown_as_it_was_written) {
+    const finpost::test::temporary_folder folder;
+    const std::string path = folder.path() / "token";
+    std::ofstream(path) << "SE{CRET}\n";
+    fs::permissions(path, fs::perms::owner_read | fs::perms::others_read);
+    const std::string reference = "{file:" + path + '}';
+    const std::string head = "[[listeners]]\nlisten = \"127.0.0.1:0\"\n[upstreams.a]\nendpoints = "
+                             "\"http://127.0.0.1:1\"\n";
+    const auto config =
+        config_of(head + "[upstreams.a.headers]\nAuthorization = \"Bearer " + reference +
+                  "\"\nX-Site = \"<" + reference + ">\"\nX-Key = \"hush " + reference + "\"\n");
+    std::map<std::string, std::string> values; // templates
+    for (const http_header& header : config.upstreams.at(0).config.headers)
+        values[header.name] = header.value;
+    BOOST_TEST(values["Authorization"] == "Bearer SE{{CRET}}");
+    BOOST_TEST(values["X-Site"] == "<SE{{CRET}}>");
+    const std::string shown = effective_config(config);
+    BOOST_TEST(!has(shown, "CRET"), shown);
+    BOOST_TEST(!has(shown, "hush"), shown);
+    BOOST_TEST(has(shown, "\"Authorization: Bearer " + reference + '"'), shown);
+    BOOST_TEST(has(shown, "\"X-Site: <" + reference + ">\""), shown);
+    BOOST_TEST(has(all(config.written.warnings), "finpost.toml:5: headers: \"Authorization\": " +
+                                                     reference + ": every user of this machine"));
+}
+
+BOOST_AUTO_TEST_CASE(a_reference_that_leads_nowhere_is_a_problem_of_its_line) {
+    BOOST_TEST(
+        all(problems_of("[[listeners]]\nlisten = \":0\"\n[upstreams.a]\nendpoints = \"http://h\"\n"
+                        "headers = { X-A = \"{file:/nowhere/token}{env:FINPOST_NOBODY}\" }\n")) ==
+        "finpost.toml:5: headers: \"X-A\": {file:/nowhere/token}: cannot be read: No such file "
+        "or directory\n"
+        "finpost.toml:5: headers: \"X-A\": {env:FINPOST_NOBODY}: is not set\n");
+    // A path is no place for a secret.
+    BOOST_TEST(has(all(problems_of("upstream = \"http://h\"\npath = \"/{file:/etc/token}\"\n")),
+                   "in braces is not a name"));
 }
 
 BOOST_AUTO_TEST_CASE(tables_that_listen_on_parts_of_each_other_are_a_problem) {

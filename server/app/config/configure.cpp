@@ -2,6 +2,7 @@
 
 #include "config/config_file.hpp"
 #include "config/option_table.hpp"
+#include "config/secret_reference.hpp"
 #include "listener_parts.hpp"
 #include "quoted.hpp"
 #include "upstream/upstream_parts.hpp"
@@ -91,10 +92,15 @@ public:
     bool wrong(std::string_view flag) const { return wrong_.count(flag) > 0; }
 
     void report(std::string_view flag, const std::string& message) {
-        const auto found = where_.find(flag);
-        add_once(problems_, (found == where_.end() ? std::string(flag) : found->second) + ": " +
-                                message + source(flag));
+        add_once(problems_, about(flag, message));
         wrong_.emplace(flag);
+    }
+
+    // A message with the place where the setting was given.
+    std::string about(std::string_view flag, const std::string& message) const {
+        const auto found = where_.find(flag);
+        return (found == where_.end() ? std::string(flag) : found->second) + ": " + message +
+               source(flag);
     }
 
     // What `validate` has found. `table` is where a setting would stand that nobody gave.
@@ -186,6 +192,18 @@ void report_delivery(table_reader& reader, const daemon_config& process, const d
                       table);
 }
 
+// From here on the values of header fields hold what their references stand for.
+void read_secrets(table_reader& reader, upstream_config& upstream, problem_list& warnings) {
+    for (http_header& header : upstream.headers) {
+        resolved_value value = resolve_references(header.value);
+        const std::string name = in_quotes(header.name) + ": ";
+        for (const std::string& problem : value.problems) reader.report("--header", name + problem);
+        for (const std::string& warning : value.warnings)
+            add_once(warnings, reader.about("--header", name + warning));
+        header.value = std::move(value.text);
+    }
+}
+
 // All upstreams have one queue.
 void report_orders(problem_list& problems, const daemon_config& config) {
     for (const named_upstream& upstream : config.upstreams)
@@ -209,6 +227,7 @@ void read_short_form(daemon_config& config, const given_values& flags, const con
     if (!config.demo && config.upstream.endpoints.empty() && !reader.wrong("--upstream"))
         reader.report("--upstream", "no URL is given, so there is nowhere to send payloads to; "
                                     "--demo brings a service of its own");
+    read_secrets(reader, config.upstream, written.warnings);
     // The demo's address is known once it listens.
     upstream_config upstream = config.upstream;
     if (upstream.endpoints.empty())
@@ -276,6 +295,7 @@ void read_long_form(daemon_config& config, given_values flags, const config_file
         table_reader reader(flags, problems);
         reader.read(read, option_scope::upstream, table.values,
                     config.written.upstreams.emplace_back());
+        read_secrets(reader, read.upstream, config.written.warnings);
         auto made = reader.take(make_upstream_parts(read.upstream), table.where);
         reader.report(validate(read.of_upstream.queue), table.where);
         config.upstreams.push_back(

@@ -69,6 +69,8 @@ struct written_config {
     bool long_form = false; ///< the file has tables
     written_values process;
     std::vector<written_values> listeners, upstreams; ///< one each in the short form
+    /// About what its values refer to: each names its place, and no secret.
+    std::vector<std::string> warnings = {};
     friend bool operator==(const written_config&, const written_config&) = default;
 };
 

@@ -1,6 +1,7 @@
 #include "config/option_kinds.hpp"
 
 #include "ascii.hpp"
+#include "config/secret_reference.hpp"
 #include "quoted.hpp"
 #include "suggestion.hpp"
 
@@ -210,7 +211,9 @@ std::string health_path::print(const std::string& value) { return value.empty() 
 
 std::string header::mask(std::string_view text) {
     const std::string name(text.substr(0, text.find(':')));
-    return is_secret(name) ? name + ": ********" : std::string(text);
+    const auto read = parse(text);
+    const bool shown = !is_secret(name) || (read && only_refers(read->value));
+    return shown ? std::string(text) : name + ": ********";
 }
 
 parsed<http_header> header::parse(std::string_view text) {

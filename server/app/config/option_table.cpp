@@ -168,8 +168,9 @@ constexpr std::array rows{
                field<kind::request_path, &up::path>}
         .default_is("that of the URL"),
     option_row{"--header", "NAME:VALUE",
-               "one more header field of the request; its value may name what --path may (in the "
-               "variable, no value has a comma)",
+               "one more header field of the request; its value may name what --path may, and "
+               "{file:PATH} and {env:NAME} stand for what is read there (in the variable, no "
+               "value has a comma)",
                field<kind::header, &up::headers>}
         .default_is("none")
         .in_tables("headers"),
