@@ -15,6 +15,9 @@
 #include "io_context_pool.hpp"
 #include "log/log_setup.hpp"
 #include "log/quiet_log.hpp"
+#include "loops_alive.hpp"
+#include "quoted.hpp"
+#include "service_manager.hpp"
 
 #include "finpost/metrics.hpp"
 #include "finpost/version.hpp"
@@ -114,10 +117,11 @@ bool looks_names_up(const daemon_config& config) {
 /// The gateway with everything around it, from start to stop.
 class daemon {
 public:
-    daemon(const options& options, log_setup& log_output)
+    daemon(const options& options, const service_environment& manager, log_setup& log_output)
         : options_(options), config_(options.config), log_output_(log_output),
           loops_(threads_of(options.config)),
           quiet_(log_output.door(), loops_.first().get_executor()), log_(quiet_.door()),
+          manager_(manager.notify_socket, log_), watchdog_(manager.watchdog),
           control_(asio::make_strand(loops_.first())),
           signals_(loops_.first(), SIGINT, SIGTERM, SIGHUP),
           signals_again_(loops_.first().get_executor(), [this] { wait_for_signal(); }),
@@ -146,6 +150,8 @@ public:
         gateways_.start();
         warn();
         log_ready();
+        manager_.ready(service_status());
+        if (watchdog_) alive_.emplace(loops_.loops(), *watchdog_ / 2, [this] { manager_.alive(); });
     }
 
     /// Serves until a signal has stopped everything.
@@ -230,7 +236,8 @@ private:
     // The new configuration is complete before anything of the old one goes. Without a file it is
     // what flags and variables said at the start; certificates, authorities and the log file are
     // new all the same.
-    void reload() {
+    // Returns what the manager of services shows to people.
+    std::string reload() {
         if (!config_.log.file.empty()) reopen_log();
         std::vector<std::string> problems;
         daemon_config next = load_config(options_.flags, options_.file, problems);
@@ -253,7 +260,8 @@ private:
             log_(log_level::error, "reload failed",
                  {{"problems", number(problems.size())},
                   {"what", "nothing has changed: the configuration before is in force"}});
-            return;
+            return "reload failed, the configuration before is in force: " +
+                   printable(problems.front());
         }
         take(std::move(next));
         warn();
@@ -262,6 +270,22 @@ private:
              {{"listen", joined(gateways_.gateway().endpoints())},
               {"upstream", upstream_urls()},
               {"max_connections", number(all_clients(config_))}});
+        return service_status();
+    }
+
+    void reload_and_tell() {
+        manager_.reloading();
+        try {
+            manager_.ready(reload());
+        } catch (...) {
+            manager_.ready("reload failed: no memory");
+            throw;
+        }
+    }
+
+    std::string service_status() {
+        return "listening on " + joined(gateways_.gateway().endpoints()) + ", admin port " +
+               (admin_ ? to_string(admin_->address()) : "off");
     }
 
     std::string upstream_urls() const {
@@ -395,7 +419,7 @@ private:
     void on_signal(int which) {
         if (which == SIGUSR1) return reopen_log();
         if (which == SIGHUP) {
-            if (stop_signals_ == 0) reload();
+            if (stop_signals_ == 0) reload_and_tell();
             return;
         }
         const char* const name = which == SIGINT ? "SIGINT" : "SIGTERM";
@@ -419,6 +443,7 @@ private:
              {{"signal", signal},
               {"sessions", number(gateways_.gateway().sessions())},
               {"grace", format_duration(config_.drain)}});
+        manager_.stopping(counters_.read_sessions().in_flight);
         stopping_ = true;
         answered_before_ = answered();
         stop_began_ = clock::now();
@@ -481,6 +506,9 @@ private:
     io_context_pool loops_;
     quiet_log quiet_;
     const logger log_;
+    service_manager manager_;
+    const std::optional<std::chrono::microseconds> watchdog_;
+    std::optional<loops_alive> alive_;                      // with a watchdog
     asio::strand<asio::io_context::executor_type> control_; // signals and stopping
     asio::signal_set signals_;
     alarm_clock signals_again_; // to wait for one where there was no memory
@@ -500,8 +528,9 @@ private:
 
 int run_daemon(const options& options) {
     try {
+        const service_environment manager = take_service_environment(); // no thread but this one
         log_setup log(options.config.log);
-        daemon running(options, log);
+        daemon running(options, manager, log);
         try {
             running.start();
         } catch (const std::exception& error) {
