@@ -16,12 +16,12 @@ build=(g++ cmake ninja-build libboost1.81-dev libboost-url1.81-dev libboost-json
        libtomlplusplus-dev libssl-dev libsqlite3-dev libpq-dev prometheus-cpp-dev)
 runtime=(libtomlplusplus3 libprometheus-cpp-core1.0 libssl3 libsqlite3-0 libpq5 ca-certificates)
 unit_test=(libboost-test1.81-dev)
-# Software nobody here wrote to test against, what counts instructions, what reads YAML, a host's
+# Software nobody here wrote to test against, what reads units and passes sockets (systemd), what counts instructions, what reads YAML, a host's
 # logger, what reads the sources for their lints, and what makes documentation, packages (CPack calls
 # `file`) and a Debian to install them in.
 test=("${unit_test[@]}" netcat-openbsd ncat socat nginx libnginx-mod-stream haproxy openssl prometheus
       postgresql python3 python3-hl7 python3-yaml valgrind libspdlog-dev git clang-format clang-tidy nodejs
-      doxygen dpkg-dev pkgconf file debootstrap lintian)
+      doxygen dpkg-dev pkgconf file debootstrap lintian systemd)
 # What test/bench/run.sh draws, micro-benchmarks and isolates with.
 bench=(gnuplot-nox libbenchmark-dev python3 iproute2 util-linux)
 # clang with its sanitizers and libFuzzer, and what tells which lines were reached.

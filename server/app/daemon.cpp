@@ -18,6 +18,7 @@
 #include "loops_alive.hpp"
 #include "quoted.hpp"
 #include "service_manager.hpp"
+#include "socket_activation.hpp"
 
 #include "finpost/metrics.hpp"
 #include "finpost/version.hpp"
@@ -133,19 +134,23 @@ public:
     daemon(const daemon&) = delete;
     daemon& operator=(const daemon&) = delete;
 
-    /// Binds everything; throws what `finpostd` says before it exits with 1.
-    void start() {
+    /// Binds what was not `passed`; throws what `finpostd` says before it exits with 1.
+    void start(passed_sockets passed) {
         std::signal(SIGPIPE, SIG_IGN);
         std::signal(SIGXFSZ,
                     SIG_IGN); // a spilled payload that is too large for the limit is refused
         signals_.add(SIGUSR1);
+        if (const std::string bad = problems_of(passed, config_); !bad.empty())
+            throw std::runtime_error(bad);
         prepare(config_);
-        gateways_.make(config_, [this] { queue_failed(); });
+        unique_fd for_admin;
+        if (config_.admin) for_admin = take_socket(passed, *config_.admin);
+        gateways_.make(config_, std::move(passed.sockets), [this] { queue_failed(); });
         if (const queue_owner* queue = gateways_.queue(); queue && !config_.queue.directory.empty())
             queue_control_ = std::make_unique<queue_control>(
                 config_.queue.directory, queue->store(), counters_.queue.dropped, log_);
         take(config_);
-        if (config_.admin) start_admin();
+        if (config_.admin) start_admin(std::move(for_admin));
         wait_for_signal(); // before anybody can know that this runs
         gateways_.start();
         warn();
@@ -297,7 +302,7 @@ private:
         return urls;
     }
 
-    void start_admin() {
+    void start_admin(unique_fd listening) {
         const admin_view view{
             [this] { return not_ready(); },
             [this] {
@@ -313,7 +318,7 @@ private:
             [this] { return effective(); },
             [this] { return queue_now(); }};
         try {
-            admin_ = std::make_unique<admin_port>(*config_.admin, view, log_);
+            admin_ = std::make_unique<admin_port>(*config_.admin, std::move(listening), view, log_);
         } catch (const boost::system::system_error& failed) {
             throw std::runtime_error("admin port: " + plain_message(failed));
         }
@@ -528,11 +533,13 @@ private:
 
 int run_daemon(const options& options) {
     try {
-        const service_environment manager = take_service_environment(); // no thread but this one
+        // No thread but this one, and nothing open but what was passed.
+        const service_environment manager = take_service_environment();
+        passed_sockets passed = take_passed_sockets();
         log_setup log(options.config.log);
         daemon running(options, manager, log);
         try {
-            running.start();
+            running.start(std::move(passed));
         } catch (const std::exception& error) {
             if (!options.config.log.file.empty()) {
                 const std::string what = plain_message(error);

@@ -132,7 +132,8 @@ void gateway_set::close() noexcept {
     if (queue_) queue_->close();
 }
 
-void gateway_set::make(const daemon_config& config, std::function<void()> on_queue_fatal) {
+void gateway_set::make(const daemon_config& config, inherited_sockets inherited,
+                       std::function<void()> on_queue_fatal) {
     if (config.queue.there_is_one()) {
         const bool ordered = config.upstreams.front().delivery.order == delivery_order::source;
         queue_.emplace(config.queue, ordered, name_of(config), loops_.first(), counters_, log_,
@@ -140,7 +141,8 @@ void gateway_set::make(const daemon_config& config, std::function<void()> on_que
     }
     const std::lock_guard lock(mutex_);
     upstreams_ = upstreams_for(config);
-    gateway_ = detail::gateway_access::make(loops_, groups_of(config, upstreams_), counters_, log_);
+    gateway_ = detail::gateway_access::make(loops_, groups_of(config, upstreams_),
+                                            std::move(inherited), counters_, log_);
 }
 
 void gateway_set::change(const daemon_config& config) {

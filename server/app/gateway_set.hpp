@@ -1,6 +1,7 @@
 #pragma once
 
 #include "config/daemon_config.hpp"
+#include "net/inherited_sockets.hpp"
 #include "queue_owner.hpp"
 
 #include "finpost/event_loops.hpp"
@@ -24,8 +25,9 @@ public:
     gateway_set(event_loops loops, metrics& counters, logger log);
 
     /// Makes everything, and binds nothing yet. Opens the queue, if there is one; `on_queue_fatal`
-    /// as in `queue_owner`.
-    void make(const daemon_config& config, std::function<void()> on_queue_fatal);
+    /// as in `queue_owner`. Addresses that are among `inherited` are not bound later.
+    void make(const daemon_config& config, detail::inherited_sockets inherited,
+              std::function<void()> on_queue_fatal);
     /// Binds and accepts, and begins to deliver; throws like `gateway::start`.
     void start();
 

@@ -23,13 +23,6 @@ namespace {
 // A manager that does not read must not hold up the clients for longer.
 constexpr timeval patience{1, 0};
 
-std::string take(const char* name) {
-    const char* const value = std::getenv(name);
-    std::string text = value == nullptr ? "" : value;
-    ::unsetenv(name);
-    return text;
-}
-
 std::optional<std::uint64_t> positive(std::string_view text) {
     std::uint64_t value = 0;
     const auto [end, failed] = std::from_chars(text.data(), text.data() + text.size(), value);
@@ -63,10 +56,17 @@ detail::unique_fd notifying_socket(const std::string& address) {
 
 } // namespace
 
+std::string take_variable(const char* name) {
+    const char* const value = std::getenv(name); // NOLINT(concurrency-mt-unsafe): one thread
+    std::string text = value == nullptr ? "" : value;
+    ::unsetenv(name); // NOLINT(concurrency-mt-unsafe)
+    return text;
+}
+
 service_environment take_service_environment() {
-    service_environment found{take("NOTIFY_SOCKET")};
-    const auto limit = positive(take("WATCHDOG_USEC"));
-    const std::string pid = take("WATCHDOG_PID");
+    service_environment found{take_variable("NOTIFY_SOCKET")};
+    const auto limit = positive(take_variable("WATCHDOG_USEC"));
+    const std::string pid = take_variable("WATCHDOG_PID");
     const bool ours = pid.empty() || pid == std::to_string(::getpid());
     constexpr std::uint64_t longest = 366ULL * 24 * 3'600 * 1'000'000; // a year, else it overflows
     if (limit && ours) found.watchdog = std::chrono::microseconds(std::min(*limit, longest));

@@ -13,6 +13,10 @@
 
 namespace finpost {
 
+/// A variable, which then is no more in the environment; empty when it was not there. For a process
+/// with one thread.
+std::string take_variable(const char* name);
+
 /// What a service manager (systemd) has told this process by its environment.
 struct service_environment {
     std::string notify_socket; ///< where it wants to be told how we do; empty: nowhere

@@ -49,10 +49,10 @@ private:
     bool armed_ = true;
 };
 
-acceptor::acceptor(asio::any_io_executor executor, bool one_thread, const socket_address& address,
-                   port_sharing sharing, std::shared_ptr<const session_context> context,
+acceptor::acceptor(asio::any_io_executor executor, bool one_thread, const listening_place& place,
+                   std::shared_ptr<const session_context> context,
                    std::shared_ptr<resource_shortage> shortage)
-    : executor_(std::move(executor)), one_thread_(one_thread), socket_(executor_, address, sharing),
+    : executor_(std::move(executor)), one_thread_(one_thread), socket_(executor_, place),
       permits_(std::move(context)), pause_(std::make_shared<waiter>(executor_)),
       shortage_(std::move(shortage)) {}
 
@@ -89,7 +89,9 @@ void acceptor::go_on() noexcept {
 void acceptor::wait_for_client() noexcept {
     client_waits_ = true; // when it is over
     try {
-        socket_.async_wait(step(shared_from_this(), client_memory_, &acceptor::lost));
+        const auto self = shared_from_this(); // the wait may be over before this is
+        socket_.async_wait(step(self, client_memory_, &acceptor::lost));
+        if (closing_) socket_.shut_down(); // `close` came before there was a wait to end
     } catch (...) {
         // It is lost.
     }

@@ -29,8 +29,8 @@ class acceptor : public std::enable_shared_from_this<acceptor> {
 public:
     /// Binds and listens, as `listening_socket`. Sessions run on `executor`, which one thread runs
     /// or in strands of their own. `shortage` is met together with others on the same address.
-    acceptor(boost::asio::any_io_executor executor, bool one_thread, const socket_address& address,
-             port_sharing sharing, std::shared_ptr<const session_context> context,
+    acceptor(boost::asio::any_io_executor executor, bool one_thread, const listening_place& place,
+             std::shared_ptr<const session_context> context,
              std::shared_ptr<resource_shortage> shortage);
 
     /// Accepts until `close`. Keeps itself and the context alive meanwhile.

@@ -8,18 +8,21 @@ namespace finpost::detail {
 
 address_listener::address_listener(const event_loops& on,
                                    const std::shared_ptr<const session_context>& context,
-                                   const socket_address& address) {
-    const auto sharing = on.executors().size() > 1 ? port_sharing::on : port_sharing::off;
-    if (sharing == port_sharing::on) {
+                                   const socket_address& address, const unique_fd& inherited) {
+    listening_place place{address};
+    if (inherited) {
+        place.inherited = &inherited;
+    } else if (on.executors().size() > 1) {
         // Two processes that both share a port would take each other's clients without a word. Who
         // does not share it is told that it is in use.
-        const listening_socket alone(on.first(), address, port_sharing::off);
+        const listening_socket alone(on.first(), place);
+        place.sharing = port_sharing::on;
     }
     const auto shortage = std::make_shared<resource_shortage>();
     for (const auto& executor : on.executors()) {
-        const socket_address& bound = acceptors_.empty() ? address : this->address();
-        acceptors_.push_back(std::make_shared<acceptor>(executor, on.one_thread_each(), bound,
-                                                        sharing, context, shortage));
+        acceptors_.push_back(
+            std::make_shared<acceptor>(executor, on.one_thread_each(), place, context, shortage));
+        place.address = this->address(); // a port 0 is resolved
     }
 }
 

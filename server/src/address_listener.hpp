@@ -16,8 +16,10 @@ class address_listener {
 public:
     /// Binds and listens; throws boost::system::system_error that names the address, also when
     /// another process shares its port in the same way.
+    /// With `inherited`, a socket that listens there already, nothing is bound: all acceptors take
+    /// clients from its one queue.
     address_listener(const event_loops& on, const std::shared_ptr<const session_context>& context,
-                     const socket_address& address);
+                     const socket_address& address, const unique_fd& inherited);
 
     /// Accepts until `close`, also when this is destroyed before.
     void start();

@@ -79,10 +79,11 @@ std::chrono::steady_clock::time_point end_of(duration grace) {
 
 // What is there as long as the gateway or a drain.
 struct gateway::state {
-    state(event_loops loops_, std::vector<checked_group> groups, metrics& counters, logger log)
+    state(event_loops loops_, std::vector<checked_group> groups, inherited_sockets inherited,
+          metrics& counters, logger log)
         : loops(std::move(loops_)),
           shared(std::make_shared<shared_resources>(executor(), counters, std::move(log))),
-          listeners(loops, shared), initial_groups(std::move(groups)) {}
+          listeners(loops, shared, std::move(inherited)), initial_groups(std::move(groups)) {}
 
     // Of all but the sessions: the first of theirs.
     const asio::any_io_executor& executor() const { return loops.first(); }
@@ -104,16 +105,17 @@ gateway::gateway(asio::any_io_executor executor, gateway_config config, handler 
 
 gateway::gateway(event_loops loops, std::vector<listener_group> groups, metrics& counters,
                  logger log)
-    : state_(std::make_shared<state>(std::move(loops), checked_groups(std::move(groups)), counters,
-                                     std::move(log))) {}
+    : state_(std::make_shared<state>(std::move(loops), checked_groups(std::move(groups)),
+                                     inherited_sockets(), counters, std::move(log))) {}
 
 gateway::gateway(std::shared_ptr<state> made) : state_(std::move(made)) {}
 
 std::unique_ptr<gateway> detail::gateway_access::make(event_loops loops,
                                                       std::vector<checked_group> groups,
+                                                      inherited_sockets inherited,
                                                       metrics& counters, logger log) {
     return std::unique_ptr<gateway>(new gateway(std::make_shared<gateway::state>(
-        std::move(loops), std::move(groups), counters, std::move(log))));
+        std::move(loops), std::move(groups), std::move(inherited), counters, std::move(log))));
 }
 
 void detail::gateway_access::change(gateway& running, std::vector<checked_group> groups) {

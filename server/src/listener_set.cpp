@@ -1,6 +1,9 @@
 #include "listener_set.hpp"
 
+#include <boost/system/system_error.hpp>
+
 #include <algorithm>
+#include <cerrno>
 #include <cstdint>
 #include <utility>
 
@@ -32,9 +35,10 @@ std::vector<std::vector<socket_address>> addresses_of(const std::vector<checked_
 
 } // namespace
 
-listener_set::listener_set(event_loops on, std::shared_ptr<shared_resources> shared)
+listener_set::listener_set(event_loops on, std::shared_ptr<shared_resources> shared,
+                           inherited_sockets inherited)
     : loops_(std::move(on)), shared_(std::move(shared)),
-      current_(std::make_shared<const in_force>()) {}
+      current_(std::make_shared<const in_force>()), inherited_(std::move(inherited)) {}
 
 listener_set::~listener_set() = default;
 
@@ -81,12 +85,26 @@ listener_set::in_force listener_set::prepare(const listener_plan& plan, const in
             std::move(group.streaming_handler), std::move(admits)));
     }
     for (const listener_plan::slot& slot : plan.slots) {
-        auto listener = slot.kept ? before.bindings[*slot.kept].listener
-                                  : std::make_shared<address_listener>(
-                                        loops_, context_of(next.groups[slot.group]), slot.wanted);
+        auto listener =
+            slot.kept
+                ? before.bindings[*slot.kept].listener
+                : std::make_shared<address_listener>(loops_, context_of(next.groups[slot.group]),
+                                                     slot.wanted, inherited_for(slot.wanted));
         next.bindings.push_back({{slot.wanted, slot.group}, std::move(listener)});
     }
     return next;
+}
+
+/// One of its own, which `close` does not take away meanwhile. None: it is bound.
+unique_fd listener_set::inherited_for(const socket_address& address) const {
+    const std::lock_guard lock(mutex_);
+    const auto found = find_inherited(inherited_, address);
+    if (found == inherited_.end()) return unique_fd();
+    unique_fd own = duplicate(found->fd);
+    if (!own)
+        throw boost::system::system_error(errno, boost::system::system_category(),
+                                          "cannot listen on " + to_string(address));
+    return own;
 }
 
 /// False when it was closed meanwhile.
@@ -105,6 +123,7 @@ void listener_set::close() {
     {
         const std::lock_guard lock(mutex_);
         open.swap(current_);
+        inherited_.clear(); // or clients would wait for nobody, where nobody else has them
     }
     if (!open) return;
     for (const auto& binding : open->bindings) binding.listener->close();

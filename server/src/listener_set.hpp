@@ -4,6 +4,7 @@
 #include "checked_group.hpp"
 #include "listener_plan.hpp"
 #include "listener_rules.hpp"
+#include "net/inherited_sockets.hpp"
 
 #include <memory>
 #include <mutex>
@@ -15,7 +16,9 @@ namespace finpost::detail {
 /// The addresses that a gateway listens on, each with the rules of its group. Thread safe.
 class listener_set {
 public:
-    listener_set(event_loops on, std::shared_ptr<shared_resources> shared);
+    /// An address that is one of `inherited` uses that socket, whenever it is asked for.
+    listener_set(event_loops on, std::shared_ptr<shared_resources> shared,
+                 inherited_sockets inherited);
     ~listener_set();
 
     /// Puts these groups into the place of those in force, all or none: `gateway::change`.
@@ -37,6 +40,7 @@ private:
     in_force prepare(const listener_plan& plan, const in_force& before,
                      std::vector<checked_group> groups) const;
     bool publish(const std::shared_ptr<const in_force>& next);
+    unique_fd inherited_for(const socket_address& address) const;
 
     const event_loops loops_;
     const std::shared_ptr<shared_resources> shared_;
@@ -44,6 +48,7 @@ private:
     mutable std::mutex mutex_; // of what follows, for a moment; nobody logs meanwhile
     std::shared_ptr<const in_force> current_; // null after `close`
     std::vector<socket_address> bound_;
+    inherited_sockets inherited_; // none after `close`
 };
 
 } // namespace finpost::detail

@@ -29,7 +29,8 @@ std::string body_of(const std::string& response) {
 struct admin_fixture : gateway_fixture {
     void open_admin() {
         const auto any = address_of("127.0.0.1:0");
-        port.reset(new finpost::admin_port(any, view(), log.as_logger(threshold)));
+        port.reset(
+            new finpost::admin_port(any, detail::unique_fd(), view(), log.as_logger(threshold)));
     }
     static socket_address address_of(const char* text) {
         return parse_socket_address(text).value();
@@ -266,7 +267,8 @@ BOOST_AUTO_TEST_CASE(on_loopback_a_name_of_somebody_else_is_refused) {
 
 BOOST_AUTO_TEST_CASE(on_an_address_of_the_network_any_name_is_answered) {
     start();
-    finpost::admin_port everywhere(address_of("0.0.0.0:0"), view(), log.as_logger(threshold));
+    finpost::admin_port everywhere(address_of("0.0.0.0:0"), detail::unique_fd(), view(),
+                                   log.as_logger(threshold));
     const auto at =
         address_of(("127.0.0.1:" + std::to_string(everywhere.address().port())).c_str());
     raw_client client(at);

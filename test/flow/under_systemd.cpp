@@ -1,5 +1,6 @@
 // What a service manager such as systemd hears of `finpostd`, with the test in its place.
 #include "support/daemon.hpp"
+#include "support/inherited_listener.hpp"
 #include "support/notify_socket.hpp"
 #include "support/temporary_folder.hpp"
 
@@ -12,7 +13,11 @@
 #include <fstream>
 #include <memory>
 #include <string>
+#include <utility>
+#include <vector>
 
+#include <fcntl.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 using namespace finpost;
@@ -46,6 +51,52 @@ struct fixture {
     notify_socket manager{name};
     std::unique_ptr<demo_gateway> gateway;
 };
+
+// `finpostd` with descriptors from 3 on, as systemd passes them. `more` is what else a shell does
+// before it becomes `finpostd`.
+class activated {
+public:
+    activated(const std::vector<int>& fds, strings flags, const std::string& more = {})
+        : process_(command(fds, std::move(flags), more)) {
+        for (const int fd : copies_) ::close(fd);
+    }
+
+    child_process& process() { return process_; }
+    std::string log() const { return process_.error(); }
+    void wait_ready() { BOOST_REQUIRE_MESSAGE(process_.wait_for_error("\"pid\":"), log()); }
+    // What it says, and its exit code, when it does not start.
+    std::string complaint() {
+        BOOST_TEST(process_.wait().value_or(-1) == 1);
+        return log();
+    }
+
+private:
+    strings command(const std::vector<int>& fds, strings flags, const std::string& more) {
+        std::string text, closing;
+        int next = 3;
+        for (const int fd : fds) {
+            copies_.push_back(::fcntl(fd, F_DUPFD, 100)); // where it overwrites no other
+            const std::string copy = std::to_string(copies_.back());
+            text += "exec " + std::to_string(next++) + "<&" + copy + ' ' + copy + "<&-\n";
+        }
+        text += "export LISTEN_PID=$$ LISTEN_FDS=" + std::to_string(fds.size()) + '\n' + more +
+                "\nexec \"$@\"";
+        const strings usual{"bash",        "-c",     text,           "bash",
+                            FINPOSTD_PATH, "--demo", "--log-format", "json"};
+        flags.insert(flags.begin(), usual.begin(), usual.end());
+        return flags;
+    }
+
+    std::vector<int> copies_;
+    child_process process_;
+};
+
+const strings no_admin{"--admin", "off"};
+
+strings listening_on(const inherited_listener& socket, strings more = no_admin) {
+    more.insert(more.begin(), {"--listen", socket.address()});
+    return more;
+}
 
 std::size_t pings(const strings& messages) {
     std::size_t count = 0;
@@ -180,11 +231,194 @@ BOOST_AUTO_TEST_CASE(a_stopped_process_falls_silent) {
     demo_gateway& running = start({}, {"WATCHDOG_USEC=40000"});
     manager.next_of("WATCHDOG=1");
     running.process().signal(SIGSTOP);
-    while (manager.next(100ms)) { // what was on its way
-    }
+    while (manager.next(100ms)) continue; // what was on its way
     BOOST_TEST(!manager.next(100ms));
     running.process().signal(SIGCONT);
     BOOST_TEST(manager.next_of("WATCHDOG=1") == "WATCHDOG=1");
+}
+
+BOOST_AUTO_TEST_CASE(who_has_connected_before_it_started_is_served) {
+    const inherited_listener socket;
+    raw_client early(address(socket.address()));
+    early.send("early");
+    early.half_close();
+    activated running({socket.fd()}, listening_on(socket, {"--admin", "off", "--threads", "3"}));
+    running.wait_ready();
+    BOOST_TEST(logged(running.log(), "ready", "listen") == socket.address());
+    BOOST_TEST(early.read_to_end().bytes == "early");
+    for (int i = 0; i < 20; ++i)
+        BOOST_TEST(exchange(address(socket.address()), std::to_string(i)).bytes ==
+                   std::to_string(i));
+    running.process().signal(SIGTERM);
+    BOOST_TEST(running.process().wait().value_or(-1) == 0);
+}
+
+BOOST_AUTO_TEST_CASE(between_two_processes_clients_wait_and_none_is_refused) {
+    const inherited_listener socket;
+    for (int i = 0; i < 3; ++i) {
+        activated running({socket.fd()}, listening_on(socket));
+        running.wait_ready();
+        BOOST_TEST(exchange(address(socket.address()), "x").bytes == "x");
+        running.process().signal(SIGTERM);
+        BOOST_TEST(running.process().wait().value_or(-1) == 0);
+        raw_client between(address(socket.address()));
+        between.send("between");
+        between.half_close();
+        activated next({socket.fd()}, listening_on(socket));
+        BOOST_TEST(between.read_to_end().bytes == "between");
+    }
+}
+
+BOOST_AUTO_TEST_CASE(while_it_drains_new_clients_wait_for_the_next_process) {
+    const inherited_listener socket;
+    activated running({socket.fd()}, listening_on(socket, {"--admin", "off", "--threads", "2"}));
+    running.wait_ready();
+    raw_client first(address(socket.address()));
+    first.send("fir");
+    BOOST_TEST(exchange(address(socket.address()), "x").bytes == "x"); // and first is in as well
+    running.process().signal(SIGTERM);
+    BOOST_TEST(running.process().wait_for_error("\"draining\""));
+    activated next({socket.fd()}, listening_on(socket));
+    next.wait_ready();
+    for (int i = 0; i < 10; ++i)
+        BOOST_TEST(exchange(address(socket.address()), "second").bytes == "second");
+    first.send("st");
+    first.half_close();
+    BOOST_TEST(first.read_to_end().bytes == "first");
+    BOOST_TEST(running.process().wait().value_or(-1) == 0);
+}
+
+BOOST_AUTO_TEST_CASE(a_client_of_before_is_reset_when_it_is_killed) {
+    const inherited_listener socket;
+    raw_client early(address(socket.address()));
+    early.send("x");
+    const inherited_listener admin;
+    activated running({admin.fd(), socket.fd()},
+                      listening_on(socket, {"--admin", admin.address()}));
+    running.wait_ready();
+    BOOST_REQUIRE(until([&] { // it has read the payload so far
+        const std::string page = http_get(address(admin.address()), "/metrics");
+        return has(page, "\nfinpost_buffered_bytes ") && !has(page, "\nfinpost_buffered_bytes 0");
+    }));
+    running.process().signal(SIGKILL);
+    BOOST_TEST((early.read_to_end().how == raw_client::ending::reset));
+}
+
+BOOST_AUTO_TEST_CASE(the_admin_port_may_be_passed_and_nothing_is_passed_on) {
+    const inherited_listener socket, admin;
+    activated running({admin.fd(), socket.fd()},
+                      listening_on(socket, {"--admin", admin.address()}));
+    running.wait_ready();
+    BOOST_TEST(logged(running.log(), "ready", "admin") == admin.address());
+    BOOST_TEST(http_get(address(admin.address()), "/healthz").starts_with("HTTP/1.1 200 "));
+    for (const std::string fd : {"3", "4"}) {
+        std::ifstream about("/proc/" + std::to_string(running.process().pid()) + "/fdinfo/" + fd);
+        std::string word, flags;
+        while (about >> word >> flags && word != "flags:") continue;
+        BOOST_TEST((std::stoul(flags, nullptr, 8) & O_CLOEXEC) != 0u, fd);
+    }
+}
+
+BOOST_AUTO_TEST_CASE(an_address_without_a_socket_is_bound_as_ever) {
+    const inherited_listener socket;
+    activated running({socket.fd()},
+                      listening_on(socket, {"--admin", "off", "--listen", "127.0.0.1:0"}));
+    running.wait_ready();
+    const std::string both = logged(running.log(), "ready", "listen");
+    BOOST_TEST(both.starts_with(socket.address() + ",127.0.0.1:"), both);
+    BOOST_TEST(exchange(address(both.substr(both.find(',') + 1)), "x").bytes == "x");
+    BOOST_TEST(exchange(address(socket.address()), "x").bytes == "x");
+}
+
+BOOST_AUTO_TEST_CASE(an_address_that_comes_back_by_a_reload_has_its_socket_again) {
+    const inherited_listener socket;
+    temporary_folder folder;
+    const std::string file = folder.path() / "finpost.toml";
+    const std::string with = "listen = [\"" + socket.address() + "\", \"127.0.0.1:0\"]\n";
+    const auto write = [&](const std::string& text) { std::ofstream(file) << text; };
+    write(with);
+    activated running({socket.fd()}, {"--admin", "off", "--config", file});
+    running.wait_ready();
+    const auto reload = [&](std::size_t times) {
+        running.process().signal(SIGHUP);
+        return until([&] { return count(running.log(), "\"event\":\"reloaded\"") == times; });
+    };
+    BOOST_TEST(exchange(address(socket.address()), "x").bytes == "x");
+    write("listen = [\"127.0.0.1:0\"]\n");
+    BOOST_TEST(reload(1));
+    raw_client waits(address(socket.address()));
+    waits.send("waits");
+    waits.half_close();
+    write(with);
+    BOOST_TEST(reload(2));
+    BOOST_TEST(waits.read_to_end().bytes == "waits");
+}
+
+BOOST_AUTO_TEST_CASE(a_descriptor_that_is_no_listening_socket_ends_the_start) {
+    const inherited_listener socket;
+    const auto says = [&](const std::vector<int>& fds, const std::string& more = {}) {
+        return activated(fds, listening_on(socket), more).complaint();
+    };
+    BOOST_TEST(says({socket.fd()}, "exec 3<&-") ==
+               "finpostd: LISTEN_FDS: descriptor 3 is not open\n");
+    BOOST_TEST(says({socket.fd()}, "exec 4<&-; LISTEN_FDS=2 LISTEN_FDNAMES=in:out") ==
+               "finpostd: LISTEN_FDS: descriptor 4 is not open\n");
+    BOOST_TEST(says({socket.fd()}, "exec 4<&-; export LISTEN_FDS=2 LISTEN_FDNAMES=in:out") ==
+               "finpostd: LISTEN_FDS: descriptor 4 (out) is not open\n");
+    const std::string no_listener = " is not a TCP socket that listens\n";
+    BOOST_TEST(says({0}) == "finpostd: LISTEN_FDS: descriptor 3" + no_listener);
+    for (const auto& [family, type] :
+         {std::pair{AF_INET, SOCK_STREAM}, std::pair{AF_INET, SOCK_DGRAM},
+          std::pair{AF_UNIX, SOCK_STREAM}}) {
+        const int other = ::socket(family, type, 0);
+        BOOST_TEST(says({socket.fd(), other}) ==
+                   "finpostd: LISTEN_FDS: descriptor 4" + no_listener);
+        ::close(other);
+    }
+    BOOST_TEST(says({socket.fd(), socket.fd()}) ==
+               "finpostd: LISTEN_FDS: descriptor 4 listens on " + socket.address() +
+                   ", as one before it\n");
+    for (const std::string bad : {"-1", "1x", "5000", "x"})
+        BOOST_TEST(says({socket.fd()}, "export LISTEN_FDS=" + bad) ==
+                   "finpostd: LISTEN_FDS: \"" + bad + "\" is not a number of descriptors\n");
+}
+
+BOOST_AUTO_TEST_CASE(a_socket_that_no_listener_names_ends_the_start) {
+    const inherited_listener socket, other;
+    const std::string unnamed =
+        activated({socket.fd(), other.fd()}, listening_on(socket)).complaint();
+    BOOST_TEST(unnamed == "finpostd: LISTEN_FDS: descriptor 4 listens on " + other.address() +
+                              ", which neither --listen nor --admin names\n");
+}
+
+BOOST_AUTO_TEST_CASE(what_is_passed_to_another_process_is_not_touched) {
+    const inherited_listener socket;
+    for (const std::string pid : {"export LISTEN_PID=1", "unset LISTEN_PID"}) {
+        activated running({socket.fd()}, {"--admin", "off", "--listen", "127.0.0.1:0"}, pid);
+        running.wait_ready();
+        running.process().signal(SIGTERM);
+        BOOST_TEST(running.process().wait().value_or(-1) == 0);
+    }
+}
+
+// Of systemd itself.
+BOOST_AUTO_TEST_CASE(systemd_socket_activate_starts_it_for_the_first_client) {
+    if (!have("systemd-socket-activate")) return;
+    std::string free;
+    {
+        const inherited_listener probe;
+        free = probe.address();
+    }
+    child_process running({"systemd-socket-activate", "--listen=" + free, "--fdname=clients",
+                           "--setenv=NOTIFY_SOCKET=" + name, FINPOSTD_PATH, "--demo", "--listen",
+                           free, "--admin", "off", "--log-format", "json"});
+    BOOST_REQUIRE(running.wait_for_error("Listening on"));
+    BOOST_TEST(exchange(address(free), "hello").bytes == "hello");
+    const std::string pid = std::to_string(running.pid());
+    BOOST_TEST(manager.next_of("READY=1\n") ==
+               "READY=1\nMAINPID=" + pid + "\nSTATUS=listening on " + free + ", admin port off");
+    running.signal(SIGTERM);
+    BOOST_TEST(running.wait().value_or(-1) == 0);
 }
 
 BOOST_AUTO_TEST_SUITE_END()

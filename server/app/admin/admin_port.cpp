@@ -20,19 +20,21 @@ small_http_server::limits small(const socket_address& address) {
 } // namespace
 
 struct admin_port::state {
-    state(const socket_address& wanted, admin_view view, const logger& log)
+    state(const socket_address& wanted, detail::unique_fd listening, admin_view view,
+          const logger& log)
         : thread(log),
           server(
               thread.get_executor(), wanted, small(wanted),
-              [view = std::move(view)](http_query query) { return answer_admin(query, view); },
-              log) {}
+              [view = std::move(view)](http_query query) { return answer_admin(query, view); }, log,
+              std::move(listening)) {}
 
     io_thread thread;
     small_http_server server;
 };
 
-admin_port::admin_port(const socket_address& wanted, admin_view view, logger log)
-    : state_(std::make_unique<state>(wanted, std::move(view), log)) {
+admin_port::admin_port(const socket_address& wanted, detail::unique_fd listening, admin_view view,
+                       logger log)
+    : state_(std::make_unique<state>(wanted, std::move(listening), std::move(view), log)) {
     state_->server.start();
     state_->thread.start();
 }

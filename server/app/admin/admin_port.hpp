@@ -1,6 +1,7 @@
 #pragma once
 
 #include "admin/admin.hpp"
+#include "net/unique_fd.hpp"
 
 #include "finpost/endpoint.hpp"
 #include "finpost/logger.hpp"
@@ -14,8 +15,10 @@ namespace finpost {
 class admin_port {
 public:
     /// Binds, and answers from now on; throws boost::system::system_error that names the address.
+    /// With `listening`, a socket that listens there already, nothing is bound.
     /// The functions of `view` are called on the thread until the destructor has returned.
-    admin_port(const socket_address& wanted, admin_view view, logger log);
+    admin_port(const socket_address& wanted, detail::unique_fd listening, admin_view view,
+               logger log);
 
     /// Closes everything and ends the thread.
     ~admin_port();

@@ -92,18 +92,19 @@ private:
 class small_http_server::state : public std::enable_shared_from_this<state> {
 public:
     state(asio::any_io_executor executor, const socket_address& wanted, limits most,
-          responder respond, logger log)
+          responder respond, logger log, unique_fd listening)
         : executor_(std::move(executor)), strand_(asio::make_strand(executor_)), acceptor_(strand_),
           timer_(strand_), most_(most), respond_(std::move(respond)), log_(std::move(log)) {
-        listen_on(wanted);
+        if (listening)
+            listen_with(std::move(listening));
+        else
+            listen_on(wanted);
     }
     state(asio::any_io_executor executor, unique_fd listening, limits most, slow_responder respond,
           logger log)
         : executor_(std::move(executor)), strand_(asio::make_strand(executor_)), acceptor_(strand_),
           timer_(strand_), most_(most), respond_slowly_(std::move(respond)), log_(std::move(log)) {
-        acceptor_.assign(any_stream(family_of(listening.get()), 0), listening.get());
-        listening.release();
-        acceptor_.non_blocking(true);
+        listen_with(std::move(listening));
     }
 
     void start() { asio::co_spawn(strand_, accept(), report(shared_from_this())); }
@@ -139,6 +140,16 @@ private:
             const std::string what = "cannot listen on " + to_string(wanted);
             throw boost::system::system_error(failed.code(), what);
         }
+    }
+
+    void listen_with(unique_fd listening) {
+        const int family = family_of(listening.get());
+        acceptor_.assign(any_stream(family, 0), listening.get());
+        listening.release();
+        acceptor_.non_blocking(true);
+        if (family != AF_INET && family != AF_INET6) return;
+        const any_stream::endpoint endpoint = acceptor_.local_endpoint();
+        address = socket_address(endpoint.data(), endpoint.size());
     }
 
     static int family_of(int fd) {
@@ -438,9 +449,10 @@ private:
 };
 
 small_http_server::small_http_server(asio::any_io_executor executor, const socket_address& address,
-                                     limits most, responder respond, logger log)
+                                     limits most, responder respond, logger log,
+                                     unique_fd listening)
     : state_(std::make_shared<state>(std::move(executor), address, most, std::move(respond),
-                                     std::move(log))) {}
+                                     std::move(log), std::move(listening))) {}
 
 small_http_server::small_http_server(asio::any_io_executor executor, unique_fd listening,
                                      limits most, slow_responder respond, logger log)

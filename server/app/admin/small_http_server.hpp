@@ -47,9 +47,11 @@ public:
     using slow_responder = std::function<boost::asio::awaitable<std::shared_ptr<http_answer>>(
         std::shared_ptr<const http_query>)>;
 
-    /// Binds and listens; throws boost::system::system_error that names the address.
+    /// Binds and listens; throws boost::system::system_error that names the address. With
+    /// `listening`, a socket that listens there already, nothing is bound.
     small_http_server(boost::asio::any_io_executor executor, const socket_address& address,
-                      limits most, responder respond, logger log);
+                      limits most, responder respond, logger log,
+                      detail::unique_fd listening = detail::unique_fd());
 
     /// On a socket of any family that listens already. `address` says nothing then.
     small_http_server(boost::asio::any_io_executor executor, detail::unique_fd listening,
