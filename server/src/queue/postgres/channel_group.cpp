@@ -19,10 +19,10 @@ constexpr std::size_t most_bytes = 8 << 20; // and one operation more
 
 // Errors that say nothing about what was asked for: of a server that goes, has no room for another
 // transaction, is no longer the one that takes writes, or has no such tables, rights or prepared
-// statements any more.
+// statements any more, or others under their names (a pooler's).
 bool is_of_server(std::string_view state) {
     for (const std::string_view each :
-         {"08", "57P", "53300", "25006", "42501", "42P01", "3F000", "26000", "0A000"})
+         {"08", "57P", "53300", "25006", "42501", "42P01", "42P05", "3F000", "26000", "0A000"})
         if (state.starts_with(each)) return true;
     return state.empty();
 }
