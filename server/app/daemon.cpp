@@ -126,7 +126,8 @@ public:
           control_(asio::make_strand(loops_.first())),
           signals_(loops_.first(), SIGINT, SIGTERM, SIGHUP),
           signals_again_(loops_.first().get_executor(), [this] { wait_for_signal(); }),
-          delay_(control_), gateways_(loops_.loops(), counters_, log_) {}
+          next_look_(loops_.first().get_executor(), [this] { look_at_files(); }), delay_(control_),
+          gateways_(loops_.loops(), counters_, log_) {}
 
     ~daemon() {
         if (queue_control_) queue_control_->stop(); // before the store goes that it asks
@@ -149,6 +150,7 @@ public:
         if (const queue_owner* queue = gateways_.queue(); queue && !config_.queue.directory.empty())
             queue_control_ = std::make_unique<queue_control>(
                 config_.queue.directory, queue->store(), counters_.queue.dropped, log_);
+        watched_ = config_.written.files;
         take(config_);
         if (config_.admin) start_admin(std::move(for_admin));
         wait_for_signal(); // before anybody can know that this runs
@@ -228,8 +230,46 @@ private:
         most_sessions_ = all_clients(config);
         most_buffered_ = config.gateway.max_buffered;
         config_ = std::move(config);
+        last_reload_ = std::chrono::floor<std::chrono::seconds>(std::chrono::system_clock::now())
+                           .time_since_epoch()
+                           .count();
+        last_reload_ok_ = true;
+        set_next_look();
         const std::lock_guard lock(mutex_);
         effective_ = std::move(text);
+    }
+
+    void set_next_look() noexcept {
+        if (config_.reload_every)
+            next_look_.set(clock::now() + *config_.reload_every);
+        else
+            next_look_.clear();
+    }
+
+    // On the one thread of the first event loop, as everything of the control strand.
+    void look_at_files() noexcept {
+        if (stop_signals_ != 0) return;
+        try {
+            const std::string changed = changed_files(watched_);
+            if (!changed.empty()) {
+                log_output_.door()(log_level::info, "files changed", {{"files", changed}});
+                reload_and_tell();
+            }
+        } catch (const std::exception& failed) {
+            no_reload(failed);
+        }
+        set_next_look();
+    }
+
+    // What failed is no part of the configuration: the next look tries it again.
+    void no_reload(const std::exception& failed) noexcept {
+        last_reload_ok_ = false;
+        reloads_failed_.add();
+        try {
+            log_(log_level::error, "reload failed", {{"what", plain_message(failed)}});
+        } catch (const std::bad_alloc&) {
+            // There is no memory to say so either.
+        }
     }
 
     // For the admin port: from any thread.
@@ -243,24 +283,28 @@ private:
     // new all the same.
     // Returns what the manager of services shows to people.
     std::string reload() {
-        if (!config_.log.file.empty()) reopen_log();
         std::vector<std::string> problems;
         daemon_config next = load_config(options_.flags, options_.file, problems);
+        std::vector<file_stamp> files = next.written.files;
         if (problems.empty()) {
             try {
                 const std::string kept = keep_what_needs_a_restart(config_, next);
                 prepare(next);
                 gateways_.change(next);
                 if (!kept.empty()) log_(log_level::warning, "restart needed", {{"settings", kept}});
+            } catch (const std::bad_alloc&) {
+                throw;
             } catch (const std::exception& failed) {
                 problems.push_back(plain_message(failed));
             }
         }
+        watched_ = std::move(files); // also of what is refused: it is not tried again as it is
         const logger all = log_output_.door(); // each says something else: none is a repetition
         constexpr std::size_t most = 50;       // the count says whether there are more
         for (std::size_t i = 0; i < std::min(problems.size(), most); ++i)
             all(log_level::error, "reload problem", {{"what", problems[i]}});
         if (!problems.empty()) {
+            last_reload_ok_ = false;
             reloads_failed_.add();
             log_(log_level::error, "reload failed",
                  {{"problems", number(problems.size())},
@@ -306,12 +350,13 @@ private:
         const admin_view view{
             [this] { return not_ready(); },
             [this] {
-                return metrics_text(
-                    counters_, {FINPOST_VERSION, gateways_.endpoints(), log_output_.dropped(),
-                                internal_errors_.value(), reloads_.value(), reloads_failed_.value(),
-                                stopping_, most_sessions_, most_buffered_,
-                                seconds_until(gateways_.gateway().tls_expires()),
-                                seconds_until(gateways_.upstream_tls_expires()), queue_now()});
+                return metrics_text(counters_, {FINPOST_VERSION, gateways_.endpoints(),
+                                                log_output_.dropped(), internal_errors_.value(),
+                                                reloads_.value(), reloads_failed_.value(),
+                                                stopping_, most_sessions_, most_buffered_,
+                                                seconds_until(gateways_.gateway().tls_expires()),
+                                                seconds_until(gateways_.upstream_tls_expires()),
+                                                queue_now(), last_reload_, last_reload_ok_});
             },
             [this](std::size_t most) { return gateways_.gateway().session_views(most); },
             [this] { return gateways_.gateway().sessions(); },
@@ -385,10 +430,10 @@ private:
     void take_signal(int number) {
         try {
             on_signal(number);
-        } catch (const std::bad_alloc&) {
+        } catch (const std::bad_alloc& failed) {
             if (number == SIGTERM || number == SIGINT)
                 return loops_.stop(); // no memory to drain with
-            log_(log_level::error, "reload failed", {{"what", "no memory"}});
+            if (number == SIGHUP) no_reload(failed);
         }
     }
 
@@ -424,8 +469,9 @@ private:
     void on_signal(int which) {
         if (which == SIGUSR1) return reopen_log();
         if (which == SIGHUP) {
-            if (stop_signals_ == 0) reload_and_tell();
-            return;
+            if (stop_signals_ != 0) return;
+            if (!config_.log.file.empty()) reopen_log();
+            return reload_and_tell();
         }
         const char* const name = which == SIGINT ? "SIGINT" : "SIGTERM";
         switch (++stop_signals_) {
@@ -501,6 +547,8 @@ private:
     metrics counters_; // outlive the event loop and what it still holds
     counter internal_errors_, reloads_, reloads_failed_;
     bool looks_names_up_ = false;
+    std::atomic<std::int64_t> last_reload_{0}; // for the admin port, as the next is
+    std::atomic<bool> last_reload_ok_{true};
     mutable std::mutex mutex_;
     std::shared_ptr<const std::string> effective_; // the text of config_, under the mutex
     std::atomic<bool> stopping_{false};
@@ -516,7 +564,9 @@ private:
     std::optional<loops_alive> alive_;                      // with a watchdog
     asio::strand<asio::io_context::executor_type> control_; // signals and stopping
     asio::signal_set signals_;
-    alarm_clock signals_again_; // to wait for one where there was no memory
+    alarm_clock signals_again_;       // to wait for one where there was no memory
+    alarm_clock next_look_;           // at the files that the configuration was read from
+    std::vector<file_stamp> watched_; // as they were for the last reload, whatever became of it
     asio::steady_timer delay_;
     int stop_signals_ = 0;
     bool stop_now_ = false;

@@ -17,7 +17,7 @@ inline std::vector<std::string> good_values(const finpost::option_row& row) {
         {"--max-buffered", {"3GiB", "99999999"}}, // at least a payload
         {"--delivery", {"relay", "queue"}},       {"--retry-first", {"1ms", "2s"}},
         {"--retry-most", {"2s", "90s"}}, // at least the first
-        {"--threads", {"1", "007", "1024"}},
+        {"--threads", {"1", "007", "1024"}},      {"--reload-every", {"1s", "90s", "off"}},
     };
     static const std::map<std::string, strings> known{
         {"CIDR", {"10.0.0.0/8", "::1"}},

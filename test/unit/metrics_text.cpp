@@ -23,7 +23,11 @@ std::string page(const finpost::metrics& counters) {
                                             true,
                                             100,
                                             4096,
-                                            86'400});
+                                            86'400,
+                                            {},
+                                            {},
+                                            1'700'000'000,
+                                            false});
 }
 
 bool has_line(const std::string& text, const std::string& line) {
@@ -64,6 +68,8 @@ BOOST_AUTO_TEST_CASE(the_numbers_of_the_counters_are_on_the_page) {
                              "finpost_log_dropped_total 7",
                              "finpost_internal_errors_total 2",
                              "finpost_draining 1",
+                             "finpost_last_reload_success_timestamp_seconds 1700000000",
+                             "finpost_last_reload_successful 0",
                              "finpost_sessions_limit 100",
                              "finpost_buffered_bytes_limit 4096",
                              "finpost_build_info{version=\"1.2.3\"} 1"})

@@ -195,6 +195,12 @@ void add_process(page& out, const daemon_numbers& more) {
     out.family("finpost_reloads_total", "counter", "Reloads of the configuration, by result.");
     out.sample("result", "ok", more.reloads);
     out.sample("result", "failed", more.reloads_failed);
+    out.family("finpost_last_reload_success_timestamp_seconds", "gauge",
+               "When the configuration in force was taken, at the start or by a reload.");
+    out.sample(more.last_reload);
+    out.family("finpost_last_reload_successful", "gauge",
+               "0 from a reload that failed to the next that does not.");
+    out.sample(more.last_reload_ok ? 1 : 0);
     if (more.listener_certificate || more.upstream_certificate) {
         out.family(
             "finpost_tls_certificate_expiry_seconds", "gauge",

@@ -28,6 +28,10 @@ struct daemon_numbers {
     /// Seconds until the first certificate of that side expires; none without one.
     std::optional<std::int64_t> listener_certificate = {}, upstream_certificate = {};
     std::optional<queue_stats> queue = {}; ///< none without a queue
+    /// When the configuration in force was taken, at the start or by a reload, in seconds since
+    /// 1970, and whether no reload has failed since.
+    std::int64_t last_reload = 0;
+    bool last_reload_ok = true;
 };
 
 /// The counters in the Prometheus text format 0.0.4, written by prometheus-cpp. There is no

@@ -193,13 +193,14 @@ void report_delivery(table_reader& reader, const daemon_config& process, const d
 }
 
 // From here on the values of header fields hold what their references stand for.
-void read_secrets(table_reader& reader, upstream_config& upstream, problem_list& warnings) {
+void read_secrets(table_reader& reader, upstream_config& upstream, written_config& written) {
+    add_files(written.files, upstream);
     for (http_header& header : upstream.headers) {
         resolved_value value = resolve_references(header.value);
         const std::string name = in_quotes(header.name) + ": ";
         for (const std::string& problem : value.problems) reader.report("--header", name + problem);
         for (const std::string& warning : value.warnings)
-            add_once(warnings, reader.about("--header", name + warning));
+            add_once(written.warnings, reader.about("--header", name + warning));
         header.value = std::move(value.text);
     }
 }
@@ -227,11 +228,12 @@ void read_short_form(daemon_config& config, const given_values& flags, const con
     if (!config.demo && config.upstream.endpoints.empty() && !reader.wrong("--upstream"))
         reader.report("--upstream", "no URL is given, so there is nowhere to send payloads to; "
                                     "--demo brings a service of its own");
-    read_secrets(reader, config.upstream, written.warnings);
+    read_secrets(reader, config.upstream, written);
     // The demo's address is known once it listens.
     upstream_config upstream = config.upstream;
     if (upstream.endpoints.empty())
         upstream.endpoints = {parse_http_url("http://127.0.0.1:1/").value()};
+    add_files(written.files, config.gateway);
     auto listener = reader.take(make_listener_parts(config.gateway));
     report_collisions(reader, config, config.gateway.listen);
     auto behind = reader.take(make_upstream_parts(upstream));
@@ -295,7 +297,7 @@ void read_long_form(daemon_config& config, given_values flags, const config_file
         table_reader reader(flags, problems);
         reader.read(read, option_scope::upstream, table.values,
                     config.written.upstreams.emplace_back());
-        read_secrets(reader, read.upstream, config.written.warnings);
+        read_secrets(reader, read.upstream, config.written);
         auto made = reader.take(make_upstream_parts(read.upstream), table.where);
         reader.report(validate(read.of_upstream.queue), table.where);
         config.upstreams.push_back(
@@ -309,6 +311,7 @@ void read_long_form(daemon_config& config, given_values flags, const config_file
         reader.read(read, option_scope::listener, table.values,
                     config.written.listeners.emplace_back());
         read.gateway.max_buffered = config.gateway.max_buffered;
+        add_files(config.written.files, read.gateway);
         auto made = reader.take(make_listener_parts(read.gateway), table.where);
         report_collisions(reader, config, read.gateway.listen);
         report_delivery(reader, config, read, table.where);
@@ -332,15 +335,23 @@ daemon_config configure(const given_values& flags, const config_file& file,
 daemon_config load_config(const given_values& flags, const std::string& path,
                           std::vector<std::string>& problems, config_file* parsed) {
     config_file file;
+    std::vector<file_stamp> files;
     if (!path.empty()) {
+        files.push_back(stamp_of(path)); // before it is read
         std::vector<std::string> found;
         file = read_config_file(path, found);
         if (parsed != nullptr) *parsed = file;
         problems.insert(problems.end(), found.begin(), found.end());
         // Of a file that could not be read nothing is known, so nothing is missing in it either.
-        if (file.top.where.empty() && !found.empty()) return {};
+        if (file.top.where.empty() && !found.empty()) {
+            daemon_config unknown;
+            unknown.written.files = std::move(files);
+            return unknown;
+        }
     }
-    return configure(flags, file, problems);
+    daemon_config config = configure(flags, file, problems);
+    config.written.files.insert(config.written.files.begin(), files.begin(), files.end());
+    return config;
 }
 
 } // namespace finpost

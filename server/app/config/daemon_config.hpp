@@ -1,6 +1,7 @@
 #pragma once
 
 #include "config/delivery_settings.hpp"
+#include "config/file_stamp.hpp"
 
 #include "finpost/config.hpp"
 #include "finpost/endpoint.hpp"
@@ -71,6 +72,8 @@ struct written_config {
     std::vector<written_values> listeners, upstreams; ///< one each in the short form
     /// About what its values refer to: each names its place, and no secret.
     std::vector<std::string> warnings = {};
+    /// Every file that was read for it, as each was just before.
+    std::vector<file_stamp> files = {};
     friend bool operator==(const written_config&, const written_config&) = default;
 };
 
@@ -109,6 +112,9 @@ struct daemon_config {
     /// closing the acceptors, for load balancers to notice. Both may be zero.
     duration drain{30'000};
     duration drain_delay{0};
+
+    /// How often the files that all this was read from are looked at, for a reload; none = never.
+    std::optional<duration> reload_every;
 
     log_config log;
     written_config written;

@@ -135,6 +135,13 @@ std::string time_or_off::print(const std::optional<duration>& value) {
     return value ? time::print(*value) : "off";
 }
 
+parsed<std::optional<duration>> look_interval::parse(std::string_view text) {
+    const auto given = time_or_off::parse(text);
+    if (given && *given && **given < std::chrono::seconds(1))
+        return parse_error{quoted(text) + " is too often: expected 1s or more, or off"};
+    return given;
+}
+
 parsed<std::optional<frame_spec>> reply_frame::parse(std::string_view text) {
     if (text == "same") return std::optional<frame_spec>();
     if (text == "none") return std::optional(frame_spec());

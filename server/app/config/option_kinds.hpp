@@ -81,6 +81,11 @@ struct time_or_off : time { // nothing = off
     static std::string print(const std::optional<duration>& value);
 };
 
+struct look_interval : time_or_off {
+    static constexpr option_bound bound{"1s", "8760h"};
+    static parsed<std::optional<duration>> parse(std::string_view text);
+};
+
 struct reply_frame { // nothing = the payload's
     static parsed<std::optional<frame_spec>> parse(std::string_view text);
     static std::string print(const std::optional<frame_spec>& value);

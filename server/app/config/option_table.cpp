@@ -306,6 +306,10 @@ constexpr std::array rows{
     option_row{"--drain-delay", "D",
                "at a stop, the time between the readiness flip and closing the acceptors",
                field<kind::time_or_zero, &daemon_config::drain_delay>},
+    option_row{"--reload-every", "D|off",
+               "how often the configuration file, certificates, and files that header fields refer "
+               "to are looked at; a change is a reload, as SIGHUP is",
+               field<kind::look_interval, &daemon_config::reload_every>},
     option_row{"--log-level", "LEVEL", "trace, debug, info, warning, error or off",
                field<kind::parsed_by<parse_log_level>, &log_config::level>}
         .needs_restart(),
