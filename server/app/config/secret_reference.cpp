@@ -91,6 +91,7 @@ parsed<std::string> read(const reference& what, bool& open_to_all) {
         return parse_error{what.file ? "the path of a file is needed"
                                      : "the name of a variable is needed"};
     if (what.file) return read_file(what.name, open_to_all);
+    // Nothing changes the environment. NOLINTNEXTLINE(concurrency-mt-unsafe)
     const char* const variable = std::getenv(what.name.c_str());
     if (variable == nullptr) return parse_error{"is not set"};
     return {boost::system::in_place_value, variable};
