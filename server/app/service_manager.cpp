@@ -21,7 +21,7 @@ namespace finpost {
 namespace {
 
 // A manager that does not read must not hold up the clients for longer.
-constexpr timeval patience{1, 0};
+constexpr timeval longest_send{1, 0};
 
 std::optional<std::uint64_t> positive(std::string_view text) {
     std::uint64_t value = 0;
@@ -32,12 +32,12 @@ std::optional<std::uint64_t> positive(std::string_view text) {
 }
 
 /// A number as text, without memory.
-class digits {
+class number_text {
 public:
-    explicit digits(std::uint64_t value) noexcept
+    explicit number_text(std::uint64_t value) noexcept
         : end_(std::to_chars(text_.data(), text_.data() + text_.size(), value).ptr) {}
-    digits(const digits&) = delete;
-    digits& operator=(const digits&) = delete;
+    number_text(const number_text&) = delete;
+    number_text& operator=(const number_text&) = delete;
     operator std::string_view() const noexcept {
         return {text_.data(), static_cast<std::size_t>(end_ - text_.data())};
     }
@@ -50,7 +50,7 @@ private:
 detail::unique_fd notifying_socket(const std::string& address) {
     if (address.empty()) return detail::unique_fd();
     detail::unique_fd fd(::socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0));
-    if (fd) ::setsockopt(fd.get(), SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof patience);
+    if (fd) ::setsockopt(fd.get(), SOL_SOCKET, SO_SNDTIMEO, &longest_send, sizeof longest_send);
     return fd;
 }
 
@@ -77,19 +77,19 @@ service_manager::service_manager(std::string address, logger log)
     : address_(std::move(address)), socket_(notifying_socket(address_)), log_(std::move(log)) {}
 
 void service_manager::ready(std::string_view status) noexcept {
-    const digits pid(static_cast<std::uint64_t>(::getpid()));
+    const number_text pid(static_cast<std::uint64_t>(::getpid()));
     tell({"READY=1\nMAINPID=", pid, "\nSTATUS=", status.substr(0, status.find('\n'))});
 }
 
 void service_manager::reloading() noexcept {
     const auto now = std::chrono::steady_clock::now().time_since_epoch(); // CLOCK_MONOTONIC
     const auto at = std::chrono::duration_cast<std::chrono::microseconds>(now).count();
-    const digits microseconds(static_cast<std::uint64_t>(at));
+    const number_text microseconds(static_cast<std::uint64_t>(at));
     tell({"RELOADING=1\nMONOTONIC_USEC=", microseconds, "\nSTATUS=reloading"});
 }
 
 void service_manager::stopping(std::uint64_t in_flight) noexcept {
-    const digits count(in_flight);
+    const number_text count(in_flight);
     tell({"STOPPING=1\nSTATUS=draining, exchanges in flight: ", count});
 }
 

@@ -28,7 +28,7 @@ int option(int fd, int name) {
 }
 
 // How the messages call it: its number, and behind it what the socket unit calls it.
-std::string name_of(int fd, std::string_view& names) {
+std::string next_name(int fd, std::string_view& names) {
     const std::string_view name = names.substr(0, names.find(':'));
     names.remove_prefix(std::min(names.size(), name.size() + 1));
     const std::string text = "descriptor " + std::to_string(fd);
@@ -73,7 +73,7 @@ passed_sockets take_passed_sockets() {
     }
     std::string_view names = all_names;
     for (int fd = first_passed; fd < first_passed + sockets; ++fd)
-        take(fd, name_of(fd, names), found);
+        take(fd, next_name(fd, names), found);
     return found;
 }
 
