@@ -136,7 +136,7 @@ std::string time_or_off::print(const std::optional<duration>& value) {
 }
 
 parsed<std::optional<duration>> look_interval::parse(std::string_view text) {
-    const auto given = time_or_off::parse(text);
+    auto given = time_or_off::parse(text);
     if (given && *given && **given < std::chrono::seconds(1))
         return parse_error{in_quotes(text) + " is too often: expected 1s or more, or off"};
     return given;
