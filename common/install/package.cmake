@@ -76,7 +76,6 @@ if(TARGET finpostd AND TARGET finpost)
             COMPONENT programs OPTIONAL)
     install(DIRECTORY docker/profiles DESTINATION ${CMAKE_INSTALL_DATADIR}/doc/finpost/examples
             COMPONENT programs OPTIONAL)
-    install(FILES packaging/finpost.sysusers DESTINATION lib/sysusers.d RENAME finpost.conf COMPONENT programs)
     # What stands outside of /usr, for the package alone: a prefix of somebody's own has none of it.
     set(of_package COMPONENT debian EXCLUDE_FROM_ALL)
     install(FILES packaging/finpost.toml DESTINATION /etc/finpost ${of_package})

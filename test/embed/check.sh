@@ -161,6 +161,9 @@ packages() {
     dpkg-deb -f "$deb" Depends | grep -q libssl3 || fail "finpost does not say what it needs"
     deb=$(echo "$debs"/libfinpost-dev_*.deb)
     dpkg-deb -f "$deb" Depends | grep -q libboost1.81-dev || fail "libfinpost-dev does not say what it needs"
+    for unit in systemd/system/finpost.service systemd/system/finpost.socket sysusers.d/finpost.conf; do
+        [ -s "$root/usr/lib/$unit" ] || fail "finpost has no $unit"
+    done
     for deb in finpost libfinpost-dev; do
         [ -s "$root/usr/share/doc/$deb/copyright" ] || fail "$deb has no copyright file"
     done
