@@ -48,13 +48,14 @@ endif()
 
 # Debian packages: `cpack -G DEB` in the build folder. They carry the static libraries, which need no promise of
 # binary compatibility; and none of a host that builds its own.
-if(BUILD_SHARED_LIBS OR NOT PROJECT_IS_TOP_LEVEL)
+# An image is built without what they are made of.
+if(BUILD_SHARED_LIBS OR NOT PROJECT_IS_TOP_LEVEL OR NOT EXISTS ${PROJECT_SOURCE_DIR}/packaging)
     return()
 endif()
 set(FINPOST_MAINTAINER "finpost <finpost@localhost>" CACHE STRING "Who answers for the Debian packages: NAME <ADDRESS>")
 string(TIMESTAMP year "%Y" UTC)
 string(TIMESTAMP date "%a, %d %b %Y %H:%M:%S +0000" UTC) # SOURCE_DATE_EPOCH, where it is set
-# What Debian wants of each package: the licence, and a log in its own form. OPTIONAL: an image is built without them.
+# What Debian wants of each package: the licence, and a log in its own form.
 function(finpost_debian_papers package component)
     set(folder ${CMAKE_CURRENT_BINARY_DIR}/papers/${package})
     configure_file(packaging/debian/copyright.in ${folder}/copyright @ONLY)
@@ -62,20 +63,20 @@ function(finpost_debian_papers package component)
     configure_file(packaging/debian/overrides.in ${folder}/${package} @ONLY)
     execute_process(COMMAND gzip -9nf changelog WORKING_DIRECTORY ${folder} COMMAND_ERROR_IS_FATAL ANY)
     install(FILES ${folder}/copyright ${folder}/changelog.gz CHANGELOG.md
-            DESTINATION ${CMAKE_INSTALL_DATADIR}/doc/${package} COMPONENT ${component} OPTIONAL)
+            DESTINATION ${CMAKE_INSTALL_DATADIR}/doc/${package} COMPONENT ${component})
     install(FILES ${folder}/${package} DESTINATION ${CMAKE_INSTALL_DATADIR}/lintian/overrides
-            COMPONENT ${component} OPTIONAL)
+            COMPONENT ${component})
 endfunction()
 finpost_debian_papers(libfinpost-dev development)
 set(CPACK_COMPONENTS_ALL development)
 if(TARGET finpostd AND TARGET finpost)
     list(APPEND CPACK_COMPONENTS_ALL programs debian)
     finpost_debian_papers(finpost programs)
-    install(FILES README.md DESTINATION ${CMAKE_INSTALL_DATADIR}/doc/finpost COMPONENT programs OPTIONAL)
+    install(FILES README.md DESTINATION ${CMAKE_INSTALL_DATADIR}/doc/finpost COMPONENT programs)
     install(FILES docker/finpost.toml DESTINATION ${CMAKE_INSTALL_DATADIR}/doc/finpost/examples
-            COMPONENT programs OPTIONAL)
+            COMPONENT programs)
     install(DIRECTORY docker/profiles DESTINATION ${CMAKE_INSTALL_DATADIR}/doc/finpost/examples
-            COMPONENT programs OPTIONAL)
+            COMPONENT programs)
     # What stands outside of /usr, for the package alone: a prefix of somebody's own has none of it.
     set(of_package COMPONENT debian EXCLUDE_FROM_ALL)
     install(FILES packaging/finpost.toml DESTINATION /etc/finpost ${of_package})
