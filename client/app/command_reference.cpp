@@ -34,7 +34,7 @@ std::string_view trimmed(std::string_view text) {
 }
 
 // "-c, --connections N": a flag without a value has that of the next.
-std::vector<completed_flag> flags_of(std::string_view names) {
+std::vector<completed_flag> named_flags(std::string_view names) {
     std::vector<completed_flag> out;
     while (!names.empty()) {
         const std::string_view one = names.substr(0, names.find(", "));
@@ -60,7 +60,7 @@ std::vector<completed_flag> flags_in(std::string_view help) {
         if (line.starts_with("  -")) {
             const std::string_view names = line.substr(2, line.find("  ", 2) - 2);
             begun = all.size();
-            for (completed_flag& each : flags_of(names)) all.push_back(std::move(each));
+            for (completed_flag& each : named_flags(names)) all.push_back(std::move(each));
             if (line.size() > meaning_column) meaning = trimmed(line.substr(2 + names.size()));
         } else if (line.starts_with(std::string(meaning_column, ' '))) {
             meaning = trimmed(line);
