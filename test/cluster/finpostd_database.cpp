@@ -109,6 +109,25 @@ BOOST_AUTO_TEST_CASE(a_kill_loses_nothing_that_has_a_receipt) {
     end();
 }
 
+BOOST_AUTO_TEST_CASE(what_a_dead_gateway_was_delivering_is_recovered) {
+    if (!postgres_server::there()) return;
+    const queue_tables tables;
+    const std::string url = url_of(tables);
+    upstream.by_default(scripted_upstream::held(scripted_upstream::echo()));
+    begin(url);
+    BOOST_TEST(send("hello").starts_with("finpost: queued "));
+    BOOST_TEST(upstream.wait_for_requests(1));
+    BOOST_TEST(gateway->sample("finpost_queue_recovered_total") == 0);
+    gateway->process().signal(SIGKILL);
+    BOOST_REQUIRE(gateway->ended() == 128 + SIGKILL);
+    upstream.open_gate();
+    tables.sql("update finpost_payloads set lease_until = statement_timestamp()");
+    begin(url);
+    BOOST_TEST(until([&] { return gateway->sample("finpost_queue_delivered_total") == 1; }));
+    BOOST_TEST(gateway->sample("finpost_queue_recovered_total") == 1);
+    end();
+}
+
 BOOST_AUTO_TEST_CASE(a_database_that_is_away_is_waited_for) {
     if (!postgres_server::there()) return;
     postgres_server server;

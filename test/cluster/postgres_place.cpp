@@ -15,8 +15,9 @@ namespace {
 
 std::unique_ptr<queue_store> open_store(const postgres_queue_config& config,
                                         boost::asio::any_io_executor executor,
-                                        const boost::asio::any_io_executor& loop, logger log) {
-    auto opened = finpost::detail::postgres_store::open(config, std::move(executor), loop, nullptr,
+                                        const boost::asio::any_io_executor& loop, logger log,
+                                        metrics::queue_counters* counters = nullptr) {
+    auto opened = finpost::detail::postgres_store::open(config, std::move(executor), loop, counters,
                                                         std::move(log));
     if (!opened) throw std::runtime_error(opened.error().message);
     return std::move(*opened);
@@ -78,8 +79,10 @@ std::string queue_tables::sql(const std::string& statements) const {
     return server_.sql("set search_path = " + schema_ + "; " + statements);
 }
 
-opened_postgres::opened_postgres(const postgres_queue_config& config, logger log)
-    : store_(open_store(config, io.get_executor(), loop_.get_executor(), std::move(log))) {
+opened_postgres::opened_postgres(const postgres_queue_config& config, logger log,
+                                 metrics::queue_counters* counters)
+    : store_(
+          open_store(config, io.get_executor(), loop_.get_executor(), std::move(log), counters)) {
     client_.emplace(*store_, io);
 }
 

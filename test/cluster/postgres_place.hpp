@@ -55,7 +55,8 @@ private:
 /// A store of a gateway, and a client that waits for it.
 class opened_postgres {
 public:
-    explicit opened_postgres(const postgres_queue_config& config, logger log = {});
+    explicit opened_postgres(const postgres_queue_config& config, logger log = {},
+                             metrics::queue_counters* counters = nullptr);
     ~opened_postgres();
     queue_client* operator->() { return &*client_; }
     queue_store& store() { return *store_; }

@@ -19,11 +19,12 @@ class shared_queue {
 public:
     explicit shared_queue(bool ordered = false, std::uint64_t max_bytes = 1 << 30)
         : made_(make_postgres_queue(tables.config())), one(named("one", ordered, max_bytes)),
-          two(named("two", ordered, max_bytes)) {
+          two(named("two", ordered, max_bytes), {}, &of_two) {
         BOOST_TEST(!!made_);
     }
 
     const queue_tables tables;
+    metrics::queue_counters of_two;
 
 private:
     postgres_queue_config named(const std::string& name, bool ordered, std::uint64_t max) const {
@@ -136,6 +137,24 @@ BOOST_AUTO_TEST_CASE(a_gateway_that_was_frozen_does_no_harm) {
     BOOST_TEST((queue.two->failed(held(taken.value.payloads[0]), 1h) == queue_error::not_held));
     BOOST_TEST(!queue.two->failed(held(taken.value.payloads[1]), 1h));
     BOOST_TEST(queue.one->stats().of(queue_state::waiting).payloads == 1u);
+}
+
+BOOST_AUTO_TEST_CASE(what_is_taken_over_from_a_lease_that_has_run_out_is_recovered) {
+    if (!postgres_server::there()) return;
+    shared_queue queue;
+    for (const std::string body : {"a", "b", "c", "d"})
+        BOOST_TEST(!queue.one->put(make_payload(body)));
+    const auto dies = queue.one->claim(3, 0ms, "one");
+    BOOST_REQUIRE(dies.value.payloads.size() == 3u);
+    // Given back, it has no lease that could run out.
+    BOOST_TEST(!queue.one->failed(held(dies.value.payloads[0]), 0ms));
+    BOOST_TEST(queue.two->claim(8, 0ms, "two").value.payloads.size() == 4u);
+    BOOST_TEST(queue.of_two.recovered.value() == 2u);
+    // Its own lease, of an earlier life or of this one.
+    BOOST_TEST(queue.two->claim(8, 1min, "two").value.payloads.size() == 4u);
+    BOOST_TEST(queue.of_two.recovered.value() == 6u);
+    BOOST_TEST(queue.two->claim(8).value.payloads.empty());
+    BOOST_TEST(queue.of_two.recovered.value() == 6u);
 }
 
 BOOST_AUTO_TEST_CASE(a_source_has_one_due_whichever_gateway_it_comes_to) {

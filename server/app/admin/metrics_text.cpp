@@ -163,7 +163,8 @@ void add_queue(page& out, const metrics::queue_counters& counters, const queue_s
                "Age of the oldest payload that waits; 0 when none does.");
     out.sample(stats.oldest ? std::chrono::duration<double>(*stats.oldest).count() : 0.0);
     out.family("finpost_queue_recovered_total", "counter",
-               "Payloads that were in the queue when it was opened.");
+               "Payloads that were in the queue when it was opened; of a database, that were "
+               "taken over from a lease that had run out.");
     out.sample(counters.recovered.value());
     out.family("finpost_queue_stored_total", "counter", "Receipts given.");
     out.sample(counters.stored.value());

@@ -102,7 +102,7 @@ struct metrics {
 
     /// Of payloads in a queue.
     struct queue_counters {
-        counter recovered;          ///< were in the queue when it was opened, whatever their state
+        counter recovered;          ///< there at the start; in a database: with a lease run out
         counter stored;             ///< a receipt was given
         counter delivered;          ///< the service has taken it, and it was removed
         counter dropped;            ///< removed by an operator

@@ -70,8 +70,8 @@ std::shared_ptr<queue_store> open_postgres_queue(const postgres_queue_config& co
                                                  asio::any_io_executor executor, metrics& counters,
                                                  logger log) {
     const asio::any_io_executor loop = executor;
-    auto opened = postgres_store::open(config, std::move(executor), loop,
-                                       &counters.queue.commit_seconds, std::move(log));
+    auto opened =
+        postgres_store::open(config, std::move(executor), loop, &counters.queue, std::move(log));
     if (!opened) throw std::runtime_error(opened.error().message);
     return std::move(*opened);
 }

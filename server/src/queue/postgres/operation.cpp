@@ -39,10 +39,11 @@ void postgres_put::complete(error_code failed) noexcept {
     end_.tell(failed ? failed : outcome_, nothing);
 }
 
-postgres_claim::postgres_claim(claim_terms what, logger log,
+postgres_claim::postgres_claim(claim_terms what, counter* recovered, logger log,
                                operation_end<claimed_payloads>::handler_type done,
                                const boost::asio::any_io_executor& executor)
-    : what_(std::move(what)), log_(std::move(log)), end_(std::move(done), executor) {
+    : what_(std::move(what)), recovered_(recovered), log_(std::move(log)),
+      end_(std::move(done), executor) {
     alone = true;
 }
 
@@ -60,8 +61,12 @@ bool postgres_claim::take(answers given) {
     damaged_.clear();
     const postgres_answer& rows = given[given.size() - 2];
     std::vector<stored_payload> taken;
-    for (std::size_t i = 0; i < rows.rows(); ++i)
+    std::uint64_t from_others = 0;
+    for (std::size_t i = 0; i < rows.rows(); ++i) {
+        from_others += rows.truth(i, lease_had_run_out) ? 1 : 0;
         if (auto one = read_payload(rows, i)) taken.push_back(std::move(*one));
+    }
+    if (recovered_ != nullptr) recovered_->add(from_others);
     std::sort(taken.begin(), taken.end(), [](const auto& a, const auto& b) {
         if (a.entry.due != b.entry.due) return a.entry.due < b.entry.due;
         return a.entry.sequence < b.entry.sequence;

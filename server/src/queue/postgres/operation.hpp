@@ -4,6 +4,7 @@
 #include "queue/postgres/queries.hpp"
 
 #include "finpost/logger.hpp"
+#include "finpost/metrics.hpp"
 #include "finpost/queue_error.hpp"
 
 #include <chrono>
@@ -110,7 +111,9 @@ private:
 /// Payloads to be delivered. What is damaged is set aside, and makes room for others.
 class postgres_claim final : public postgres_operation {
 public:
-    postgres_claim(claim_terms what, logger log, operation_end<claimed_payloads>::handler_type done,
+    /// `recovered` counts what was taken over from a lease that had run out; it may be null.
+    postgres_claim(claim_terms what, counter* recovered, logger log,
+                   operation_end<claimed_payloads>::handler_type done,
                    const boost::asio::any_io_executor& executor);
 
     auto& end() noexcept { return end_.end(); }
@@ -124,6 +127,7 @@ private:
     void sort_out(stored_payload one);
 
     const claim_terms what_;
+    counter* const recovered_;
     const logger log_;
     operation_end<claimed_payloads> end_;
     claimed_payloads claimed_;

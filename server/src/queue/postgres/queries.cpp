@@ -100,14 +100,16 @@ error_code ask_put(const postgres_terms& terms, const std::vector<const new_payl
 
 void ask_claim(const claim_terms& what, postgres_statements& out) {
     std::string sql =
-        "with due as (select sequence, due, size from finpost_payloads where state = 0 and "
+        "with due as (select sequence, due, size, lease_until from finpost_payloads where state = "
+        "0 and "
         "upstream = $2 and due <= statement_timestamp() and (lease_until is null or lease_until "
         "<= statement_timestamp()) order by due, sequence limit $3 for update skip locked), fit "
-        "as (select sequence from (select sequence, sum(size) over (order by due, sequence) - "
+        "as (select sequence, lease_until from (select sequence, lease_until, sum(size) over "
+        "(order by due, sequence) - "
         "size as before from due) s where before < $5) update finpost_payloads p set attempts = "
         "attempts + 1, lease_until = statement_timestamp() + $4::float8 * interval '1 "
         "millisecond', lease_owner = $1 from fit where p.sequence = fit.sequence returning ";
-    (sql += payload_columns) += ", p.body";
+    (sql += payload_columns) += ", p.body, fit.lease_until is not null";
     const std::int64_t lease = std::max<std::int64_t>(0, what.lease.count());
     out.emplace_back(sql);
     out.back().text(what.owner).text(what.upstream);

@@ -36,7 +36,9 @@ struct claim_terms {
     std::size_t most;
     std::chrono::milliseconds lease;
 };
-/// The last but one gives what was claimed, the last when the next is due.
+/// The last but one gives what was claimed, and in this column whether another claim's lease had
+/// run out; the last when the next is due.
+inline constexpr int lease_had_run_out = 22;
 void ask_claim(const claim_terms& what, postgres_statements& out);
 
 void ask_delivered(const postgres_terms& terms, const std::vector<request_id>& ids,

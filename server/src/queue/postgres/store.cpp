@@ -46,23 +46,23 @@ result<std::optional<stored_payload>> read_one(const postgres_answer& answer) {
 parsed<std::unique_ptr<postgres_store>> postgres_store::open(const postgres_queue_config& config,
                                                              asio::any_io_executor executor,
                                                              const asio::any_io_executor& loop,
-                                                             histogram* commit_seconds, logger log,
-                                                             bool keep_order) {
+                                                             metrics::queue_counters* counters,
+                                                             logger log, bool keep_order) {
     auto target = read_target(config);
     if (!target) return target.error();
     auto settings = std::make_shared<const postgres_settings>(
         postgres_settings{config, std::move(*target), keep_order});
     return std::unique_ptr<postgres_store>(
-        new postgres_store(std::move(executor), loop, settings, commit_seconds, log));
+        new postgres_store(std::move(executor), loop, settings, counters, log));
 }
 
 postgres_store::postgres_store(executor_type executor, const asio::any_io_executor& loop,
                                const std::shared_ptr<const postgres_settings>& settings,
-                               histogram* commit_seconds, const logger& log)
+                               metrics::queue_counters* counters, const logger& log)
     : executor_(std::move(executor)), loop_(loop), settings_(settings), log_(log),
-      commit_seconds_(commit_seconds), others_(make_channel("take", nullptr)) {
+      counters_(counters), others_(make_channel("take", nullptr)) {
     puts_.reserve(most_put_connections);
-    puts_.push_back(make_channel("put", commit_seconds_));
+    puts_.push_back(make_channel("put", commit_seconds()));
     puts_.back()->start();
     others_->start();
 }
@@ -71,6 +71,10 @@ std::shared_ptr<postgres_channel> postgres_store::make_channel(const std::string
                                                                histogram* commits) const {
     return std::make_shared<postgres_channel>(sequence_on(loop_, false), settings_, name, commits,
                                               log_);
+}
+
+histogram* postgres_store::commit_seconds() const noexcept {
+    return counters_ == nullptr ? nullptr : &counters_->commit_seconds;
 }
 
 // The one that has the least to do. One that is not connected has not the time of others. An
@@ -87,7 +91,7 @@ std::shared_ptr<postgres_channel> postgres_store::channel_for_put() {
         best = each;
     }
     if (!least || *least < 2 || puts_.size() == most_put_connections) return best;
-    auto one_more = make_channel("put-" + std::to_string(puts_.size() + 1), commit_seconds_);
+    auto one_more = make_channel("put-" + std::to_string(puts_.size() + 1), commit_seconds());
     one_more->start();
     puts_.push_back(std::move(one_more));
     return best;
@@ -145,8 +149,9 @@ void postgres_store::put(std::vector<new_payload> batch, completion_handler<> do
 void postgres_store::claim(std::size_t most, milliseconds lease, std::string owner,
                            std::string upstream, completion_handler<claimed_payloads> done) {
     begin(std::make_shared<postgres_claim>(
-              claim_terms{std::move(owner), std::move(upstream), most, lease}, log_,
-              std::move(done), executor_),
+              claim_terms{std::move(owner), std::move(upstream), most, lease},
+              counters_ == nullptr ? nullptr : &counters_->recovered, log_, std::move(done),
+              executor_),
           others_);
 }
 

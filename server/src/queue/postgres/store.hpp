@@ -26,13 +26,13 @@ namespace finpost::detail {
 class postgres_store final : public queue_store {
 public:
     /// `loop` serves the connections, and holds work while the store is there: handlers without an
-    /// executor are called on `executor`. `commit_seconds` may be null. `keep_order`: as it is in
-    /// the database, whatever `config` says. Fails in words when `config` is wrong.
+    /// executor are called on `executor`. `counters` may be null. `keep_order`: as it is in the
+    /// database, whatever `config` says. Fails in words when `config` is wrong.
     static parsed<std::unique_ptr<postgres_store>> open(const postgres_queue_config& config,
                                                         boost::asio::any_io_executor executor,
                                                         const boost::asio::any_io_executor& loop,
-                                                        histogram* commit_seconds, logger log,
-                                                        bool keep_order = false);
+                                                        metrics::queue_counters* counters,
+                                                        logger log, bool keep_order = false);
     /// Like `close`.
     ~postgres_store() override;
 
@@ -47,7 +47,7 @@ public:
 private:
     postgres_store(executor_type executor, const boost::asio::any_io_executor& loop,
                    const std::shared_ptr<const postgres_settings>& settings,
-                   histogram* commit_seconds, const logger& log);
+                   metrics::queue_counters* counters, const logger& log);
 
     void put(std::vector<new_payload> batch, completion_handler<> done) override;
     void claim(std::size_t most, milliseconds lease, std::string owner, std::string upstream,
@@ -66,6 +66,7 @@ private:
 
     std::shared_ptr<postgres_channel> make_channel(const std::string& name,
                                                    histogram* commits) const;
+    histogram* commit_seconds() const noexcept;
     std::shared_ptr<postgres_channel> channel_for_put();
     template <class Operation>
     void begin(const std::shared_ptr<Operation>& one,
@@ -77,7 +78,7 @@ private:
     const boost::asio::any_io_executor loop_;
     const std::shared_ptr<const postgres_settings> settings_;
     const logger log_;
-    histogram* const commit_seconds_;
+    metrics::queue_counters* const counters_;
     const std::shared_ptr<postgres_channel> others_;
     mutable std::mutex mutex_;
     std::vector<std::shared_ptr<postgres_channel>> puts_; // grows under the mutex
