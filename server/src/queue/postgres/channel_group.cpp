@@ -166,7 +166,8 @@ void postgres_channel::refuse(const postgres_outcome& outcome) {
     }
     if (is_conflict(code)) return give_back(false);
     if (group_.size() > 1) return one_by_one();
-    const postgres_operation& one = *group_.front();
+    postgres_operation& one = *group_.front();
+    if (one.refused(*why)) return give_back(false);
     const bool no_room = is_full(code) && one.puts && !one.unknown;
     if (!no_room)
         log_(log_level::error, "queue statement failed",

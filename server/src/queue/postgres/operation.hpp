@@ -17,6 +17,9 @@
 
 namespace finpost::detail {
 
+/// Whether the server says that it cannot read what it has stored: its own damage, or its disk's.
+bool is_unreadable(const postgres_answer& refused);
+
 /// One thing that the store was asked for, until its end was told. Statements, the answers to them,
 /// and what they come to; it knows no connection.
 class postgres_operation {
@@ -30,6 +33,9 @@ public:
     /// Reads the answers, one for each statement, of a transaction that has been committed. True:
     /// it is not done yet, and wants another one.
     virtual bool take(answers given) = 0;
+    /// The server has refused what it asked, alone in its transaction, and nothing was done. True:
+    /// it asks for something else next.
+    virtual bool refused(const postgres_answer& /*why*/) { return false; }
     /// Tells what `take` has ended with, or `failed` where that is an error. Once: the first call
     /// counts.
     virtual void complete(error_code failed) noexcept = 0;
@@ -60,10 +66,17 @@ public:
         : ask_(std::move(ask)), take_(std::move(take)), end_(std::move(done), executor) {}
 
     auto& end() noexcept { return end_.end(); }
+    /// Asks for less, instead, where the server cannot read a body.
+    void without_bodies(ask_function ask) { without_bodies_ = std::move(ask); }
 
     error_code ask(const postgres_terms& terms, postgres_statements& out) override {
         ask_(terms, out);
         return {};
+    }
+    bool refused(const postgres_answer& why) override {
+        if (!without_bodies_ || !is_unreadable(why)) return false;
+        ask_ = std::exchange(without_bodies_, nullptr);
+        return true;
     }
     bool take(answers given) override {
         auto taken = take_(given.back());
@@ -79,7 +92,7 @@ public:
     bool told() const noexcept override { return end_.told(); }
 
 private:
-    const ask_function ask_;
+    ask_function ask_, without_bodies_;
     const take_function take_;
     operation_end<Result> end_;
     error_code outcome_;
@@ -108,7 +121,9 @@ private:
     error_code outcome_;
 };
 
-/// Payloads to be delivered. What is damaged is set aside, and makes room for others.
+/// Payloads to be delivered. What is damaged is set aside, and makes room for others. A body that
+/// the server cannot read spoils the claim of all: then rows are claimed without their bodies, some
+/// at a time, and the bodies are read one by one.
 class postgres_claim final : public postgres_operation {
 public:
     /// `recovered` counts what was taken over from a lease that had run out; it may be null.
@@ -120,11 +135,25 @@ public:
 
     error_code ask(const postgres_terms& terms, postgres_statements& out) override;
     bool take(answers given) override;
+    bool refused(const postgres_answer& why) override;
     void complete(error_code failed) noexcept override;
     bool told() const noexcept override { return end_.told(); }
 
 private:
+    enum class step { payloads, rows, bodies, changes };
+    struct changed_payload {
+        held_payload held;
+        std::string why;
+        bool damaged; // or read again later
+    };
+
+    void ask_changes(const postgres_terms& terms, postgres_statements& out) const;
+    void take_rows(answers given);
+    void take_body(const postgres_answer& body);
+    bool go_on_reading();
     void sort_out(stored_payload one);
+    void set_aside(const queue_entry& entry, std::string why);
+    void read_later(const queue_entry& entry, std::string why);
 
     const claim_terms what_;
     counter* const recovered_;
@@ -132,7 +161,9 @@ private:
     operation_end<claimed_payloads> end_;
     claimed_payloads claimed_;
     std::uint64_t bytes_ = 0;
-    std::vector<held_payload> damaged_;
+    step step_ = step::payloads;
+    std::vector<stored_payload> unread_; // the first one last
+    std::vector<changed_payload> changes_;
 };
 
 } // namespace finpost::detail

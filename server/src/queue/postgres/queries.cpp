@@ -109,7 +109,8 @@ void ask_claim(const claim_terms& what, postgres_statements& out) {
         "size as before from due) s where before < $5) update finpost_payloads p set attempts = "
         "attempts + 1, lease_until = statement_timestamp() + $4::float8 * interval '1 "
         "millisecond', lease_owner = $1 from fit where p.sequence = fit.sequence returning ";
-    (sql += payload_columns) += ", p.body, fit.lease_until is not null";
+    ((sql += payload_columns) += what.bodies ? ", p.body" : ", ''::bytea") +=
+        ", fit.lease_until is not null";
     const std::int64_t lease = std::max<std::int64_t>(0, what.lease.count());
     out.emplace_back(sql);
     out.back().text(what.owner).text(what.upstream);
@@ -122,6 +123,12 @@ void ask_claim(const claim_terms& what, postgres_statements& out) {
         "statement_timestamp()) * 1000)::int8 from finpost_payloads where lease_until > "
         "statement_timestamp() and upstream = $1 order by lease_until limit 1)");
     out.back().text(what.upstream);
+}
+
+void ask_body(const held_payload& held, postgres_statements& out) {
+    out.emplace_back("select body from finpost_payloads where id = $1::text::uuid and lease_owner "
+                     "= $2 and attempts = $3 and state = 0");
+    out.back().text(held.id.text()).text(held.owner).number(held.attempts);
 }
 
 void ask_delivered(const postgres_terms& terms, const std::vector<request_id>& ids,

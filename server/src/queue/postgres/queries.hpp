@@ -35,11 +35,15 @@ struct claim_terms {
     std::string owner, upstream;
     std::size_t most;
     std::chrono::milliseconds lease;
+    bool bodies = true; ///< or rows with empty ones
 };
 /// The last but one gives what was claimed, and in this column whether another claim's lease had
 /// run out; the last when the next is due.
 inline constexpr int lease_had_run_out = 22;
 void ask_claim(const claim_terms& what, postgres_statements& out);
+
+/// The body of one that is still held by this claim; no row otherwise.
+void ask_body(const held_payload& held, postgres_statements& out);
 
 void ask_delivered(const postgres_terms& terms, const std::vector<request_id>& ids,
                    postgres_statements& out);
@@ -49,7 +53,7 @@ void ask_failed(const held_payload& held, std::chrono::milliseconds retry_in,
 void ask_ended(const postgres_terms& terms, const held_payload& held, queue_state now,
                const attempt_failure& why, postgres_statements& out);
 void ask_list(const queue_filter& filter, queue_page page, postgres_statements& out);
-void ask_show(const request_id& id, postgres_statements& out);
+void ask_show(const request_id& id, bool body, postgres_statements& out);
 void ask_replay(const postgres_terms& terms, const queue_filter& filter, queue_page page,
                 postgres_statements& out);
 void ask_drop(const postgres_terms& terms, const queue_filter& filter, queue_page page,

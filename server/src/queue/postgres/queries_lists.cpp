@@ -48,9 +48,10 @@ void ask_list(const queue_filter& filter, queue_page page, postgres_statements& 
     add_filter(out.back(), filter, page, most_rows);
 }
 
-void ask_show(const request_id& id, postgres_statements& out) {
+void ask_show(const request_id& id, bool body, postgres_statements& out) {
     std::string sql = std::string("select ") + payload_columns;
-    out.emplace_back(sql += ", p.body from finpost_payloads p where id = $1::text::uuid");
+    sql += body ? ", p.body" : "";
+    out.emplace_back(sql += " from finpost_payloads p where id = $1::text::uuid");
     out.back().text(id.text());
 }
 

@@ -197,8 +197,10 @@ void postgres_store::list(queue_filter filter, queue_page page,
 
 void postgres_store::show(request_id id, completion_handler<std::optional<stored_payload>> done) {
     const auto one = make<std::optional<stored_payload>>(
-        [id](const postgres_terms&, postgres_statements& out) { ask_show(id, out); }, read_one,
-        std::move(done));
+        [id](const postgres_terms&, postgres_statements& out) { ask_show(id, true, out); },
+        read_one, std::move(done));
+    one->without_bodies(
+        [id](const postgres_terms&, postgres_statements& out) { ask_show(id, false, out); });
     one->alone = one->repeatable = true;
     begin(one, others_);
 }
