@@ -116,10 +116,7 @@ std::string manual_page() {
 
 std::optional<std::string> command_reference(std::string_view kind) {
     if (kind == "man") return manual_page();
-    if (kind == "bash") return detail::bash_completions("finpost", completed());
-    if (kind == "zsh") return detail::zsh_completions("finpost", completed());
-    if (kind == "fish") return detail::fish_completions("finpost", completed());
-    return std::nullopt;
+    return detail::completions(kind, "finpost", completed());
 }
 
 int generate(std::string_view kind) {

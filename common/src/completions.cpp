@@ -101,25 +101,6 @@ std::string fish_flag(std::string_view program, const std::string& when,
     return out + " -d '" + escaped(flag.meaning, "'\\") + "'\n";
 }
 
-} // namespace
-
-std::vector<std::string> completed_flag::words() const {
-    std::vector<std::string> out;
-    for (std::size_t from = 0; from < value.size();) {
-        const std::size_t to = std::min(value.find('|', from), value.size());
-        const std::string one = value.substr(from, to - from);
-        const bool word =
-            one.find_first_not_of("abcdefghijklmnopqrstuvwxyz0123456789-_") == one.npos;
-        if (word && !one.empty()) out.push_back(one);
-        from = to + 1;
-    }
-    return out;
-}
-
-bool completed_flag::takes_file() const {
-    return value.find("FILE") != value.npos || value.find("DIR") != value.npos;
-}
-
 std::string bash_completions(std::string_view program, const completed_commands& all) {
     const std::string name(program);
     std::string out = "# bash completion of " + name + ", " + origin(program, "bash");
@@ -177,6 +158,33 @@ std::string fish_completions(std::string_view program, const completed_commands&
         for (const completed_flag& each : command.flags) out += fish_flag(program, when, each);
     }
     return out;
+}
+
+} // namespace
+
+std::vector<std::string> completed_flag::words() const {
+    std::vector<std::string> out;
+    for (std::size_t from = 0; from < value.size();) {
+        const std::size_t to = std::min(value.find('|', from), value.size());
+        const std::string one = value.substr(from, to - from);
+        const bool word =
+            one.find_first_not_of("abcdefghijklmnopqrstuvwxyz0123456789-_") == one.npos;
+        if (word && !one.empty()) out.push_back(one);
+        from = to + 1;
+    }
+    return out;
+}
+
+bool completed_flag::takes_file() const {
+    return value.find("FILE") != value.npos || value.find("DIR") != value.npos;
+}
+
+std::optional<std::string> completions(std::string_view shell, std::string_view program,
+                                       const completed_commands& all) {
+    if (shell == "bash") return bash_completions(program, all);
+    if (shell == "zsh") return zsh_completions(program, all);
+    if (shell == "fish") return fish_completions(program, all);
+    return std::nullopt;
 }
 
 } // namespace finpost::detail

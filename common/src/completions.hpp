@@ -1,5 +1,6 @@
 #pragma once
 
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -25,9 +26,9 @@ struct completed_command {
 };
 using completed_commands = std::vector<completed_command>;
 
-/// What the shells read to complete the command line of `program`.
-std::string bash_completions(std::string_view program, const completed_commands& all);
-std::string zsh_completions(std::string_view program, const completed_commands& all);
-std::string fish_completions(std::string_view program, const completed_commands& all);
+/// What `shell` (bash, zsh, fish) reads to complete the command line of `program`. Nothing for
+/// another shell.
+std::optional<std::string> completions(std::string_view shell, std::string_view program,
+                                       const completed_commands& all);
 
 } // namespace finpost::detail

@@ -33,9 +33,7 @@ bool is_number(std::string_view text) {
            text.find_first_not_of("0123456789") == text.npos;
 }
 
-} // namespace
-
-std::string file_value(const option_row& row, const std::string& text) {
+std::string in_file(const option_row& row, const std::string& text) {
     if (row.is_switch()) {
         const bool on = text == "true" || text == "on" || text == "yes" || text == "1";
         return on ? "true" : "false";
@@ -43,8 +41,6 @@ std::string file_value(const option_row& row, const std::string& text) {
     if (row.value == "N" && is_number(text)) return text;
     return toml_string(row.field.mask != nullptr ? row.field.mask(text) : text);
 }
-
-namespace {
 
 void append(std::string& out, const option_row& row, const std::string& key,
             const written_values& written) {
@@ -55,16 +51,7 @@ void append(std::string& out, const option_row& row, const std::string& key,
         out += "# " + key + ": " + std::string(row.without) + '\n';
         return;
     }
-    out += key + " = ";
-    if (!row.repeatable()) {
-        out += file_value(row, texts.front());
-    } else {
-        std::string all;
-        for (const std::string& text : texts)
-            all += (all.empty() ? "" : ", ") + file_value(row, text);
-        out += '[' + all + ']';
-    }
-    out += '\n';
+    out += key + " = " + file_value(row, texts) + '\n';
 }
 
 void append_table(std::string& out, option_scope scope, const written_values& written) {
@@ -73,6 +60,13 @@ void append_table(std::string& out, option_scope scope, const written_values& wr
 }
 
 } // namespace
+
+std::string file_value(const option_row& row, const std::vector<std::string>& texts) {
+    if (!row.repeatable()) return in_file(row, texts.front());
+    std::string all;
+    for (const std::string& text : texts) all += (all.empty() ? "" : ", ") + in_file(row, text);
+    return '[' + all + ']';
+}
 
 std::string effective_config(const daemon_config& config) {
     const written_config& written = config.written;

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <string>
+#include <vector>
 
 namespace finpost {
 
@@ -11,7 +12,7 @@ struct option_row;
 /// in the form the configuration came in. Secrets in header fields are masked.
 std::string effective_config(const daemon_config& config);
 
-/// One text of a setting as a value in TOML, masked.
-std::string file_value(const option_row& row, const std::string& text);
+/// A setting as a value in TOML, masked; `texts` are one, or a list's.
+std::string file_value(const option_row& row, const std::vector<std::string>& texts);
 
 } // namespace finpost

@@ -57,26 +57,14 @@ std::string cell(std::string_view text) {
     return out;
 }
 
-std::string sample_value(const option_row& row) {
-    const std::vector<std::string> texts = row.default_texts();
-    if (texts.empty()) return {};
-    if (!row.repeatable()) return file_value(row, texts.front());
-    std::string all;
-    for (const std::string& each : texts) all += (all.empty() ? "" : ", ") + file_value(row, each);
-    return '[' + all + ']';
-}
-
 } // namespace
 
 std::optional<std::string> reference_of(std::string_view kind) {
     if (kind == "man") return manual_page();
-    if (kind == "bash") return detail::bash_completions("finpostd", completed());
-    if (kind == "zsh") return detail::zsh_completions("finpostd", completed());
-    if (kind == "fish") return detail::fish_completions("finpostd", completed());
     if (kind == "markdown") return options_table();
     if (kind == "toml") return sample_file();
     if (kind == "schema") return file_schema();
-    return std::nullopt;
+    return detail::completions(kind, "finpostd", completed());
 }
 
 std::string manual_page() {
@@ -126,8 +114,9 @@ std::string sample_file() {
         "# listeners and services: [[listeners]] and [upstreams.NAME] tables.\n";
     for (const option_row& row : option_table()) {
         out += "\n# " + wrapped(row.meaning, "# ", 98) + '\n';
-        const std::string value = sample_value(row);
-        out += "# " + row.key() + (value.empty() ? ": " + std::string(row.without) : " = " + value);
+        const std::vector<std::string> texts = row.default_texts();
+        out += "# " + row.key() +
+               (texts.empty() ? ": " + std::string(row.without) : " = " + file_value(row, texts));
         out += '\n';
     }
     return out;
