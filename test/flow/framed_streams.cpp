@@ -261,7 +261,10 @@ BOOST_FIXTURE_TEST_CASE(a_drain_finishes_the_stream_in_hand, fixture) {
     begin_with("line");
     const std::string payload = harmless(9'000);
     raw_client client = begin_frame(payload, 5'000);
+    raw_client idle = connect();
+    BOOST_REQUIRE(until([&] { return sessions() == 2; }));
     auto drained = drain(10s);
+    BOOST_TEST((idle.read_to_end().how == ending::fin)); // so the sessions know of it
     client.send(payload.substr(5'000) + "\nanother\n");
     const auto got = client.read_to_end();
     BOOST_TEST((got.bytes == payload + "\n"));
